@@ -1,0 +1,158 @@
+/**
+ * What a kernel is: a value that names its buffers and uniforms, says how many
+ * workgroups a call takes, and gives a WGSL body as a function of the variant
+ * alone. Bindings, the uniform struct and the entry point are generated from
+ * the same fields that pack the uniforms, so text and data cannot differ.
+ *
+ * Kernel and variant together are the pipeline key; sizes travel in uniforms
+ * and never in the text. No GPU object appears here: `@rna/tensor` runs
+ * kernels, and everything in this package can be tested without an adapter.
+ */
+
+export type ElementType = 'f32' | 'u32' | 'i32' | 'vec4f';
+export type UniformType = 'f32' | 'u32' | 'i32';
+export type Bindings = Readonly<Record<string, ElementType>>;
+export type UniformTypes = Readonly<Record<string, UniformType>>;
+export type Variant = Readonly<Record<string, string | number | boolean>>;
+export type Uniforms<U extends UniformTypes> = Readonly<Record<keyof U, number>>;
+export type Grid = readonly [x: number, y: number, z: number];
+
+export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant> {
+  readonly name: string;
+  /** Buffers that the kernel only reads. */
+  readonly inputs: I;
+  /** Buffers that the kernel reads and writes in place. */
+  readonly updates?: P;
+  /** Buffers of which the kernel writes every element. */
+  readonly outputs?: O;
+  readonly uniforms: U;
+  /** Default variant. Options that change the meaning and tuning that does not both live here. */
+  readonly variant: V;
+  /** Invocations per workgroup along x, y and z. */
+  readonly workgroup: (variant: V) => Grid;
+  /** Workgroups of a call. */
+  readonly grid: (uniforms: Uniforms<U>, variant: V) => Grid;
+  /** Functions and workgroup variables before the entry point. */
+  readonly declarations?: (variant: V) => string;
+  /**
+   * Body of the entry point. In scope: the buffers by name, `u` (uniforms),
+   * `gid`, `wid`, `groups` (vec3u), `lane` (u32, index in the workgroup) and, with subgroups, `sid` (index in the subgroup).
+   */
+  readonly body: (variant: V) => string;
+  /** Whether the variant uses subgroup operations. */
+  readonly subgroups?: (variant: V) => boolean;
+}
+
+export interface Kernel<
+  I extends Bindings = Bindings, P extends Bindings = Bindings, O extends Bindings = Bindings,
+  U extends UniformTypes = UniformTypes, V extends Variant = Variant,
+> extends Omit<KernelSpec<I, P, O, U, V>, 'updates' | 'outputs'> {
+  readonly updates: P;
+  readonly outputs: O;
+}
+
+/** A kernel whose types are not looked at: a table's entry, a test's loop variable. */
+// The function-typed fields make the precise types contravariant; `never` is their common bottom.
+export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'declarations' | 'body' | 'subgroups'> & {
+  readonly workgroup: (variant: never) => Grid;
+  readonly grid: (uniforms: never, variant: never) => Grid;
+  readonly declarations?: (variant: never) => string;
+  readonly body: (variant: never) => string;
+  readonly subgroups?: (variant: never) => boolean;
+};
+
+// An absent group of buffers is the empty record, which has no name to misspell.
+type None = Record<never, never>;
+
+export function defineKernel<
+  const I extends Bindings, const U extends UniformTypes, V extends Variant,
+  const P extends Bindings = None, const O extends Bindings = None,
+>(spec: KernelSpec<I, P, O, U, V>): Kernel<I, P, O, U, V> {
+  return { ...spec, updates: spec.updates ?? ({} as P), outputs: spec.outputs ?? ({} as O) };
+}
+
+/** Names of the kernel's storage buffers in binding order (binding 1 and up; binding 0 holds the uniforms). */
+export function bindingNames(kernel: AnyKernel): string[] {
+  return [...Object.keys(kernel.inputs), ...Object.keys(kernel.updates), ...Object.keys(kernel.outputs)];
+}
+
+/** A pipeline's cache key: the kernel's name and the variant with its fields in order. */
+export function pipelineKey(kernel: AnyKernel, variant: Variant): string {
+  const fields = Object.keys(variant).sort().map((key) => `${key}=${String(variant[key])}`);
+  return fields.length === 0 ? kernel.name : `${kernel.name}(${fields.join(',')})`;
+}
+
+/** The whole WGSL module of a kernel in one variant. */
+export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
+  const k = kernel as Kernel;
+  const bind = (names: Bindings, access: string, first: number): string[] =>
+    Object.entries(names).map(([name, type], i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${type}>;`);
+  const inputs = Object.keys(k.inputs).length;
+  const updates = Object.keys(k.updates).length;
+  const usesSubgroups = k.subgroups?.(variant) ?? false;
+  const uniforms = Object.entries(k.uniforms).map(([name, type]) => `  ${name}: ${type},`);
+  return [
+    ...(usesSubgroups ? ['enable subgroups;'] : []),
+    'struct Uniforms {',
+    ...uniforms,
+    '}',
+    '@group(0) @binding(0) var<uniform> u: Uniforms;',
+    ...bind(k.inputs, 'read', 1),
+    ...bind(k.updates, 'read_write', 1 + inputs),
+    ...bind(k.outputs, 'read_write', 1 + inputs + updates),
+    k.declarations?.(variant) ?? '',
+    `@compute @workgroup_size(${k.workgroup(variant).join(', ')})`,
+    'fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(workgroup_id) wid: vec3u,',
+    `        @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32${usesSubgroups ? ',\n        @builtin(subgroup_invocation_id) sid: u32' : ''}) {`,
+    k.body(variant),
+    '}',
+    '',
+  ].join('\n');
+}
+
+/**
+ * Writes a call's uniforms at `offset` of `view`, four bytes each in the order of declaration.
+ * Throws a RangeError when a value is missing, is not a number, or does not fit its integer type.
+ */
+export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string, number>>, view: DataView, offset: number): void {
+  let at = offset;
+  for (const [name, type] of Object.entries(kernel.uniforms)) {
+    const value = uniforms[name];
+    if (value === undefined) throw new RangeError(`${kernel.name}: uniform '${name}' is missing`);
+    if (type === 'f32') {
+      view.setFloat32(at, value, true);
+    } else {
+      const [low, high] = type === 'u32' ? [0, 0xffffffff] : [-0x80000000, 0x7fffffff];
+      if (!Number.isInteger(value) || value < low || value > high) {
+        throw new RangeError(`${kernel.name}: uniform '${name}' must be a ${type}, got ${value}`);
+      }
+      if (type === 'u32') view.setUint32(at, value, true);
+      else view.setInt32(at, value, true);
+    }
+    at += 4;
+  }
+}
+
+const MAX_GROUPS = 65535;
+
+/** Workgroups for `count` invocations in workgroups of `size`, folded into y where x alone would exceed the limit. */
+export function flatGrid(count: number, size: number): Grid {
+  const groups = Math.max(1, Math.ceil(count / size));
+  const y = Math.ceil(groups / MAX_GROUPS);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+/** Invocations per workgroup of the elementwise kernels. */
+export const FLAT_SIZE = 64;
+
+/** WGSL of an elementwise kernel's first lines: `i`, this invocation's element, and the guard `i < u.count`. */
+export const flatIndex = /* wgsl */ `
+  let i = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
+  if (i >= u.count) { return; }
+`;
+
+/** `workgroup` and `grid` of an elementwise kernel over `u.count` elements. */
+export const elementwise = {
+  workgroup: (): Grid => [FLAT_SIZE, 1, 1],
+  grid: (uniforms: { readonly count: number }): Grid => flatGrid(uniforms.count, FLAT_SIZE),
+};

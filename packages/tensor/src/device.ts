@@ -1,0 +1,415 @@
+/**
+ * A device: one WebGPU adapter with its memory, its pipelines and one open
+ * command encoder. `run` records a kernel and returns; work is submitted by
+ * count, on read, and before an upload into a buffer that is still in use.
+ * Only `open`, `read` and `idle` wait.
+ *
+ * Errors of the adapter (a kernel that does not compile, a refused command, a
+ * lost device) reach the caller as the rejection of the next `read` or `idle`
+ * and name the kernel; none is left to the console.
+ */
+import { bindingNames, type AnyKernel, type Kernel, type Uniforms, type UniformTypes, type Bindings, type Variant, fill, kernelWgsl, packUniforms, pipelineKey, tunedVariant, type AdapterTraits } from '@rna/kernels';
+import { DeviceError, DeviceLostError } from './errors.ts';
+import { MemoryPool, type Storage } from './memory.ts';
+import { Scope } from './scope.ts';
+import type { Tape } from './tape.ts';
+import { describe, elements, Tensor, type DType, type HostArray, type Shape } from './tensor.ts';
+
+const SLOTS = 256;
+const MAX_BIND_GROUPS = 8192;
+const STAGING_KEPT = 4;
+
+export interface DeviceOptions {
+  /** Bytes that tensors and pooled buffers may take together. */
+  readonly memoryBudget: number;
+  /** Waits for a promise of the adapter; Node's entry sleeps between polls. */
+  readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
+  /** Tuning by kernel name that overrides the table of the adapter's class. */
+  readonly pinned?: Readonly<Record<string, Variant>>;
+  /** Fills every new output with NaN, so that an element that a kernel forgets shows. For tests. */
+  readonly poison?: boolean;
+}
+
+type Arguments<B extends Bindings> = { readonly [N in keyof B]: Tensor };
+
+interface Pipeline {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly signature: string;
+}
+
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly adapter: GPUAdapter;
+  readonly traits: AdapterTraits;
+  readonly memory: MemoryPool;
+  /** The open tape, if a `backward` runs. */
+  tape: Tape | undefined;
+  /** Calls and submissions so far, for benchmarks and tests. */
+  readonly counts = { calls: 0, submits: 0, pipelines: 0 };
+
+  readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
+  readonly #poison: boolean;
+  readonly #pinned: Readonly<Record<string, Variant>>;
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #arena: GPUBuffer;
+  readonly #slots: DataView<ArrayBuffer>;
+  readonly #slotBytes: number;
+  readonly #staging: GPUBuffer[] = [];
+  readonly #scopes: Scope[] = [];
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #slot = 0;
+  #recorded: string[] = [];
+  #failure: Error | undefined;
+  #pendingErrors = new Set<Promise<void>>();
+
+  private constructor(adapter: GPUAdapter, gpu: GPUDevice, traits: AdapterTraits, options: DeviceOptions) {
+    this.adapter = adapter;
+    this.gpu = gpu;
+    this.traits = traits;
+    this.#wait = options.wait ?? ((promise) => promise);
+    this.#poison = options.poison ?? false;
+    this.#pinned = options.pinned ?? {};
+    this.memory = new MemoryPool(gpu, options.memoryBudget, () => { this.submit(); }, (storage) => { this.#forget(storage); });
+    this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
+    this.#arena = gpu.createBuffer({ label: 'uniforms', size: SLOTS * this.#slotBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    this.#slots = new DataView(new ArrayBuffer(SLOTS * this.#slotBytes));
+    gpu.addEventListener('uncapturederror', (event) => { this.#fail(new DeviceError(event.error.message)); });
+    void gpu.lost.then((info) => {
+      this.#failure = new DeviceLostError(`the device was lost (${info.reason}): ${info.message || 'no further reason given'}${this.#lastKernels()}`);
+    });
+  }
+
+  /** Opens a device on `adapter` with the limits and features that it can use. */
+  static async open(adapter: GPUAdapter, options: DeviceOptions): Promise<Device> {
+    const wait = options.wait ?? ((promise) => promise);
+    const traits = adapterTraits(adapter);
+    const requiredFeatures = (['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
+    const wanted = [
+      'maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize',
+      'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY',
+    ] as const;
+    const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
+    const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
+    return new Device(adapter, gpu, traits, options);
+  }
+
+  // ---- tensors ----
+
+  /** A tensor with undefined contents, owned by the current scope. */
+  empty(shape: Shape, dtype: DType = 'f32', what = 'tensor'): Tensor {
+    if (elements(shape) === 0) throw new RangeError(`${what}: shape ${describe(shape)} has no elements; an empty batch cannot be run`);
+    const storage = this.memory.allocate(elements(shape) * 4, `${what} ${describe(shape)}`);
+    return this.adopt(new Tensor(this, storage, shape, dtype));
+  }
+
+  /** A tensor with the given values. Throws when their number does not fit the shape. */
+  tensor(values: HostArray, shape: Shape = [values.length]): Tensor {
+    const dtype = values instanceof Float32Array ? 'f32' : values instanceof Uint32Array ? 'u32' : 'i32';
+    const tensor = this.empty(shape, dtype, 'upload');
+    this.write(tensor, values);
+    if (tensor.size !== values.length) throw new RangeError(`tensor: ${values.length} values for shape ${describe(shape)}`);
+    return tensor;
+  }
+
+  zeros(shape: Shape): Tensor {
+    return this.full(shape, 0);
+  }
+
+  full(shape: Shape, value: number): Tensor {
+    const tensor = this.empty(shape, 'f32', 'full');
+    this.#dispatch(fill, { y: tensor }, { count: tensor.size, value }, {});
+    return tensor;
+  }
+
+  /** Overwrites `values.length` elements from element `offset` on. */
+  write(tensor: Tensor, values: HostArray, offset = 0): void {
+    if (offset + values.length > tensor.size) throw new RangeError(`write: ${values.length} values at ${offset} do not fit ${describe(tensor.shape)}`);
+    const { storage } = tensor;
+    // writeBuffer acts ahead of commands that are only recorded.
+    if (storage.lastUse === this.counts.submits) this.submit();
+    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+  }
+
+  /** Reads a tensor's values back, once everything recorded before has run. Rejects with any error since the last read. */
+  async read(tensor: Tensor): Promise<HostArray> {
+    const bytes = tensor.size * 4;
+    const staging = this.#stagingBuffer(bytes);
+    this.#endPass();
+    this.#open().copyBufferToBuffer(tensor.storage.buffer, 0, staging, 0, bytes);
+    this.submit();
+    try {
+      await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, bytes));
+    } catch (error) {
+      await this.#settle();
+      throw new DeviceError(`read of ${describe(tensor.shape)} failed: ${error instanceof Error ? error.message : String(error)}${this.#lastKernels()}`);
+    }
+    await this.#settle();
+    const copy = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    if (this.#staging.length < STAGING_KEPT) this.#staging.push(staging);
+    else staging.destroy();
+    return tensor.dtype === 'f32' ? new Float32Array(copy) : tensor.dtype === 'u32' ? new Uint32Array(copy) : new Int32Array(copy);
+  }
+
+  /** Waits until everything recorded has run. Rejects with any error since the last wait. */
+  async idle(): Promise<void> {
+    this.submit();
+    await this.#wait(this.gpu.queue.onSubmittedWorkDone());
+    await this.#settle();
+  }
+
+  // ---- scopes ----
+
+  /**
+   * Runs a synchronous function and frees every tensor made in it except those in its result (a tensor, an
+   * array or a record of tensors), which pass to the scope around it, if any.
+   */
+  scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
+    const scope = new Scope();
+    this.#scopes.push(scope);
+    let result: T | undefined;
+    try {
+      result = body();
+      return result;
+    } finally {
+      this.#scopes.pop();
+      const parent = this.#scopes.at(-1);
+      scope.close(result, (tensor) => { if (parent !== undefined) parent.add(tensor); });
+    }
+  }
+
+  /** Puts a tensor under the current scope, if there is one. */
+  adopt(tensor: Tensor): Tensor {
+    this.#scopes.at(-1)?.add(tensor);
+    return tensor;
+  }
+
+  // ---- kernels ----
+
+  /** The variant that a call would use: the kernel's default, the table of the adapter's class, what is pinned, the call's options. */
+  variant(kernel: AnyKernel, options: Variant = {}): Variant {
+    return { ...kernel.variant, ...tunedVariant(kernel.name, this.traits), ...this.#pinned[kernel.name], ...options };
+  }
+
+  /**
+   * Records a call and returns its outputs. Inputs, updates, shapes and uniforms are typed by the kernel: a
+   * missing buffer or a misspelt uniform does not compile.
+   */
+  run<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant>(
+    kernel: Kernel<I, P, O, U, V>,
+    inputs: Arguments<I> & Arguments<P>,
+    outputs: { readonly [N in keyof O]: Shape },
+    uniforms: Uniforms<U>,
+    options: Partial<V> = {},
+  ): { [N in keyof O]: Tensor } {
+    const made = Object.fromEntries(Object.keys(kernel.outputs).map((name) => {
+      const type = kernel.outputs[name];
+      const tensor = this.empty(outputs[name]!, type === 'u32' || type === 'i32' ? type : 'f32', `${kernel.name}.${name}`);
+      if (this.#poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
+      return [name, tensor];
+    }));
+    this.#dispatch(kernel as unknown as AnyKernel, { ...inputs, ...made }, uniforms, options as Variant);
+    return made as { [N in keyof O]: Tensor };
+  }
+
+  #dispatch(kernel: AnyKernel, buffers: Readonly<Record<string, Tensor>>, uniforms: Readonly<Record<string, number>>, options: Variant): void {
+    const variant = this.variant(kernel, options);
+    const pipeline = this.#pipeline(kernel, variant);
+    const grid = (kernel as Kernel).grid(uniforms, variant);
+    if (this.#slot === SLOTS) this.submit();
+    const offset = this.#slot * this.#slotBytes;
+    packUniforms(kernel, uniforms, this.#slots, offset);
+    this.#slot++;
+    const storages = bindingNames(kernel).map((name) => {
+      const tensor = buffers[name];
+      if (tensor === undefined) throw new TypeError(`${kernel.name}: buffer '${name}' is missing`);
+      return tensor.storage;
+    });
+    const pass = this.#openPass();
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, this.#bindGroup(pipeline, storages), [offset]);
+    pass.dispatchWorkgroups(...grid);
+    for (const storage of storages) storage.lastUse = this.counts.submits;
+    this.#recorded.push(pipeline.label);
+    this.counts.calls++;
+  }
+
+  /** Submits what is recorded. Called by itself where needed. */
+  submit(): void {
+    if (this.#encoder === undefined) return;
+    this.#endPass();
+    this.gpu.queue.writeBuffer(this.#arena, 0, this.#slots.buffer, 0, this.#slot * this.#slotBytes);
+    const recorded = this.#recorded;
+    this.#guard(() => { this.gpu.queue.submit([this.#encoder!.finish()]); }, () => namesOf(recorded));
+    this.#encoder = undefined;
+    this.#slot = 0;
+    this.#recorded = [];
+    this.counts.submits++;
+  }
+
+  /** Frees the device and everything on it. */
+  destroy(): void {
+    this.gpu.destroy();
+  }
+
+  // ---- pipelines and bind groups ----
+
+  #pipeline(kernel: AnyKernel, variant: Variant): Pipeline {
+    const label = pipelineKey(kernel, variant);
+    const cached = this.#pipelines.get(label);
+    if (cached !== undefined) return cached;
+    const reads = Object.keys(kernel.inputs).length;
+    const writes = bindingNames(kernel).length - reads;
+    const signature = `${'r'.repeat(reads)}${'w'.repeat(writes)}`;
+    const uniformBytes = Object.keys(kernel.uniforms).length * 4;
+    if (uniformBytes > this.#slotBytes) throw new RangeError(`${kernel.name}: ${uniformBytes} bytes of uniforms do not fit a slot of ${this.#slotBytes}`);
+    const layout = this.#layout(signature);
+    const code = kernelWgsl(kernel, variant);
+    const pipeline = this.#guard(
+      () => {
+        const module = this.gpu.createShaderModule({ label, code });
+        return this.gpu.createComputePipeline({
+          label,
+          layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: 'main' },
+        });
+      },
+      () => `kernel ${label}`, code);
+    this.counts.pipelines++;
+    const made = { label, pipeline, layout, signature };
+    this.#pipelines.set(label, made);
+    return made;
+  }
+
+  #layout(signature: string): GPUBindGroupLayout {
+    let layout = this.#layouts.get(signature);
+    if (layout === undefined) {
+      const visibility = GPUShaderStage.COMPUTE;
+      layout = this.gpu.createBindGroupLayout({
+        label: signature,
+        entries: [
+          { binding: 0, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
+          ...[...signature].map((access, i): GPUBindGroupLayoutEntry => ({
+            binding: i + 1, visibility, buffer: { type: access === 'r' ? 'read-only-storage' : 'storage' },
+          })),
+        ],
+      });
+      this.#layouts.set(signature, layout);
+    }
+    return layout;
+  }
+
+  #bindGroup(pipeline: Pipeline, storages: readonly Storage[]): GPUBindGroup {
+    const key = `${pipeline.signature}:${storages.map((storage) => storage.id).join(',')}`;
+    let group = this.#bindGroups.get(key);
+    if (group === undefined) {
+      if (this.#bindGroups.size >= MAX_BIND_GROUPS) this.#bindGroups.clear();
+      group = this.gpu.createBindGroup({
+        label: pipeline.label,
+        layout: pipeline.layout,
+        entries: [
+          { binding: 0, resource: { buffer: this.#arena, size: this.#slotBytes } },
+          ...storages.map((storage, i) => ({ binding: i + 1, resource: { buffer: storage.buffer } })),
+        ],
+      });
+      this.#bindGroups.set(key, group);
+    }
+    return group;
+  }
+
+  #forget(storage: Storage): void {
+    const id = String(storage.id);
+    for (const key of this.#bindGroups.keys()) {
+      if (key.slice(key.indexOf(':') + 1).split(',').includes(id)) this.#bindGroups.delete(key);
+    }
+  }
+
+  // ---- commands and errors ----
+
+  #open(): GPUCommandEncoder {
+    this.#encoder ??= this.gpu.createCommandEncoder();
+    return this.#encoder;
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    this.#pass ??= this.#open().beginComputePass();
+    return this.#pass;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+
+  #stagingBuffer(bytes: number): GPUBuffer {
+    const at = this.#staging.findIndex((buffer) => buffer.size >= bytes && buffer.size <= 4 * Math.max(bytes, 4096));
+    const found = at < 0 ? undefined : this.#staging.splice(at, 1)[0];
+    return found ?? this.gpu.createBuffer({
+      label: 'staging', size: Math.max(4096, 2 ** Math.ceil(Math.log2(bytes))), usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** Runs an action inside error scopes, whose findings reach the next wait. */
+  #guard<T>(action: () => T, what: () => string, code?: string): T {
+    const filters: GPUErrorFilter[] = ['out-of-memory', 'internal', 'validation'];
+    filters.forEach((filter) => { this.gpu.pushErrorScope(filter); });
+    const result = action();
+    const found = Promise.all(filters.map(() => this.gpu.popErrorScope())).then((errors) => {
+      const error = errors.find((candidate) => candidate !== null);
+      if (error) this.#fail(new DeviceError(`${what()}: ${error.message}${code === undefined ? '' : sourceLines(error.message, code)}`));
+    }, () => undefined); // A lost device rejects here; gpu.lost reports it.
+    this.#pendingErrors.add(found);
+    void found.then(() => this.#pendingErrors.delete(found));
+    return result;
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Waits for the findings of the error scopes and throws the first failure. A lost device stays failed. */
+  async #settle(): Promise<void> {
+    if (this.#pendingErrors.size > 0) await this.#wait(Promise.all(this.#pendingErrors));
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
+    throw failure;
+  }
+
+  #lastKernels(): string {
+    return this.#recorded.length === 0 ? '' : `; recorded: ${namesOf(this.#recorded)}`;
+  }
+}
+
+/** What the choice of variants depends on, read off an adapter. */
+export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
+  const { info } = adapter;
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
+  const software = /llvmpipe|lavapipe|swiftshader|software|warp/.test(text);
+  return {
+    class: software ? 'cpu' : 'gpu',
+    description: [info.vendor, info.architecture, info.description || info.device].filter((part) => part !== '').join(' '),
+    subgroups: adapter.features.has('subgroups'),
+    subgroupSize: info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
+    f16: adapter.features.has('shader-f16'),
+    workgroupStorage: adapter.limits.maxComputeWorkgroupStorageSize,
+  };
+}
+
+function namesOf(labels: readonly string[]): string {
+  const names = [...new Set(labels)];
+  return names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ');
+}
+
+/** The lines of WGSL that a compiler message points at (`:12:5 error: …`). */
+function sourceLines(message: string, code: string): string {
+  const lines = code.split('\n');
+  const numbers = [...message.matchAll(/:(\d+):\d+/g)].map((match) => Number(match[1]));
+  return [...new Set(numbers)].filter((n) => n <= lines.length).map((n) => `\n  ${n} | ${lines[n - 1]}`).join('');
+}
+

@@ -1,0 +1,21 @@
+/** The errors that a device can raise, each with a name that a caller can test for. */
+
+/** The memory budget would be exceeded. Nothing was allocated. */
+export class MemoryBudgetError extends Error {
+  override readonly name = 'MemoryBudgetError';
+}
+
+/** The adapter refused a kernel or a command, or ran out of memory. The message names the kernel. */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError';
+}
+
+/** The device is gone (driver reset, destroyed, tab suspended). Its tensors are gone with it. */
+export class DeviceLostError extends Error {
+  override readonly name = 'DeviceLostError';
+}
+
+/** Shapes that do not fit an op. The message names the op and the shapes. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+}

@@ -1,0 +1,133 @@
+/**
+ * GPU memory: storages with reference counts, and a pool that hands freed
+ * buffers out again at once. That is safe because all calls run in the order in
+ * which they were recorded; only a host upload acts out of order, and `Device`
+ * flushes before it writes into a buffer that recorded commands still use.
+ *
+ * A byte budget refuses an allocation before the driver dies of it: software
+ * drivers crash instead of reporting that memory is gone.
+ */
+import { MemoryBudgetError } from './errors.ts';
+
+const SMALLEST = 256;
+
+/** Size classes, four to an octave: RNA batches come in many lengths. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= SMALLEST) return SMALLEST;
+  const octave = 2 ** Math.floor(Math.log2(bytes));
+  const step = octave / 4;
+  return Math.ceil(bytes / step) * step;
+}
+
+/** A buffer in use by one or more tensors that share it. */
+export class Storage {
+  references = 1;
+  /** Number of the submission that last recorded a use of the buffer. */
+  lastUse = -1;
+  readonly buffer: GPUBuffer;
+  readonly id: number;
+  readonly bytes: number;
+
+  constructor(buffer: GPUBuffer, id: number, bytes: number) {
+    this.buffer = buffer;
+    this.id = id;
+    this.bytes = bytes;
+  }
+}
+
+export interface MemoryUse {
+  /** Bytes of tensors that are alive. */
+  readonly live: number;
+  /** Bytes of freed buffers kept for reuse. */
+  readonly pooled: number;
+  /** Largest sum of the two so far. */
+  readonly peak: number;
+  readonly budget: number;
+  readonly tensors: number;
+}
+
+export class MemoryPool {
+  readonly #device: GPUDevice;
+  readonly #budget: number;
+  readonly #largest: number;
+  readonly #free = new Map<number, Storage[]>();
+  readonly #beforeDestroy: () => void;
+  readonly #onDestroy: (storage: Storage) => void;
+  #live = 0;
+  #pooled = 0;
+  #peak = 0;
+  #count = 0;
+  #nextId = 0;
+
+  /** `beforeDestroy` submits what is recorded; `onDestroy` hears of each buffer that goes. */
+  constructor(device: GPUDevice, budget: number, beforeDestroy: () => void, onDestroy: (storage: Storage) => void) {
+    this.#device = device;
+    this.#budget = budget;
+    this.#largest = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+    this.#beforeDestroy = beforeDestroy;
+    this.#onDestroy = onDestroy;
+  }
+
+  use(): MemoryUse {
+    return { live: this.#live, pooled: this.#pooled, peak: this.#peak, budget: this.#budget, tensors: this.#count };
+  }
+
+  /** A storage of at least `bytes`; its contents are undefined. Throws MemoryBudgetError naming `what`. */
+  allocate(bytes: number, what: string): Storage {
+    if (bytes > this.#largest) {
+      throw new MemoryBudgetError(
+        `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)}; use a shorter sequence or a smaller batch, or an adapter with a larger maxStorageBufferBindingSize`);
+    }
+    const size = Math.min(sizeClass(bytes), this.#largest);
+    let storage = this.#free.get(size)?.pop();
+    if (storage === undefined) {
+      if (this.#live + this.#pooled + size > this.#budget) this.trim();
+      if (this.#live + size > this.#budget) {
+        throw new MemoryBudgetError(
+          `${what} needs ${megabytes(size)}, and ${megabytes(this.#live)} of the budget of ${megabytes(this.#budget)} are in use; use a smaller batch or a shorter sequence, or raise the memory budget (RNA_MEMORY_BUDGET, in MB)`);
+      }
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+      storage = new Storage(this.#device.createBuffer({ label: what, size, usage }), this.#nextId++, size);
+    } else {
+      this.#pooled -= size;
+      storage.references = 1;
+    }
+    this.#live += size;
+    this.#count++;
+    this.#peak = Math.max(this.#peak, this.#live + this.#pooled);
+    return storage;
+  }
+
+  retain(storage: Storage): void {
+    storage.references++;
+    this.#count++;
+  }
+
+  release(storage: Storage): void {
+    this.#count--;
+    if (--storage.references > 0) return;
+    this.#live -= storage.bytes;
+    this.#pooled += storage.bytes;
+    const list = this.#free.get(storage.bytes);
+    if (list === undefined) this.#free.set(storage.bytes, [storage]);
+    else list.push(storage);
+  }
+
+  /** Gives all pooled buffers back to the driver. */
+  trim(): void {
+    if (this.#pooled === 0) return;
+    this.#beforeDestroy();
+    for (const list of this.#free.values()) {
+      for (const storage of list) {
+        this.#onDestroy(storage);
+        storage.buffer.destroy();
+      }
+    }
+    this.#free.clear();
+    this.#pooled = 0;
+  }
+}
+
+export function megabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,0 +1,1 @@
+export function usePrivateDriver(): string | undefined { return undefined; }

@@ -1,0 +1,75 @@
+/**
+ * A device in Node, through Dawn. Finds an adapter (the machine's own, else a
+ * private software driver that `npm run setup` installed), keeps Dawn alive,
+ * and sleeps between polls while waiting, so that a software driver gets the
+ * core that Dawn's polling would take.
+ */
+import { freemem, totalmem } from 'node:os';
+import { create, globals } from 'webgpu';
+import { adapterTraits, Device, type DeviceOptions } from '../device.ts';
+import { DeviceError } from '../errors.ts';
+import { usePrivateDriver } from './driver.ts';
+
+export { usePrivateDriver } from './driver.ts';
+
+// Node crashes when the object that create() returned is collected, so it is held here for the life of the process.
+let dawn: GPU | undefined;
+
+/** The adapter of this machine. Throws a DeviceError that says what to do when there is none. */
+export async function requestAdapter(): Promise<GPUAdapter> {
+  Object.assign(globalThis, globals);
+  // The loader prints a line on stderr when this is unset.
+  process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
+  let adapter = await request();
+  if (adapter === null && usePrivateDriver() !== undefined) {
+    dawn = undefined;
+    adapter = await request();
+  }
+  if (adapter === null) {
+    throw new DeviceError('no WebGPU adapter was found: this machine has no Vulkan driver that Dawn accepts; `npm run setup` in a checkout of the project installs a software driver');
+  }
+  return adapter;
+}
+
+async function request(): Promise<GPUAdapter | null> {
+  dawn ??= create([]);
+  return sleepingWait(dawn.requestAdapter({ powerPreference: 'high-performance' }));
+}
+
+/** Opens a device on this machine's adapter. `RNA_MEMORY_BUDGET` (MB) overrides the default budget. */
+export async function openDevice(options: Partial<DeviceOptions> = {}): Promise<Device> {
+  const adapter = await requestAdapter();
+  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, ...options });
+}
+
+/**
+ * Bytes that a device may use by default: on a software adapter three quarters of the free memory, since such
+ * drivers crash when it runs out; on a GPU no bound of ours, since the driver reports it.
+ */
+export function defaultMemoryBudget(adapter: GPUAdapter): number {
+  const text = process.env['RNA_MEMORY_BUDGET'];
+  if (text !== undefined && text !== '') {
+    const megabytes = Number(text);
+    if (!(megabytes > 0)) throw new RangeError(`RNA_MEMORY_BUDGET must be a positive number of MB, got '${text}'`);
+    return megabytes * 2 ** 20;
+  }
+  return adapterTraits(adapter).class === 'cpu' ? Math.min(0.75 * freemem(), 0.75 * totalmem()) : Infinity;
+}
+
+const POLLS_BEFORE_SLEEP = 8;
+const NAP_MS = 0.25;
+
+/** Awaits a promise of Dawn, sleeping between its polls after the first few. */
+export async function sleepingWait<T>(promise: Promise<T>): Promise<T> {
+  let pending = true;
+  const settled = promise.finally(() => { pending = false; });
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  let polls = 0;
+  const nap = (): void => {
+    if (!pending) return;
+    if (polls++ >= POLLS_BEFORE_SLEEP) Atomics.wait(cell, 0, 0, NAP_MS);
+    setImmediate(nap);
+  };
+  nap();
+  return settled;
+}

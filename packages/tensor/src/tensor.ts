@@ -1,0 +1,109 @@
+/**
+ * A tensor: a shape over a storage on a device. Dense, row-major, no strides.
+ * It knows who owns it (a scope, a tape, or the caller) so that nothing waits
+ * for the garbage collector; it has no arithmetic, which is in `ops/`.
+ */
+import type { Device } from './device.ts';
+import { ShapeError } from './errors.ts';
+import type { Storage } from './memory.ts';
+
+export type DType = 'f32' | 'u32' | 'i32';
+export type Shape = readonly number[];
+export type HostArray = Float32Array | Uint32Array | Int32Array;
+
+/** What frees a tensor: a scope or a tape that holds it. */
+export interface Owner {
+  readonly kind: 'scope' | 'tape';
+  drop(tensor: Tensor): void;
+}
+
+export class Tensor {
+  readonly device: Device;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly size: number;
+  /** Set on parameters that train: `backward` accumulates their gradient here. */
+  gradient: Tensor | undefined;
+  /** Whether a gradient with respect to this tensor is wanted: a trainable parameter or a recorded output. */
+  tracked = false;
+  owner: Owner | undefined;
+  #storage: Storage | undefined;
+
+  constructor(device: Device, storage: Storage, shape: Shape, dtype: DType) {
+    this.device = device;
+    this.#storage = storage;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.size = elements(shape);
+  }
+
+  /** The storage. Throws if the tensor was disposed. */
+  get storage(): Storage {
+    if (this.#storage === undefined) throw new Error(`tensor ${describe(this.shape)} is used after dispose`);
+    return this.#storage;
+  }
+
+  get disposed(): boolean {
+    return this.#storage === undefined;
+  }
+
+  /** Frees the tensor and its gradient. Does nothing the second time. */
+  dispose(): void {
+    if (this.#storage === undefined) return;
+    this.owner?.drop(this);
+    this.owner = undefined;
+    this.device.memory.release(this.#storage);
+    this.#storage = undefined;
+    this.gradient?.dispose();
+    this.gradient = undefined;
+  }
+
+  /** Takes the tensor out of its scope: it lives until `dispose`. */
+  keep(): this {
+    this.owner?.drop(this);
+    this.owner = undefined;
+    return this;
+  }
+
+  /** Asks `backward` for this tensor's gradient (or stops asking). Keeps the tensor. */
+  train(on = true): this {
+    this.tracked = on;
+    if (!on) {
+      this.gradient?.dispose();
+      this.gradient = undefined;
+    }
+    return this.keep();
+  }
+
+  /** Another tensor on the same storage, not recorded on a tape. Throws a ShapeError when the sizes differ. */
+  alias(shape: Shape = this.shape): Tensor {
+    if (elements(shape) !== this.size) throw new ShapeError(`alias: ${describe(this.shape)} cannot be seen as ${describe(shape)}`);
+    this.device.memory.retain(this.storage);
+    return this.device.adopt(new Tensor(this.device, this.storage, shape, this.dtype));
+  }
+
+  /** Reads the values back, once everything recorded before has run. */
+  read(): Promise<Float32Array> {
+    if (this.dtype !== 'f32') throw new TypeError(`read: tensor is ${this.dtype}, not f32`);
+    return this.device.read(this) as Promise<Float32Array>;
+  }
+
+  /** Reads the only value of a tensor of one element. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new ShapeError(`item: ${describe(this.shape)} has ${this.size} elements, not one`);
+    return (await this.read())[0]!;
+  }
+}
+
+export function elements(shape: Shape): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+export function describe(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Throws a ShapeError naming `op` unless the condition holds. */
+export function requireShape(condition: boolean, op: string, ...shapes: readonly Shape[]): asserts condition {
+  if (!condition) throw new ShapeError(`${op}: shapes ${shapes.map(describe).join(' and ')} do not fit`);
+}
