@@ -40,6 +40,8 @@ export interface KernelCheck {
    * gradient with respect to forward input `x`; inputs `dy` here are the gradients of forward outputs `y`.
    */
   readonly gradientOf?: KernelCheck;
+  /** Calls of the gradient check where those of the kernel give partial sums. */
+  readonly gradientCalls?: (random: RandomStream) => readonly Call[];
   /** Larger calls, of the models' shapes, for the benchmark. */
   readonly benchmark?: (random: RandomStream) => readonly Call[];
 }
@@ -70,13 +72,16 @@ export function uniform(call: Call, name: string): number {
   return value;
 }
 
+/** The part of a check that gradients are checked with. */
+export type GradientCheck = Pick<KernelCheck, 'gradientOf' | 'gradientCalls' | 'reference'>;
+
 /**
  * Compares a backward reference with central differences of its forward reference, in doubles.
  * Returns the largest error of each gradient relative to its largest value.
  */
-export function gradientErrors(check: KernelCheck, call: Call, random: RandomStream, probes = 24, step = 1e-5): Record<string, number> {
+export function gradientErrors(check: GradientCheck, call: Call, random: RandomStream, probes = 24, step = 1e-5): Record<string, number> {
   const forward = check.gradientOf;
-  if (forward === undefined) throw new TypeError(`${check.kernel.name} names no forward check`);
+  if (forward === undefined) throw new TypeError('the check names no forward check');
   const gradients = check.reference(call);
   const objective = (inputs: Values): number => {
     const outputs = forward.reference({ ...call, inputs });

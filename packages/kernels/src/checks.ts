@@ -1,13 +1,28 @@
 /** Every kernel's check, in one list for the tests, the gradient check and the benchmark. */
 import type { KernelCheck } from './check.ts';
+import * as adamW from './adamW.check.ts';
+import * as activations from './activations.check.ts';
+import * as attention from './attention.check.ts';
+import * as crossEntropy from './crossEntropy.check.ts';
+import * as embedding from './embedding.check.ts';
+import * as norm from './norm.check.ts';
 import * as elementwise from './elementwise.check.ts';
 import * as matmul from './matmul.check.ts';
+import * as norm2 from './norm2.check.ts';
+import * as pair from './pair.check.ts';
+import * as pairLoss from './pairLoss.check.ts';
+import * as instanceNorm from './instanceNorm.check.ts';
+import * as conv2d from './conv2d.check.ts';
 import * as reduction from './reduction.check.ts';
 
-const modules = [elementwise, matmul, reduction];
+const modules = [norm, embedding, crossEntropy, attention, activations, adamW, norm2, elementwise, matmul, reduction, pair, pairLoss, instanceNorm, conv2d];
 
-const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'reference' in value;
+const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 
 export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object.values(module).filter(isCheck));
+
+/** Gradients that no single kernel gives whole. */
+export const jointGradients = { attention: attention.attentionGradient };
+
 export type { Call, KernelCheck, Values, Work } from './check.ts';
-export { gradientErrors } from './check.ts';
+export { gradientErrors, type GradientCheck } from './check.ts';

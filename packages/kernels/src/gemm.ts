@@ -51,13 +51,24 @@ export function gemmGrid(rows: number, cols: number, variant: GemmVariant): Grid
   return flatGrid(Math.ceil(rows / size.rows) * Math.ceil(cols / size.cols), 1);
 }
 
-export function gemmDeclarations(variant: GemmVariant): string {
-  return variant.algorithm !== 'tiled' ? '' : /* wgsl */ `
+export function gemmDeclarations(variant: GemmVariant, text: GemmText): string {
+  const tiles = /* wgsl */ `
 var<workgroup> tileA: array<f32, ${TILE * DEPTH}>;
 var<workgroup> tileB: array<vec4f, ${(TILE * DEPTH) / 4}>;`;
+  return /* wgsl */ `${variant.algorithm === 'tiled' ? tiles : ''}
+fn store(row: u32, vector: u32, sum: vec4f) {
+  if (row >= ${text.rows}) { return; }
+  for (var e = 0u; e < 4u; e++) {
+    let col = vector * 4u + e;
+    if (col < ${text.cols}) {
+      let value = sum[e];
+      y[row * ${text.cols} + col] = ${text.epilogue};
+    }
+  }
+}`;
 }
 
-interface GemmText {
+export interface GemmText {
   /** WGSL expressions of the three sizes. */
   readonly rows: string;
   readonly inner: string;
@@ -79,22 +90,10 @@ export function gemmBody(variant: GemmVariant, text: GemmText): string {
   let rowTile = tileIndex % rowTiles;
   let colTile = tileIndex / rowTiles;
   if (colTile * ${size.cols}u >= cols) { return; }`;
-  return head + (variant.algorithm === 'tiled' ? tiledBody(text) : threadBody(variant, text));
+  return head + (variant.algorithm === 'tiled' ? tiledBody() : threadBody(variant));
 }
 
-function store(row: string, vector: string, sum: string, text: GemmText): string {
-  return /* wgsl */ `
-  for (var e = 0u; e < 4u; e++) {
-    let row = ${row};
-    let col = ${vector} * 4u + e;
-    if (row < rows && col < cols) {
-      let value = ${sum}[e];
-      y[row * cols + col] = ${text.epilogue};
-    }
-  }`;
-}
-
-function threadBody(variant: GemmVariant, text: GemmText): string {
+function threadBody(variant: GemmVariant): string {
   const { rows, vectors } = variant;
   const subgroup = variant.algorithm === 'subgroup';
   const lanes = subgroup ? variant.lanes : REGISTER_LANES;
@@ -132,10 +131,10 @@ ${sums}
 ${columns}
 ${clamped}
 ${loop}
-${lines(r.flatMap((i) => c.map((j) => store(`row0 + ${i}u`, `(vector0 + ${j * lanes}u)`, `s${i}_${j}`, text))))}`;
+${lines(r.flatMap((i) => c.map((j) => `  store(row0 + ${i}u, vector0 + ${j * lanes}u, s${i}_${j});`)))}`;
 }
 
-function tiledBody(text: GemmText): string {
+function tiledBody(): string {
   const r = [0, 1, 2, 3];
   return /* wgsl */ `
   let tx = lane % 16u;
@@ -161,5 +160,5 @@ function tiledBody(text: GemmText): string {
     }
     workgroupBarrier();
   }
-${r.map((i) => store(`row0 + ty * 4u + ${i}u`, '(vector0 + tx)', `s${i}`, text)).join('\n')}`;
+${r.map((i) => `  store(row0 + ty * 4u + ${i}u, vector0 + tx, s${i});`).join('\n')}`;
 }

@@ -3,7 +3,7 @@
  * [inner, rows]), and the packing of B into vec4 columns that it reads.
  */
 import { defineKernel, elementwise, flatIndex } from './kernel.ts';
-import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmVariant } from './gemm.ts';
+import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 
 export type MatmulVariant = GemmVariant & {
   /** A is stored [inner, rows]. */
@@ -13,6 +13,9 @@ export type MatmulVariant = GemmVariant & {
 };
 
 const defaults: MatmulVariant = { ...gemmDefaults, transposeA: false, bias: false };
+
+const sizes = ({ bias }: MatmulVariant): GemmText =>
+  ({ rows: 'u.rows', inner: 'u.inner', cols: 'u.cols', epilogue: bias ? 'value + bias[col]' : 'value' });
 
 /** y[rows, cols] = A · B (+ bias); b is [inner, ⌈cols/4⌉] vectors. */
 export const matmul = defineKernel({
@@ -25,13 +28,11 @@ export const matmul = defineKernel({
   grid: ({ rows, cols }, variant) => gemmGrid(rows, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
   declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
+${gemmDeclarations(variant, sizes(variant))}
 fn loadA(row: u32, k: u32) -> f32 {
   return a[${variant.transposeA ? 'k * u.rows + row' : 'row * u.inner + k'}];
 }`,
-  body: (variant) => gemmBody(variant, {
-    rows: 'u.rows', inner: 'u.inner', cols: 'u.cols', epilogue: variant.bias ? 'value + bias[col]' : 'value',
-  }),
+  body: (variant) => gemmBody(variant, sizes(variant)),
 });
 
 /** y[k, c] = b[k, c], or b[c, k] where b is stored [cols, inner]; columns are padded with zeros to a multiple of four. */

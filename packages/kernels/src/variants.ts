@@ -29,9 +29,9 @@ const gpu: Table = {
   layerNormBackward: { lanes: 64 },
   rmsNorm: { lanes: 64 },
   rmsNormBackward: { lanes: 64 },
-  attention: { loads: 'workgroup', queries: 1 },
-  attentionBackwardQuery: { loads: 'workgroup', queries: 1 },
-  attentionBackwardKey: { loads: 'workgroup' },
+  attention: { loads: 'workgroup', unroll: true, queries: 1 },
+  attentionBackwardQuery: { loads: 'workgroup', unroll: true, queries: 1 },
+  attentionBackwardKey: { loads: 'workgroup', unroll: true },
 };
 
 const cpu: Table = {};

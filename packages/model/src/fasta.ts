@@ -91,30 +91,33 @@ export async function* parseFasta(
     return undefined;
   };
 
-  for await (const rawLine of splitLines(chunks)) {
-    const record = accept(rawLine);
-    if (record) yield record;
+  for await (const lines of splitLines(chunks)) {
+    for (const rawLine of lines) {
+      const record = accept(rawLine);
+      if (record) yield record;
+    }
   }
   const last = finish();
   if (!last) throw new InputError(file, 1, 'no record in the file', 'give at least one, as ">ID" and a line of letters');
   yield last;
 }
 
-/** Lines of a chunked text, without their ends (LF or CRLF). */
-async function* splitLines(chunks: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string, void, undefined> {
+/** Lines of a chunked text, without their ends (LF or CRLF): those that each chunk completes. */
+async function* splitLines(chunks: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[], void, undefined> {
   // Pieces of an unfinished line are joined once, so that a genome on one line does not cost quadratic time.
   let pending: string[] = [];
   for await (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
-      pending.push(chunk.slice(start, end));
-      yield stripCarriageReturn(pending.join(''));
+    const pieces = chunk.split('\n');
+    const unfinished = pieces.pop()!;
+    if (pieces.length > 0) {
+      pieces[0] = pending.join('') + pieces[0]!;
       pending = [];
-      start = end + 1;
+      yield pieces.map(stripCarriageReturn);
     }
-    if (start < chunk.length) pending.push(chunk.slice(start));
+    pending.push(unfinished);
   }
-  if (pending.length > 0) yield stripCarriageReturn(pending.join(''));
+  const last = pending.join('');
+  if (last !== '') yield [stripCarriageReturn(last)];
 }
 
 function stripCarriageReturn(line: string): string {

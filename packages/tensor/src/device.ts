@@ -18,6 +18,7 @@ import { describe, elements, Tensor, type DType, type HostArray, type Shape } fr
 const SLOTS = 256;
 const MAX_BIND_GROUPS = 8192;
 const STAGING_KEPT = 4;
+const MAX_UPLOADED = 64 * 2 ** 20;
 
 export interface DeviceOptions {
   /** Bytes that tensors and pooled buffers may take together. */
@@ -63,6 +64,7 @@ export class Device {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #slot = 0;
+  #uploaded = 0;
   #recorded: string[] = [];
   #failure: Error | undefined;
   #pendingErrors = new Set<Promise<void>>();
@@ -133,6 +135,12 @@ export class Device {
     // writeBuffer acts ahead of commands that are only recorded.
     if (storage.lastUse === this.counts.submits) this.submit();
     this.gpu.queue.writeBuffer(storage.buffer, offset * 4, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    // The driver frees the copies that it made of uploads at a submission only.
+    this.#uploaded += values.byteLength;
+    if (this.#uploaded > MAX_UPLOADED) {
+      this.gpu.queue.submit([]);
+      this.#uploaded = 0;
+    }
   }
 
   /** Reads a tensor's values back, once everything recorded before has run. Rejects with any error since the last read. */

@@ -5,3 +5,8 @@ export { backward, record, type Rule } from './tape.ts';
 export { describe, elements, requireShape, Tensor, type DType, type HostArray, type Shape } from './tensor.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/matmul.ts';
+export * from './ops/norm.ts';
+export * from './ops/activations.ts';
+export * from './ops/embedding.ts';
+export * from './ops/loss.ts';
+export * from './ops/attention.ts';

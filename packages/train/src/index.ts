@@ -1,1 +1,13 @@
-export {};
+export * from './batching.ts';
+export * from './config.ts';
+export * from './finetuning.ts';
+export * from './masking.ts';
+export * from './optimizer.ts';
+export * from './overrides.ts';
+export * from './pretraining.ts';
+export * from './recipes.ts';
+export * from './savedModel.ts';
+export * from './schedule.ts';
+export * from './structureScores.ts';
+export * from './trainState.ts';
+export * from './trainer.ts';

@@ -1,20 +1,17 @@
-// The data behind the report: everything that the HTML page and the terminal's tables show, as
-// plain values that survive JSON. Whoever trains and scores a model fills it in; `renderReport`
-// draws it. Nothing is computed from it but what drawing needs: scores, dot-brackets and losses
-// come from the code that owns them, so the page cannot disagree with the log.
+/**
+ * The data behind the report: everything that the HTML page and the terminal's tables show, as
+ * plain values that survive JSON. Whoever trains and scores a model fills it in; `renderReport`
+ * draws it. Nothing is computed from it but what drawing needs: scores and losses come from the
+ * code that owns them, so the page cannot disagree with the log.
+ */
+
+import type { PairScore } from '@rna/model';
 
 /** A measured value. JSON has no NaN: a loss that was not finite is `null`, and NaN is read the same. */
 export type Measured = number | null;
 
 /** A base pair as 0-based positions, 5' end first. */
 export type Pair = readonly [number, number];
-
-/** Precision, recall and F1 over base pairs, each in [0, 1]; `null` where undefined. */
-export interface PairScores {
-  readonly precision: Measured;
-  readonly recall: Measured;
-  readonly f1: Measured;
-}
 
 export interface Fact {
   readonly label: string;
@@ -42,9 +39,9 @@ export interface ScoreRow {
   /** How many RNAs were scored. */
   readonly rnas: number;
   /** Only the exact pair counts. */
-  readonly strict: PairScores;
+  readonly strict: PairScore;
   /** A pair counts if one of its ends is off by at most one position. */
-  readonly tolerant: PairScores;
+  readonly tolerant: PairScore;
 }
 
 /** One training run; `steps`, `loss` and `learningRate` have one entry per logged step. */
@@ -68,21 +65,17 @@ export interface RnaScore {
   readonly f1Trained: Measured;
 }
 
-export interface Structure {
-  readonly pairs: readonly Pair[];
-  readonly dotBracket: string;
-}
-
 /** One RNA drawn in full. */
 export interface StructureExample {
   readonly id: string;
   readonly family: string;
   readonly sequence: string;
-  readonly truth: Structure;
+  /** Each position is in one pair at most; pairs may cross. */
+  readonly truth: readonly Pair[];
   /** `null` where the model was not run. */
-  readonly prediction: Structure | null;
+  readonly prediction: readonly Pair[] | null;
   /** Strict scores of the prediction. */
-  readonly scores: PairScores | null;
+  readonly scores: PairScore | null;
   /** Pair probabilities as [i, j, p] with i < j; pairs that are left out count as 0. */
   readonly probabilities: readonly (readonly [number, number, number])[] | null;
 }

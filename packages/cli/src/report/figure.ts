@@ -1,13 +1,15 @@
-// What all figures share: the SVG frame with title and description, a legend, the colours, and
-// Observable Plot run without a browser. A figure is one self-contained SVG: put in a page it takes
-// the page's colours (the custom properties below) and text colour, alone it has light ones.
-//
-// The colours are from Okabe and Ito's palette, told apart with every common colour blindness;
-// dashes and position repeat what they say.
+/**
+ * What all figures share: the SVG frame with title and description, a legend, the colours, and
+ * Observable Plot run without a browser. A figure is one self-contained SVG: put in a page it takes
+ * the page's colours (the custom properties below) and text colour, alone it has light ones.
+ *
+ * The colours are from Okabe and Ito's palette, told apart with every common colour blindness;
+ * dashes and position repeat what they say.
+ */
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { markup, nothing, trusted } from './markup.ts';
+import { markup, trusted } from './markup.ts';
 import type { Markup } from './markup.ts';
 
 export const colours = {
@@ -32,13 +34,19 @@ export interface Frame {
 
 /** An SVG element of `width` × `height` CSS pixels that shrinks with its container. */
 export function figure({ width, height, title, description }: Frame, body: Markup): Markup {
-  return markup`<svg xmlns="http://www.w3.org/2000/svg" class="figure" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>${title}</title><desc>${description}</desc>${body}</svg>`;
+  return markup`<svg xmlns="http://www.w3.org/2000/svg" class="figure" role="img"
+ viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"
+ font-family="system-ui, sans-serif" font-size="12" fill="currentColor">
+<title>${title}</title>
+<desc>${description}</desc>
+${body}
+</svg>`;
 }
 
 export interface LegendEntry {
   readonly label: string;
   readonly colour: string;
-  readonly shape: 'line' | 'dashed' | 'dot' | 'ring' | 'band' | 'square';
+  readonly shape: 'line' | 'pale' | 'dashed' | 'dot' | 'ring' | 'band' | 'square';
 }
 
 const swatchWidth = 18;
@@ -47,6 +55,8 @@ function swatch({ colour, shape }: LegendEntry): Markup {
   switch (shape) {
     case 'line':
       return markup`<path d="M0 0h18" stroke="${colour}" stroke-width="2"/>`;
+    case 'pale':
+      return markup`<path d="M0 0h18" stroke="${colour}" stroke-opacity="0.4"/>`;
     case 'dashed':
       return markup`<path d="M0 0h18" stroke="${colour}" stroke-width="2" stroke-dasharray="4 3"/>`;
     case 'band':
@@ -67,16 +77,18 @@ function swatch({ colour, shape }: LegendEntry): Markup {
 export function legend(entries: readonly LegendEntry[], x: number, y: number): Markup {
   let left = x;
   const items = entries.map((entry) => {
-    const item = markup`<g transform="translate(${left},${y})">${swatch(entry)}<text x="${swatchWidth + 6}" dy="0.35em">${entry.label}</text></g>`;
+    const label = markup`<text x="${swatchWidth + 6}" dy="0.35em">${entry.label}</text>`;
+    const item = markup`<g transform="translate(${left},${y})">${swatch(entry)}${label}</g>`;
     left += swatchWidth + 6 + [...entry.label].length * 6.4 + 16;
     return item;
   });
   return markup`<g class="legend" text-anchor="start">${items}</g>`;
 }
 
-const { document } = parseHTML('<!doctype html><html><body></body></html>');
+/** What Plot builds into. Its type and Plot's are the DOM's, which this project is typed without. */
+const { document } = parseHTML('<!doctype html><html><body></body></html>') as { document: unknown };
 
-/** The part of a plot's root element that is used; this package is typed without the DOM. */
+/** The part of a plot's root element that is used. */
 interface PlotRoot {
   querySelector(selector: string): { remove(): void } | null;
   readonly innerHTML: string;
@@ -89,16 +101,18 @@ interface PlotRoot {
 export function plotContent(options: Plot.PlotOptions): Markup {
   const root = Plot.plot({ ...options, document, style: { fontSize: '12px' } }) as unknown as PlotRoot;
   root.querySelector('style')?.remove();
-  const content = root.innerHTML.replace(/\d+\.\d{3,}(?=[^<>]*>)/g, (digits) => String(Number(Number(digits).toFixed(2))));
+  const content = root.innerHTML.replace(/\d+\.\d{3,}(?=[^<>]*>)/g, (digits) =>
+    String(Number(Number(digits).toFixed(2))),
+  );
   return markup`<g text-anchor="middle">${trusted(content)}</g>`;
 }
 
-/** Markup moved by (x, y). */
-export function moved(x: number, y: number, content: Markup): Markup {
-  return x === 0 && y === 0 ? content : markup`<g transform="translate(${x},${y})">${content}</g>`;
+/** Markup moved down by `y`. */
+export function moved(y: number, content: Markup): Markup {
+  return markup`<g transform="translate(0,${y})">${content}</g>`;
 }
 
 /** A centred remark, for a figure that has nothing to draw. */
 export function emptyNote(width: number, y: number, note: string): Markup {
-  return note === '' ? nothing : markup`<text x="${width / 2}" y="${y}" text-anchor="middle" fill-opacity="0.7">${note}</text>`;
+  return markup`<text x="${width / 2}" y="${y}" text-anchor="middle" fill-opacity="0.7">${note}</text>`;
 }

@@ -1,5 +1,7 @@
-// How numbers are written, once for the terminal and the page: digits that mean something, an en
-// dash for what is undefined. Text only; units belong to the column or the axis.
+/**
+ * How numbers are written, once for the terminal and the page: digits that mean something, an en
+ * dash for what is undefined. Text only; units belong to the column or the axis.
+ */
 
 import type { Measured } from './data.ts';
 
@@ -31,6 +33,11 @@ export function formatLoss(value: Measured): string {
 /** A count with thousands separated, the same in every locale. */
 export function formatCount(value: Measured): string {
   return written(value, (x) => x.toLocaleString('en-US', { maximumFractionDigits: 0 }));
+}
+
+/** A count with its noun: "1 step", "2,000 steps". */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** A learning rate: two significant digits. */

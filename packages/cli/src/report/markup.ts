@@ -1,6 +1,8 @@
-// HTML and SVG as tagged templates that escape: whatever is interpolated is text unless it is
-// markup itself, so an id such as `<script>` in a FASTA header cannot become an element. It knows
-// nothing of well-formedness; the tests parse what comes out.
+/**
+ * HTML and SVG as tagged templates that escape: whatever is interpolated is text unless it is
+ * markup itself, so an id such as `<script>` in a FASTA header cannot become an element. It knows
+ * nothing of well-formedness; the tests parse what comes out.
+ */
 
 /** Text that is already markup. */
 export interface Markup {
@@ -21,7 +23,7 @@ const entities: Readonly<Record<string, string>> = {
 export function escapeMarkup(text: string): string {
   return text
     .replace(/[&<>"']/g, (character) => entities[character] ?? character)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, '\ufffd');
+    .replace(/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/gu, '\ufffd');
 }
 
 /** Drawing is accurate to a hundredth of a pixel; more digits only make the page heavier. */

@@ -1,6 +1,8 @@
-// Long curves made light enough to draw. A loss curve of 100,000 steps is cut into at most a few
-// hundred bins of equal numbers of steps; each keeps its least, greatest and mean value, so a spike
-// of one step stays visible. Values that are not finite take part in no mean and are counted.
+/**
+ * Long curves made light enough to draw. A loss curve of 100,000 steps is cut into at most a few
+ * hundred bins of equal numbers of steps; each keeps its least, greatest and mean value, so a spike
+ * of one step stays visible. Values that are not finite take part in no mean and are counted.
+ */
 
 import { isMeasured } from './format.ts';
 import type { Measured } from './data.ts';

@@ -1,7 +1,9 @@
-// The result tables, built once and shown twice: `textTable` aligns one for the terminal,
-// `htmlTable` writes it as an HTML table with row and column headers. The terminal's form has no
-// colours and no box, so it reads the same in a pipe and in a log. Column widths count code points:
-// East Asian wide characters, which no RNA id has, would not line up.
+/**
+ * The result tables, built once and shown twice: `textTable` aligns one for the terminal,
+ * `htmlTable` writes it as an HTML table with row and column headers. The terminal's form has no
+ * colours and no box, so it reads the same in a pipe and in a log. Column widths count code points:
+ * East Asian wide characters, which no RNA id has, would not line up.
+ */
 
 import { stripVTControlCharacters } from 'node:util';
 import type { LossRow, ScoreRow } from './data.ts';

@@ -1,4 +1,6 @@
-// Where a sequence's axis has its numbers: round 1-based positions, few enough to be read.
+/**
+ * Where a sequence's axis has its numbers: round 1-based positions, few enough to be read.
+ */
 
 /** 1-based positions of ticks: 1, then multiples of 10, 20, 50, 100, …; about ten at most. */
 export function positionTicks(length: number): number[] {

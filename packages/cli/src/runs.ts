@@ -1,0 +1,126 @@
+/**
+ * A training run's folder: `log.jsonl`, and `checkpoints/` with one folder per
+ * checkpoint, itself a model that `rna embed` and `rna fold` read. A checkpoint
+ * is written under a temporary name, flushed to disk and renamed, so that a
+ * process killed at any moment leaves complete ones only. What is in them is
+ * `@rna/train`'s business.
+ */
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CheckpointStore, TrainingLog } from '@rna/train';
+import { openFileSource, writeAtomically, type FileSource } from './files.ts';
+
+export interface Run {
+  readonly store: CheckpointStore;
+  readonly log: TrainingLog;
+  /** The folder of a checkpoint. */
+  path(checkpoint: string): string;
+  close(): void;
+}
+
+const WRITING = '.writing-';
+const REMOVING = '.removing-';
+
+/** Opens a run's folder, making it if it is not there, and clears what a killed process left half done. */
+export async function openRun(folder: string): Promise<Run> {
+  const checkpoints = join(folder, 'checkpoints');
+  await mkdir(checkpoints, { recursive: true });
+  for (const name of await readdir(checkpoints)) {
+    if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
+  }
+  const log = openLog(join(folder, 'log.jsonl'));
+  return { store: folderStore(checkpoints, log.flush), log, path: (checkpoint) => join(checkpoints, checkpoint), close: log.close };
+}
+
+/** Checkpoints as folders. `beforeSave` makes durable what must not be older than a checkpoint. */
+function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
+  return {
+    async names() {
+      return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+    },
+    async save(name, write) {
+      const temporary = join(folder, WRITING + name);
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary);
+      await write({ file: (file, content) => writeAtomically(join(temporary, file), content) });
+      await flushFolder(temporary);
+      beforeSave();
+      await rename(temporary, join(folder, name));
+      await flushFolder(folder);
+    },
+    async open(name) {
+      const sources: FileSource[] = [];
+      return {
+        name: join(folder, name),
+        async open(file) {
+          const source = await openFileSource(join(folder, name, file));
+          sources.push(source);
+          return source;
+        },
+        async close() {
+          await Promise.all(sources.map((source) => source.close()));
+        },
+      };
+    },
+    async remove(name) {
+      // Renamed first: half a checkpoint must never stand under its name.
+      const doomed = join(folder, REMOVING + name);
+      await rename(join(folder, name), doomed);
+      await rm(doomed, { recursive: true });
+    },
+  };
+}
+
+/** Makes the names in a folder durable. Windows has no such call and needs none. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function openLog(path: string): TrainingLog & { flush(): void; close(): void } {
+  const descriptor = openSync(path, 'a');
+  return {
+    async rewind(step) {
+      ftruncateSync(descriptor, lengthUpTo(readFileSync(path), step, path));
+    },
+    append(entry) {
+      writeSync(descriptor, `${JSON.stringify(entry)}\n`);
+    },
+    flush() {
+      fsyncSync(descriptor);
+    },
+    close() {
+      closeSync(descriptor);
+    },
+  };
+}
+
+/** Bytes of the log's entries up to `step`. A last line without its end, which a killed process leaves, does not count. */
+function lengthUpTo(bytes: Uint8Array, step: number, path: string): number {
+  let begin = 0;
+  for (let line = 1; ; line++) {
+    const end = bytes.indexOf(0x0a, begin);
+    if (end < 0) return begin;
+    const text = new TextDecoder().decode(bytes.subarray(begin, end));
+    if (stepOf(text, `${path}:${line}`) > step) return begin;
+    begin = end + 1;
+  }
+}
+
+function stepOf(line: string, where: string): number {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(line);
+  } catch (cause) {
+    throw new Error(`${where}: not a line of JSON; remove it, or move the log away`, { cause });
+  }
+  const step = (entry as { step?: unknown } | null)?.step;
+  if (typeof step !== 'number') throw new Error(`${where}: no log entry of a run ("step" is missing); remove it, or move the log away`);
+  return step;
+}

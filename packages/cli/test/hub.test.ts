@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { configJson, encoderParameters, memorySink, openModel, PRESETS, readFloat32, writeModel, writeSafetensors } from '@rna/model';
+import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/hub.ts';
+import { openModelFiles } from '../src/modelFiles.ts';
+
+const NAME = 'some-lab/rinalmo-nano';
+const config = new TextEncoder().encode(configJson(PRESETS['rinalmo-nano']));
+const weights = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) >> 3);
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const gitSha1 = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.byteLength}\0`).update(bytes).digest('hex');
+
+let server: Server;
+let endpoint: string;
+let cacheDir: string;
+let requests: string[];
+let files: Map<string, Uint8Array>;
+/** Called before a GET is answered; true if it has answered itself. */
+let interfere: (request: IncomingMessage, response: ServerResponse, bytes: Uint8Array) => boolean;
+let headers: (bytes: Uint8Array, file: string) => Record<string, string>;
+
+/** Answers like the hub: large files redirect to another path, with their size and hash beside the redirect. */
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const { method = '', url = '' } = request;
+  requests.push(`${method} ${url.split('/').at(-1)} ${request.headers.range ?? ''}`.trim());
+  const [, stored, file] = /^(\/storage)?\/some-lab\/rinalmo-nano\/resolve\/main\/(.+)$/.exec(url) ?? [];
+  const bytes = file === undefined ? undefined : files.get(file);
+  if (file === undefined || bytes === undefined) return void response.writeHead(404).end();
+  if (stored === undefined && file.endsWith('.safetensors')) {
+    return void response.writeHead(302, { location: `/storage${url}`, etag: '"pointer"', ...headers(bytes, file) }).end();
+  }
+  const own = stored === undefined ? { etag: `"${gitSha1(bytes)}"` } : {};
+  if (method === 'HEAD') return void response.writeHead(200, { 'content-length': bytes.byteLength, ...own }).end();
+  if (interfere(request, response, bytes)) return;
+  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const part = bytes.subarray(from);
+  response.writeHead(from > 0 ? 206 : 200, {
+    'content-length': part.byteLength,
+    ...(from > 0 && { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
+    ...own,
+  });
+  response.end(part);
+}
+
+beforeEach(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'rna-hub-'));
+  requests = [];
+  files = new Map([['config.json', config], ['model.safetensors', weights]]);
+  interfere = () => false;
+  headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${sha256(bytes)}"` });
+  server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(cacheDir, { recursive: true });
+});
+
+const cached = async (): Promise<string[]> => (await readdir(join(cacheDir, NAME))).sort();
+/** Sends `count` bytes of what was asked for, then drops the connection. */
+const cutAfter = (count: number, response: ServerResponse, bytes: Uint8Array, from = 0): true => {
+  response.writeHead(from > 0 ? 206 : 200, {
+    'content-length': bytes.byteLength - from,
+    ...(from > 0 && { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
+  });
+  // A reset connection takes unread bytes with it, so they get a moment to arrive.
+  response.write(bytes.subarray(from, from + count), () => setTimeout(() => response.destroy(), 50));
+  return true;
+};
+const isWeights = (request: IncomingMessage): boolean => request.url?.endsWith('model.safetensors') === true;
+
+describe('download', () => {
+  test('fetches config and weights with progress, and a second time nothing', async () => {
+    const received: number[] = [];
+    const onProgress: HubOptions['onProgress'] = (progress) => {
+      if (progress.file === 'model.safetensors') received.push(progress.received);
+    };
+    const folder = await fetchHubModel(NAME, { endpoint, cacheDir, onProgress });
+    expect(folder).toBe(join(cacheDir, NAME));
+    expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+    expect(received.at(-1)).toBe(weights.byteLength);
+    const before = requests.length;
+    await fetchHubModel(NAME, { endpoint: 'http://127.0.0.1:1', cacheDir });
+    expect(requests.length).toBe(before);
+  });
+
+  test('goes on after a dropped connection, where it stopped', async () => {
+    let drops = 0;
+    interfere = (request, response, bytes) => {
+      if (!isWeights(request) || drops === 3) return false;
+      drops++;
+      return cutAfter(50_000, response, bytes, Number(/\d+/.exec(request.headers.range ?? '0')));
+    };
+    await fetchHubModel(NAME, { endpoint, cacheDir });
+    const ranges = requests.filter((line) => /^GET model\.safetensors bytes/.test(line));
+    // Each is asked for twice, before and after the redirect.
+    expect([...new Set(ranges)]).toEqual([50_000, 100_000, 150_000].map((from) => `GET model.safetensors bytes=${from}-`));
+    expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+  });
+
+  test('goes on in a later run, where it stopped', async () => {
+    // What an earlier run leaves: some bytes of this very version.
+    const version = createHash('sha256').update(sha256(weights)).digest('hex').slice(0, 16);
+    await mkdir(join(cacheDir, NAME), { recursive: true });
+    await writeFile(join(cacheDir, NAME, `model.safetensors.${version}.partial`), weights.subarray(0, 123_456));
+    await fetchHubModel(NAME, { endpoint, cacheDir });
+    expect(requests.filter((line) => line.startsWith('GET model.safetensors'))).toContain('GET model.safetensors bytes=123456-');
+    expect(requests).not.toContain('GET model.safetensors');
+    expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+  });
+
+  test('starts over where the server knows no ranges', async () => {
+    let first = true;
+    interfere = (request, response, bytes) => {
+      if (!isWeights(request)) return false;
+      if (first) {
+        first = false;
+        return cutAfter(50_000, response, bytes);
+      }
+      response.writeHead(200, { 'content-length': bytes.byteLength }).end(bytes);
+      return true;
+    };
+    await fetchHubModel(NAME, { endpoint, cacheDir });
+    expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+  });
+
+  test('refuses wrong sizes and wrong hashes, and keeps nothing of them', async () => {
+    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength - 5), 'x-linked-etag': `"${sha256(bytes)}"` });
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
+      `${NAME}: the downloaded model.safetensors has 300000 bytes instead of 299995; it was deleted, fetch it again`);
+    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${'0'.repeat(64)}"` });
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(/has the sha256 [0-9a-f]{64} instead of 0{64}/);
+    expect(await cached()).toEqual(['config.json']);
+  });
+
+  test('an unknown model, a model without weights, a failing hub', async () => {
+    await expect(fetchHubModel('some-lab/other', { endpoint, cacheDir })).rejects.toThrow(`some-lab/other: no such model on ${endpoint}`);
+    files.delete('model.safetensors');
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow('has neither model.safetensors nor model.safetensors.index.json');
+    files.set('model.safetensors', weights);
+    interfere = (_, response) => {
+      response.writeHead(503).end();
+      return true;
+    };
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(/the hub answered 503/);
+  });
+
+  test('offline, the error says what to fetch and where to put it', async () => {
+    const failing = fetchHubModel(NAME, { endpoint: 'http://127.0.0.1:1', cacheDir });
+    await expect(failing).rejects.toThrow(/cannot reach the hub \(.+\)/);
+    await expect(failing).rejects.toThrow(`  http://127.0.0.1:1/${NAME}/resolve/main/model.safetensors\n`);
+    await expect(failing).rejects.toThrow(`put the files into\n  ${join(cacheDir, NAME)}\n`);
+  });
+});
+
+describe('models by name', () => {
+  test('cache folder and hub names', () => {
+    expect(hubCacheDir({ XDG_CACHE_HOME: '/c' })).toBe('/c/rna/hub');
+    expect(hubCacheDir({ XDG_CACHE_HOME: '/c', RNA_HUB_CACHE: '/r' })).toBe('/r');
+    expect(['multimolecule/rinalmo-giga', 'a/b.c'].map(isHubName)).toEqual([true, true]);
+    expect(['rinalmo', '../x', 'a/..', 'a/b/c', '/a/b'].map(isHubName)).toEqual([false, false, false, false, false]);
+  });
+
+  const nano = async (): Promise<Uint8Array> => {
+    const sink = memorySink();
+    const sizes = new Map<string, number>();
+    for (const [name, shape] of encoderParameters(PRESETS['rinalmo-nano'])) sizes.set(name, shape.reduce((a, b) => a * b));
+    await writeModel(sink, { config: PRESETS['rinalmo-nano'], scheme: 'port', lmHead: false, read: (name) => Promise.resolve(new Float32Array(sizes.get(name)!)) });
+    return sink.bytes();
+  };
+
+  test('from the hub, from a folder, from a file with a config beside it or without', async () => {
+    files.set('model.safetensors', await nano());
+    const opened = await openModelFiles(NAME, { endpoint, cacheDir });
+    expect((await openModel(opened.tensors, opened.config)).config).toEqual(PRESETS['rinalmo-nano']);
+    await opened.close();
+
+    const folder = join(cacheDir, NAME);
+    const weightsPath = join(folder, 'model.safetensors');
+    for (const path of [folder, weightsPath]) {
+      const local = await openModelFiles(path);
+      expect(local.config).toEqual(PRESETS['rinalmo-nano']);
+      await local.close();
+    }
+    const apart = join(cacheDir, 'apart.json');
+    await writeFile(apart, configJson(PRESETS['ssr-lm-s']));
+    const other = await openModelFiles(weightsPath, { configPath: apart });
+    expect(other.config?.model).toBe('ssr-lm');
+    await other.close();
+    await rm(join(folder, 'config.json'));
+    const bare = await openModelFiles(weightsPath);
+    expect(bare.config).toBeUndefined();
+    expect((await openModel(bare.tensors)).config).toEqual(PRESETS['rinalmo-nano']);
+    await bare.close();
+  });
+
+  test('in shards', async () => {
+    const shard = async (name: string, value: number): Promise<Uint8Array> => {
+      const sink = memorySink();
+      await writeSafetensors(sink, [{ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(new Float32Array([value])) }]);
+      return sink.bytes();
+    };
+    files.delete('model.safetensors');
+    files.set('model-1.safetensors', await shard('a', 1)).set('model-2.safetensors', await shard('b', 2));
+    files.set('model.safetensors.index.json', new TextEncoder().encode(JSON.stringify({ weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' } })));
+    const { tensors, close } = await openModelFiles(NAME, { endpoint, cacheDir });
+    expect(await readFloat32(tensors.tensors.get('b')!)).toEqual(new Float32Array([2]));
+    await close();
+    const before = requests.length;
+    await (await openModelFiles(NAME, { endpoint, cacheDir })).close();
+    expect(requests.length).toBe(before);
+    await rm(join(cacheDir, NAME, 'model-2.safetensors'));
+    await expect(openModelFiles(join(cacheDir, NAME))).rejects.toThrow(/model-2\.safetensors: no such file, though the index names it/);
+  });
+
+  test('what is neither', async () => {
+    await expect(openModelFiles('rinalmo-giga')).rejects.toThrow('rinalmo-giga: no such file or folder, and not the name of a hub model');
+    await expect(openModelFiles(cacheDir)).rejects.toThrow('the folder has neither model.safetensors nor');
+  });
+});

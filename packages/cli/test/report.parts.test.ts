@@ -1,0 +1,139 @@
+/**
+ * The parts of the report that are computed rather than drawn: binned and smoothed curves, the
+ * plane layout, number formats and the terminal's table.
+ */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatCount, formatLoss, formatRate, formatScore, scoreTable, textTable } from '../src/report/index.ts';
+import type { Pair } from '../src/report/index.ts';
+import { endsUp, radialLayout } from '../src/report/layout.ts';
+import { binned, smoothed } from '../src/report/series.ts';
+import { positionTicks } from '../src/report/ticks.ts';
+
+const finite = fc.double({ noNaN: true, min: -1e3, max: 1e3 });
+
+describe('binned', () => {
+  test('loses no extreme, and the means weigh all steps alike', () => {
+    fc.assert(
+      fc.property(
+        fc.array(finite, { minLength: 1, maxLength: 200 }),
+        fc.integer({ min: 1, max: 50 }),
+        (values, bins) => {
+          const list = binned(
+            values.map((_, k) => k),
+            values,
+            bins,
+          );
+          expect(list).toHaveLength(Math.min(bins, values.length));
+          expect(Math.min(...list.map((b) => b.min))).toBe(Math.min(...values));
+          expect(Math.max(...list.map((b) => b.max))).toBe(Math.max(...values));
+          expect(list.every((b) => b.min <= b.mean + 1e-9 && b.mean <= b.max + 1e-9)).toBe(true);
+          expect(list.every((b, k) => k === 0 || b.step > (list[k - 1]?.step ?? 0))).toBe(true);
+        },
+      ),
+    );
+  });
+
+  test('a bin of values that are not finite is a gap', () => {
+    expect(binned([1, 2, 3, 4], [1, 3, null, NaN], 2)).toEqual([
+      { step: 1.5, min: 1, max: 3, mean: 2 },
+      { step: 3.5, min: NaN, max: NaN, mean: NaN },
+    ]);
+  });
+});
+
+test('smoothed is the mean of a centred window, without the values that are not finite', () => {
+  expect(smoothed([1, 2, 6, 4], 3)).toEqual([1.5, 3, 4, 5]);
+  expect(smoothed([1, null, 3, NaN, 5], 3)).toEqual([1, null, 3, null, 5]);
+  expect(smoothed([3, 1], 1)).toEqual([3, 1]);
+});
+
+const cloverleaf = '(((((((..(((.........))).(((((.......)))))....(((((.......))))))))))))....';
+
+function parsed(dotBracket: string): Pair[] {
+  const open: number[] = [];
+  return [...dotBracket].flatMap((character, k): Pair[] => {
+    if (character === '(') open.push(k);
+    const start = character === ')' ? open.pop() : undefined;
+    return start === undefined ? [] : [[start, k]];
+  });
+}
+
+/** Random nested structures: every `)` that has no partner is read as unpaired by `parsed`. */
+const nestedPairs = fc.array(fc.constantFrom('(', ')', '.'), { minLength: 1, maxLength: 120 }).map((characters) => ({
+  length: characters.length,
+  pairs: parsed(characters.join('')),
+}));
+
+describe('radialLayout', () => {
+  test('the backbone and every pair have the length 1', () => {
+    fc.assert(
+      fc.property(nestedPairs, ({ length, pairs }) => {
+        const points = endsUp(radialLayout(length, pairs), pairs);
+        const distance = (i: number, j: number) =>
+          Math.hypot((points[i]?.x ?? NaN) - (points[j]?.x ?? NaN), (points[i]?.y ?? NaN) - (points[j]?.y ?? NaN));
+        for (let k = 1; k < length; k++) expect(distance(k - 1, k)).toBeCloseTo(1, 6);
+        for (const [i, j] of pairs) expect(distance(i, j)).toBeCloseTo(1, 6);
+      }),
+    );
+  });
+
+  test('a tRNA is a cloverleaf: acceptor above, D arm left, anticodon below, T arm right, nothing overlaps', () => {
+    const pairs = parsed(cloverleaf);
+    const points = endsUp(radialLayout(cloverleaf.length, pairs), pairs);
+    const at = (k: number) => points[k] ?? { x: NaN, y: NaN };
+    expect(at(0).y).toBeCloseTo(at(69).y, 6);
+    expect(at(0).x).toBeLessThan(at(69).x);
+    expect(at(16).x).toBeLessThan(at(6).x);
+    expect(at(34).y).toBeGreaterThan(at(16).y);
+    expect(at(56).x).toBeGreaterThan(at(63).x);
+    points.forEach((p, i) => {
+      points.slice(i + 1).forEach((q) => expect(Math.hypot(p.x - q.x, p.y - q.y)).toBeGreaterThan(0.9));
+    });
+  });
+});
+
+test('ticks are round positions, about ten at most', () => {
+  expect(positionTicks(1)).toEqual([1]);
+  expect(positionTicks(76)).toEqual([1, 10, 20, 30, 40, 50, 60, 70]);
+  for (const length of [0, 9, 101, 999, 5000, 30_000]) expect(positionTicks(length).length).toBeLessThanOrEqual(11);
+});
+
+test('numbers have the digits that mean something, and a dash where there is none', () => {
+  expect([0.87349, 1, null, NaN].map(formatScore)).toEqual(['0.873', '1.000', '–', '–']);
+  expect([1.386294, 0.0312345, 12.3456, 0, 1e-7, Infinity].map(formatLoss)).toEqual([
+    '1.386',
+    '0.03123',
+    '12.35',
+    '0.000',
+    '1.00e-7',
+    '–',
+  ]);
+  expect([0, 1234567].map(formatCount)).toEqual(['0', '1,234,567']);
+  expect([0, 1e-3, 2.5e-4].map(formatRate)).toEqual(['0', '1e-3', '2.5e-4']);
+});
+
+describe('textTable', () => {
+  const scores = { precision: 0.5, recall: 0.25, f1: NaN };
+  const row = (set: string) => ({ set, model: 'trained', rnas: 1234, strict: scores, tolerant: scores });
+
+  test('aligns words left and numbers right', () => {
+    expect(textTable(scoreTable([row('tRNA'), row('5S rRNA')])).split('\n')).toEqual([
+      'Base pairs of RNAs that were kept apart',
+      '',
+      '                         exact pairs ─────────  within ±1 ───────────',
+      'RNAs     model    count  precision  recall  F1  precision  recall  F1',
+      '───────  ───────  ─────  ─────────  ──────  ──  ─────────  ──────  ──',
+      'tRNA     trained  1,234      0.500   0.250   –      0.500   0.250   –',
+      '5S rRNA  trained  1,234      0.500   0.250   –      0.500   0.250   –',
+      '',
+    ]);
+  });
+
+  test('a terminal sequence in an id does not reach the terminal', () => {
+    const text = textTable(scoreTable([row('\u001b[31mred\u001b[0m\r\nnext\u0007')]));
+    expect(text).toContain('red next');
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
+});

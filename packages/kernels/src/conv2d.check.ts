@@ -1,0 +1,162 @@
+/** Checks of the kernels of the convolution, against one plain loop over (pixel, tap, channel, output). */
+import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { conv2d, conv2dBackwardWeight, packFilters, sumFilters } from './conv2d.ts';
+import type { RandomStream } from './random.ts';
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly size: number;
+  readonly cols: number;
+}
+
+const shape = (height: number, width: number, channels: number, size: number, cols: number): Size => ({ height, width, channels, size, cols });
+const sizeOf = (call: Call): Size => shape(uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'channels'), uniform(call, 'size'), uniform(call, 'cols'));
+const padded = (cols: number): number => Math.ceil(cols / 4) * 4;
+const turned = (call: Call): boolean => call.variant?.['turn'] === true;
+
+const SIZES = [
+  shape(1, 1, 1, 1, 1), shape(1, 1, 3, 3, 2), shape(2, 3, 1, 5, 7), shape(7, 5, 6, 3, 9), shape(9, 9, 20, 5, 20), shape(12, 11, 64, 1, 64), shape(11, 10, 16, 3, 65),
+];
+const BENCHMARK = [128, 256].flatMap((length) => [shape(length, length, 64, 1, 64), shape(length, length, 64, 3, 64), shape(length, length, 64, 3, 1)]);
+
+/** Calls f(output pixel, input pixel, tap) for every tap that falls inside the map. */
+function overTaps({ height, width, size }: Size, f: (pixel: number, under: number, tap: number) => void): void {
+  const radius = (size - 1) / 2;
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    for (let tap = 0; tap < size * size; tap++) {
+      const row = Math.floor(pixel / width) + Math.floor(tap / size) - radius;
+      const col = (pixel % width) + (tap % size) - radius;
+      if (row >= 0 && row < height && col >= 0 && col < width) f(pixel, row * width + col, tap);
+    }
+  }
+}
+
+/** The map as the convolution sees it. */
+function seen(call: Call, channels: number): Float64Array {
+  const x = floats(call, 'x');
+  if (call.variant?.['normalise'] !== true) return x;
+  const stats = floats(call, 'stats');
+  return x.map((value, i) => Math.max(0, (value - stats[i % channels]!) * stats[channels + (i % channels)]!));
+}
+
+const macs = ({ height, width, channels, size, cols }: Size): number => height * width * size ** 2 * channels * cols;
+
+function convolution(random: RandomStream, size: Size, bias: boolean, normalise: boolean): Call {
+  const pixels = size.height * size.width;
+  return {
+    inputs: {
+      x: normals(random, pixels * size.channels), b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
+      bias: normals(random, size.cols), stats: normals(random, 2 * size.channels),
+    },
+    outputs: { y: pixels * size.cols },
+    uniforms: { ...size },
+    variant: { bias, normalise },
+  };
+}
+
+export const conv2dCheck: KernelCheck = {
+  kernel: conv2d,
+  calls: (random) => SIZES.map((size, i) => convolution(random, size, i % 3 === 1, i % 3 === 2)),
+  benchmark: (random) => BENCHMARK.map((size) => convolution(random, size, false, true)),
+  reference: (call) => {
+    const size = sizeOf(call);
+    const { channels, cols } = size;
+    const [x, b, bias] = [seen(call, channels), floats(call, 'b'), floats(call, 'bias')];
+    const y = Float64Array.from({ length: size.height * size.width * cols }, (_, i) => (call.variant?.['bias'] === true ? bias[i % cols]! : 0));
+    overTaps(size, (pixel, under, tap) => {
+      for (let c = 0; c < channels; c++) {
+        for (let o = 0; o < cols; o++) y[pixel * cols + o]! += x[under * channels + c]! * b[(tap * channels + c) * padded(cols) + o]!;
+      }
+    });
+    return { y };
+  },
+  work: (call) => {
+    const { height, width, channels, cols } = sizeOf(call);
+    return { flops: 2 * macs(sizeOf(call)), bytes: 4 * height * width * (channels + cols) };
+  },
+  tolerance: 1e-5,
+};
+
+function weightGradient(random: RandomStream, size: Size, chunkPixels: number, normalise: boolean): Call {
+  const pixels = size.height * size.width;
+  return {
+    inputs: { x: normals(random, pixels * size.channels), b: normals(random, pixels * padded(size.cols)), stats: normals(random, 2 * size.channels) },
+    outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
+    uniforms: { ...size, chunkPixels },
+    variant: { normalise },
+  };
+}
+
+export const conv2dBackwardWeightCheck: KernelCheck = {
+  kernel: conv2dBackwardWeight,
+  calls: (random) => SIZES.flatMap((size, i) => [weightGradient(random, size, 1000, i % 2 === 1), weightGradient(random, size, 17, i % 2 === 0)]),
+  benchmark: (random) => BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64), true)),
+  reference: (call) => {
+    const size = sizeOf(call);
+    const { channels, cols } = size;
+    const [x, b, chunkPixels] = [seen(call, channels), floats(call, 'b'), uniform(call, 'chunkPixels')];
+    const rows = size.size ** 2 * channels;
+    const y = new Float64Array(Math.ceil((size.height * size.width) / chunkPixels) * rows * cols);
+    overTaps(size, (pixel, under, tap) => {
+      for (let c = 0; c < channels; c++) {
+        const at = (Math.floor(pixel / chunkPixels) * rows + tap * channels + c) * cols;
+        for (let o = 0; o < cols; o++) y[at + o]! += x[under * channels + c]! * b[pixel * padded(cols) + o]!;
+      }
+    });
+    return { y };
+  },
+  work: conv2dCheck.work,
+  tolerance: 1e-5,
+};
+
+const FILTERS = [[1, 1, 1], [3, 2, 9], [20, 20, 25], [64, 1, 9], [7, 6, 1]] as const;
+
+function packing(random: RandomStream, channels: number, outputs: number, taps: number, turn: boolean): Call {
+  const count = turn ? taps * outputs * padded(channels) : taps * channels * padded(outputs);
+  return { inputs: { filters: normals(random, outputs * channels * taps) }, outputs: { y: count }, uniforms: { count, channels, outputs, taps }, variant: { turn } };
+}
+
+export const packFiltersCheck: KernelCheck = {
+  kernel: packFilters,
+  calls: (random) => FILTERS.flatMap(([channels, outputs, taps]) => [packing(random, channels, outputs, taps, false), packing(random, channels, outputs, taps, true)]),
+  benchmark: (random) => [packing(random, 64, 64, 9, true)],
+  reference: (call) => {
+    const [channels, outputs, taps, filters] = [uniform(call, 'channels'), uniform(call, 'outputs'), uniform(call, 'taps'), floats(call, 'filters')];
+    const y = new Float64Array(uniform(call, 'count'));
+    filters.forEach((value, i) => {
+      const [tap, c, o] = [i % taps, Math.floor(i / taps) % channels, Math.floor(i / taps / channels)];
+      y[turned(call) ? ((taps - 1 - tap) * outputs + o) * padded(channels) + c : (tap * channels + c) * padded(outputs) + o] = value;
+    });
+    return { y };
+  },
+  work: (call) => ({ flops: 0, bytes: 8 * uniform(call, 'count') }),
+  tolerance: 0,
+};
+
+function summing(random: RandomStream, channels: number, outputs: number, taps: number, chunks: number, turn: boolean): Call {
+  const count = channels * outputs * taps;
+  return { inputs: { x: normals(random, chunks * count) }, outputs: { dfilters: count }, uniforms: { count, channels, outputs, taps, chunks }, variant: { turn } };
+}
+
+export const sumFiltersCheck: KernelCheck = {
+  kernel: sumFilters,
+  calls: (random) => FILTERS.flatMap(([channels, outputs, taps], i) => [summing(random, channels, outputs, taps, i + 1, false), summing(random, channels, outputs, taps, 3, true)]),
+  benchmark: (random) => [summing(random, 64, 64, 9, 64, false)],
+  reference: (call) => {
+    const [count, channels, outputs, taps] = [uniform(call, 'count'), uniform(call, 'channels'), uniform(call, 'outputs'), uniform(call, 'taps')];
+    const dfilters = new Float64Array(count);
+    floats(call, 'x').forEach((value, i) => {
+      const at = i % count;
+      const [col, row] = turned(call) ? [at % channels, Math.floor(at / channels)] : [at % outputs, Math.floor(at / outputs)];
+      const [o, c, tap] = turned(call)
+        ? [row % outputs, col, taps - 1 - Math.floor(row / outputs)]
+        : [col, row % channels, Math.floor(row / channels)];
+      dfilters[(o * channels + c) * taps + tap]! += value;
+    });
+    return { dfilters };
+  },
+  work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'chunks'), bytes: 4 * uniform(call, 'count') * (uniform(call, 'chunks') + 1) }),
+  tolerance: 1e-6,
+};

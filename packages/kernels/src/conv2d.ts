@@ -1,0 +1,149 @@
+/**
+ * Convolution over a map [height, width, channels] with odd square filters,
+ * stride 1 and zero padding to the same size, as a matrix product whose left
+ * operand is read out of the map in place (implicit im2col): a row is a pixel,
+ * an inner index is (tap, input channel), tap = size · row + column of the
+ * filter. Filters are stored [outputs, channels, size, size] and packed first.
+ *
+ * The gradient of the map is the same kernel with the filters turned around.
+ * The gradient of the filters is a product over all pixels, taken in chunks
+ * that are summed in a fixed order, for parallelism and for accuracy.
+ */
+import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { reluWgsl } from './instanceNorm.ts';
+import { defineKernel, elementwise, flatIndex, type Grid } from './kernel.ts';
+
+/**
+ * y[(tap, channel), output] = filters[output, channel, tap], columns padded with zeros to a multiple of four.
+ * With `turn`, for the gradient of the map, y[(tap, output), channel] = filters[output, channel, taps − 1 − tap].
+ */
+export const packFilters = defineKernel({
+  name: 'packFilters',
+  inputs: { filters: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32' },
+  variant: { turn: false } as { turn: boolean },
+  ...elementwise,
+  body: ({ turn }) => {
+    const [inner, cols] = turn ? ['u.outputs', 'u.channels'] : ['u.channels', 'u.outputs'];
+    return /* wgsl */ `${flatIndex}
+  let width = (${cols} + 3u) / 4u * 4u;
+  let col = min(i % width, ${cols} - 1u);
+  let row = i / width;
+  let tap = row / ${inner};
+  let k = row % ${inner};
+  let value = filters[${turn ? '(k * u.channels + col) * u.taps + u.taps - 1u - tap' : '(col * u.channels + k) * u.taps + tap'}];
+  y[i] = select(0.0, value, i % width < ${cols});`;
+  },
+});
+
+export type Conv2dVariant = GemmVariant & {
+  /** Reads relu((x − stats[0, c]) · stats[1, c]) for x; otherwise `stats` is not read and may be any buffer. */
+  normalise: boolean;
+};
+
+/**
+ * `valueUnder(pixel, tap, c)`: the map's value under a filter's tap, 0 outside of the map. Quotients go through
+ * floats and are then set right: an integer division is slow, on software drivers above all, and unlike a float
+ * one is never moved out of the loop over the inner index. Exact for operands below 2²⁴.
+ */
+const valueUnderWgsl = ({ normalise }: Conv2dVariant): string => /* wgsl */ `
+fn quotient(a: u32, b: u32) -> u32 {
+  let q = u32(f32(a) / f32(b));
+  let rest = i32(a - q * b);
+  return u32(i32(q) + select(0, 1, rest >= i32(b)) - select(0, 1, rest < 0));
+}
+fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
+  let pixelRow = quotient(pixel, u.width);
+  let tapRow = quotient(tap, u.size);
+  // Above and left of the map the differences wrap to large numbers.
+  let row = pixelRow + tapRow - u.size / 2u;
+  let col = pixel - pixelRow * u.width + tap - tapRow * u.size - u.size / 2u;
+  let ${normalise ? 'read' : 'value'} = x[(row * u.width + col) * u.channels + c];
+  ${normalise ? `let v = (read - stats[c]) * stats[u.channels + c];
+  let value = ${reluWgsl('v')};` : ''}
+  return select(0.0, value, row < u.height && col < u.width);
+}`;
+
+const mapUniforms = { height: 'u32', width: 'u32', channels: 'u32', size: 'u32', cols: 'u32' } as const;
+
+const forwardText = ({ bias }: { bias: boolean }): GemmText =>
+  ({ rows: '(u.height * u.width)', inner: 'u.size * u.size * u.channels', cols: 'u.cols', epilogue: bias ? 'value + bias[col]' : 'value' });
+
+/** y [height, width, cols] = x * filters (+ bias); b from `packFilters`. */
+export const conv2d = defineKernel({
+  name: 'conv2d',
+  inputs: { x: 'f32', b: 'vec4f', bias: 'f32', stats: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: mapUniforms,
+  variant: { ...gemmDefaults, normalise: false, bias: false } as Conv2dVariant & { bias: boolean },
+  workgroup: gemmWorkgroup,
+  grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
+  subgroups: ({ algorithm }) => algorithm === 'subgroup',
+  declarations: (variant) => /* wgsl */ `
+${gemmDeclarations(variant, forwardText(variant))}
+${valueUnderWgsl(variant)}
+fn loadA(row: u32, k: u32) -> f32 {
+  let tap = quotient(k, u.channels);
+  return valueUnder(row, tap, k - tap * u.channels);
+}`,
+  body: (variant) => gemmBody(variant, forwardText(variant)),
+});
+
+const backwardText: GemmText =
+  { rows: '(u.size * u.size * u.channels)', inner: 'min(u.chunkPixels, u.height * u.width - wid.z * u.chunkPixels)', cols: 'u.cols', epilogue: 'value' };
+
+/** Moves every access to a buffer on by an offset: the body that products share knows one product, this kernel has one per chunk. */
+const offset = (wgsl: string, buffer: string, by: string): string => wgsl.replaceAll(new RegExp(`\\b${buffer}\\[`, 'g'), `${buffer}[${by} + `);
+
+/**
+ * y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk of x[p under tap, channel] · b[p, col]; b holds
+ * the vec4 columns of the output's gradient (see `packColumns`).
+ */
+export const conv2dBackwardWeight = defineKernel({
+  name: 'conv2dBackwardWeight',
+  inputs: { x: 'f32', b: 'vec4f', stats: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { ...mapUniforms, chunkPixels: 'u32' },
+  variant: { ...gemmDefaults, normalise: false } as Conv2dVariant,
+  workgroup: gemmWorkgroup,
+  grid: ({ height, width, channels, size, cols, chunkPixels }, variant): Grid => {
+    const [x, y] = gemmGrid(size * size * channels, cols, variant);
+    return [x, y, Math.ceil((height * width) / chunkPixels)];
+  },
+  subgroups: ({ algorithm }) => algorithm === 'subgroup',
+  declarations: (variant) => /* wgsl */ `
+var<private> firstPixel: u32;
+var<private> firstOutput: u32;
+${offset(gemmDeclarations(variant, backwardText), 'y', 'firstOutput')}
+${valueUnderWgsl(variant)}
+fn loadA(row: u32, k: u32) -> f32 {
+  let tap = quotient(row, u.channels);
+  return valueUnder(firstPixel + k, tap, row - tap * u.channels);
+}`,
+  body: (variant) => /* wgsl */ `
+  firstPixel = wid.z * u.chunkPixels;
+  firstOutput = wid.z * ${backwardText.rows} * u.cols;
+${offset(gemmBody(variant, backwardText), 'b', 'wid.z * u.chunkPixels * colVectors')}`,
+});
+
+/**
+ * dfilters[output, channel, tap] = Σ over chunks of x[chunk, (tap, channel), output], in their order. With
+ * `turn`, where map and gradient had changed places, of x[chunk, (taps − 1 − tap, output), channel].
+ */
+export const sumFilters = defineKernel({
+  name: 'sumFilters',
+  inputs: { x: 'f32' },
+  outputs: { dfilters: 'f32' },
+  uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32', chunks: 'u32' },
+  variant: { turn: false } as { turn: boolean },
+  ...elementwise,
+  body: ({ turn }) => /* wgsl */ `${flatIndex}
+  let tap = i % u.taps;
+  let c = i / u.taps % u.channels;
+  let output = i / u.taps / u.channels;
+  let at = ${turn ? '((u.taps - 1u - tap) * u.outputs + output) * u.channels + c' : '(tap * u.channels + c) * u.outputs + output'};
+  var sum = 0.0;
+  for (var chunk = 0u; chunk < u.chunks; chunk++) { sum += x[chunk * u.count + at]; }
+  dfilters[i] = sum;`,
+});

@@ -1,0 +1,304 @@
+/**
+ * The names that parameters have in files: RiNALMo's official ones, those of
+ * its Hugging Face port, LLaMA's (SSR-LM). A parameter of this project is made
+ * of the rows of one or more stored tensors; the same table serves reading and
+ * writing. `detectLayout` tells from the names alone which scheme a file
+ * follows. Data are not touched here (load.ts, save.ts).
+ */
+import {
+  encoderParameters, secondaryStructureParameters,
+  type EncoderConfig, type ParameterShapes, type SecondaryStructureSizes, type Shape,
+} from '../config.ts';
+import { CheckpointError } from './error.ts';
+import type { TensorFile } from './tensorFile.ts';
+
+export type Scheme = 'official' | 'port' | 'llama';
+
+/** A scheme with everything in which files that follow it differ. */
+export interface Layout {
+  readonly scheme: Scheme;
+  /** Before the encoder's names, such as `lm.` in fine-tuned official files. */
+  readonly prefix: string;
+  /** Rows of the stored embedding: 22 in the official order of tokens, 26 or 28 in the port's. */
+  readonly vocabularySize: number;
+  /** Official code without FlashAttention keeps queries, keys and values apart. */
+  readonly splitQkv: boolean;
+}
+
+export interface SourceTensor {
+  readonly name: string;
+  /** Other names under which the same tensor may stand, alone or as well. */
+  readonly aliases: readonly string[];
+  readonly shape: Shape;
+  /** First row and number of rows of the parameter that this tensor fills. */
+  readonly rows: readonly [start: number, count: number];
+}
+
+export interface ParameterMapping {
+  readonly parameter: string;
+  readonly shape: Shape;
+  /** In the order of their rows; together they fill the parameter. */
+  readonly sources: readonly SourceTensor[];
+  /** Row r of the parameter is row `rowMap[r]` of the one source (vocabularies). */
+  readonly rowMap?: readonly number[];
+}
+
+/** Official token id to row in the port's tables of 28 and of 26 tokens. T is the port's U. */
+const PORT_ROWS: ReadonlyMap<number, readonly number[]> = new Map([
+  [28, [1, 0, 2, 3, 4, 6, 7, 8, 9, 21, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 26]],
+  [26, [1, 0, 2, 3, 4, 6, 7, 8, 9, 25, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 24]],
+]);
+
+/** The port's extra token X, in both of its tables: the mean of A, C, G and U. */
+export const PORT_X = { row: 22, meanOf: [6, 7, 8, 9] } as const;
+
+/** Layouts that are written: pre-trained official names, the port's current names, LLaMA's. */
+export const WRITTEN_LAYOUTS: Readonly<Record<Scheme, Layout>> = {
+  official: { scheme: 'official', prefix: '', vocabularySize: 22, splitQkv: false },
+  port: { scheme: 'port', prefix: 'model.', vocabularySize: 28, splitQkv: false },
+  llama: { scheme: 'llama', prefix: 'model.', vocabularySize: 22, splitQkv: false },
+};
+
+// Our module (or whole parameter) to the stored modules whose rows follow each
+// other in it. `{p}` is the layout's prefix, `{i}` the block; `|` parts aliases.
+type NameTable = Readonly<Record<string, readonly string[]>>;
+
+const OFFICIAL: NameTable = {
+  'embedding': ['{p}embedding'],
+  'blocks.{i}.attention.norm': ['{p}transformer.blocks.{i}.attn_layer_norm'],
+  'blocks.{i}.attention.qkv': ['{p}transformer.blocks.{i}.mh_attn.Wqkv'],
+  'blocks.{i}.attention.out': ['{p}transformer.blocks.{i}.mh_attn.out_proj'],
+  'blocks.{i}.feedForward.norm': ['{p}transformer.blocks.{i}.out_layer_norm'],
+  'blocks.{i}.feedForward.gateUp': [
+    '{p}transformer.blocks.{i}.transition.0.linear',
+    '{p}transformer.blocks.{i}.transition.0.linear_gate',
+  ],
+  'blocks.{i}.feedForward.beta': ['{p}transformer.blocks.{i}.transition.0.beta'],
+  'blocks.{i}.feedForward.down': ['{p}transformer.blocks.{i}.transition.2'],
+  'finalNorm': ['{p}transformer.final_layer_norm'],
+  'lmHead.dense': ['{p}lm_mask_head.linear1'],
+  'lmHead.norm': ['{p}lm_mask_head.layer_norm'],
+  'lmHead.decoder': ['{p}lm_mask_head.linear2'],
+};
+
+const OFFICIAL_SPLIT_QKV: NameTable = {
+  ...OFFICIAL,
+  'blocks.{i}.attention.qkv': [
+    '{p}transformer.blocks.{i}.mh_attn.mh_attn.to_q',
+    '{p}transformer.blocks.{i}.mh_attn.mh_attn.to_k',
+    '{p}transformer.blocks.{i}.mh_attn.mh_attn.to_v',
+  ],
+  'blocks.{i}.attention.out': ['{p}transformer.blocks.{i}.mh_attn.mh_attn.out_proj'],
+};
+
+const PORT: NameTable = {
+  'embedding': ['{p}embeddings.word_embeddings'],
+  'blocks.{i}.attention.norm': ['{p}encoder.layer.{i}.attention.layer_norm'],
+  'blocks.{i}.attention.qkv': [
+    '{p}encoder.layer.{i}.attention.self.query',
+    '{p}encoder.layer.{i}.attention.self.key',
+    '{p}encoder.layer.{i}.attention.self.value',
+  ],
+  'blocks.{i}.attention.out': ['{p}encoder.layer.{i}.attention.output.dense'],
+  'blocks.{i}.feedForward.norm': ['{p}encoder.layer.{i}.layer_norm'],
+  'blocks.{i}.feedForward.gateUp': [
+    '{p}encoder.layer.{i}.intermediate.linear',
+    '{p}encoder.layer.{i}.intermediate.linear_gate',
+  ],
+  // The port's converter renamed every "beta" to "bias", and this one with them.
+  'blocks.{i}.feedForward.beta': ['{p}encoder.layer.{i}.intermediate.bias'],
+  'blocks.{i}.feedForward.down': ['{p}encoder.layer.{i}.output.dense'],
+  'finalNorm': ['{p}encoder.layer_norm'],
+  'lmHead.dense': ['lm_head.transform.dense'],
+  'lmHead.norm': ['lm_head.transform.layer_norm'],
+  'lmHead.decoder.weight': ['lm_head.decoder.weight'],
+  'lmHead.decoder.bias': ['lm_head.bias|lm_head.decoder.bias'],
+};
+
+const LLAMA: NameTable = {
+  'embedding': ['{p}embed_tokens'],
+  'blocks.{i}.attention.norm': ['{p}layers.{i}.input_layernorm'],
+  'blocks.{i}.attention.qkv': [
+    '{p}layers.{i}.self_attn.q_proj',
+    '{p}layers.{i}.self_attn.k_proj',
+    '{p}layers.{i}.self_attn.v_proj',
+  ],
+  'blocks.{i}.attention.out': ['{p}layers.{i}.self_attn.o_proj'],
+  'blocks.{i}.feedForward.norm': ['{p}layers.{i}.post_attention_layernorm'],
+  'blocks.{i}.feedForward.gateUp': ['{p}layers.{i}.mlp.gate_proj', '{p}layers.{i}.mlp.up_proj'],
+  'blocks.{i}.feedForward.down': ['{p}layers.{i}.mlp.down_proj'],
+  'finalNorm': ['{p}norm'],
+  'lmHead.decoder': ['lm_head'],
+};
+
+const OFFICIAL_HEAD: NameTable = {
+  'secondaryStructure.project': ['pred_head.linear_in'],
+  'secondaryStructure.blocks.{i}.conv1': ['pred_head.resnet.blocks.{i}.conv_net.0'],
+  'secondaryStructure.blocks.{i}.conv2': ['pred_head.resnet.blocks.{i}.conv_net.3'],
+  'secondaryStructure.blocks.{i}.conv3': ['pred_head.resnet.blocks.{i}.conv_net.6'],
+  'secondaryStructure.out': ['pred_head.conv_out'],
+};
+
+const PORT_HEAD: NameTable = {
+  'secondaryStructure.project': ['ss_head.projection'],
+  'secondaryStructure.blocks.{i}.conv1': ['ss_head.convnet.layers.{i}.conv1'],
+  'secondaryStructure.blocks.{i}.conv2': ['ss_head.convnet.layers.{i}.conv2'],
+  'secondaryStructure.blocks.{i}.conv3': ['ss_head.convnet.layers.{i}.conv3'],
+  'secondaryStructure.out': ['ss_head.prediction'],
+};
+
+function encoderTable({ scheme, splitQkv }: Layout): NameTable {
+  if (scheme === 'official') return splitQkv ? OFFICIAL_SPLIT_QKV : OFFICIAL;
+  return scheme === 'port' ? PORT : LLAMA;
+}
+
+/** The stored tensors of every parameter of an encoder and its LM head, in `encoderParameters`' order. */
+export function encoderMappings(config: EncoderConfig, layout: Layout): ParameterMapping[] {
+  const { heads, kvHeads, dim, ffnDim, vocabularySize } = config;
+  const headDim = dim / heads;
+  const parts: Readonly<Record<string, readonly number[]>> = {
+    qkv: [heads * headDim, kvHeads * headDim, kvHeads * headDim],
+    gateUp: [ffnDim, ffnDim],
+  };
+  const rowMap = PORT_ROWS.get(layout.vocabularySize);
+  return mapParameters(encoderParameters(config), encoderTable(layout), layout.prefix, (parameter, shape) => {
+    const isVocabulary = parameter === 'embedding.weight' || parameter.startsWith('lmHead.decoder.');
+    if (isVocabulary && shape[0] === vocabularySize && rowMap !== undefined) {
+      return { storedRows: [layout.vocabularySize], rowMap };
+    }
+    const part = Object.keys(parts).find((name) => parameter.includes(`.${name}.`));
+    return { storedRows: part === undefined ? [shape[0]!] : parts[part]! };
+  });
+}
+
+/** The same for the secondary-structure head: `pred_head.*` in official files, `ss_head.*` elsewhere. */
+export function secondaryStructureMappings(
+  dim: number,
+  sizes: SecondaryStructureSizes,
+  naming: 'official' | 'port',
+): ParameterMapping[] {
+  const table = naming === 'official' ? OFFICIAL_HEAD : PORT_HEAD;
+  return mapParameters(secondaryStructureParameters(dim, sizes), table, '', (_, shape) => ({ storedRows: [shape[0]!] }));
+}
+
+type RowRule = (parameter: string, shape: Shape) => { storedRows: readonly number[]; rowMap?: readonly number[] };
+
+function mapParameters(shapes: ParameterShapes, table: NameTable, prefix: string, rule: RowRule): ParameterMapping[] {
+  return [...shapes].map(([parameter, shape]) => {
+    const { storedRows, rowMap } = rule(parameter, shape);
+    const templates = storedNames(parameter, table, prefix);
+    const apart = templates.length > 1;
+    let start = 0;
+    const sources = templates.map(([name, ...aliases], index): SourceTensor => {
+      const stored = apart ? storedRows[index]! : storedRows.reduce((a, b) => a + b);
+      // A gathered table has rows of its own; otherwise stored rows are the parameter's.
+      const count = rowMap === undefined ? stored : shape[0]!;
+      const source = {
+        name: name!, aliases,
+        shape: [stored, ...shape.slice(1)],
+        rows: [start, count] as const,
+      };
+      start += count;
+      return source;
+    });
+    return { parameter, shape, sources, ...(rowMap && { rowMap }) };
+  });
+}
+
+/** For each stored tensor of a parameter its name and aliases. */
+function storedNames(parameter: string, table: NameTable, prefix: string): string[][] {
+  const index = /\.blocks\.(\d+)\.|^blocks\.(\d+)\./.exec(parameter);
+  const block = index?.[1] ?? index?.[2] ?? '';
+  const generic = parameter.replace(`blocks.${block}.`, 'blocks.{i}.');
+  const dot = generic.lastIndexOf('.');
+  const whole = table[generic];
+  const templates = whole ?? table[generic.slice(0, dot)];
+  if (templates === undefined) throw new Error(`no stored name is known for parameter ${parameter}`);
+  const leaf = whole === undefined ? generic.slice(dot) : '';
+  return templates.map((template) =>
+    template.split('|').map((name) => name.replace('{p}', prefix).replace('{i}', block) + leaf),
+  );
+}
+
+// ---- what a file is --------------------------------------------------------
+
+// The embedding's name is enough to tell the schemes and their prefixes apart.
+const SIGNATURES: readonly { scheme: Scheme; prefixes: readonly string[]; embedding: string }[] = [
+  { scheme: 'official', prefixes: ['', 'lm.', 'rinalmo.'], embedding: 'embedding.weight' },
+  { scheme: 'port', prefixes: ['model.', 'rinalmo.', ''], embedding: 'embeddings.word_embeddings.weight' },
+  { scheme: 'llama', prefixes: ['model.'], embedding: 'embed_tokens.weight' },
+];
+
+/**
+ * The naming scheme that a file follows.
+ * @throws CheckpointError if no embedding is found, there are several, or it has an unknown number of rows.
+ */
+export function detectLayout(file: TensorFile): Layout {
+  const candidates = SIGNATURES.flatMap(({ scheme, prefixes, embedding }) =>
+    prefixes.map((prefix) => ({ scheme, prefix, embedding: prefix + embedding })),
+  );
+  const found = candidates.filter(({ embedding }) => file.tensors.has(embedding));
+  const [first] = found;
+  if (first === undefined) {
+    const some = [...file.tensors.keys()].slice(0, 5).map((name) => `"${name}"`).join(', ');
+    throw new CheckpointError(
+      file.name,
+      `no token embedding found; expected one of ${candidates.map(({ embedding }) => `"${embedding}"`).join(', ')}, ` +
+        `the file has ${file.tensors.size === 0 ? 'no tensors' : `${some} …`}`,
+    );
+  }
+  if (found.length > 1) {
+    throw new CheckpointError(
+      file.name,
+      `several models in one file (${found.map(({ embedding }) => `"${embedding}"`).join(', ')}): save one of them alone`,
+    );
+  }
+  const { scheme, prefix, embedding } = first;
+  const rows = file.tensors.get(embedding)!.shape[0];
+  const allowed = scheme === 'port' ? [28, 26] : [22];
+  if (rows === undefined || !allowed.includes(rows)) {
+    throw new CheckpointError(
+      file.name,
+      `tensor "${embedding}" has ${rows ?? 'no'} rows; a vocabulary of ${allowed.join(' or ')} tokens is expected`,
+    );
+  }
+  const splitQkv = file.tensors.has(`${prefix}transformer.blocks.0.mh_attn.mh_attn.to_q.weight`);
+  return { scheme, prefix, vocabularySize: rows, splitQkv };
+}
+
+export interface SecondaryStructureLayout {
+  readonly naming: 'official' | 'port';
+  readonly sizes: SecondaryStructureSizes;
+}
+
+/** The secondary-structure head of a file, with its sizes read off its tensors; undefined if it has none. */
+export function detectSecondaryStructure(file: TensorFile): SecondaryStructureLayout | undefined {
+  for (const [naming, table] of [['official', OFFICIAL_HEAD], ['port', PORT_HEAD]] as const) {
+    const project = file.tensors.get(`${table['secondaryStructure.project']![0]!}.weight`);
+    const out = file.tensors.get(`${table['secondaryStructure.out']![0]!}.weight`);
+    // The ribosome-loading head has a `pred_head.linear_in` as well, and this beside it.
+    if (out === undefined && (project === undefined || file.tensors.has('pred_head.linear_out.weight'))) continue;
+    const conv1 = `${table['secondaryStructure.blocks.{i}.conv1']![0]!}.weight`;
+    let blocks = 0;
+    while (file.tensors.has(conv1.replace('{i}', String(blocks)))) blocks++;
+    return {
+      naming,
+      sizes: { convDim: project?.shape[0] ?? out?.shape[1] ?? 1, kernelSize: out?.shape[2] ?? 1, blocks },
+    };
+  }
+  return undefined;
+}
+
+/** Tensors that carry nothing an encoder needs: RoPE's tables and the port's untrained pooler. */
+export function isIgnored(name: string, { scheme, prefix }: Layout): boolean {
+  if (/(?:^|\.)inv_freq$/.test(name)) return true;
+  return scheme === 'port' && (name === `${prefix}pooler.dense.weight` || name === `${prefix}pooler.dense.bias`);
+}
+
+/** Numbers that fine-tuned files keep beside the weights, as plain numbers or as tensors of one element. */
+export const SCALAR_NAMES: readonly string[] = ['threshold', 'scaler._mean', 'scaler._std'];
+
+/** Prefix of a task head's tensors that is known but has no counterpart here. */
+export function foreignHead(name: string): string | undefined {
+  return /^(?:pred_head|ss_head|sequence_head|token_head|contact_head)\./.exec(name)?.[0];
+}

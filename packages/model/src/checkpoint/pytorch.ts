@@ -1,0 +1,289 @@
+/**
+ * PyTorch's `.pt` files (`torch.save` of a state dict): a ZIP archive with one
+ * pickle and one record per storage. The archive's directory and the pickle are
+ * read by libraries; tensor bytes are read by range. Nothing is executed: the
+ * pickle may name only the few globals listed below, each of which is a plain
+ * function here, and every other global is refused by name.
+ *
+ * Not read: files from before PyTorch 1.6 (no ZIP), whole pickled modules.
+ */
+import { Reader, ZipReader, type Entry } from '@zip.js/zip.js/lib/zip-core-custom.js';
+import { inflateSync } from 'fflate';
+import pickle from 'pickleparser';
+import { elementCount, type Shape } from '../config.ts';
+import { CheckpointError } from './error.ts';
+import type { ByteSource } from './source.ts';
+import { DTYPE_BYTES, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
+
+const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
+  FloatStorage: 'F32', DoubleStorage: 'F64', HalfStorage: 'F16', BFloat16Storage: 'BF16',
+  LongStorage: 'I64', IntStorage: 'I32', ShortStorage: 'I16', CharStorage: 'I8',
+  ByteStorage: 'U8', BoolStorage: 'BOOL',
+};
+
+/** A record of the archive that holds numbers, as the pickle's persistent ids name it. */
+class Storage {
+  constructor(
+    readonly dtype: DType,
+    readonly key: string,
+    readonly elements: number,
+  ) {}
+}
+
+/** A view of a storage, in elements. */
+class TensorView {
+  constructor(
+    readonly storage: Storage,
+    readonly offset: number,
+    readonly shape: Shape,
+    readonly strides: readonly number[],
+  ) {}
+}
+
+/**
+ * Opens a `.pt` file; numbers of the state dict become `scalars`.
+ * @throws CheckpointError naming the global, entry or record that is at fault.
+ */
+export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
+  const archive = await openArchive(source);
+  const stateDict = unpickle(await archive.read('data.pkl'), source.name);
+  const byteOrder = archive.has('byteorder') ? new TextDecoder().decode(await archive.read('byteorder')) : 'little';
+  if (byteOrder !== 'little') {
+    throw new CheckpointError(source.name, `saved with ${byteOrder}-endian bytes; save it again on a little-endian machine`);
+  }
+  const tensors = new Map<string, StoredTensor>();
+  const scalars = new Map<string, number>();
+  for (const [name, value] of stateDict) {
+    if (typeof name !== 'string') {
+      throw new CheckpointError(source.name, `the state dict has the key ${String(name)}; expected names of tensors`);
+    }
+    if (typeof value === 'number') scalars.set(name, value);
+    else if (value instanceof TensorView) tensors.set(name, storedTensor(name, value, archive));
+    else throw new CheckpointError(source.name, `"${name}" is ${describe(value)}; expected a tensor or a number${STATE_DICT_HINT}`);
+  }
+  return { name: source.name, tensors, metadata: new Map(), scalars };
+}
+
+const STATE_DICT_HINT = '. Save the state dict itself: torch.save(model.state_dict(), "file.pt")';
+
+function storedTensor(name: string, view: TensorView, archive: Archive): StoredTensor {
+  const { storage, offset, shape, strides } = view;
+  const fail = (problem: string): never => {
+    throw new CheckpointError(archive.file, `tensor "${name}": ${problem}`);
+  };
+  const width = DTYPE_BYTES[storage.dtype];
+  const record = `data/${storage.key}`;
+  const count = elementCount(shape);
+  if (!archive.has(record)) fail(`its storage "${record}" is not in the archive`);
+  if (archive.size(record) < storage.elements * width) {
+    fail(`its storage "${record}" has ${archive.size(record)} bytes instead of ${storage.elements * width}`);
+  }
+  if (shape.length !== strides.length) fail(`${shape.length} extents but ${strides.length} strides`);
+  if (!isContiguous(shape, strides)) {
+    fail(`stored with strides [${strides.join(', ')}] for shape [${shape.join(', ')}]; save tensor.contiguous() instead`);
+  }
+  if (offset + count > storage.elements) {
+    fail(`elements ${offset} to ${offset + count} are outside its storage of ${storage.elements}`);
+  }
+  return {
+    file: archive.file, name, dtype: storage.dtype, shape,
+    byteLength: count * width,
+    read: (byteOffset, byteLength) => {
+      if (byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > count * width) {
+        throw new RangeError(`${archive.file}: bytes ${byteOffset}+${byteLength} are outside tensor "${name}"`);
+      }
+      return archive.read(record, offset * width + byteOffset, byteLength);
+    },
+  };
+}
+
+/** Row-major without gaps; the stride of an axis of extent 1 means nothing. */
+function isContiguous(shape: Shape, strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected && elementCount(shape) > 0) return false;
+    expected *= shape[axis]!;
+  }
+  return true;
+}
+
+// ---- pickle ----------------------------------------------------------------
+
+const globals = new Map<string, (...args: unknown[]) => unknown>([
+  ['collections.OrderedDict', () => new Map()],
+  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+  ['torch._utils._rebuild_parameter', (data) => data],
+  ['torch.Size', (extents) => extents],
+]);
+
+function rebuildTensor(storage: unknown, offset: unknown, shape: unknown, strides: unknown): TensorView {
+  if (!(storage instanceof Storage) || !isIndex(offset) || !isIndices(shape) || !isIndices(strides)) {
+    throw new Error('a tensor is not made of a storage, an offset, a shape and strides');
+  }
+  return new TensorView(storage, offset, shape, strides);
+}
+
+const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isIndices = (value: unknown): value is number[] => Array.isArray(value) && value.every(isIndex);
+
+/** Storage classes are only ever named, so their name stands for them. */
+class StorageType {
+  constructor(readonly dtype: DType) {}
+}
+
+function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
+  const parser = new pickle.Parser({
+    unpicklingTypeOfDictionary: 'Map',
+    nameResolver: {
+      resolve(module, name) {
+        const dtype = module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name) ? STORAGE_DTYPES[name] : undefined;
+        // The parser passes on what it gets here; its type only foresees what can be called.
+        if (dtype !== undefined) return new StorageType(dtype) as never;
+        const known = globals.get(`${module}.${name}`);
+        if (known !== undefined) return known;
+        throw new CheckpointError(
+          file,
+          `the pickle asks for ${module}.${name}, which a state dict does not need; refused${STATE_DICT_HINT}`,
+        );
+      },
+    },
+    persistentResolver: {
+      // Binary persistent ids are tuples, whatever the parser's type says.
+      resolve: (id: unknown) => resolveStorage(id, file),
+    },
+  });
+  let result: unknown;
+  try {
+    result = parser.parse(bytes);
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(file, `its pickle cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if (!(result instanceof Map)) {
+    throw new CheckpointError(file, `holds ${describe(result)}; expected a state dict${STATE_DICT_HINT}`);
+  }
+  return result;
+}
+
+function resolveStorage(id: unknown, file: string): Storage {
+  const [kind, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
+  if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isIndex(elements)) {
+    throw new CheckpointError(file, `the pickle refers to ${JSON.stringify(id)}; expected one of ${Object.keys(STORAGE_DTYPES).join(', ')}`);
+  }
+  return new Storage(type.dtype, key, elements);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'None';
+  if (value instanceof Map) return `a dict with the keys ${[...value.keys()].slice(0, 5).map(String).join(', ')}`;
+  if (value instanceof TensorView) return 'a single tensor';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+// ---- archive ---------------------------------------------------------------
+
+interface Archive {
+  readonly file: string;
+  has(record: string): boolean;
+  size(record: string): number;
+  /** Bytes of a record (default: all of it), inflated where the archive is compressed. */
+  read(record: string, offset?: number, length?: number): Promise<Uint8Array>;
+}
+
+class SourceReader extends Reader<ByteSource> {
+  constructor(private readonly source: ByteSource) {
+    super(source);
+    this.size = source.size;
+  }
+
+  override readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    return this.source.read(index, Math.max(0, Math.min(length, this.source.size - index)));
+  }
+}
+
+const STORED = 0;
+const DEFLATED = 8;
+const LOCAL_HEADER_BYTES = 30;
+
+async function openArchive(source: ByteSource): Promise<Archive> {
+  const records = await listRecords(source);
+  const starts = new Map<Entry, number>();
+  // Chunks of one tensor come one after the other, so the last inflated record is worth keeping.
+  let inflated: { entry: Entry; bytes: Uint8Array } | undefined;
+
+  const find = (record: string): Entry => {
+    const entry = records.get(record);
+    if (entry === undefined) throw new CheckpointError(source.name, `the archive has no record "${record}"`);
+    return entry;
+  };
+  const startOf = async (entry: Entry): Promise<number> => {
+    const known = starts.get(entry);
+    if (known !== undefined) return known;
+    // The directory does not tell how long the local header is: its two
+    // variable fields are sized in the header itself (APPNOTE 4.3.7).
+    const header = await source.read(entry.offset, LOCAL_HEADER_BYTES);
+    const view = new DataView(header.buffer, header.byteOffset);
+    if (view.getUint32(0, true) !== 0x04034b50) {
+      throw new CheckpointError(source.name, `the record "${entry.filename}" has no header where the directory says`);
+    }
+    const start = entry.offset + LOCAL_HEADER_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
+    starts.set(entry, start);
+    return start;
+  };
+  const inflate = async (entry: Entry): Promise<Uint8Array> => {
+    if (inflated?.entry === entry) return inflated.bytes;
+    const compressed = await source.read(await startOf(entry), entry.compressedSize);
+    let bytes: Uint8Array;
+    try {
+      bytes = inflateSync(compressed, { out: new Uint8Array(entry.uncompressedSize) });
+    } catch (cause) {
+      throw new CheckpointError(source.name, `the record "${entry.filename}" does not inflate; the file is damaged`, { cause });
+    }
+    inflated = { entry, bytes };
+    return bytes;
+  };
+  return {
+    file: source.name,
+    has: (record) => records.has(record),
+    size: (record) => find(record).uncompressedSize,
+    async read(record, offset = 0, length = find(record).uncompressedSize - offset) {
+      const entry = find(record);
+      if (entry.compressionMethod === STORED) return source.read((await startOf(entry)) + offset, length);
+      return (await inflate(entry)).slice(offset, offset + length);
+    },
+  };
+}
+
+/** The archive's records by their name below its one top-level folder. */
+async function listRecords(source: ByteSource): Promise<Map<string, Entry>> {
+  let entries: Entry[];
+  const reader = new ZipReader(new SourceReader(source));
+  try {
+    entries = await reader.getEntries();
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(
+      source.name,
+      `its ZIP directory cannot be read (${(cause as Error).message}): the file is cut off or damaged; fetch it again`,
+      { cause },
+    );
+  }
+  const pickleEntry = entries.find((entry) => /^(?:[^/]+\/)?data\.pkl$/.test(entry.filename));
+  if (pickleEntry === undefined) {
+    throw new CheckpointError(source.name, `a ZIP archive without data.pkl; expected a file that torch.save wrote${STATE_DICT_HINT}`);
+  }
+  const folder = pickleEntry.filename.slice(0, -'data.pkl'.length);
+  const records = new Map<string, Entry>();
+  for (const entry of entries) {
+    if (entry.directory || !entry.filename.startsWith(folder)) continue;
+    const readable = entry.compressionMethod === STORED || entry.compressionMethod === DEFLATED;
+    if (entry.encrypted || !readable) {
+      throw new CheckpointError(source.name, `the record "${entry.filename}" is encrypted or compressed by an unknown method`);
+    }
+    if (entry.compressionMethod === STORED && entry.compressedSize !== entry.uncompressedSize) {
+      throw new CheckpointError(source.name, `the record "${entry.filename}" has two different sizes`);
+    }
+    records.set(entry.filename.slice(folder.length), entry);
+  }
+  return records;
+}

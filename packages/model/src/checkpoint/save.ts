@@ -1,0 +1,88 @@
+/**
+ * Writes a model under any of the naming schemes, as safetensors or `.pt`. Values are
+ * asked for one parameter at a time, in order, so a model larger than memory
+ * can be written or converted. `config.json` beside it is `configJson`.
+ */
+import { elementCount, type EncoderConfig, type SecondaryStructureSizes } from '../config.ts';
+import { CheckpointError } from './error.ts';
+import { encoderMappings, PORT_X, secondaryStructureMappings, WRITTEN_LAYOUTS, type ParameterMapping, type Scheme } from './names.ts';
+import { writePyTorch } from './pytorchWriter.ts';
+import { writeSafetensors, type TensorEntry } from './safetensors.ts';
+import type { ByteSink } from './source.ts';
+
+export interface ModelToWrite {
+  readonly config: EncoderConfig;
+  readonly scheme: Scheme;
+  /** Default true; false writes a bare encoder. */
+  readonly lmHead?: boolean;
+  readonly head?: SecondaryStructureSizes | undefined;
+  /** Numbers such as `threshold`: plain in a `.pt`, metadata in safetensors, which has tensors only. */
+  readonly scalars?: ReadonlyMap<string, number>;
+  /** The values of one parameter, under this project's name. */
+  readonly read: (name: string) => Promise<Float32Array>;
+}
+
+/**
+ * @throws CheckpointError if the scheme is not the model's (RiNALMo: official, port; SSR-LM: llama),
+ *   or a parameter has the wrong number of values.
+ */
+export async function writeModel(sink: ByteSink, model: ModelToWrite, format: 'safetensors' | 'pt' = 'safetensors'): Promise<void> {
+  const entries = modelEntries(model);
+  if (format === 'pt') return writePyTorch(sink, entries, model.scalars);
+  const metadata = new Map([['format', 'pt']]);
+  for (const [name, value] of model.scalars ?? []) metadata.set(name, String(value));
+  await writeSafetensors(sink, entries, metadata);
+}
+
+/** The stored tensors of a model, float32, in the order of its parameters. */
+function modelEntries({ config, scheme, lmHead = true, head, read }: ModelToWrite): TensorEntry[] {
+  const layout = WRITTEN_LAYOUTS[scheme];
+  if ((scheme === 'llama') !== (config.model === 'ssr-lm')) {
+    throw new CheckpointError('output', `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`);
+  }
+  const naming = scheme === 'official' ? 'official' : 'port';
+  const mappings = [
+    ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !parameter.startsWith('lmHead.')),
+    ...(head ? secondaryStructureMappings(config.dim, head, naming) : []),
+  ];
+  return mappings.flatMap((mapping) => parameterEntries(mapping, read));
+}
+
+function parameterEntries(mapping: ParameterMapping, read: ModelToWrite['read']): TensorEntry[] {
+  const { parameter, shape, sources, rowMap } = mapping;
+  const rowSize = elementCount(shape.slice(1));
+  // The stored parts of one parameter are written one after the other: it is
+  // fetched for the first and let go after the last.
+  let values: Promise<Float32Array> | undefined;
+  const fetchValues = async (): Promise<Float32Array> => {
+    const fetched = await (values ??= read(parameter));
+    if (fetched.length !== elementCount(shape)) {
+      throw new CheckpointError('output', `parameter "${parameter}" is [${shape.join(', ')}], ${fetched.length} values were given`);
+    }
+    return fetched;
+  };
+  const names = sources.flatMap((source) => [source.name, ...source.aliases].map((name) => ({ name, source })));
+  return names.map(({ name, source }, index) => ({
+    name, dtype: 'F32', shape: source.shape,
+    async data() {
+      const whole = await fetchValues();
+      if (index === names.length - 1) values = undefined;
+      if (rowMap !== undefined) return scatterRows(whole, rowMap, source.shape[0]!, rowSize);
+      const [start, count] = source.rows;
+      return whole.subarray(start * rowSize, (start + count) * rowSize);
+    },
+  }));
+}
+
+/** The port's table from the official one: X is the mean of A, C, G and U, tokens that only the port has are 0. */
+function scatterRows(official: Float32Array, rowMap: readonly number[], storedRows: number, rowSize: number): Float32Array {
+  const table = new Float32Array(storedRows * rowSize);
+  for (const [row, stored] of rowMap.entries()) {
+    table.set(official.subarray(row * rowSize, (row + 1) * rowSize), stored * rowSize);
+  }
+  for (let column = 0; column < rowSize; column++) {
+    const sum = PORT_X.meanOf.reduce((total, row) => total + table[row * rowSize + column]!, 0);
+    table[PORT_X.row * rowSize + column] = sum / PORT_X.meanOf.length;
+  }
+  return table;
+}

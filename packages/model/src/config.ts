@@ -1,0 +1,299 @@
+/**
+ * Sizes of an encoder: presets under their published names, the reader and
+ * writer of `config.json`, and the list of parameters that the sizes imply.
+ * That list (`encoderParameters`, `secondaryStructureParameters`) is the one
+ * place where this project's parameter names and shapes are written down;
+ * checkpoints, modules and optimisers take theirs from it.
+ *
+ * RiNALMo's `config.json` has the fields of the Hugging Face port, SSR-LM's
+ * those of LLaMA. Training settings such as dropout are not read from it.
+ */
+import * as z from 'zod';
+import { CheckpointError } from './checkpoint/error.ts';
+
+export interface EncoderConfig {
+  readonly model: 'rinalmo' | 'ssr-lm';
+  /** Rows of the embedding and of the LM head, always in RiNALMo's official order of tokens. */
+  readonly vocabularySize: number;
+  /** Width of the residual stream. */
+  readonly dim: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Key/value heads; fewer than `heads` is grouped-query attention. */
+  readonly kvHeads: number;
+  /** Width between the two halves of the SwiGLU, not a multiple of anything. */
+  readonly ffnDim: number;
+  readonly normEps: number;
+  readonly ropeTheta: number;
+}
+
+export type Shape = readonly number[];
+export type ParameterShapes = ReadonlyMap<string, Shape>;
+
+/** Sizes of the secondary-structure ResNet (RiNALMo, section 3.3 and its code's `SecStructPredictionHead`). */
+export interface SecondaryStructureSizes {
+  readonly convDim: number;
+  readonly kernelSize: number;
+  readonly blocks: number;
+}
+
+export const OFFICIAL_VOCABULARY_SIZE = 22;
+export const DEFAULT_SECONDARY_STRUCTURE: SecondaryStructureSizes = { convDim: 64, kernelSize: 3, blocks: 2 };
+
+const NORM_EPS = 1e-5;
+const ROPE_THETA = 10000;
+
+/** RiNALMo's SwiGLU width: the published code truncates two thirds of `intermediate_size` = 4·dim. */
+const truncatedTwoThirds = (intermediateSize: number): number => Math.trunc((2 / 3) * intermediateSize);
+
+function rinalmo(dim: number, layers: number, heads = 20): EncoderConfig {
+  return {
+    model: 'rinalmo', vocabularySize: OFFICIAL_VOCABULARY_SIZE, dim, layers, heads, kvHeads: heads,
+    ffnDim: truncatedTwoThirds(4 * dim), normEps: NORM_EPS, ropeTheta: ROPE_THETA,
+  };
+}
+
+function ssrLm(dim: number, layers: number, heads: number, ffnDim: number): EncoderConfig {
+  return {
+    model: 'ssr-lm', vocabularySize: OFFICIAL_VOCABULARY_SIZE, dim, layers, heads, kvHeads: heads,
+    ffnDim, normEps: NORM_EPS, ropeTheta: ROPE_THETA,
+  };
+}
+
+export const PRESETS = {
+  'rinalmo-nano': rinalmo(320, 6),
+  'rinalmo-micro': rinalmo(480, 12),
+  'rinalmo-mega': rinalmo(640, 30),
+  'rinalmo-giga': rinalmo(1280, 33),
+  'ssr-lm-s': ssrLm(288, 6, 6, 1152),
+  'ssr-lm-m': ssrLm(1056, 12, 12, 2816),
+  'ssr-lm-l': ssrLm(1280, 33, 20, 3413),
+} as const satisfies Record<string, EncoderConfig>;
+
+export type PresetName = keyof typeof PRESETS;
+
+const size = z.int().positive();
+
+// Bookkeeping that the hub's tools write into every config.json.
+const HUB_BOOKKEEPING = [
+  '_name_or_path', 'architectures', 'auto_map', 'dtype', 'id2label', 'label2id', 'num_labels', 'problem_type',
+  'return_dict', 'torch_dtype', 'transformers_version', 'use_cache',
+] as const;
+
+// Fields of the port that describe training, heads or code paths that this
+// encoder does not have. `hidden_act` and `emb_layer_norm_before` are unused in
+// the port itself; `tie_word_embeddings` is wrong in its older files.
+const PORT_UNUSED = [
+  ...HUB_BOOKKEEPING,
+  'attention_dropout', 'attention_probs_dropout_prob', 'chunk_size_feed_forward', 'emb_layer_norm_before',
+  'gradient_checkpointing', 'head', 'hidden_act', 'hidden_dropout', 'hidden_dropout_prob', 'initializer_range',
+  'lm_head', 'max_position_embeddings', 'output_attentions', 'output_hidden_states', 'tie_word_embeddings',
+] as const;
+
+const unused = (names: readonly string[]): Record<string, z.ZodType> =>
+  Object.fromEntries(names.map((name) => [name, z.unknown().optional()]));
+
+const portConfig = z.strictObject({
+  ...unused(PORT_UNUSED),
+  model_type: z.literal('rinalmo'),
+  vocab_size: z.literal([22, 26, 28]),
+  hidden_size: size,
+  num_hidden_layers: size,
+  num_attention_heads: size,
+  intermediate_size: size,
+  // 1e-12 stands in the oldest hub file by mistake; the weights were trained with 1e-5.
+  layer_norm_eps: z.literal([1e-5, 1e-12]).optional(),
+  position_embedding_type: z.literal('rotary').optional(),
+  token_dropout: z.literal(true).optional(),
+  learnable_beta: z.literal(true).optional(),
+  is_decoder: z.literal(false).optional(),
+  add_cross_attention: z.literal(false).optional(),
+  pad_token_id: z.literal(0).optional(),
+  bos_token_id: z.literal(1).optional(),
+  eos_token_id: z.literal(2).optional(),
+  unk_token_id: z.literal(3).optional(),
+  mask_token_id: z.literal(4).optional(),
+  null_token_id: z.literal(5).optional(),
+});
+
+const llamaConfig = z.strictObject({
+  ...unused(HUB_BOOKKEEPING),
+  model_type: z.literal('ssr-lm'),
+  vocab_size: z.literal(OFFICIAL_VOCABULARY_SIZE),
+  hidden_size: size,
+  num_hidden_layers: size,
+  num_attention_heads: size,
+  num_key_value_heads: size,
+  intermediate_size: size,
+  rms_norm_eps: z.number().positive(),
+  rope_theta: z.number().positive(),
+});
+
+/**
+ * Reads a `config.json`. `file` is the name that errors begin with.
+ * @throws CheckpointError listing every unknown, missing or impossible field.
+ */
+export function parseConfig(json: string, file: string): EncoderConfig {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(json);
+  } catch (cause) {
+    throw new CheckpointError(file, `not valid JSON: ${(cause as Error).message}`, { cause });
+  }
+  const modelType = (fields as { model_type?: unknown } | null)?.model_type;
+  if (modelType === 'rinalmo') return checkConfig(fromPort(validate(portConfig, fields, file)), file);
+  if (modelType === 'ssr-lm') return checkConfig(fromLlama(validate(llamaConfig, fields, file)), file);
+  throw new CheckpointError(
+    file,
+    `"model_type" is ${JSON.stringify(modelType) ?? 'missing'}; expected "rinalmo" or "ssr-lm"`,
+  );
+}
+
+function validate<T>(schema: z.ZodType<T>, fields: unknown, file: string): T {
+  const result = schema.safeParse(fields);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it, or correct its spelling`;
+    }
+    return `"${issue.path.join('.')}": ${issue.message}`;
+  });
+  throw new CheckpointError(file, problems.join('; '));
+}
+
+function fromPort(fields: z.infer<typeof portConfig>): EncoderConfig {
+  return {
+    ...rinalmo(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads),
+    ffnDim: truncatedTwoThirds(fields.intermediate_size),
+  };
+}
+
+function fromLlama(fields: z.infer<typeof llamaConfig>): EncoderConfig {
+  return {
+    ...ssrLm(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads, fields.intermediate_size),
+    kvHeads: fields.num_key_value_heads,
+    normEps: fields.rms_norm_eps,
+    ropeTheta: fields.rope_theta,
+  };
+}
+
+/**
+ * Checks what the fields' types cannot say and returns the config unchanged.
+ * @throws CheckpointError if heads do not divide dim evenly into even head dims, or kvHeads does not divide heads.
+ */
+export function checkConfig(config: EncoderConfig, file: string): EncoderConfig {
+  const { dim, heads, kvHeads } = config;
+  if (dim % heads !== 0 || (dim / heads) % 2 !== 0) {
+    throw new CheckpointError(
+      file,
+      `${heads} heads over a hidden size of ${dim}: the head dim must be a whole even number, as RoPE turns pairs`,
+    );
+  }
+  if (heads % kvHeads !== 0) {
+    throw new CheckpointError(file, `${kvHeads} key/value heads do not divide ${heads} query heads`);
+  }
+  return config;
+}
+
+/**
+ * The text of a `config.json` that `parseConfig` reads back to the same config:
+ * the port's fields for RiNALMo, LLaMA's for SSR-LM. `vocabularySize` is the
+ * number of rows that the file beside it stores (28 under the port's names).
+ */
+export function configJson(config: EncoderConfig, vocabularySize = config.vocabularySize): string {
+  const shared = {
+    vocab_size: vocabularySize,
+    hidden_size: config.dim,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+  };
+  const fields =
+    config.model === 'ssr-lm'
+      ? {
+          model_type: 'ssr-lm', ...shared,
+          num_key_value_heads: config.kvHeads,
+          intermediate_size: config.ffnDim,
+          rms_norm_eps: config.normEps,
+          rope_theta: config.ropeTheta,
+        }
+      : {
+          model_type: 'rinalmo', ...shared,
+          intermediate_size: portIntermediateSize(config),
+          hidden_act: 'gelu', hidden_dropout: 0.1, attention_dropout: 0.1,
+          max_position_embeddings: 1024, initializer_range: 0.02,
+          layer_norm_eps: config.normEps, position_embedding_type: 'rotary',
+          learnable_beta: true, token_dropout: true, tie_word_embeddings: false,
+          pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, unk_token_id: 3, mask_token_id: 4, null_token_id: 5,
+        };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+/** An `intermediate_size` whose two thirds truncate to ffnDim; 4·dim where it does, as published. */
+function portIntermediateSize({ dim, ffnDim }: EncoderConfig): number {
+  return truncatedTwoThirds(4 * dim) === ffnDim ? 4 * dim : Math.ceil(1.5 * ffnDim);
+}
+
+/**
+ * Every parameter of an encoder and its LM head, with its shape, in the order
+ * in which the forward pass meets them. Linear weights are [out, in].
+ */
+export function encoderParameters(config: EncoderConfig): ParameterShapes {
+  const { model, vocabularySize: V, dim: D, layers, heads, kvHeads, ffnDim: F } = config;
+  const headDim = D / heads;
+  const withBias = model === 'rinalmo';
+  const shapes = new Map<string, Shape>();
+  const affine = (name: string, weight: Shape, bias: boolean): void => {
+    shapes.set(`${name}.weight`, weight);
+    if (bias) shapes.set(`${name}.bias`, [weight[0]!]);
+  };
+
+  shapes.set('embedding.weight', [V, D]);
+  for (let i = 0; i < layers; i++) {
+    const block = `blocks.${i}`;
+    affine(`${block}.attention.norm`, [D], withBias);
+    // Rows: queries of every head, then keys, then values.
+    shapes.set(`${block}.attention.qkv.weight`, [(heads + 2 * kvHeads) * headDim, D]);
+    shapes.set(`${block}.attention.out.weight`, [D, heads * headDim]);
+    affine(`${block}.feedForward.norm`, [D], withBias);
+    // Rows 0..F-1 go through the activation, rows F..2F-1 multiply it.
+    affine(`${block}.feedForward.gateUp`, [2 * F, D], withBias);
+    if (withBias) shapes.set(`${block}.feedForward.beta`, [1]);
+    affine(`${block}.feedForward.down`, [D, F], withBias);
+  }
+  affine('finalNorm', [D], withBias);
+  if (withBias) {
+    affine('lmHead.dense', [D, D], true);
+    affine('lmHead.norm', [D], true);
+  }
+  affine('lmHead.decoder', [V, D], withBias);
+  return shapes;
+}
+
+/** Every parameter of the secondary-structure head on an encoder of width `dim`; convolutions are [out, in, k, k]. */
+export function secondaryStructureParameters(
+  dim: number,
+  { convDim: C, kernelSize: k, blocks }: SecondaryStructureSizes = DEFAULT_SECONDARY_STRUCTURE,
+): ParameterShapes {
+  const shapes = new Map<string, Shape>([
+    // Columns 0..dim-1 read the row's token i, columns dim..2dim-1 the column's token j.
+    ['secondaryStructure.project.weight', [C, 2 * dim]],
+    ['secondaryStructure.project.bias', [C]],
+  ]);
+  for (let b = 0; b < blocks; b++) {
+    shapes.set(`secondaryStructure.blocks.${b}.conv1.weight`, [C, C, 1, 1]);
+    shapes.set(`secondaryStructure.blocks.${b}.conv2.weight`, [C, C, k, k]);
+    shapes.set(`secondaryStructure.blocks.${b}.conv3.weight`, [C, C, 1, 1]);
+  }
+  shapes.set('secondaryStructure.out.weight', [1, C, k, k]);
+  shapes.set('secondaryStructure.out.bias', [1]);
+  return shapes;
+}
+
+export const elementCount = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
+
+/** Number of trainable values in a list of parameters. */
+export function parameterCount(shapes: ParameterShapes): number {
+  let count = 0;
+  for (const shape of shapes.values()) count += elementCount(shape);
+  return count;
+}

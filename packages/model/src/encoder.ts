@@ -1,0 +1,136 @@
+/**
+ * The encoder of RiNALMo (RINALMO section 3) and of SSR-LM (paper 3.1): one
+ * class, since they differ in a norm, a residual, biases and the slope of the
+ * SwiGLU. Its input is packed: tokens of sequences end to end, no padding.
+ *
+ * `forward` and `logits` are recorded where a tape is open; without one, at
+ * most two blocks' values live at once.
+ */
+import { threefry2x32 } from '@rna/kernels';
+import {
+  attention, attentionMap, embedding, gelu, layerNorm, linear, residual, rmsNorm, swiglu, uploadPack,
+  type Device, type Dropout, type Pack, type Tensor,
+} from '@rna/tensor';
+import { encoderParameters, type EncoderConfig } from './config.ts';
+import type { PackedTokens } from './packing.ts';
+import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
+import { TOKEN } from './tokenizer.ts';
+
+export interface ForwardOptions {
+  /** Key of the dropout masks of this pass; no dropout without it. */
+  readonly dropoutKey?: readonly [number, number];
+  /** Stop after this many blocks and return the residual stream, without the final norm. 0 is the embedding. */
+  readonly layers?: number;
+  /** Sees the embedding and each block's output, still owned by the pass: read it or leave it. */
+  readonly onBlock?: (block: number, x: Tensor) => void;
+  /** Sees a block's attention: `map(i)` gives the probabilities of sequence i, [heads, length, length]. */
+  readonly onAttention?: (block: number, map: (sequence: number) => Tensor) => void;
+}
+
+/** Dropout of the published training runs: RiNALMo on probabilities and both residual branches, SSR-LM none. */
+const DROPOUT_RATE: Readonly<Record<EncoderConfig['model'], number>> = { rinalmo: 0.1, 'ssr-lm': 0 };
+
+// RiNALMo keeps the training-time share of masked embeddings (15 % · 80 %) in its scale (RINALMO section 3, step 2).
+const TOKEN_DROPOUT_KEPT = 1 - 0.15 * 0.8;
+
+export class Encoder {
+  readonly device: Device;
+  readonly config: EncoderConfig;
+  readonly parameters: ParameterMap;
+
+  /**
+   * `parameters` holds every name of `encoderParameters(config)`; those of the LM head may be missing (a bare
+   * encoder has no logits), and a task head's may be there as well.
+   */
+  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap) {
+    for (const name of encoderParameters(config).keys()) {
+      if (!name.startsWith('lmHead.')) parameter(parameters, name);
+    }
+    this.device = device;
+    this.config = config;
+    this.parameters = parameters;
+  }
+
+  /** An encoder with fresh parameters drawn from `seed`. */
+  static initialize(device: Device, config: EncoderConfig, seed: number): Encoder {
+    return new Encoder(device, config, initializeParameters(device, encoderParameters(config), config.model, seed));
+  }
+
+  /**
+   * The representation of a pack, [tokens, dim], `<cls>` and `<eos>` rows included. A sequence's rows do not
+   * depend on its neighbours in the pack.
+   */
+  forward(batch: PackedTokens, options: ForwardOptions = {}): Tensor {
+    const { device, config } = this;
+    const { layers = config.layers } = options;
+    if (!(Number.isInteger(layers) && layers >= 0 && layers <= config.layers)) {
+      throw new RangeError(`layers must be an integer in 0 … ${config.layers}, got ${layers}`);
+    }
+    return device.scope(() => {
+      const pack = uploadPack(device, batch.cuSeqlens, config.dim / config.heads, config.ropeTheta);
+      let x = this.#embed(batch);
+      options.onBlock?.(-1, x);
+      for (let block = 0; block < layers; block++) {
+        const next = device.scope(() => this.#block(x, block, pack, options));
+        // What a tape recorded stays for the walk back.
+        if (x.owner?.kind === 'scope') x.dispose();
+        x = next;
+        options.onBlock?.(block, x);
+      }
+      return options.layers === undefined ? this.#norm(x, 'finalNorm') : x;
+    });
+  }
+
+  /** Logits over the vocabulary from representations, [rows, vocabulary]. */
+  logits(representation: Tensor): Tensor {
+    return this.device.scope(() => {
+      if (this.config.model === 'ssr-lm') return this.#linear(representation, 'lmHead.decoder');
+      return this.#linear(this.#norm(gelu(this.#linear(representation, 'lmHead.dense')), 'lmHead.norm'), 'lmHead.decoder');
+    });
+  }
+
+  #block(x: Tensor, block: number, pack: Pack, options: ForwardOptions): Tensor {
+    const { config } = this;
+    const { heads, kvHeads } = config;
+    const shape = { heads, kvHeads, headDim: config.dim / heads };
+    const name = `blocks.${block}`;
+    const drop = (site: number): Dropout | undefined => {
+      const rate = DROPOUT_RATE[config.model];
+      if (options.dropoutKey === undefined || rate === 0) return undefined;
+      return { rate, key: threefry2x32(...options.dropoutKey, block, site) };
+    };
+    const n = this.#norm(x, `${name}.attention.norm`);
+    const qkv = this.#linear(n, `${name}.attention.qkv`);
+    options.onAttention?.(block, (sequence) => attentionMap(qkv, pack, shape, sequence));
+    const attended = this.#linear(attention(qkv, pack, shape, drop(0)), `${name}.attention.out`);
+    // RiNALMo adds the attention to the normalised input, not to the incoming stream (issue 9 of its repository).
+    const middle = residual(config.model === 'rinalmo' ? n : x, attended, drop(1));
+    const m = this.#norm(middle, `${name}.feedForward.norm`);
+    const hidden = swiglu(this.#linear(m, `${name}.feedForward.gateUp`), this.parameters.get(`${name}.feedForward.beta`));
+    return residual(middle, this.#linear(hidden, `${name}.feedForward.down`), drop(2));
+  }
+
+  #embed({ tokens, cuSeqlens }: PackedTokens): Tensor {
+    const factor = new Float32Array(tokens.length).fill(1);
+    if (this.config.model === 'rinalmo') {
+      for (let s = 0; s + 1 < cuSeqlens.length; s++) {
+        const [start, end] = [cuSeqlens[s]!, cuSeqlens[s + 1]!];
+        const masked = tokens.subarray(start, end).reduce((count, token) => count + (token === TOKEN.mask ? 1 : 0), 0);
+        const kept = TOKEN_DROPOUT_KEPT / (1 - masked / (end - start));
+        for (let t = start; t < end; t++) factor[t] = tokens[t] === TOKEN.mask ? 0 : kept;
+      }
+    }
+    const { device } = this;
+    return embedding(device.tensor(tokens), device.tensor(factor), parameter(this.parameters, 'embedding.weight'));
+  }
+
+  #norm(x: Tensor, name: string): Tensor {
+    const weight = parameter(this.parameters, `${name}.weight`);
+    const bias = this.parameters.get(`${name}.bias`);
+    return bias === undefined ? rmsNorm(x, weight, this.config.normEps) : layerNorm(x, weight, bias, this.config.normEps);
+  }
+
+  #linear(x: Tensor, name: string): Tensor {
+    return linear(x, parameter(this.parameters, `${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+}

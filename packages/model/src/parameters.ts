@@ -1,0 +1,59 @@
+/**
+ * A model's parameters: tensors by name, in the order of `encoderParameters`
+ * and its siblings. Checkpoints, optimisers and modules all speak these names.
+ */
+import { RandomStream } from '@rna/kernels';
+import type { Device, Tensor } from '@rna/tensor';
+import type { OpenedModel } from './checkpoint/load.ts';
+import type { EncoderConfig, ParameterShapes } from './config.ts';
+
+export type ParameterMap = Map<string, Tensor>;
+
+/** The tensor of a parameter. Throws when the map has none of that name. */
+export function parameter(parameters: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = parameters.get(name);
+  if (tensor === undefined) throw new Error(`parameter '${name}' is missing`);
+  return tensor;
+}
+
+/**
+ * Fresh parameters, drawn from (seed, index of the parameter). Norms start at 1 and 0, beta at 1. RiNALMo and
+ * the heads start as the reference does, with PyTorch's defaults: U(±1/√fan_in) for weights and their biases,
+ * N(0, 1) for the embedding with a zero `<pad>` row. SSR-LM starts as LLaMA does: N(0, 0.02).
+ */
+export function initializeParameters(device: Device, shapes: ParameterShapes, model: EncoderConfig['model'], seed: number): ParameterMap {
+  let fanIn = 1;
+  return new Map([...shapes].map(([name, shape], index) => {
+    const random = new RandomStream(seed, index);
+    const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
+    const head = name.startsWith('secondaryStructure.');
+    if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
+      values.fill(1);
+    } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
+      values.fill(0);
+    } else if (model === 'ssr-lm' && !head) {
+      for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
+    } else if (name === 'embedding.weight') {
+      for (let i = 0; i < values.length; i++) values[i] = random.normal();
+      values.fill(0, shape[1]!, 2 * shape[1]!);
+    } else {
+      // A bias follows its weight and takes that one's fan-in.
+      if (shape.length > 1) fanIn = values.length / shape[0]!;
+      const bound = 1 / Math.sqrt(fanIn);
+      for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
+    }
+    return [name, device.tensor(values, shape).keep()];
+  }));
+}
+
+/** Uploads an opened model's parameters chunk by chunk, so that host memory holds one chunk at a time. */
+export async function loadParameters(device: Device, model: Pick<OpenedModel, 'shapes' | 'parameters'>): Promise<ParameterMap> {
+  const parameters: ParameterMap = new Map([...model.shapes].map(([name, shape]) => [name, device.empty(shape, 'f32', name).keep()]));
+  try {
+    for await (const { name, offset, data } of model.parameters()) device.write(parameter(parameters, name), data, offset);
+  } catch (error) {
+    parameters.forEach((tensor) => { tensor.dispose(); });
+    throw error;
+  }
+  return parameters;
+}

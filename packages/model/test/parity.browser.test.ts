@@ -1,0 +1,24 @@
+/** The forward parity tests in a real browser. */
+import { Device } from '@rna/tensor';
+import { afterAll, beforeAll } from 'vitest';
+import { forwardTests } from './parity.ts';
+
+// The packages name no platform, so the DOM's types are not loaded.
+declare const navigator: { readonly gpu: GPU };
+
+let device: Device;
+beforeAll(async () => {
+  const adapter = await navigator.gpu.requestAdapter();
+  if (adapter === null) throw new Error('this browser has no WebGPU adapter');
+  device = await Device.open(adapter, { memoryBudget: 2 ** 30 });
+});
+afterAll(() => { device.destroy(); });
+
+forwardTests({
+  device: () => device,
+  bytes: async (path) => {
+    const response = await fetch(new URL(`./fixtures/${path}`, import.meta.url));
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+});

@@ -1,0 +1,146 @@
+/**
+ * The configs of `rna pretrain` and `rna finetune`, as zod schemas. Each field
+ * has a default or is asked for, and says what it is (`.describe`), so that a
+ * command line can print them (configFields). Reading files, and `--key value`
+ * overrides, are overrides.ts; what a config makes happen is in runs built from
+ * it (pretraining.ts, finetuning.ts).
+ */
+import { checkConfig, PRESETS, type EncoderConfig, type PresetName } from '@rna/model';
+import { z } from 'zod';
+import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
+
+const count = z.int().positive();
+const steps = z.int().nonnegative();
+const rate = z.number().nonnegative();
+
+const presetNames = Object.keys(PRESETS) as [PresetName, ...PresetName[]];
+
+const newModel = z.strictObject({
+  preset: z.enum(presetNames).default('ssr-lm-s').describe('Published architecture and sizes'),
+  dim: count.optional().describe('Width of the residual stream, instead of the preset\'s; needs ffnDim'),
+  layers: count.optional().describe('Transformer blocks, instead of the preset\'s'),
+  heads: count.optional().describe('Attention heads, instead of the preset\'s'),
+  kvHeads: count.optional().describe('Key/value heads; as many as heads by default'),
+  ffnDim: count.optional().describe('Width of the feed-forward part, instead of the preset\'s'),
+}).superRefine(({ dim, ffnDim }, context) => {
+  if (dim !== undefined && ffnDim === undefined) {
+    context.addIssue({ code: 'custom', path: ['ffnDim'], message: 'is needed with dim: 4·dim or 8·dim/3 are usual', input: ffnDim });
+  }
+});
+
+const dropout = z.boolean().default(true).describe('Dropout where the architecture has it: RiNALMo 0.1, SSR-LM none');
+
+const adamW = {
+  weightDecay: rate.describe('Decoupled decay of matrices; norms, biases and the embedding have none'),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment'),
+  beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment'),
+  eps: z.number().positive().default(1e-8).describe('Added to the root of the second moment'),
+  maxGradientNorm: z.number().positive().optional().describe('The global gradient norm is scaled down to this'),
+};
+
+const run = z.strictObject({
+  evaluateEvery: count.default(500).describe('Steps between evaluations on the held-out data'),
+  checkpointEvery: count.default(500).describe('Steps between checkpoints'),
+  keep: count.default(2).describe('Newest checkpoints to keep, beside the best'),
+}).prefault({});
+
+export const pretrainConfig = z.strictObject({
+  seed: z.int().nonnegative().default(0).describe('Everything random follows from it'),
+  out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
+  model: newModel.prefault({}),
+  data: z.strictObject({
+    train: z.array(z.string()).min(1).describe('Files of sequences, with structures where SSM is to use them'),
+    validation: z.array(z.string()).default([]).describe('Held-out files of the same kinds'),
+  }),
+  masking: z.strictObject({
+    scheme: z.enum(['mlm', 'sm', 'ssm']).default('ssm').describe('RiNALMo\'s masking, spans, or structure-aware spans (one half of the RNAs with a structure)'),
+    rate: z.number().positive().max(1).default(0.15).describe('Fraction of the nucleotides to corrupt'),
+    spanOffset: z.int().nonnegative().default(3).describe('j of the span x_i … x_i+j'),
+  }).prefault({}),
+  batch: z.strictObject({
+    maxTokens: z.int().min(3).default(1024).describe('Tokens of a row at most; longer sequences are cropped'),
+    rows: count.default(8).describe('Rows of packed sequences per step'),
+    accumulation: count.default(1).describe('Parts into which a step\'s rows are cut to fit in memory; the loss stays the same'),
+  }).prefault({}),
+  optimizer: z.strictObject({
+    learningRate: rate.default(1e-4).describe('Rate at the end of the warm-up'),
+    startRate: rate.default(0).describe('Rate of the first step'),
+    floorRate: rate.default(0).describe('Rate at the end'),
+    warmupSteps: steps.default(100).describe('Steps of the linear warm-up; half a cosine down to the floor fills the rest'),
+    ...adamW,
+    weightDecay: adamW.weightDecay.default(0.01),
+  }).prefault({}),
+  train: z.strictObject({
+    steps: count.describe('Updates in all'),
+    dropout,
+  }),
+  run,
+});
+
+export const finetuneConfig = z.strictObject({
+  seed: z.int().nonnegative().default(0).describe('Everything random follows from it'),
+  out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
+  model: z.strictObject({
+    checkpoint: z.string().min(1).describe('Folder, file or hub name of the pre-trained model'),
+    freeze: z.boolean().default(false).describe('Train the head alone; the encoder is run once per RNA'),
+  }),
+  head: z.strictObject({
+    convDim: count.default(64).describe('Channels of the ResNet'),
+    kernelSize: z.int().positive().default(3).describe('Width of its spatial convolutions'),
+    blocks: count.default(2).describe('Residual blocks'),
+  }).prefault({}),
+  data: z.strictObject({
+    train: z.array(z.string()).min(1).describe('Files of structures (dot-bracket, CT, bpseq)'),
+    validation: z.array(z.string()).min(1).describe('Held-out files, on which the threshold is tuned'),
+  }),
+  train: z.strictObject({
+    epochs: count.default(15).describe('Passes over the training set'),
+    batchSize: count.default(1).describe('RNAs per step'),
+    dropout,
+  }).prefault({}),
+  optimizer: z.strictObject({
+    learningRate: rate.default(1e-4).describe('Rate of the head'),
+    encoderRateScale: rate.default(1).describe('The encoder\'s rate as a multiple of the head\'s'),
+    schedule: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the rate: linear is RiNALMo\'s (down to a tenth), cosine SSR-LM\'s'),
+    warmupEpochs: rate.default(0).describe('Linear warm-up of the cosine'),
+    linearSteps: count.default(7000).describe('Steps in which the linear schedule comes to a tenth'),
+    ...adamW,
+    weightDecay: adamW.weightDecay.default(0.01),
+  }).prefault({}),
+  decode: z.strictObject({
+    allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),
+    allowSharpLoops: z.boolean().default(false).describe('Allow fewer than three nucleotides between partners'),
+    flexible: z.boolean().default(true).describe('Tune the threshold by the F1 with a tolerance of one position'),
+  }).prefault({}),
+  run,
+});
+
+export type PretrainConfig = z.infer<typeof pretrainConfig>;
+export type FinetuneConfig = z.infer<typeof finetuneConfig>;
+
+/** The sizes that a config's `model` asks for. Throws where they do not fit each other. */
+export function newEncoderConfig({ preset, dim, layers, heads, kvHeads, ffnDim }: PretrainConfig['model']): EncoderConfig {
+  const base = PRESETS[preset];
+  return checkConfig({
+    ...base,
+    dim: dim ?? base.dim, layers: layers ?? base.layers, heads: heads ?? base.heads,
+    kvHeads: kvHeads ?? heads ?? base.kvHeads, ffnDim: ffnDim ?? base.ffnDim,
+  }, 'model');
+}
+
+/** Warm-up and cosine over all steps of a pre-training run. */
+export function pretrainSchedule({ optimizer, train }: PretrainConfig): Schedule {
+  const { learningRate, startRate, floorRate, warmupSteps } = optimizer;
+  return warmupCosineSchedule({
+    startRate, peakRate: learningRate, floorRate, warmupSteps, decaySteps: Math.max(0, train.steps - warmupSteps),
+  });
+}
+
+/** The schedule of a fine-tuning run with so many steps in an epoch. */
+export function finetuneSchedule({ optimizer, train }: FinetuneConfig, stepsPerEpoch: number): Schedule {
+  const { learningRate, schedule, warmupEpochs, linearSteps } = optimizer;
+  if (schedule === 'constant') return constantSchedule(learningRate);
+  if (schedule === 'linear') return linearSchedule({ learningRate, steps: linearSteps });
+  const warmupSteps = Math.round(warmupEpochs * stepsPerEpoch);
+  return warmupCosineSchedule({ peakRate: learningRate, warmupSteps, decaySteps: Math.max(0, train.epochs * stepsPerEpoch - warmupSteps) });
+}

@@ -1,0 +1,166 @@
+/**
+ * AdamW on the GPU, wholly: global gradient norm, clipping, the decision
+ * whether the step may be taken, and the update are recorded without waiting.
+ * What happened is in the step's report, a tensor that the trainer reads one
+ * step late. Adam is AdamW without decay. Learning rates come from outside, one
+ * a step (schedule.ts); the only state is the two moments of each parameter.
+ */
+import { adamW, clipFactor, REPORT, SQUARED_TENSORS, stridedSum, sumOfSquares } from '@rna/kernels';
+import type { Device, Tensor } from '@rna/tensor';
+
+/** Parameters that share a rate and a decay. */
+export interface ParameterGroup {
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** Multiplies the step's learning rate: 1, or 0.1 for an encoder under a new head. */
+  readonly rateScale: number;
+  /** λ of the decoupled decay θ ← θ − lr·λ·θ. */
+  readonly weightDecay: number;
+}
+
+export interface AdamWOptions {
+  readonly groups: readonly ParameterGroup[];
+  /** Default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** Largest global gradient norm; a larger one is scaled down to it. Default: no clipping. */
+  readonly maxNorm?: number;
+}
+
+/** What a step did, as read from its report. */
+export interface StepReport {
+  readonly loss: number;
+  /** Global norm before clipping. */
+  readonly gradientNorm: number;
+  /** False if loss or norm is not a finite number: parameters and moments are as they were. */
+  readonly applied: boolean;
+}
+
+/** Elements that a thread of the sum of squares takes at least, and threads of a tensor at most. */
+const ELEMENTS_PER_THREAD = 64;
+const MAX_THREADS = 8192;
+const SUMS = 256;
+// A uniform may not be infinite.
+const NO_CLIPPING = 3e38;
+
+/** The usual two groups: decay on matrices and convolutions, none on norms, biases, scalars and the embedding. */
+export function decayGroups(parameters: ReadonlyMap<string, Tensor>, weightDecay: number, rateScale = 1): ParameterGroup[] {
+  const decays = ([name, { shape }]: [string, Tensor]): boolean => shape.length >= 2 && name !== 'embedding.weight';
+  const entries = [...parameters];
+  return [
+    { parameters: new Map(entries.filter(decays)), rateScale, weightDecay },
+    { parameters: new Map(entries.filter((entry) => !decays(entry))), rateScale, weightDecay: 0 },
+  ].filter((group) => group.parameters.size > 0);
+}
+
+interface Slot {
+  readonly name: string;
+  readonly parameter: Tensor;
+  readonly group: ParameterGroup;
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
+export class AdamW {
+  readonly #device: Device;
+  readonly #slots: readonly Slot[];
+  readonly #bySize: readonly Slot[];
+  readonly #betas: readonly [number, number];
+  readonly #eps: number;
+  readonly #maxNorm: number;
+
+  /** Marks the groups' parameters as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
+  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = NO_CLIPPING }: AdamWOptions) {
+    if (!betas.every((beta) => beta >= 0 && beta < 1)) throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
+    if (!(eps > 0)) throw new RangeError(`AdamW: eps must be positive, got ${eps}`);
+    if (!(maxNorm > 0)) throw new RangeError(`AdamW: the largest gradient norm must be positive, got ${maxNorm}`);
+    const entries = groups.flatMap((group) => [...group.parameters].map(([name, parameter]) => ({ name, parameter, group })));
+    if (entries.length === 0) throw new RangeError('AdamW: there are no parameters to train');
+    const twice = entries.find(({ name }, i) => entries.findIndex((other) => other.name === name) !== i);
+    if (twice !== undefined) throw new RangeError(`AdamW: parameter '${twice.name}' is in two groups`);
+    this.#device = device;
+    this.#betas = betas;
+    this.#eps = eps;
+    this.#maxNorm = Math.min(maxNorm, NO_CLIPPING);
+    this.#slots = entries.map((entry) => {
+      const zeros = (): Tensor => device.zeros(entry.parameter.shape).keep();
+      entry.parameter.train();
+      return { ...entry, m: zeros(), v: zeros() };
+    });
+    // Tensors of like size share a call of the norm.
+    this.#bySize = [...this.#slots].sort((a, b) => b.parameter.size - a.parameter.size);
+  }
+
+  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter. */
+  moments(): Map<string, Tensor> {
+    return new Map(this.#slots.flatMap(({ name, m, v }) => [[`m.${name}`, m], [`v.${name}`, v]]));
+  }
+
+  /**
+   * Records one update from the parameters' gradients, which it frees, and returns the step's report (see
+   * `readReport`). `step` counts updates from 1; `loss` [1] is what the gradients are of. Throws if a parameter
+   * has no gradient: it is no part of the loss.
+   */
+  update(loss: Tensor, step: number, learningRate: number): Tensor {
+    const gradients = new Map(this.#slots.map(({ name, parameter }) => {
+      if (parameter.gradient === undefined) throw new Error(`AdamW: parameter '${name}' has no gradient; the loss does not depend on it, so it cannot be trained`);
+      return [name, parameter.gradient];
+    }));
+    const [beta1, beta2] = this.#betas;
+    return this.#device.scope(() => {
+      const report = this.#report(gradients, loss);
+      for (const { name, parameter, group, m, v } of this.#slots) {
+        const rate = learningRate * group.rateScale;
+        this.#device.run(adamW, { gradient: gradients.get(name)!, report, parameter, m, v }, {}, {
+          count: parameter.size,
+          keep: 1 - rate * group.weightDecay,
+          beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2,
+          stepSize: rate / (1 - beta1 ** step), rootCorrection2: Math.sqrt(1 - beta2 ** step),
+          eps: this.#eps,
+        });
+        parameter.gradient?.dispose();
+        parameter.gradient = undefined;
+      }
+      return report;
+    });
+  }
+
+  #report(gradients: ReadonlyMap<string, Tensor>, loss: Tensor): Tensor {
+    const device = this.#device;
+    const calls = chunks(this.#bySize.map(({ name }) => gradients.get(name)!), SQUARED_TENSORS)
+      .map((tensors) => ({ tensors, threads: Math.min(MAX_THREADS, Math.ceil(tensors[0]!.size / ELEMENTS_PER_THREAD)) }));
+    const count = calls.reduce((sum, { tensors, threads }) => sum + tensors.length * threads, 0);
+    const partials = device.empty([count], 'f32', 'gradient norm');
+    let first = 0;
+    for (const { tensors, threads } of calls) {
+      const x = (slot: number): Tensor => tensors[slot] ?? tensors[0]!;
+      const size = (slot: number): number => tensors[slot]?.size ?? 0;
+      device.run(sumOfSquares, { x0: x(0), x1: x(1), x2: x(2), x3: x(3), x4: x(4), x5: x(5), x6: x(6), partials }, {}, {
+        tensors: tensors.length, threads, first,
+        count0: size(0), count1: size(1), count2: size(2), count3: size(3), count4: size(4), count5: size(5), count6: size(6),
+      });
+      first += tensors.length * threads;
+    }
+    const cols = Math.min(SUMS, count);
+    const { y } = device.run(stridedSum, { x: partials }, { y: [cols] }, { count, cols });
+    return device.run(clipFactor, { squares: y, loss }, { report: [4] }, { count: cols, maxNorm: this.#maxNorm }).report;
+  }
+
+  /** Frees the moments; the parameters stay. */
+  dispose(): void {
+    for (const { m, v } of this.#slots) {
+      m.dispose();
+      v.dispose();
+    }
+  }
+}
+
+/** Reads a report of `AdamW.update` once the step has run. */
+export async function readReport(report: Tensor): Promise<StepReport> {
+  const values = await report.read();
+  return { loss: values[REPORT.loss]!, gradientNorm: values[REPORT.norm]!, applied: values[REPORT.applied] === 1 };
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

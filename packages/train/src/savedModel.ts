@@ -1,0 +1,58 @@
+/**
+ * A model under training as a folder that everything else reads models from:
+ * `config.json` and `model.safetensors` under the published names (the Hugging
+ * Face port's for RiNALMo, LLaMA's for SSR-LM), the tuned threshold in its
+ * metadata. Values go through unrounded, so a resumed run has the same bits.
+ */
+import {
+  CheckpointError, configJson, openModel, openTensorFile, parseConfig, WRITTEN_LAYOUTS, writeModel,
+  type EncoderConfig, type SecondaryStructureSizes,
+} from '@rna/model';
+import type { Tensor } from '@rna/tensor';
+import type { SavedModel } from './trainState.ts';
+
+const CONFIG_FILE = 'config.json';
+const WEIGHTS_FILE = 'model.safetensors';
+
+export interface ModelParts {
+  readonly config: EncoderConfig;
+  /** Sizes of the secondary-structure head, if there is one. */
+  readonly head?: SecondaryStructureSizes;
+  /** Every parameter, those of the LM head included if the model has one. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
+}
+
+/** How a run saves and loads a model. */
+export function savedModel({ config, head, parameters }: ModelParts): SavedModel {
+  const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
+  const find = (name: string): Tensor => {
+    const tensor = parameters.get(name);
+    if (tensor === undefined) throw new Error(`savedModel: the model has no parameter '${name}'`);
+    return tensor;
+  };
+  return {
+    async save(writer, evaluation) {
+      const threshold = evaluation?.metrics['threshold'];
+      await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize))));
+      await writer.file(WEIGHTS_FILE, (sink) => writeModel(sink, {
+        config, scheme,
+        lmHead: parameters.has('lmHead.decoder.weight'),
+        ...(head && { head }),
+        scalars: new Map(threshold === undefined ? [] : [['threshold', threshold]]),
+        read: (name) => find(name).read(),
+      }));
+    },
+    async restore(reader) {
+      const configSource = await reader.open(CONFIG_FILE);
+      const stored = parseConfig(new TextDecoder().decode(await configSource.read(0, configSource.size)), configSource.name);
+      const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored);
+      const missing = [...parameters.keys()].filter((name) => !model.shapes.has(name));
+      if (missing.length > 0) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `lacks parameters of this run's model: ${missing.join(', ')}`);
+      for await (const { name, shape, offset, data } of model.parameters()) {
+        const tensor = find(name);
+        if (tensor.shape.join() !== shape.join()) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`);
+        tensor.device.write(tensor, data, offset);
+      }
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** Configs: defaults, errors that name key, value and expectation, and overrides. */
+import { describe, expect, it } from 'vitest';
+import { finetuneConfig, finetuneSchedule, newEncoderConfig, pretrainConfig, pretrainSchedule } from '../src/config.ts';
+import { applyOverrides, configFields, ConfigError, validateConfig } from '../src/overrides.ts';
+
+const least = { out: 'runs/a', data: { train: ['a.dbn'] }, train: { steps: 10 } };
+const faults = (value: unknown): string => {
+  try {
+    validateConfig(pretrainConfig, value, 'a.yaml');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return '';
+};
+
+describe('validateConfig', () => {
+  it('fills in the defaults of the papers', () => {
+    const config = validateConfig(pretrainConfig, least, 'a.yaml');
+    expect(config.masking).toEqual({ scheme: 'ssm', rate: 0.15, spanOffset: 3 });
+    expect(config.optimizer).toMatchObject({ learningRate: 1e-4, weightDecay: 0.01, beta1: 0.9, beta2: 0.999 });
+    expect(newEncoderConfig(config.model)).toMatchObject({ model: 'ssr-lm', dim: 288, layers: 6 });
+  });
+
+  it('names every fault at once, with key, value and what was expected', () => {
+    const message = faults({ out: 'x', data: { train: [] }, train: { steps: 'many', stepz: 3 }, masking: { scheme: 'bert', rate: 2 }, sed: 1 });
+    expect(message.split('\n').sort()).toEqual([
+      'a.yaml: data.train is []; expected a list (of a text) with 1 or more entries',
+      'a.yaml: masking.rate is 2; expected a number above 0 and at most 1',
+      'a.yaml: masking.scheme is "bert"; expected one of mlm, sm, ssm',
+      'a.yaml: train.steps is "many"; expected a whole number above 0',
+      'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
+      'a.yaml: unknown key train.stepz; known are train.steps, train.dropout',
+    ]);
+    expect(faults({ out: 'x', data: { train: ['a'] } })).toBe('a.yaml: train is missing; expected a group of settings');
+    expect(faults({ ...least, data: { train: [3] } })).toBe('a.yaml: data.train.0 is 3; expected a text');
+    expect(faults(7)).toBe('a.yaml: the config is 7; expected a group of settings');
+  });
+
+  it('asks for a feed-forward width with a width, and refuses sizes that do not fit', () => {
+    expect(faults({ ...least, model: { dim: 32 } })).toBe('a.yaml: model.ffnDim is needed with dim: 4·dim or 8·dim/3 are usual');
+    const { model } = validateConfig(pretrainConfig, { ...least, model: { dim: 32, ffnDim: 64, heads: 2, layers: 2 } }, 'a.yaml');
+    expect(newEncoderConfig(model)).toMatchObject({ dim: 32, ffnDim: 64, heads: 2, kvHeads: 2, layers: 2 });
+    expect(() => newEncoderConfig({ ...model, heads: 5 })).toThrow(/5 heads over a hidden size of 32/);
+  });
+});
+
+describe('applyOverrides', () => {
+  const override = (...args: string[]): unknown => applyOverrides(pretrainConfig, least, args);
+
+  it('reads each value as the type that the schema has', () => {
+    expect(override('--train.steps', '100', '--optimizer.learningRate=1e-3', '--data.train', 'a.dbn,b.ct', '--masking.scheme', 'mlm', '--out', '7')).toEqual({
+      out: '7', data: { train: ['a.dbn', 'b.ct'] }, train: { steps: 100 }, optimizer: { learningRate: 0.001 }, masking: { scheme: 'mlm' },
+    });
+    expect(applyOverrides(finetuneConfig, {}, ['--model.freeze', 'true'])).toEqual({ model: { freeze: true } });
+    expect(least.train.steps).toBe(10);
+  });
+
+  it('names a mistyped key, a missing value and a wrong type', () => {
+    expect(() => override('--train.step', '1')).toThrow('--train.step: unknown key train.step; known are train.steps, train.dropout');
+    expect(() => override('--train.steps')).toThrow('--train.steps: a value is missing; expected a whole number above 0');
+    expect(() => override('--train.steps', 'ten')).toThrow("--train.steps is 'ten'; expected a whole number above 0");
+    expect(() => override('--train', '1')).toThrow('--train is a group; name one of its fields: --train.steps, --train.dropout');
+    expect(() => override('steps', '1')).toThrow("'steps' is no override");
+    expect(() => applyOverrides(finetuneConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
+    expect(() => override('--__proto__.x', '1')).toThrow(/unknown key/);
+  });
+});
+
+describe('configFields', () => {
+  it.each([['pretrain', pretrainConfig], ['finetune', finetuneConfig]] as const)('describes every field (%s)', (_, schema) => {
+    const fields = configFields(schema);
+    for (const field of fields) expect(field.description, field.path).not.toBe('');
+    expect(fields.find(({ path }) => path === 'optimizer.learningRate')).toMatchObject({ default: 1e-4, required: false, expected: 'a number at least 0' });
+    expect(fields.find(({ path }) => path === 'data.train')).toMatchObject({ required: true });
+  });
+});
+
+describe('schedules of a config', () => {
+  it('follow the papers', () => {
+    const pretrain = validateConfig(pretrainConfig, { ...least, optimizer: { warmupSteps: 4, startRate: 1e-7, floorRate: 1e-5 } }, 'a');
+    const schedule = pretrainSchedule(pretrain);
+    expect([schedule(0), schedule(4), schedule(10)]).toEqual([1e-7, 1e-4, 1e-5]);
+    const finetune = (optimizer: object) => finetuneSchedule(validateConfig(finetuneConfig, {
+      out: 'x', model: { checkpoint: 'm' }, data: { train: ['a'], validation: ['b'] }, train: { epochs: 4 }, optimizer,
+    }, 'a'), 10);
+    expect(finetune({ schedule: 'linear', linearSteps: 20 })(30)).toBeCloseTo(1e-5, 12);
+    const cosine = finetune({ warmupEpochs: 1 });
+    expect([cosine(0), cosine(10), cosine(40)]).toEqual([0, 1e-4, 0]);
+    expect(finetune({ schedule: 'constant' })(99)).toBe(1e-4);
+  });
+});

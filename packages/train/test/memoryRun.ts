@@ -1,0 +1,100 @@
+/** What the trainer's tests share: a checkpoint store and a log in memory, and the smallest task that can be trained. */
+import { RandomStream } from '@rna/kernels';
+import { memorySink, memorySource, openTensorFile, readFloat32, writeSafetensors } from '@rna/model';
+import { add, linear, type Device, type Tensor } from '@rna/tensor';
+import type { CheckpointStore, LogEntry, SavedModel, TrainingLog, TrainingTask } from '../src/index.ts';
+
+export type Files = Map<string, Uint8Array>;
+
+export function memoryStore(): CheckpointStore & { readonly checkpoints: Map<string, Files> } {
+  const checkpoints = new Map<string, Files>();
+  return {
+    checkpoints,
+    names: () => Promise.resolve([...checkpoints.keys()].sort()),
+    async save(name, write) {
+      const files: Files = new Map();
+      await write({
+        async file(file, content) {
+          const sink = memorySink();
+          await content(sink);
+          files.set(file, sink.bytes());
+        },
+      });
+      checkpoints.set(name, files);
+    },
+    open: (name) => Promise.resolve({
+      name,
+      open: (file) => Promise.resolve(memorySource(`${name}/${file}`, checkpoints.get(name)!.get(file)!)),
+      close: () => Promise.resolve(),
+    }),
+    remove(name) {
+      checkpoints.delete(name);
+      return Promise.resolve();
+    },
+  };
+}
+
+export function memoryLog(): TrainingLog & { readonly lines: string[] } {
+  const lines: string[] = [];
+  return {
+    lines,
+    rewind(step) {
+      const kept = lines.filter((line) => (JSON.parse(line) as LogEntry).step <= step);
+      lines.splice(0, lines.length, ...kept);
+      return Promise.resolve();
+    },
+    append: (entry) => { lines.push(JSON.stringify(entry)); },
+  };
+}
+
+/** A point that is drawn to random targets: the loss of a micro-batch is |w − target|². */
+export class PointTask implements TrainingTask {
+  readonly w: Tensor;
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly device: Device;
+  /** Targets of each micro-batch of a step; their numbers weigh the losses. */
+  readonly cuts: readonly number[];
+  /** The step, from 1, whose loss is not a number. */
+  poisoned: number | undefined;
+  /** Score of the evaluation after a step. */
+  scores: Readonly<Record<number, number>> = {};
+  evaluations = 0;
+
+  constructor(device: Device, cuts: readonly number[] = [1]) {
+    this.device = device;
+    this.cuts = cuts;
+    this.w = device.zeros([1, 6]).keep();
+    this.parameters = new Map([['w', this.w]]);
+  }
+
+  batchAt(cursor: { epoch: number; row: number }, step: number) {
+    const { device, w, poisoned } = this;
+    const random = new RandomStream(11, cursor.epoch, cursor.row);
+    const target = Float32Array.from({ length: 6 }, () => (step + 1 === poisoned ? NaN : random.normal()));
+    return {
+      epoch: cursor.epoch,
+      microBatches: this.cuts.map((targets) => ({
+        targets, tokens: 2 * targets,
+        loss: () => {
+          const difference = add(w, device.tensor(target, [1, 6]));
+          return linear(difference, difference);
+        },
+      })),
+      next: cursor.row === 4 ? { epoch: cursor.epoch + 1, row: 0 } : { epoch: cursor.epoch, row: cursor.row + 1 },
+    };
+  }
+
+  async evaluate() {
+    const step = this.evaluations++;
+    const values = await this.w.read();
+    return { score: this.scores[step] ?? -values[0]!, metrics: { first: values[0]! } };
+  }
+
+  readonly model: SavedModel = {
+    save: (writer) => writer.file('model.safetensors', (sink) => writeSafetensors(sink, [{ name: 'w', shape: [1, 6], dtype: 'F32', data: () => this.w.read() }])),
+    restore: async (reader) => {
+      const file = await openTensorFile(await reader.open('model.safetensors'));
+      this.device.write(this.w, await readFloat32(file.tensors.get('w')!));
+    },
+  };
+}

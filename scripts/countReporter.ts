@@ -1,0 +1,36 @@
+/**
+ * A vitest reporter that only counts, into the file that `RNA_TEST_COUNTS`
+ * names. vitest's own JSON leaves out what has no test to its name: a file that
+ * does not load, an error outside any test, a crash.
+ */
+import { writeFileSync } from 'node:fs';
+import type { Reporter, TestModule } from 'vitest/node';
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+function count(modules: readonly TestModule[], errors: readonly unknown[]): Counts {
+  let [passed, failed, skipped] = [0, errors.length, 0];
+  for (const module of modules) {
+    const before = failed;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') passed++;
+      else if (state === 'skipped') skipped++;
+      // A test still pending when the run is over never ended: its process died.
+      else failed++;
+    }
+    if (module.state() === 'failed' && failed === before) failed++;
+  }
+  return { passed, failed, skipped };
+}
+
+// eslint-disable-next-line no-restricted-syntax -- vitest takes a reporter from the default export
+export default class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    writeFileSync(process.env['RNA_TEST_COUNTS']!, JSON.stringify(count(modules, errors)));
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Set-up: makes a machine with Node and npm ready. Installs the packages,
+ * makes sure that WebGPU finds an adapter (scripts/setup/driver.ts) and, for
+ * the tests, that there is a browser (scripts/setup/chromium.ts). Says what it
+ * does; what it found is kept in node_modules, so that the next run only looks
+ * at that. Plain JavaScript over Node alone, since it runs before anything is
+ * installed; the parts that come after are TypeScript.
+ *
+ *     node scripts/setup.mjs [--browser]
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/**
+ * What set-up found, as kept between runs. `packages` and `machine` are hashes
+ * of what the finding rests on.
+ * @typedef {{ packages?: string, machine?: string, adapter?: string, chromium?: string }} Stamp
+ */
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stampFile = join(root, 'node_modules', '.rna-setup.json');
+
+/**
+ * Readies the machine. Returns why there is no browser, if one was asked for
+ * and there is none; every other failure is thrown.
+ * @param {{ browser?: boolean }} [options]
+ * @returns {Promise<{ noBrowser: string | undefined }>}
+ */
+export async function setup({ browser = false } = {}) {
+  checkNode();
+  const stamp = readStamp();
+  const packages = hash([process.version, process.platform, process.arch, readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')]);
+  if (stamp.packages !== packages) {
+    installPackages();
+    writeStamp(Object.assign(stamp, { packages }));
+  }
+  const machine = hash(machineFacts());
+  if (stamp.machine !== machine || stamp.adapter === undefined) {
+    const { ensureAdapter } = await importTypeScript(/** @type {() => Promise<typeof import('./setup/driver.ts')>} */ (() => import('./setup/driver.ts')));
+    const adapter = ensureAdapter(say);
+    say(`WebGPU runs on ${adapter}`);
+    writeStamp(Object.assign(stamp, { machine: hash(machineFacts()), adapter }));
+  }
+  if (!browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))) return { noBrowser: undefined };
+  const { ensureChromium } = await importTypeScript(/** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')));
+  try {
+    const chromium = ensureChromium(say);
+    say(`browser tests run in ${chromium}`);
+    writeStamp(Object.assign(stamp, { chromium }));
+    return { noBrowser: undefined };
+  } catch (error) {
+    return { noBrowser: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new Error(`Node ${process.versions.node} is too old: install Node 20.19 or newer`);
+  }
+}
+
+function installPackages() {
+  const { packageManager } = /** @type {{ packageManager: string }} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+  say(`installing packages (npx ${packageManager} install) …`);
+  const child = spawnSync('npx', ['--yes', packageManager, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    // npx is a command file on Windows, which only a shell starts.
+    shell: process.platform === 'win32',
+  });
+  if (child.status === 0) return;
+  const reason = child.error?.message ?? `${child.stdout}\n${child.stderr}`.trim().split('\n').slice(-15).join('\n  ');
+  throw new Error(`the packages could not be installed:\n  ${reason}\nCheck that npm reaches its registry from here (\`npm ping\`), then run this again.`);
+}
+
+/**
+ * What a found adapter rests on, without asking WebGPU: the drivers' manifests
+ * and the variables that choose among them.
+ */
+function machineFacts() {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, XDG_CACHE_HOME, HOME } = process.env;
+  const privateDriver = join(XDG_CACHE_HOME || join(HOME ?? '', '.cache'), 'rna', 'driver');
+  const folders = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', privateDriver];
+  return [VK_DRIVER_FILES, VK_ICD_FILENAMES, ...folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []))];
+}
+
+/**
+ * Imports a TypeScript file; possible once the packages are installed.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+async function importTypeScript(load) {
+  const { register } = await import('tsx/esm/api');
+  const unregister = register();
+  try {
+    return await load();
+  } finally {
+    await unregister();
+  }
+}
+
+/** @returns {Stamp} */
+function readStamp() {
+  try {
+    return JSON.parse(readFileSync(stampFile, 'utf8'));
+  } catch {
+    // No stamp, or one cut short: set-up simply looks at everything again.
+    return {};
+  }
+}
+
+/** @param {Stamp} stamp */
+function writeStamp(stamp) {
+  writeFileSync(stampFile, JSON.stringify(stamp, undefined, 2));
+}
+
+/** @param {(string | undefined)[]} parts */
+function hash(parts) {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** @param {string} line */
+function say(line) {
+  process.stderr.write(`set-up: ${line}\n`);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    const { noBrowser } = await setup({ browser: process.argv.includes('--browser') });
+    if (noBrowser !== undefined) throw new Error(noBrowser);
+    say('ready');
+  } catch (error) {
+    say(`failed: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Two projects: `node` runs every `*.test.ts` on Dawn, `browser` runs every
+ * `*.browser.test.ts` in real Chromium on SwiftShader. The second is left out
+ * where no browser is found; scripts/test.mjs says so.
+ */
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { findChromium } from './scripts/setup/chromium.ts';
+
+// Software drivers compile a large kernel for seconds.
+const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
+const browserTests = 'packages/*/test/**/*.browser.test.ts';
+
+const node: TestProjectConfiguration = {
+  test: {
+    name: 'node',
+    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'benchmarks/test/**/*.test.ts'],
+    exclude: [browserTests, '**/node_modules/**'],
+    // In threads, a test that times out with work pending on the adapter can abort the whole run.
+    pool: 'forks',
+    ...timeouts,
+  },
+};
+
+const chromium = findChromium();
+const browser: TestProjectConfiguration[] = chromium === undefined ? [] : [{
+  // Dawn's binding has no place in a browser's bundle.
+  optimizeDeps: { exclude: ['webgpu'] },
+  test: {
+    name: 'browser',
+    include: [browserTests],
+    ...timeouts,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath: chromium.executable,
+          env: { ...process.env, ...chromium.env },
+          args: ['--enable-unsafe-webgpu', '--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+        },
+      }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+}];
+
+export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser] } });
