@@ -15,8 +15,8 @@ export interface Run {
   readonly store: CheckpointStore;
   readonly log: TrainingLog;
   /** The folder of a checkpoint. */
-  path(checkpoint: string): string;
-  close(): void;
+  readonly path: (checkpoint: string) => string;
+  readonly close: () => void;
 }
 
 const WRITING = '.writing-';
@@ -49,19 +49,19 @@ function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
       await rename(temporary, join(folder, name));
       await flushFolder(folder);
     },
-    async open(name) {
+    open(name) {
       const sources: FileSource[] = [];
-      return {
+      return Promise.resolve({
         name: join(folder, name),
-        async open(file) {
+        open: async (file: string) => {
           const source = await openFileSource(join(folder, name, file));
           sources.push(source);
           return source;
         },
-        async close() {
+        close: async () => {
           await Promise.all(sources.map((source) => source.close()));
         },
-      };
+      });
     },
     async remove(name) {
       // Renamed first: half a checkpoint must never stand under its name.
@@ -83,21 +83,16 @@ async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-function openLog(path: string): TrainingLog & { flush(): void; close(): void } {
+function openLog(path: string): TrainingLog & { readonly flush: () => void; readonly close: () => void } {
   const descriptor = openSync(path, 'a');
   return {
+    // eslint-disable-next-line @typescript-eslint/require-await -- a fault of the log is the promise's rejection
     async rewind(step) {
       ftruncateSync(descriptor, lengthUpTo(readFileSync(path), step, path));
     },
-    append(entry) {
-      writeSync(descriptor, `${JSON.stringify(entry)}\n`);
-    },
-    flush() {
-      fsyncSync(descriptor);
-    },
-    close() {
-      closeSync(descriptor);
-    },
+    append: (entry) => { writeSync(descriptor, `${JSON.stringify(entry)}\n`); },
+    flush: () => { fsyncSync(descriptor); },
+    close: () => { closeSync(descriptor); },
   };
 }
 

@@ -32,7 +32,7 @@ export const adamWCheck: KernelCheck = {
         const g = report[2]! * gradient[i]!;
         m[i] = uniform(call, 'beta1') * m[i]! + uniform(call, 'oneMinusBeta1') * g;
         v[i] = uniform(call, 'beta2') * v[i]! + uniform(call, 'oneMinusBeta2') * g * g;
-        const denominator = Math.sqrt(v[i]) / uniform(call, 'rootCorrection2') + uniform(call, 'eps');
+        const denominator = Math.sqrt(v[i]!) / uniform(call, 'rootCorrection2') + uniform(call, 'eps');
         parameter[i] = uniform(call, 'keep') * parameter[i]! - (uniform(call, 'stepSize') * m[i]!) / denominator;
       }
     }

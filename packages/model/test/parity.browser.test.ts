@@ -1,6 +1,7 @@
 /** The forward parity tests in a real browser. */
 import { Device } from '@rna/tensor';
 import { afterAll, beforeAll } from 'vitest';
+import { commands } from 'vitest/browser';
 import { forwardTests } from './parity.ts';
 
 // The packages name no platform, so the DOM's types are not loaded.
@@ -16,9 +17,5 @@ afterAll(() => { device.destroy(); });
 
 forwardTests({
   device: () => device,
-  bytes: async (path) => {
-    const response = await fetch(new URL(`./fixtures/${path}`, import.meta.url));
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
-    return new Uint8Array(await response.arrayBuffer());
-  },
+  bytes: async (path) => Uint8Array.from(atob(await commands.readFile(`packages/model/test/fixtures/${path}`, 'base64')), (c) => c.charCodeAt(0)),
 });

@@ -91,7 +91,7 @@ function createMasker(records: readonly CorpusRecord[], masking: MaskingOptions)
 function packMasked(sequences: readonly MaskedSequence[]): MaskedPack {
   const pack = packTokens(sequences.map(({ tokens }) => tokens));
   const labels = new Int32Array(pack.tokens.length);
-  sequences.forEach((sequence, i) => { labels.set(sequence.labels, pack.cuSeqlens[i]!); });
+  sequences.forEach((sequence, i) => { labels.set(sequence.labels, pack.cuSeqlens[i]); });
   return { pack, labels, targets: labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0) };
 }
 

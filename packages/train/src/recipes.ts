@@ -96,7 +96,6 @@ async function trainWith(
 
 /** What a resumed run must share: all of the config but where the run is and how often it is looked at. */
 function settingsOf(config: PretrainConfig | FinetuneConfig): Settings {
-  const { out: _out, run: _run, ...settings } = config;
   // Through JSON, which drops the fields that are absent.
-  return JSON.parse(JSON.stringify(settings)) as Settings;
+  return JSON.parse(JSON.stringify({ ...config, out: undefined, run: undefined })) as Settings;
 }

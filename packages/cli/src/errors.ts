@@ -1,0 +1,58 @@
+/**
+ * How the command line fails: the errors that are its own, and what any error
+ * means to a person and to a script. An expected error (bad input, a damaged
+ * model, no adapter) is one message; anything else is a fault of the program
+ * and shows its stack. `RNA_DEBUG=1` shows it for all of them.
+ */
+import { getSystemErrorMap } from 'node:util';
+
+export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** The work cannot be done as asked; the message says why and what to do. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+/** An option that does not fit the other arguments, where only the work can tell. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The person pressed Ctrl-C, or a scheduler ended the job. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+}
+
+// By name: importing their classes here would load the whole model package for `rna --help`.
+const EXPECTED = new Set([
+  'CommandError', 'UsageError', 'InterruptedError', 'InputError', 'EmptyBatchError', 'CheckpointError', 'ConfigError', 'TrainingError',
+  'DeviceError', 'DeviceLostError', 'MemoryBudgetError',
+]);
+
+export interface Failure {
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** The message for stderr, without a line end, and the exit code. */
+export function describeFailure(thrown: unknown, debug = process.env['RNA_DEBUG'] === '1'): Failure {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const exitCode = error.name === 'UsageError' ? EXIT.usage : error.name === 'InterruptedError' ? EXIT.interrupted : EXIT.failure;
+  const message = EXPECTED.has(error.name) ? error.message : systemMessage(error);
+  if (debug || message === undefined) {
+    const headline = message === undefined ? 'an unexpected error, which is a fault of this program' : message;
+    return { message: `rna: ${headline}\n${error.stack ?? error.message}${causes(error)}`, exitCode };
+  }
+  return { message: `rna: ${message}`, exitCode };
+}
+
+/** `FILE: no such file or directory` and the like, for errors of the operating system. */
+function systemMessage(error: NodeJS.ErrnoException): string | undefined {
+  if (error.errno === undefined || error.syscall === undefined) return undefined;
+  const text = getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
+  return error.path === undefined ? `${error.syscall}: ${text}` : `${error.path}: ${text}`;
+}
+
+function causes({ cause }: Error): string {
+  return cause instanceof Error ? `\ncaused by ${cause.stack ?? cause.message}${causes(cause)}` : '';
+}

@@ -1,0 +1,58 @@
+/**
+ * From MODEL on the command line to an encoder on the device. Opening reads
+ * names and shapes alone and refuses what does not fit; loading uploads the
+ * weights. In between a command checks its options against the model.
+ */
+import { Encoder, loadParameters, openModel, type OpenedModel } from '@rna/model';
+import type { Device } from '@rna/tensor';
+import { openDevice } from '@rna/tensor/node';
+import { openModelFiles } from './modelFiles.ts';
+import { note, progressBar, type ProgressBar } from './terminal.ts';
+
+export interface ModelOptions {
+  /** A config that takes the place of the `config.json` beside the weights. */
+  readonly config?: string;
+}
+
+/** Opens a model by path or hub name, runs `task` on it and closes its files. Warnings go to stderr. */
+export async function withModel<T>(name: string, { config }: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
+  const download = downloadProgress();
+  const files = await openModelFiles(name, { onProgress: download.onProgress, ...(config !== undefined && { configPath: config }) })
+    .finally(() => { download.stop(); });
+  try {
+    const model = await openModel(files.tensors, files.config);
+    model.warnings.forEach(note);
+    return await task(model);
+  } finally {
+    await files.close();
+  }
+}
+
+/** Opens this machine's device, uploads a model, runs `task` and gives everything on the device back. */
+export async function withEncoder<T>(model: OpenedModel, task: (encoder: Encoder) => Promise<T>): Promise<T> {
+  return withDevice(async (device) => task(new Encoder(device, model.config, await loadParameters(device, model))));
+}
+
+export async function withDevice<T>(task: (device: Device) => Promise<T>): Promise<T> {
+  const device = await openDevice();
+  try {
+    return await task(device);
+  } finally {
+    device.destroy();
+  }
+}
+
+/** A bar for each file that comes from the hub. */
+function downloadProgress() {
+  let current: { readonly file: string; readonly bar: ProgressBar } | undefined;
+  return {
+    onProgress: ({ file, received, total }: { file: string; received: number; total: number | undefined }): void => {
+      if (current?.file !== file) {
+        current?.bar.stop();
+        current = { file, bar: progressBar(file, total ?? 0, 'bytes') };
+      }
+      current.bar.update(received);
+    },
+    stop: (): void => { current?.bar.stop(); },
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * The `rna` command: one program of sub-commands, each in a file of
+ * `commands/` that registers it. Those files hold options and help alone and
+ * load the work when it is called, so that `rna --help` is quick. Errors become
+ * messages and exit codes here and nowhere else.
+ */
+import { Command, CommanderError } from 'commander';
+import { registerConvert } from './commands/convert.ts';
+import { registerEmbed } from './commands/embed.ts';
+import { registerFold } from './commands/fold.ts';
+import { registerInfo } from './commands/info.ts';
+import { describeFailure, EXIT } from './errors.ts';
+import { EXIT_HELP } from './options.ts';
+import { packageVersion } from './version.ts';
+
+const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerConvert];
+
+/** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+export async function main(argv: readonly string[]): Promise<number> {
+  process.stdout.on('error', onBrokenPipe);
+  try {
+    await program().parseAsync(argv, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    // Commander has printed its message, or the help or version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { message, exitCode } = describeFailure(error);
+    process.stderr.write(`${message}\n`);
+    return exitCode;
+  } finally {
+    process.stdout.off('error', onBrokenPipe);
+  }
+}
+
+function program(): Command {
+  const root = new Command('rna')
+    .description('RNA language models (RiNALMo and SSR-LM) on WebGPU: results on stdout, progress and notes on stderr.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => { write(text.replace(/^error: /, 'rna: ')); } })
+    .showHelpAfterError('(--help shows the usage)')
+    .addHelpText('afterAll', EXIT_HELP);
+  // Sub-commands take over the settings above when they are made.
+  for (const register of commands) register(root);
+  return root;
+}
+
+/** A reader such as `head` that has seen enough is no failure. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+}

@@ -1,0 +1,40 @@
+/** Option values and help texts that several commands share. Nothing heavy is loaded here. */
+import { InvalidArgumentError, type Command } from 'commander';
+
+export const MODEL_HELP =
+  'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
+export const INPUT_HELP = 'FASTA file, or - for stdin';
+
+export const EXIT_HELP = `
+Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted.
+RNA_DEBUG=1 shows the stack of an error; RNA_MEMORY_BUDGET=MB bounds the memory of the device.`;
+
+/** Adds examples to a command's help. */
+export function examples(command: Command, lines: readonly string[]): void {
+  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`);
+}
+
+/** An integer of at least `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    return value;
+  };
+}
+
+export function probability(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.');
+  return value;
+}
+
+/** A comma-separated list of some of `allowed`, each at most once. */
+export function listOf<T extends string>(allowed: readonly T[]): (text: string) => T[] {
+  return (text) => {
+    const isAllowed = (part: string): part is T => (allowed as readonly string[]).includes(part);
+    const parts = text.split(',');
+    if (!parts.every(isAllowed) || new Set(parts).size < parts.length) throw new InvalidArgumentError(`Expected some of ${allowed.join(',')}.`);
+    return parts;
+  };
+}
