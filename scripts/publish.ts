@@ -37,7 +37,7 @@ export function checkPackages(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'rna-publish-'));
   try {
     const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { packageManager: string };
-    run('npx', ['--yes', packageManager, '--recursive', '--filter', './packages/*', 'pack', '--pack-destination', folder], { cwd: root });
+    run('npx', ['--yes', '--prefer-offline', packageManager, '--recursive', '--filter', './packages/*', 'pack', '--pack-destination', folder], { cwd: root });
     const packages = readdirSync(packagesFolder).map((name) => unpack(name, folder));
     return packages.flatMap((unpacked) => [...lint(unpacked), ...importAll(unpacked, folder)]);
   } finally {

@@ -66,7 +66,7 @@ function checkNode() {
 function installPackages() {
   const { packageManager } = /** @type {{ packageManager: string }} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
   say(`installing packages (npx ${packageManager} install) …`);
-  const child = spawnSync('npx', ['--yes', packageManager, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
+  const child = spawnSync('npx', ['--yes', '--prefer-offline', packageManager, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',

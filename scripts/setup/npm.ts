@@ -25,7 +25,7 @@ export function unpackFromNpm(archives: readonly string[], folder: string): void
   try {
     // A manifest makes the folder npm's project. `--prefix` would do so too, but also hide the machine's own npm settings.
     writeFileSync(join(temporary, 'package.json'), '{}');
-    run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `${PACKAGE}@${VERSION}`], { cwd: temporary });
+    run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1', `${PACKAGE}@${VERSION}`], { cwd: temporary });
     // The package unpacks into the temporary folder of its process, so that is set to ours.
     const unpack = `import(${JSON.stringify(PACKAGE)}).then(({ inflate }) => Promise.all(process.argv.slice(1).map((file) => inflate(file))))`;
     const bin = join(temporary, 'node_modules', PACKAGE, 'bin');

@@ -183,10 +183,15 @@ function forward({ encoder, options }: Run, packed: PackedTokens, onAttention?: 
   const toTheEnd = layer === undefined || logits === true || onAttention !== undefined;
   return encoder.device.scope(() => {
     let wanted: Tensor | undefined;
-    // Moved from the pass's own scope to this one, so that a pass that fails leaves nothing behind.
-    const onBlock = (block: number, x: Tensor): void => { if (block + 1 === layer) wanted = x; };
-    const last = encoder.forward(packed, { ...(!toTheEnd && { layers: layer }), onBlock, ...(onAttention && { onAttention }) });
-    return { representation: wanted ?? last, logits: logits ? encoder.logits(last) : undefined };
+    // A block's output is freed in the pass; a second tensor on its storage is not.
+    const onBlock = (block: number, x: Tensor): void => { if (block + 1 === layer) wanted = x.alias().keep(); };
+    try {
+      const last = encoder.forward(packed, { ...(!toTheEnd && { layers: layer }), onBlock, ...(onAttention && { onAttention }) });
+      return { representation: wanted ?? last, logits: logits ? encoder.logits(last) : undefined };
+    } catch (error) {
+      wanted?.dispose();
+      throw error;
+    }
   });
 }
 

@@ -140,7 +140,7 @@ test('stdin is read like a file, and nothing is left behind', async () => {
   expect(await rnaProcess(['embed', model, '-', '-o', piped, '--allow-unknown'], { stdin: text, env: { TMPDIR: spools } })).toMatchObject({ code: 0, stdout: '' });
   expect(await rna('embed', model, join(folder, 'input.fasta'), '-o', file, '--allow-unknown')).toMatchObject({ code: 0 });
   expect(readFileSync(piped)).toEqual(readFileSync(file));
-  expect(readdirSync(spools)).toEqual([]);
+  expect(readdirSync(spools).filter((name) => name.startsWith('rna-'))).toEqual([]);
 });
 
 test('ids that look like numbers or have odd characters keep their names and their order', async () => {

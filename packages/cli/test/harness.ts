@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { memorySource, openSafetensors, readFloat32 } from '@rna/model';
+import { memorySink, memorySource, openSafetensors, readFloat32, writeSafetensors } from '@rna/model';
 import { onTestFinished, vi } from 'vitest';
 import { main } from '../src/main.ts';
 
@@ -89,7 +89,7 @@ export interface Values {
 
 /** Every tensor of a safetensors file, as float32. */
 export async function tensors(path: string): Promise<Map<string, Values>> {
-  const file = await openSafetensors(memorySource(path, readFileSync(path)));
+  const file = await openSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
   const read = new Map<string, Values>();
   for (const [name, tensor] of file.tensors) {
     const bytes = await tensor.read(0, tensor.byteLength);
@@ -106,4 +106,18 @@ export function difference(actual: Float32Array | undefined, expected: ArrayLike
     const distance = Math.abs(value - expected[i]!);
     return distance <= worst ? worst : Number.isNaN(distance) ? Infinity : distance;
   }, 0);
+}
+
+/** A fine-tuned model: the encoder of a fixture with its secondary-structure head, under the port's names. */
+export async function structureModelFolder(folder: string, model: string, threshold?: number): Promise<string> {
+  const path = modelFolder(folder, model, 'weights_multimolecule');
+  const parts = [await tensors(join(path, 'model.safetensors')), await tensors(modelFixture(`oracle/${model}/ss_head_multimolecule_names.safetensors`))];
+  const sink = memorySink();
+  await writeSafetensors(
+    sink,
+    parts.flatMap((part) => [...part]).map(([name, { shape, values }]) => ({ name, dtype: 'F32' as const, shape, data: () => Promise.resolve(values) })),
+    new Map(threshold === undefined ? [] : [['threshold', String(threshold)]]),
+  );
+  writeFileSync(join(path, 'model.safetensors'), sink.bytes());
+  return path;
 }

@@ -44,8 +44,9 @@ const cpu: Table = {
 
 /** On a software driver with one subgroup size, lanes hand each other the left operand instead of loading it again. */
 function cpuSubgroups(lanes: number): Table {
-  const gemm: Variant = { algorithm: 'subgroup', lanes, rows: 16 };
-  return { matmul: gemm, conv2d: gemm, conv2dBackwardWeight: gemm };
+  const gemm: Variant = { algorithm: 'subgroup', lanes };
+  // Twice the rows cost a convolution four times the compile time for little.
+  return { matmul: { ...gemm, rows: 16 }, conv2d: gemm, conv2dBackwardWeight: gemm };
 }
 
 /** The tuning of `kernel` for an adapter, to be laid over the kernel's default variant. */

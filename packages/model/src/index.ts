@@ -20,3 +20,4 @@ export * from './structure/dotBracket.ts';
 export * from './structure/files.ts';
 export * from './structure/metrics.ts';
 export * from './structure/structure.ts';
+export * from './heads/secondaryStructure.ts';

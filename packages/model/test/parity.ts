@@ -3,11 +3,12 @@
  * (RiNALMo's own modules; an independent PyTorch SSR-LM). Node and the browser
  * run the same forward tests; Node runs the gradients as well.
  */
-import { backward, crossEntropy, type Device, type Tensor } from '@rna/tensor';
+import { backward, crossEntropy, pairLoss, type Device, type Tensor } from '@rna/tensor';
 import { describe, expect, it } from 'vitest';
 import {
-  Encoder, encoderMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, TOKEN, unpackRows,
-  WRITTEN_LAYOUTS, type EncoderConfig, type PackedTokens, type TensorFile,
+  Encoder, encoderMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, SecondaryStructureHead,
+  secondaryStructureMappings, TOKEN, unpackRows, WRITTEN_LAYOUTS,
+  type PackedTokens, type ParameterMap, type ParameterMapping, type SecondaryStructureSizes, type TensorFile,
 } from '../src/index.ts';
 
 export interface Platform {
@@ -177,14 +178,23 @@ async function packedBatch(file: TensorFile): Promise<PackedTokens> {
   };
 }
 
+/** The secondary-structure head of an oracle on its encoder. */
+async function fixtureHead(platform: Platform, file: TensorFile, encoder: Encoder, sizes: SecondaryStructureSizes): Promise<SecondaryStructureHead> {
+  const parameters = new Map<string, Tensor>();
+  for (const { parameter, sources: [source] } of secondaryStructureMappings(encoder.config.dim, sizes, 'official')) {
+    const { shape, values } = await readNumbers(file, source!.name);
+    parameters.set(parameter, platform.device().tensor(values, shape).keep());
+  }
+  return new SecondaryStructureHead(platform.device(), sizes, parameters);
+}
+
 /** Largest |gradient| difference of each parameter relative to the tolerance that the oracle's README allows it. */
 async function gradientExcess(
-  encoder: Encoder, file: TensorFile, config: EncoderConfig, prefix: string,
+  parameters: ParameterMap, mappings: readonly ParameterMapping[], file: TensorFile, prefix: string,
 ): Promise<Map<string, number>> {
-  const layout = WRITTEN_LAYOUTS[config.model === 'rinalmo' ? 'official' : 'llama'];
   const excess = new Map<string, number>();
-  for (const { parameter, sources } of encoderMappings(config, layout)) {
-    const gradient = encoder.parameters.get(parameter)!.gradient;
+  for (const { parameter, sources } of mappings) {
+    const gradient = parameters.get(parameter)!.gradient;
     if (gradient === undefined) throw new Error(`${parameter} has no gradient`);
     const actual = await gradient.read();
     let at = 0;
@@ -217,12 +227,54 @@ export function gradientTests(platform: Platform): void {
       const loss = backward(encoder.device, () => crossEntropy(encoder.logits(encoder.forward(batch)), labels));
       expect(Math.abs(await loss.item() - (await readNumbers(file, 'loss')).values[0]!)).toBeLessThan(TOLERANCE);
       loss.dispose();
-      const excess = await gradientExcess(encoder, file, encoder.config, 'grad.');
+      const excess = await gradientExcess(
+        encoder.parameters, encoderMappings(encoder.config, WRITTEN_LAYOUTS[padded ? 'official' : 'llama']), file, 'grad.');
       for (const [name, ratio] of excess) expect(ratio, name).toBeLessThan(1);
       expect(excess.size).toBeGreaterThan(10);
       const { tensors } = encoder.device.memory.use();
       expect(tensors, 'parameters and gradients only').toBe(2 * encoder.parameters.size);
       encoder.parameters.forEach((tensor) => { tensor.dispose(); });
+    });
+  });
+
+  describe.each([
+    ['rinalmo-A', { convDim: 64, kernelSize: 3, blocks: 2 }, ['L5', 'L17']], ['rinalmo-B', { convDim: 20, kernelSize: 5, blocks: 3 }, ['L12', 'L33']],
+  ] as const)('%s secondary structure', (model, sizes, tags) => {
+    it.each(tags)('%s: logits, loss and gradients', async (tag) => {
+      const device = platform.device();
+      const encoder = await fixtureEncoder(platform, model);
+      const file = await openFixture(platform, `${model}/ss_head.safetensors`);
+      const head = await fixtureHead(platform, file, encoder, sizes);
+      const expected = (name: string): Promise<Float32Array> => readNumbers(file, `${tag}.${name}`).then(({ values }) => values);
+      const batch = packTokens([Uint32Array.from(await expected('tokens'))]);
+      const length = batch.tokens.length - 2;
+      const rows = Array.from({ length }, (_, i) => i);
+
+      const logits = device.scope(() => head.forward(encoder.forward(batch)));
+      expect(largestDifference(await logits.read(), await expected('logits'), rows, length)).toBeLessThan(1e-4);
+      logits.dispose();
+
+      const all = [...encoder.parameters.values(), ...head.parameters.values()];
+      all.forEach((tensor) => { tensor.train(); });
+      const target = device.tensor(await expected('target'), [length, length]).keep();
+      const loss = backward(device, () => pairLoss(head.forward(encoder.forward(batch)), target));
+      expect(Math.abs(await loss.item() - (await expected('loss'))[0]!)).toBeLessThan(TOLERANCE);
+      const excess = await gradientExcess(head.parameters, secondaryStructureMappings(encoder.config.dim, sizes, 'official'), file, `${tag}.grad.`);
+      if (file.tensors.has(`${tag}.grad.lm.embedding.weight`)) {
+        // The LM head has no part in this loss.
+        const mappings = encoderMappings(encoder.config, WRITTEN_LAYOUTS.official).filter(({ parameter }) => !parameter.startsWith('lmHead.'));
+        for (const [name, ratio] of await gradientExcess(encoder.parameters, mappings, file, `${tag}.grad.lm.`)) excess.set(name, ratio);
+      }
+      for (const [name, ratio] of excess) expect(ratio, name).toBeLessThan(1);
+
+      // The head alone, on the oracle's representation.
+      const representation = device.tensor(await expected('representation'), [length + 2, encoder.config.dim]).train();
+      backward(device, () => pairLoss(head.forward(representation), target)).dispose();
+      const gradient = await expected('grad_representation');
+      const largest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const difference = largestDifference(await representation.gradient!.read(), gradient, [...rows, length, length + 1], encoder.config.dim);
+      expect(difference).toBeLessThan(Math.max(1e-4 * largest, 2e-7));
+      [...all, target, loss, representation].forEach((tensor) => { tensor.dispose(); });
     });
   });
 }

@@ -10,3 +10,6 @@ export * from './ops/activations.ts';
 export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
 export * from './ops/attention.ts';
+export * from './ops/pair.ts';
+export * from './ops/conv2d.ts';
+export * from './ops/instanceNorm.ts';

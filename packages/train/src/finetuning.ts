@@ -7,9 +7,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { packTokens, tokenize, upperTriangle, type Encoder, type SecondaryStructureHead, type Structure } from '@rna/model';
-import type { Tensor } from '@rna/tensor';
-import * as TEMPORARY from '@rna/tensor';
-const pairLoss = (TEMPORARY as never as { pairLoss: (a: Tensor, b: Tensor) => Tensor }).pairLoss;
+import { pairLoss, type Tensor } from '@rna/tensor';
 import { tuneThreshold, type PairPredictor, type TuningOptions } from './structureScores.ts';
 import type { TrainingTask } from './trainer.ts';
 

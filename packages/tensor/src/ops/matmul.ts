@@ -3,8 +3,8 @@ import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
 
-/** B as vec4 columns: packed anew, or B itself where its rows are whole vectors already. */
-function packed(b: Tensor, inner: number, cols: number, transpose: boolean): Tensor {
+/** B [inner, cols] as vec4 columns, not recorded: packed anew, or B itself where its rows are whole vectors already. */
+export function packed(b: Tensor, inner: number, cols: number, transpose: boolean): Tensor {
   if (!transpose && cols % 4 === 0) return b.alias();
   const count = inner * Math.ceil(cols / 4) * 4;
   return b.device.run(k.packColumns, { b }, { y: [count] }, { count, inner, cols }, { transpose }).y;

@@ -1,0 +1,123 @@
+/**
+ * What a training or an evaluation reads: the config, from a YAML or JSON file
+ * and `--key value` overrides, and RNAs, from files of sequences or structures
+ * or folders of them. Bad input is refused with file and line before any work.
+ * The RNAs are held in memory, in upper case with U for T, as `rna fold` reads
+ * them.
+ */
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { InputError, parseFasta, parseStructureFile, type Structure } from '@rna/model';
+import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
+import { LineCounter, parseDocument } from 'yaml';
+import type { ZodType } from 'zod';
+import { CommandError, UsageError } from './errors.ts';
+import { note } from './terminal.ts';
+
+const FASTA = ['.fasta', '.fa', '.fna', '.fas', '.ffn', '.frn'];
+const STRUCTURES = ['.dbn', '.dot', '.db', '.dotbracket', '.vienna', '.ct', '.bpseq', '.st'];
+
+/** An RNA of a file. `partners` is missing where the format has no structures. */
+export interface InputRecord extends CorpusRecord {
+  readonly id: string;
+  readonly file: string;
+}
+
+export interface StructureRecord extends Structure {
+  readonly file: string;
+}
+
+/**
+ * A whole config from a file, if one is given, with overrides laid over it.
+ * @throws UsageError for a file that is not YAML or JSON, and for keys and values that the schema refuses.
+ */
+export async function readConfig<T>(schema: ZodType<T>, file: string | undefined, overrides: readonly string[]): Promise<T> {
+  const written = file === undefined ? {} : parseYaml(await readFile(file, 'utf8'), file);
+  return asUsage(() => validateConfig(schema, applyOverrides(schema, written, overrides), file ?? 'config'));
+}
+
+/** Runs `check`, whose ConfigError is the caller's wrong usage. */
+export function asUsage<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** The value of YAML text, of which JSON is a part; null if it is empty. */
+export function parseYaml(text: string, file: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [fault] = [...document.errors, ...document.warnings];
+  if (fault !== undefined) throw new UsageError(`${file}:${lineCounter.linePos(fault.pos[0]).line}: not valid YAML: ${fault.message}`, { cause: fault });
+  return document.toJS();
+}
+
+/** The fields of a config for `--help`: one to a paragraph, with what it takes and its default. */
+export function fieldsHelp(schema: ZodType): string {
+  const lines = configFields(schema).flatMap(({ path, expected, required, description, ...rest }) => {
+    const fallback = rest.default === undefined ? (required ? 'required' : 'optional') : `default ${JSON.stringify(rest.default)}`;
+    return [`  ${path}: ${expected}; ${fallback}`, `      ${description}`];
+  });
+  return `\nFields of the config, in groups by the dots; each is also an override (--FIELD VALUE, lists with commas):\n${lines.join('\n')}`;
+}
+
+/**
+ * All RNAs of files and folders, in that order; a folder's files are taken by name.
+ * @throws InputError or CommandError for a file that cannot be read as what its extension says.
+ */
+export async function readRecords(paths: readonly string[]): Promise<InputRecord[]> {
+  const records: InputRecord[] = [];
+  for (const file of await listFiles(paths)) {
+    const extension = extname(file).toLowerCase();
+    if (FASTA.includes(extension)) {
+      const text = createReadStream(file, 'utf8') as AsyncIterable<string>;
+      for await (const { id, sequence } of parseFasta(text, { file })) records.push({ id, file, sequence: standard(sequence) });
+    } else if (STRUCTURES.includes(extension)) {
+      for (const { id, sequence, partners } of parseStructureFile(await readFile(file, 'utf8'), file)) {
+        records.push({ id, file, sequence: standard(sequence), partners });
+      }
+    } else {
+      throw new CommandError(`${file}: no format has the extension "${extension}"; expected FASTA (${FASTA.join(' ')}) or structures (${STRUCTURES.join(' ')})`);
+    }
+  }
+  return records;
+}
+
+/** As `readRecords`, of files with structures alone. An RNA too short to have a pair is refused. */
+export async function readStructures(paths: readonly string[]): Promise<StructureRecord[]> {
+  return (await readRecords(paths)).map(({ id, file, sequence, partners }) => {
+    if (partners === undefined) throw new InputError(file, 1, 'FASTA has no structures', `give files of structures (${STRUCTURES.join(' ')})`);
+    if (sequence.length < 2) throw new CommandError(`${file}: record "${id}" has one nucleotide, and a pair needs two; remove it`);
+    return { id, file, sequence, partners };
+  });
+}
+
+// Letters are ASCII here, or the readers would have refused them.
+const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
+
+async function listFiles(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    if (!existsSync(path)) throw new CommandError(`${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`);
+    files.push(...((await stat(path)).isDirectory() ? await listFolder(path) : [path]));
+  }
+  return files;
+}
+
+/** The files of known formats under a folder. What else is there is said, not read; hidden files are neither. */
+async function listFolder(folder: string): Promise<string[]> {
+  const entries = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.slice(folder.length).split(/[/\\]/).some((part) => part.startsWith('.')))
+    .sort();
+  const isKnown = (path: string): boolean => [...FASTA, ...STRUCTURES].includes(extname(path).toLowerCase());
+  const [files, others] = [entries.filter(isKnown), entries.filter((path) => !isKnown(path))];
+  if (files.length === 0) throw new CommandError(`${folder}: the folder has no file of sequences or structures (${[...FASTA, ...STRUCTURES].join(' ')})`);
+  if (others.length > 0) note(`${folder}: ${others.length} files of other kinds are not read (${others[0]!}${others.length > 1 ? ', …' : ''})`);
+  return files;
+}

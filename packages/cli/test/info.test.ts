@@ -1,0 +1,25 @@
+import { tunedKernels } from '@rna/kernels';
+import { expect, test } from 'vitest';
+import { rna, rnaProcess } from './harness.ts';
+
+test('rna info --json is JSON alone on stdout, with all that a script would ask', async () => {
+  const { code, stdout } = await rnaProcess(['info', '--json'], { env: { RNA_MEMORY_BUDGET: '256' } });
+  expect(code).toBe(0);
+  const facts = JSON.parse(stdout) as { kernels: Record<string, unknown>; features: string[] };
+  expect(facts).toMatchObject({
+    adapter: { class: expect.stringMatching(/^(cpu|gpu)$/) },
+    driver: { description: expect.any(String) },
+    memoryBudget: 256 * 2 ** 20,
+    limits: { maxStorageBufferBindingSize: expect.any(Number), maxComputeInvocationsPerWorkgroup: expect.any(Number) },
+    versions: { rna: '0.1.0', webgpu: expect.stringMatching(/^\d+\.\d+\.\d+$/), node: process.versions.node },
+  });
+  expect(Object.keys(facts.kernels).sort()).toEqual([...tunedKernels].sort());
+  expect(facts.features).toContain('core-features-and-limits');
+});
+
+test('rna info shows a person the same', async () => {
+  const { code, stdout } = await rna('info');
+  expect(code).toBe(0);
+  for (const word of ['adapter', 'driver', 'memory budget', 'features', 'limits', 'kernel variants', 'versions']) expect(stdout).toContain(word);
+  for (const kernel of tunedKernels) expect(stdout).toContain(`\n  ${kernel} `);
+});

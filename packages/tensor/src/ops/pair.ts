@@ -1,0 +1,73 @@
+/** Between one row a token and a map over pairs of tokens, and the loss over pairs. */
+import * as k from '@rna/kernels';
+import { record } from '../tape.ts';
+import { ShapeError } from '../errors.ts';
+import { requireShape, type Tensor } from '../tensor.ts';
+import { columnSum } from './matmul.ts';
+
+/** Rows `first … first + count − 1` of x [rows, cols]: [count, cols]. */
+export function rows(x: Tensor, first: number, count: number): Tensor {
+  const [total = 0, cols = 0] = x.shape;
+  requireShape(x.shape.length === 2 && first >= 0 && count >= 1 && first + count <= total, 'rows', x.shape, [first, count]);
+  const { device } = x;
+  const offset = first * cols;
+  const { y } = device.run(k.rows, { x }, { y: [count, cols] }, { count: count * cols, offset });
+  return record(y, [x], (dy) => [device.run(k.rowsBackward, { dy }, { dx: x.shape }, { count: x.size, offset, length: count * cols }).dx]);
+}
+
+/**
+ * p[i, c] + q[j, c] + bias[c]: a linear layer over the outer concatenation of rows, which is never made.
+ * @param pq [length, 2·channels], p and q of a channel side by side
+ * @param bias [channels]
+ * @returns [length, length, channels]
+ */
+export function pairSum(pq: Tensor, bias: Tensor): Tensor {
+  const length = pq.shape[0] ?? 0;
+  const channels = bias.size;
+  requireShape(pq.shape.length === 2 && pq.shape[1] === 2 * channels, 'pairSum', pq.shape, bias.shape);
+  const { device } = pq;
+  const { y } = device.run(k.pairSum, { pq, bias }, { y: [length, length, channels] }, { count: length * length * channels, length, channels });
+  return record(y, [pq, bias], (dy, [needsPq, needsBias]) => [
+    needsPq === true ? device.run(k.pairSumBackward, { dy }, { dpq: pq.shape }, { count: pq.size, length, channels }).dpq : undefined,
+    needsBias === true ? columnSum(dy, length * length, channels) : undefined,
+  ]);
+}
+
+/** The strict upper triangle of x [length, length] and its mirror image, with a zero diagonal (RINALMO section 5.1, step 6). */
+export function pairLogits(x: Tensor): Tensor {
+  const length = squareLength(x, 'pairLogits');
+  const { device } = x;
+  const uniforms = { count: x.size, length };
+  const { y } = device.run(k.pairLogits, { x }, { y: [length, length] }, uniforms);
+  return record(y, [x], (dy) => [device.run(k.pairLogitsBackward, { dy }, { dx: x.shape }, uniforms).dx]);
+}
+
+const CHUNK_ROWS = 16;
+
+/**
+ * Binary cross entropy with logits, the mean over the strict upper triangle.
+ * @param x logits [length, length]
+ * @param labels [length, length], 0 or 1
+ * @returns [1]
+ * @throws ShapeError for one nucleotide, which has no pair.
+ */
+export function pairLoss(x: Tensor, labels: Tensor): Tensor {
+  const length = squareLength(x, 'pairLoss');
+  requireShape(labels.size === x.size, 'pairLoss', x.shape, labels.shape);
+  if (length < 2) throw new ShapeError('pairLoss: one nucleotide has no pairs; leave out sequences of length 1');
+  const { device } = x;
+  const scale = 2 / (length * (length - 1));
+  const loss = device.scope(() => {
+    const chunks = Math.ceil(length / CHUNK_ROWS);
+    const { y } = device.run(k.pairLoss, { x, labels }, { y: [chunks, length] }, { length, chunkRows: CHUNK_ROWS, scale });
+    return columnSum(y, chunks * length, 1);
+  });
+  return record(loss, [x, labels], (dy) =>
+    [device.run(k.pairLossBackward, { x, labels, dy }, { dx: x.shape }, { count: x.size, length, scale }).dx, undefined]);
+}
+
+function squareLength(x: Tensor, op: string): number {
+  const length = Math.sqrt(x.size);
+  requireShape(Number.isInteger(length), op, x.shape);
+  return length;
+}

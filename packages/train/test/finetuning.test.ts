@@ -1,0 +1,139 @@
+/** Fine-tuning of the secondary-structure head on real RNAs: it learns, frozen and not, and its checkpoints are whole models. */
+import { Encoder, initializeParameters, openModel, openTensorFile, SecondaryStructureHead, secondaryStructureParameters, type EncoderConfig } from '@rna/model';
+import type { Device } from '@rna/tensor';
+import { openDevice } from '@rna/tensor/node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { evaluateStructures, FIRST_CURSOR, finetune, finetuneConfig, finetuningTask, pairPredictor, validateConfig } from '../src/index.ts';
+import { memoryLog, memoryStore } from './memoryRun.ts';
+import { disposeAll, rnas, tinyConfig } from './tinyModel.ts';
+
+let device: Device;
+beforeAll(async () => { device = await openDevice({ poison: true }); });
+afterAll(() => { device.destroy(); });
+afterEach(() => { expect(device.memory.use().tensors).toBe(0); });
+
+const sizes = { convDim: 8, kernelSize: 3, blocks: 1 };
+const few = rnas.slice(0, 4);
+
+function tinyModel(model: EncoderConfig['model'] = 'rinalmo') {
+  const config = tinyConfig(model);
+  const encoder = Encoder.initialize(device, config, 5);
+  const head = new SecondaryStructureHead(device, sizes, initializeParameters(device, secondaryStructureParameters(config.dim, sizes), model, 6));
+  return { encoder, head, dispose: () => { disposeAll(encoder.parameters); disposeAll(head.parameters); } };
+}
+
+const configOf = (freeze: boolean, more: object = {}) => validateConfig(finetuneConfig, {
+  out: 'x', model: { checkpoint: 'tiny', freeze }, head: sizes, data: { train: ['a'], validation: ['b'] },
+  train: { epochs: 30, batchSize: 2 }, optimizer: { learningRate: 0.01, warmupEpochs: 1 }, run: { evaluateEvery: 1000, checkpointEvery: 1000 }, ...more,
+}, 'config');
+
+const task = (model: ReturnType<typeof tinyModel>, more: Partial<Parameters<typeof finetuningTask>[0]> = {}) =>
+  finetuningTask({ ...model, train: few, validation: few, freeze: false, batchSize: 3, decode: { flexible: true }, seed: 2, ...more });
+
+describe('finetune', () => {
+  it.each([['with', false], ['without', true]])('learns the structures it is shown, %s the encoder', async (_, freeze) => {
+    const model = tinyModel();
+    const before = await model.encoder.parameters.get('blocks.0.attention.qkv.weight')!.read();
+    const lmHead = await model.encoder.parameters.get('lmHead.decoder.weight')!.read();
+    const [log, store] = [memoryLog(), memoryStore()];
+    const state = await finetune({ ...model, config: configOf(freeze), train: few, validation: few, log, store });
+    const losses = log.lines.map((line) => (JSON.parse(line) as { loss?: number }).loss).filter((loss) => loss !== undefined);
+    expect(losses).toHaveLength(60);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! * (freeze ? 0.5 : 0.25));
+    const { threshold, flexibleF1, f1 } = state.evaluation!.metrics;
+    expect(flexibleF1).toBeGreaterThan(freeze ? 0.15 : 0.5);
+    expect(f1).toBeLessThanOrEqual(flexibleF1!);
+
+    // Frozen is frozen, and the LM head has no part in it.
+    const after = await model.encoder.parameters.get('blocks.0.attention.qkv.weight')!.read();
+    expect(after.every((value, i) => value === before[i])).toBe(freeze);
+    expect(await model.encoder.parameters.get('lmHead.decoder.weight')!.read()).toEqual(lmHead);
+
+    // The checkpoint is a whole model, with the tuned threshold.
+    const reader = await store.open((await store.names()).at(-1)!);
+    const opened = await openModel(await openTensorFile(await reader.open('model.safetensors')), model.encoder.config);
+    expect(opened.head).toEqual({ kind: 'secondary-structure', ...sizes });
+    expect(opened.scalars.get('threshold')).toBe(threshold);
+    expect(await opened.read('secondaryStructure.out.weight')).toEqual(await model.head.parameters.get('secondaryStructure.out.weight')!.read());
+
+    // What is scored afterwards is what the evaluation saw.
+    const scored = await evaluateStructures(pairPredictor(model), few, { threshold: threshold! });
+    expect([scored.flexible.f1, scored.strict.f1]).toEqual([flexibleF1, f1]);
+    model.dispose();
+  });
+
+  it('resumes to the bit', async () => {
+    const run = async (stop: number | undefined, store = memoryStore(), log = memoryLog()) => {
+      const model = tinyModel('ssr-lm');
+      const config = configOf(false, { train: { epochs: 3, batchSize: 2 }, run: { evaluateEvery: 2, checkpointEvery: 2 } });
+      const onProgress = ({ step }: { step: number }): void => { if (step === stop) throw new Error('killed'); };
+      try {
+        await finetune({ ...model, config, train: few, validation: few.slice(0, 1), log, store, onProgress });
+      } finally {
+        model.dispose();
+      }
+      return { files: [...store.checkpoints.get('step-000000006')!].map(([name, bytes]) => [name, new TextDecoder('latin1').decode(bytes)]), lines: log.lines };
+    };
+    const whole = await run(undefined);
+    const [store, log] = [memoryStore(), memoryLog()];
+    await expect(run(3, store, log)).rejects.toThrow('killed');
+    expect(await run(undefined, store, log)).toEqual(whole);
+  });
+});
+
+describe('finetuningTask', () => {
+  it('shows every RNA once an epoch, in another order each time', () => {
+    const model = tinyModel();
+    const t = task(model, { train: rnas });
+    expect(t.stepsPerEpoch).toBe(7);
+    const orders: string[] = [];
+    let cursor = FIRST_CURSOR;
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const targets: number[] = [];
+      for (let step = 0; step < t.stepsPerEpoch; step++) {
+        const batch = t.batchAt(cursor, step);
+        expect(batch.epoch).toBe(epoch);
+        targets.push(...batch.microBatches.map((micro) => micro.targets));
+        cursor = batch.next;
+      }
+      orders.push(targets.join());
+      const pairs = (length: number) => (length * (length - 1)) / 2;
+      expect(targets.sort((a, b) => a - b)).toEqual(rnas.map(({ sequence }) => pairs(sequence.length)).sort((a, b) => a - b));
+    }
+    expect(orders[0]).not.toBe(orders[1]);
+    expect(cursor).toEqual({ epoch: 2, row: 0 });
+    t.dispose();
+    model.dispose();
+  });
+
+  it('computes a frozen encoder\'s representations once, and the same loss from them', async () => {
+    const model = tinyModel();
+    let forwards = 0;
+    const counted = Object.assign(Object.create(model.encoder) as Encoder, {
+      forward: (...args: Parameters<Encoder['forward']>) => {
+        forwards++;
+        return model.encoder.forward(...args);
+      },
+    });
+    const [frozen, live] = [task(model, { encoder: counted, freeze: true }), task(model)];
+    for (let repeat = 0; repeat < 2; repeat++) {
+      for (const [i, micro] of frozen.batchAt(FIRST_CURSOR, 0).microBatches.entries()) {
+        const [a, b] = device.scope(() => [micro.loss(), live.batchAt(FIRST_CURSOR, 0).microBatches[i]!.loss()]);
+        expect(await a!.item()).toBe(await b!.item());
+        a!.dispose();
+        b!.dispose();
+      }
+    }
+    expect(forwards).toBe(3);
+    frozen.dispose();
+    model.dispose();
+  });
+
+  it('refuses an RNA that has no pair, and an empty set', () => {
+    const model = tinyModel();
+    const single = { id: 'short', sequence: 'A', partners: new Int32Array([-1]) };
+    expect(() => task(model, { train: [...few, single] })).toThrow(/'short' has 1 nucleotides/);
+    expect(() => task(model, { train: [] })).toThrow(/no structures/);
+    model.dispose();
+  });
+});
