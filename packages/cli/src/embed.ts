@@ -65,27 +65,25 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
   let done = 0;
   // Entries are written in order, and each takes its parts from the one stream of results.
   const parts = results(encoder, fasta, options, signal);
-  const take = (count: number) => async function* (): AsyncGenerator<Float32Array, void, undefined> {
+  const take = (count: number, onEnd?: () => void) => async function* (): AsyncGenerator<Float32Array, void, undefined> {
     for (let part = 0; part < count; part++) {
       const next = await parts.next();
       if (next.done) return;
       yield next.value;
     }
+    onEnd?.();
   };
   const { config } = encoder;
+  // Shared by all records: what is kept of each is its name and its shapes.
+  const maps = take(config.layers);
+  const matrix = take(1);
+  const last = take(1, () => { bar.update(++done); });
   const entries = fasta.plan.flatMap(({ id, length }): TensorEntry[] => {
     const tokens = length + 2;
-    const representation = options.pool === 'none' ? [tokens, config.dim] : [config.dim];
     return [
-      ...(options.attentions ? [{ name: `${id}.attentions`, dtype: 'F32' as const, shape: [config.layers, config.heads, tokens, tokens], data: take(config.layers) }] : []),
-      ...(options.logits ? [{ name: `${id}.logits`, dtype: 'F32' as const, shape: [tokens, config.vocabularySize], data: take(1) }] : []),
-      {
-        name: id, dtype: 'F32', shape: representation,
-        async* data() {
-          yield* take(1)();
-          bar.update(++done);
-        },
-      },
+      ...(options.attentions ? [{ name: `${id}.attentions`, dtype: 'F32' as const, shape: [config.layers, config.heads, tokens, tokens], data: maps }] : []),
+      ...(options.logits ? [{ name: `${id}.logits`, dtype: 'F32' as const, shape: [tokens, config.vocabularySize], data: matrix }] : []),
+      { name: id, dtype: 'F32', shape: options.pool === 'none' ? [tokens, config.dim] : [config.dim], data: last },
     ];
   });
   try {

@@ -95,7 +95,7 @@ describe('bad input ends with 1 and one message that names file and line', () =>
     const folder = temporaryFolder();
     const input = fasta(folder, '>a.logits\nAC\n>a\nACGU\n');
     const argv = ['embed', modelFolder(folder, 'rinalmo-A'), input, '--out', join(folder, 'out')];
-    expect(await rna(...argv, '--logits')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${input}:3: "a.logits" is the id of another record`) });
+    expect(await rna(...argv, '--logits')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${input}:3: "a.logits" is the id of another record`) as unknown });
     expect(await rna(...argv)).toMatchObject({ code: 0 });
   });
 
@@ -163,13 +163,25 @@ describe('a bad model ends with 1 and one message that names it', () => {
     expect(await rna('embed', model, join(folder, 'none.fasta'), '--out', join(folder, 'out'))).toEqual({
       code: 1, stdout: '', stderr: `rna: ${join(folder, 'none.fasta')}: no such file or directory\n`,
     });
-    expect(await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out'))).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist; make it first') });
+    expect(await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out'))).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist; make it first') as unknown });
   });
 
   test('one without the head that is asked for', async () => {
     const folder = temporaryFolder();
-    expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']))).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('has no secondary-structure head') });
+    expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']))).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('has no secondary-structure head') as unknown });
   });
+});
+
+test('Ctrl-C ends with 130 and leaves no unfinished file', async () => {
+  const folder = temporaryFolder();
+  const input = fasta(folder, Array.from({ length: 20_000 }, () => 'ACGUACGUAC'.repeat(4)));
+  const model = modelFolder(folder, 'rinalmo-A');
+  const before = readdirSync(folder).sort();
+  const result = await rnaProcess(['embed', model, input, '--out', join(folder, 'out.safetensors'), '--tokens', '200'], {
+    interruptWhen: () => readdirSync(folder).some((name) => name.endsWith('.partial')),
+  });
+  expect(result).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/^rna: interrupted$/m) as unknown });
+  expect(readdirSync(folder).sort()).toEqual(before);
 });
 
 describe('describeFailure', () => {

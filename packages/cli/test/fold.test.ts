@@ -55,10 +55,8 @@ describe.each(['A', 'B'] as const)('rinalmo-%s', (name) => {
     const expected = await references(name);
     const model = await structureModelFolder(folder, `rinalmo-${name}`);
     // Lower case and T are what files have; the structures must not depend on it.
-    for (const letters of [(text: string) => text, (text: string) => text.toLowerCase().replaceAll('u', 't')]) {
-      const result = await rna('fold', model, fasta(folder, expected.map(({ sequence }) => letters(sequence))), ...argv);
-      expect(result).toMatchObject({ code: 0, stdout: records(expected, options) });
-    }
+    const written = expected.map(({ sequence }, i) => (i % 2 === 0 ? sequence : sequence.toLowerCase().replaceAll('u', 't')));
+    expect(await rna('fold', model, fasta(folder, written), ...argv)).toMatchObject({ code: 0, stdout: records(expected, options) });
   });
 });
 

@@ -69,16 +69,31 @@ export async function rna(...argv: string[]): Promise<Result> {
   }
 }
 
-/** `rna …` as a process of its own. */
-export function rnaProcess(argv: readonly string[], { stdin, env = {} }: { stdin?: string; env?: Record<string, string> } = {}): Promise<Result> {
+export interface ProcessOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Sends SIGINT as soon as this holds. */
+  readonly interruptWhen?: () => boolean;
+}
+
+/** `rna …` as a process of its own. A signal that ends it is code -1. */
+export function rnaProcess(argv: readonly string[], { stdin = '', env = {}, interruptWhen }: ProcessOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...argv], { env: { ...process.env, RNA_DEBUG: '', ...env } });
     const texts = { stdout: '', stderr: '' };
     child.stdout.on('data', (part: Buffer) => { texts.stdout += part.toString(); });
     child.stderr.on('data', (part: Buffer) => { texts.stderr += part.toString(); });
+    const watch = interruptWhen && setInterval(() => {
+      if (!interruptWhen()) return;
+      clearInterval(watch);
+      child.kill('SIGINT');
+    }, 10);
     child.on('error', reject);
-    child.on('close', (code, signal) => { resolve({ code: code ?? (signal === 'SIGINT' ? 130 : -1), ...texts }); });
-    child.stdin.end(stdin ?? '');
+    child.on('close', (code) => {
+      clearInterval(watch);
+      resolve({ code: code ?? -1, ...texts });
+    });
+    child.stdin.end(stdin);
   });
 }
 

@@ -7,11 +7,11 @@ test('rna info --json is JSON alone on stdout, with all that a script would ask'
   expect(code).toBe(0);
   const facts = JSON.parse(stdout) as { kernels: Record<string, unknown>; features: string[] };
   expect(facts).toMatchObject({
-    adapter: { class: expect.stringMatching(/^(cpu|gpu)$/) },
-    driver: { description: expect.any(String) },
+    adapter: { class: expect.stringMatching(/^(cpu|gpu)$/) as unknown },
+    driver: { description: expect.any(String) as unknown },
     memoryBudget: 256 * 2 ** 20,
-    limits: { maxStorageBufferBindingSize: expect.any(Number), maxComputeInvocationsPerWorkgroup: expect.any(Number) },
-    versions: { rna: '0.1.0', webgpu: expect.stringMatching(/^\d+\.\d+\.\d+$/), node: process.versions.node },
+    limits: { maxStorageBufferBindingSize: expect.any(Number) as unknown, maxComputeInvocationsPerWorkgroup: expect.any(Number) as unknown },
+    versions: { rna: '0.1.0', webgpu: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown, node: process.versions.node },
   });
   expect(Object.keys(facts.kernels).sort()).toEqual([...tunedKernels].sort());
   expect(facts.features).toContain('core-features-and-limits');

@@ -1,6 +1,6 @@
 /** Checks of the kernels of the convolution, against one plain loop over (pixel, tap, channel, output). */
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
-import { conv2d, conv2dBackwardWeight, packFilters, sumFilters } from './conv2d.ts';
+import { conv2d, conv2dBackwardWeight, packFilters, sumFilters, sumTaps } from './conv2d.ts';
 import type { RandomStream } from './random.ts';
 
 interface Size {
@@ -33,37 +33,29 @@ function overTaps({ height, width, size }: Size, f: (pixel: number, under: numbe
   }
 }
 
-/** The map as the convolution sees it. */
-function seen(call: Call, channels: number): Float64Array {
-  const x = floats(call, 'x');
-  if (call.variant?.['normalise'] !== true) return x;
-  const stats = floats(call, 'stats');
-  return x.map((value, i) => Math.max(0, (value - stats[i % channels]!) * stats[channels + (i % channels)]!));
-}
-
 const macs = ({ height, width, channels, size, cols }: Size): number => height * width * size ** 2 * channels * cols;
 
-function convolution(random: RandomStream, size: Size, bias: boolean, normalise: boolean): Call {
+function convolution(random: RandomStream, size: Size, bias: boolean): Call {
   const pixels = size.height * size.width;
   return {
     inputs: {
       x: normals(random, pixels * size.channels), b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
-      bias: normals(random, size.cols), stats: normals(random, 2 * size.channels),
+      bias: normals(random, size.cols),
     },
     outputs: { y: pixels * size.cols },
     uniforms: { ...size },
-    variant: { bias, normalise },
+    variant: { bias },
   };
 }
 
 export const conv2dCheck: KernelCheck = {
   kernel: conv2d,
-  calls: (random) => SIZES.map((size, i) => convolution(random, size, i % 3 === 1, i % 3 === 2)),
-  benchmark: (random) => BENCHMARK.map((size) => convolution(random, size, false, true)),
+  calls: (random) => SIZES.map((size, i) => convolution(random, size, i % 2 === 1)),
+  benchmark: (random) => BENCHMARK.map((size) => convolution(random, size, false)),
   reference: (call) => {
     const size = sizeOf(call);
     const { channels, cols } = size;
-    const [x, b, bias] = [seen(call, channels), floats(call, 'b'), floats(call, 'bias')];
+    const [x, b, bias] = [floats(call, 'x'), floats(call, 'b'), floats(call, 'bias')];
     const y = Float64Array.from({ length: size.height * size.width * cols }, (_, i) => (call.variant?.['bias'] === true ? bias[i % cols]! : 0));
     overTaps(size, (pixel, under, tap) => {
       for (let c = 0; c < channels; c++) {
@@ -79,24 +71,23 @@ export const conv2dCheck: KernelCheck = {
   tolerance: 1e-5,
 };
 
-function weightGradient(random: RandomStream, size: Size, chunkPixels: number, normalise: boolean): Call {
+function weightGradient(random: RandomStream, size: Size, chunkPixels: number): Call {
   const pixels = size.height * size.width;
   return {
-    inputs: { x: normals(random, pixels * size.channels), b: normals(random, pixels * padded(size.cols)), stats: normals(random, 2 * size.channels) },
+    inputs: { x: normals(random, pixels * size.channels), b: normals(random, pixels * padded(size.cols)) },
     outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
     uniforms: { ...size, chunkPixels },
-    variant: { normalise },
   };
 }
 
 export const conv2dBackwardWeightCheck: KernelCheck = {
   kernel: conv2dBackwardWeight,
-  calls: (random) => SIZES.flatMap((size, i) => [weightGradient(random, size, 1000, i % 2 === 1), weightGradient(random, size, 17, i % 2 === 0)]),
-  benchmark: (random) => BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64), true)),
+  calls: (random) => SIZES.flatMap((size) => [weightGradient(random, size, 1000), weightGradient(random, size, 17)]),
+  benchmark: (random) => BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64))),
   reference: (call) => {
     const size = sizeOf(call);
     const { channels, cols } = size;
-    const [x, b, chunkPixels] = [seen(call, channels), floats(call, 'b'), uniform(call, 'chunkPixels')];
+    const [x, b, chunkPixels] = [floats(call, 'x'), floats(call, 'b'), uniform(call, 'chunkPixels')];
     const rows = size.size ** 2 * channels;
     const y = new Float64Array(Math.ceil((size.height * size.width) / chunkPixels) * rows * cols);
     overTaps(size, (pixel, under, tap) => {
@@ -158,5 +149,26 @@ export const sumFiltersCheck: KernelCheck = {
     return { dfilters };
   },
   work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'chunks'), bytes: 4 * uniform(call, 'count') * (uniform(call, 'chunks') + 1) }),
+  tolerance: 1e-6,
+};
+
+const tapSums = (random: RandomStream, height: number, width: number, size: number, bias: boolean): Call => ({
+  inputs: { x: normals(random, height * width * size ** 2), bias: normals(random, 1) },
+  outputs: { y: height * width },
+  uniforms: { count: height * width, height, width, size },
+  variant: { bias },
+});
+
+export const sumTapsCheck: KernelCheck = {
+  kernel: sumTaps,
+  calls: (random) => [tapSums(random, 1, 1, 1, true), tapSums(random, 2, 3, 5, false), tapSums(random, 9, 7, 3, true), tapSums(random, 20, 20, 5, true)],
+  benchmark: (random) => [tapSums(random, 128, 128, 3, true), tapSums(random, 256, 256, 3, true)],
+  reference: (call) => {
+    const [height, width, size, x] = [uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'size'), floats(call, 'x')];
+    const y = new Float64Array(height * width).fill(call.variant?.['bias'] === true ? floats(call, 'bias')[0]! : 0);
+    overTaps(shape(height, width, 1, size, 1), (pixel, under, tap) => { y[pixel]! += x[under * size ** 2 + tap]!; });
+    return { y };
+  },
+  work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'size') ** 2, bytes: 4 * uniform(call, 'count') * (uniform(call, 'size') ** 2 + 1) }),
   tolerance: 1e-6,
 };

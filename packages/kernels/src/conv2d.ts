@@ -10,7 +10,6 @@
  * that are summed in a fixed order, for parallelism and for accuracy.
  */
 import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
-import { reluWgsl } from './instanceNorm.ts';
 import { defineKernel, elementwise, flatIndex, type Grid } from './kernel.ts';
 
 /**
@@ -37,17 +36,12 @@ export const packFilters = defineKernel({
   },
 });
 
-export type Conv2dVariant = GemmVariant & {
-  /** Reads relu((x − stats[0, c]) · stats[1, c]) for x; otherwise `stats` is not read and may be any buffer. */
-  normalise: boolean;
-};
-
 /**
  * `valueUnder(pixel, tap, c)`: the map's value under a filter's tap, 0 outside of the map. Quotients go through
  * floats and are then set right: an integer division is slow, on software drivers above all, and unlike a float
  * one is never moved out of the loop over the inner index. Exact for operands below 2²⁴.
  */
-const valueUnderWgsl = ({ normalise }: Conv2dVariant): string => /* wgsl */ `
+const valueUnderWgsl = /* wgsl */ `
 fn quotient(a: u32, b: u32) -> u32 {
   let q = u32(f32(a) / f32(b));
   let rest = i32(a - q * b);
@@ -59,30 +53,55 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
   // Above and left of the map the differences wrap to large numbers.
   let row = pixelRow + tapRow - u.size / 2u;
   let col = pixel - pixelRow * u.width + tap - tapRow * u.size - u.size / 2u;
-  let ${normalise ? 'read' : 'value'} = x[(row * u.width + col) * u.channels + c];
-  ${normalise ? `let v = (read - stats[c]) * stats[u.channels + c];
-  let value = ${reluWgsl('v')};` : ''}
-  return select(0.0, value, row < u.height && col < u.width);
+  return select(0.0, x[(row * u.width + col) * u.channels + c], row < u.height && col < u.width);
 }`;
+
+/**
+ * y[pixel] = Σ over taps of x[pixel under tap, tap] (+ bias): the second half of a convolution with one output,
+ * whose products with each tap's filter [pixels, taps] come first. A product with one column would waste a tile.
+ */
+export const sumTaps = defineKernel({
+  name: 'sumTaps',
+  inputs: { x: 'f32', bias: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { count: 'u32', height: 'u32', width: 'u32', size: 'u32' },
+  variant: { bias: false } as { bias: boolean },
+  ...elementwise,
+  body: ({ bias }) => /* wgsl */ `${flatIndex}
+  let row = i / u.width - u.size / 2u;
+  let col = i % u.width - u.size / 2u;
+  var sum = ${bias ? 'bias[0]' : '0.0'};
+  for (var tap = 0u; tap < u.size * u.size; tap++) {
+    let r = row + tap / u.size;
+    let c = col + tap % u.size;
+    if (r < u.height && c < u.width) { sum += x[(r * u.width + c) * u.size * u.size + tap]; }
+  }
+  y[i] = sum;`,
+});
 
 const mapUniforms = { height: 'u32', width: 'u32', channels: 'u32', size: 'u32', cols: 'u32' } as const;
 
-const forwardText = ({ bias }: { bias: boolean }): GemmText =>
+export type Conv2dVariant = GemmVariant & {
+  /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
+  bias: boolean;
+};
+
+const forwardText = ({ bias }: Conv2dVariant): GemmText =>
   ({ rows: '(u.height * u.width)', inner: 'u.size * u.size * u.channels', cols: 'u.cols', epilogue: bias ? 'value + bias[col]' : 'value' });
 
 /** y [height, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
   name: 'conv2d',
-  inputs: { x: 'f32', b: 'vec4f', bias: 'f32', stats: 'f32' },
+  inputs: { x: 'f32', b: 'vec4f', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
-  variant: { ...gemmDefaults, normalise: false, bias: false } as Conv2dVariant & { bias: boolean },
+  variant: { ...gemmDefaults, bias: false } as Conv2dVariant,
   workgroup: gemmWorkgroup,
   grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant, forwardText(variant))}
-${valueUnderWgsl(variant)}
+${valueUnderWgsl}
 fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(k, u.channels);
   return valueUnder(row, tap, k - tap * u.channels);
@@ -102,10 +121,10 @@ const offset = (wgsl: string, buffer: string, by: string): string => wgsl.replac
  */
 export const conv2dBackwardWeight = defineKernel({
   name: 'conv2dBackwardWeight',
-  inputs: { x: 'f32', b: 'vec4f', stats: 'f32' },
+  inputs: { x: 'f32', b: 'vec4f' },
   outputs: { y: 'f32' },
   uniforms: { ...mapUniforms, chunkPixels: 'u32' },
-  variant: { ...gemmDefaults, normalise: false } as Conv2dVariant,
+  variant: gemmDefaults,
   workgroup: gemmWorkgroup,
   grid: ({ height, width, channels, size, cols, chunkPixels }, variant): Grid => {
     const [x, y] = gemmGrid(size * size * channels, cols, variant);
@@ -116,7 +135,7 @@ export const conv2dBackwardWeight = defineKernel({
 var<private> firstPixel: u32;
 var<private> firstOutput: u32;
 ${offset(gemmDeclarations(variant, backwardText), 'y', 'firstOutput')}
-${valueUnderWgsl(variant)}
+${valueUnderWgsl}
 fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(row, u.channels);
   return valueUnder(firstPixel + k, tap, row - tap * u.channels);

@@ -3,8 +3,7 @@
  * parameters and with the biased variance (Ulyanov et al., arXiv:1607.08022):
  * v = (x − mean) · rstd, with an optional ReLU and an optional residual add in
  * the same pass. Maps are [pixels, channels]. Sums go over chunks of pixels
- * first, in an order that depends on sizes alone. `relu(v)` also exists as text,
- * for a convolution that normalises what it reads.
+ * first, in an order that depends on sizes alone.
  */
 import { defineKernel, elementwise, flatGrid, FLAT_SIZE, flatIndex, type Grid } from './kernel.ts';
 
@@ -74,16 +73,13 @@ export const instanceNormStats = defineKernel({
   stats[channels + i] = inverseSqrt(m2 / total + u.eps);`,
 });
 
-/** WGSL of relu(v) that lets NaN through, which max() would swallow. */
-export const reluWgsl = (v: string): string => `select(${v}, 0.0, ${v} <= 0.0)`;
-
 export type InstanceNormVariant = {
   relu: boolean;
   /** Adds `residual`; otherwise that binding is not read and may be any buffer. */
   residual: boolean;
 };
 
-/** y = v, relu(v), or either plus residual. */
+/** y = v, relu(v), or either plus residual. The ReLU lets NaN through, which max() would swallow. */
 export const instanceNorm = defineKernel({
   name: 'instanceNorm',
   inputs: { x: 'f32', stats: 'f32', residual: 'f32' },
@@ -94,7 +90,7 @@ export const instanceNorm = defineKernel({
   body: ({ relu, residual }) => /* wgsl */ `${flatIndex}
   let c = i % u.channels;
   let v = (x[i] - stats[c]) * stats[u.channels + c];
-  y[i] = ${relu ? reluWgsl('v') : 'v'}${residual ? ' + residual[i]' : ''};`,
+  y[i] = ${relu ? 'select(v, 0.0, v <= 0.0)' : 'v'}${residual ? ' + residual[i]' : ''};`,
 });
 
 export type InstanceNormBackwardVariant = { relu: boolean };

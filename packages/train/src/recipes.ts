@@ -60,7 +60,7 @@ export async function finetune(run: FinetuneRun): Promise<TrainState> {
   // The LM head has no part in the loss and is saved as it was.
   if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), weightDecay, encoderRateScale));
   try {
-    const model = { config: encoder.config, head: config.head, parameters };
+    const model = { config: encoder.config, head: head.config, parameters };
     return await trainWith(run, encoder.device, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch);
   } finally {
     task.dispose();

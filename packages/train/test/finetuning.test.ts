@@ -24,7 +24,7 @@ function tinyModel(model: EncoderConfig['model'] = 'rinalmo') {
 
 const configOf = (freeze: boolean, more: object = {}) => validateConfig(finetuneConfig, {
   out: 'x', model: { checkpoint: 'tiny', freeze }, head: sizes, data: { train: ['a'], validation: ['b'] },
-  train: { epochs: 30, batchSize: 2 }, optimizer: { learningRate: 0.01, warmupEpochs: 1 }, run: { evaluateEvery: 1000, checkpointEvery: 1000 }, ...more,
+  train: { epochs: 30, batchSize: 2, dropout: false }, optimizer: { learningRate: 0.01, warmupEpochs: 1 }, run: { evaluateEvery: 1000, checkpointEvery: 1000 }, ...more,
 }, 'config');
 
 const task = (model: ReturnType<typeof tinyModel>, more: Partial<Parameters<typeof finetuningTask>[0]> = {}) =>
@@ -39,9 +39,9 @@ describe('finetune', () => {
     const state = await finetune({ ...model, config: configOf(freeze), train: few, validation: few, log, store });
     const losses = log.lines.map((line) => (JSON.parse(line) as { loss?: number }).loss).filter((loss) => loss !== undefined);
     expect(losses).toHaveLength(60);
-    expect(losses.at(-1)).toBeLessThan(losses[0]! * (freeze ? 0.5 : 0.25));
+    expect(losses.at(-1)).toBeLessThan(losses[0]! * 0.25);
     const { threshold, flexibleF1, f1 } = state.evaluation!.metrics;
-    expect(flexibleF1).toBeGreaterThan(freeze ? 0.15 : 0.5);
+    expect(flexibleF1).toBeGreaterThan(0.3);
     expect(f1).toBeLessThanOrEqual(flexibleF1!);
 
     // Frozen is frozen, and the LM head has no part in it.
@@ -119,9 +119,9 @@ describe('finetuningTask', () => {
     for (let repeat = 0; repeat < 2; repeat++) {
       for (const [i, micro] of frozen.batchAt(FIRST_CURSOR, 0).microBatches.entries()) {
         const [a, b] = device.scope(() => [micro.loss(), live.batchAt(FIRST_CURSOR, 0).microBatches[i]!.loss()]);
-        expect(await a!.item()).toBe(await b!.item());
-        a!.dispose();
-        b!.dispose();
+        expect(await a.item()).toBe(await b.item());
+        a.dispose();
+        b.dispose();
       }
     }
     expect(forwards).toBe(3);

@@ -14,32 +14,66 @@ export interface InstanceNormOptions {
   readonly residual?: Tensor;
 }
 
+interface Chunks {
+  readonly pixels: number;
+  readonly channels: number;
+  readonly chunkPixels: number;
+}
+
+function chunksOf(x: Tensor): Chunks {
+  const channels = x.shape.at(-1) ?? 1;
+  const pixels = x.size / channels;
+  return { pixels, channels, chunkPixels: Math.max(LEAST_CHUNK_PIXELS, Math.ceil(Math.sqrt(pixels))) };
+}
+
+/**
+ * Mean and 1 / √(variance + 1e-5) of each channel of x [height, width, channels], not recorded: [2, channels].
+ * @throws ShapeError for a map of one pixel, whose variance says nothing.
+ */
+export function instanceStats(x: Tensor): Tensor {
+  requireShape(x.shape.length === 3, 'instanceNorm', x.shape);
+  const { device } = x;
+  const sizes = chunksOf(x);
+  const { pixels, channels, chunkPixels } = sizes;
+  if (pixels < 2) throw new ShapeError('instanceNorm: a map of one pixel cannot be normalised; leave out sequences of length 1');
+  return device.scope(() => {
+    const { y } = device.run(k.instanceNormChunks, { x }, { y: [Math.ceil(pixels / chunkPixels), 2 * channels] }, sizes);
+    return device.run(k.instanceNormStats, { chunks: y }, { stats: [2, channels] }, { count: channels, pixels, chunkPixels, eps: EPS }).stats;
+  });
+}
+
+/** The normalised map, or relu of it, plus the residual if there is one; not recorded. */
+export function normalise(x: Tensor, stats: Tensor, { relu = false, residual }: InstanceNormOptions): Tensor {
+  return x.device.run(k.instanceNorm, { x, stats, residual: residual ?? x }, { y: x.shape }, { count: x.size, channels: x.shape.at(-1)! },
+    { relu, residual: residual !== undefined }).y;
+}
+
+/** The gradient of x from that of its normalised map, not recorded; `relu` says whether a ReLU followed. */
+export function instanceNormGradient(x: Tensor, stats: Tensor, dy: Tensor, relu: boolean): Tensor {
+  const { device } = x;
+  const sizes = chunksOf(x);
+  const { pixels, channels, chunkPixels } = sizes;
+  const chunks = Math.ceil(pixels / chunkPixels);
+  return device.scope(() => {
+    const { y } = device.run(k.instanceNormBackwardSums, { x, stats, dy }, { y: [chunks, 2 * channels] }, sizes, { relu });
+    const sums = columnSum(y, chunks, 2 * channels);
+    return device.run(k.instanceNormBackward, { x, stats, sums, dy }, { dx: x.shape }, { count: x.size, channels }, { relu }).dx;
+  });
+}
+
 /**
  * (x − mean) / √(variance + 1e-5) of each channel over all pixels, without affine parameters, biased variance;
  * then the ReLU and the residual add if asked for.
  * @param x [height, width, channels]
  * @throws ShapeError for a map of one pixel, whose variance says nothing.
  */
-export function instanceNorm(x: Tensor, { relu = false, residual }: InstanceNormOptions = {}): Tensor {
-  const channels = x.shape.at(-1) ?? 0;
-  requireShape(x.shape.length === 3 && (residual?.size ?? x.size) === x.size, 'instanceNorm', x.shape, residual?.shape ?? x.shape);
-  const pixels = x.size / channels;
-  if (pixels < 2) throw new ShapeError('instanceNorm: a map of one pixel cannot be normalised; leave out sequences of length 1');
-  const { device } = x;
-  const chunkPixels = Math.max(LEAST_CHUNK_PIXELS, Math.ceil(Math.sqrt(pixels)));
-  const chunks = Math.ceil(pixels / chunkPixels);
-  const stats = device.scope(() => {
-    const { y } = device.run(k.instanceNormChunks, { x }, { y: [chunks, 2 * channels] }, { pixels, channels, chunkPixels });
-    return device.run(k.instanceNormStats, { chunks: y }, { stats: [2, channels] }, { count: channels, pixels, chunkPixels, eps: EPS }).stats;
-  });
-  const uniforms = { count: x.size, channels };
-  const { y } = device.run(k.instanceNorm, { x, stats, residual: residual ?? x }, { y: x.shape }, uniforms, { relu, residual: residual !== undefined });
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const { relu = false, residual } = options;
+  requireShape((residual?.size ?? x.size) === x.size, 'instanceNorm', x.shape, residual?.shape ?? x.shape);
+  const stats = instanceStats(x);
+  const y = normalise(x, stats, options);
   return record(y, residual === undefined ? [x] : [x, residual], (dy, [needsX]) => {
-    const dx = needsX !== true ? undefined : device.scope(() => {
-      const partial = device.run(k.instanceNormBackwardSums, { x, stats, dy }, { y: [chunks, 2 * channels] }, { pixels, channels, chunkPixels }, { relu });
-      const sums = columnSum(partial.y, chunks, 2 * channels);
-      return device.run(k.instanceNormBackward, { x, stats, sums, dy }, { dx: x.shape }, uniforms, { relu }).dx;
-    });
+    const dx = needsX === true ? instanceNormGradient(x, stats, dy, relu) : undefined;
     return residual === undefined ? [dx] : [dx, dy.alias()];
   }, [stats]);
 }
