@@ -16,8 +16,9 @@ const suite = positionals[0] ?? 'kernels';
 if (suite !== 'kernels') throw new Error(`unknown suite '${suite}'; there is: kernels`);
 
 const device = await openDevice();
-console.log(`adapter: ${device.traits.description}`);
-const rows = await benchmarkKernels(device, new RegExp(values.filter), (row) => { console.log(formatRow(row)); });
+const print = (line: string): void => { process.stdout.write(`${line}\n`); };
+print(`adapter: ${device.traits.description}`);
+const rows = await benchmarkKernels(device, new RegExp(values.filter), (row) => { print(formatRow(row)); });
 if (values.json !== undefined) {
   await writeFile(values.json, `${JSON.stringify({ adapter: device.traits.description, date: new Date().toISOString(), rows }, null, 2)}\n`);
 }

@@ -35,9 +35,9 @@ export interface DemoOptions {
 }
 
 const MODEL: EncoderConfig = {
-  model: 'ssr-lm', vocabularySize: 22, dim: 96, layers: 4, heads: 6, kvHeads: 6, ffnDim: 256, normEps: 1e-5, ropeTheta: 10000,
+  model: 'ssr-lm', vocabularySize: 22, dim: 64, layers: 3, heads: 4, kvHeads: 4, ffnDim: 170, normEps: 1e-5, ropeTheta: 10000,
 };
-const HEAD: SecondaryStructureSizes = { convDim: 32, kernelSize: 3, blocks: 2 };
+const HEAD: SecondaryStructureSizes = { convDim: 16, kernelSize: 3, blocks: 2 };
 const HEAD_SEED_OFFSET = 0x68656164;
 const EXAMPLES = 4;
 const LEAST_PROBABILITY = 0.01;

@@ -9,11 +9,11 @@ import {
   groupByTokenBudget, InputError, packTokens, sequenceRange, tokenize, writeSafetensors,
   type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type TensorEntry,
 } from '@rna/model';
-import { DeviceError, MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
+import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta, type FastaInput } from './fastaInput.ts';
 import { writeAtomically } from './files.ts';
-import { withEncoder, withModel } from './loadModel.ts';
+import { naming, withEncoder, withModel } from './loadModel.ts';
 import { checkOutputFile } from './outputs.ts';
 import { interruptible, progressBar } from './terminal.ts';
 
@@ -139,8 +139,8 @@ async function runBatch(run: Run, batch: readonly FastaRecord[]): Promise<Float3
   }
 }
 
-// Bytes of attention maps on the device at once, if a single block's are not more.
-const ATTENTION_BYTES = 256 * 2 ** 20;
+/** Bytes of attention maps on the device at once, if a single block's are not more. */
+const attentionBytes = (device: Device): number => Math.min(256 * 2 ** 20, device.memory.use().budget / 8);
 
 /**
  * Runs one record. Maps are made a few blocks at a time, in passes that each run
@@ -149,7 +149,7 @@ const ATTENTION_BYTES = 256 * 2 ** 20;
 async function* runWithAttentions(run: Run, record: FastaRecord): AsyncGenerator<Float32Array, void, undefined> {
   const { layers, heads } = run.encoder.config;
   const packed = packTokens([tokenize(record.sequence)]);
-  const blocksPerPass = Math.max(1, Math.floor(ATTENTION_BYTES / (4 * heads * packed.tokens.length ** 2)));
+  const blocksPerPass = Math.max(1, Math.floor(attentionBytes(run.encoder.device) / (4 * heads * packed.tokens.length ** 2)));
   try {
     for (let first = 0; first < layers; first += blocksPerPass) {
       const isLast = first + blocksPerPass >= layers;
@@ -228,10 +228,4 @@ function defaultTokenBudget(device: Device, { ffnDim, heads, kvHeads, dim }: Enc
   const widest = Math.max(2 * ffnDim, ((heads + 2 * kvHeads) * dim) / heads);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
   return Math.max(1, Math.min(TOKENS[device.traits.class], Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * widest))));
-}
-
-/** A failure of the device on a single record, as one that says where the record stands. */
-export function naming(error: unknown, file: string, { id, line, sequence }: FastaRecord): unknown {
-  if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) return error;
-  return new InputError(file, line, `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`, 'shorten or remove it, or use a machine with more memory');
 }

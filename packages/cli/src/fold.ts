@@ -11,11 +11,10 @@ import {
   type FastaRecord, type OpenedModel, type Structure,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
-import { naming } from './embed.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta } from './fastaInput.ts';
 import { writeAtomically } from './files.ts';
-import { withEncoder, withModel } from './loadModel.ts';
+import { naming, withEncoder, withModel } from './loadModel.ts';
 import { fileNames } from './outputs.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 

@@ -3,8 +3,8 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
-import { Encoder, loadParameters, openModel, type OpenedModel } from '@rna/model';
-import type { Device } from '@rna/tensor';
+import { Encoder, InputError, loadParameters, openModel, type FastaRecord, type OpenedModel } from '@rna/model';
+import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { openModelFiles } from './modelFiles.ts';
 import { note, progressBar, type ProgressBar } from './terminal.ts';
@@ -40,6 +40,12 @@ export async function withDevice<T>(task: (device: Device) => Promise<T>): Promi
   } finally {
     device.destroy();
   }
+}
+
+/** A failure of the device on a single record, as one that says where the record stands. */
+export function naming(error: unknown, file: string, { id, line, sequence }: FastaRecord): unknown {
+  if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) return error;
+  return new InputError(file, line, `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`, 'shorten or remove it, or use a machine with more memory');
 }
 
 /** A bar for each file that comes from the hub. */

@@ -21,18 +21,18 @@ const commands: readonly ((program: Command) => void)[] = [registerInfo, registe
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
-  process.stdout.on('error', onBrokenPipe);
+  // Stays for the life of the process: the error of a last write comes after the work.
+  if (!process.stdout.listeners('error').includes(onStdoutError)) process.stdout.on('error', onStdoutError);
   try {
     await program().parseAsync(argv, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     // Commander has printed its message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (isBrokenPipe(error)) return EXIT.ok;
     const { message, exitCode } = describeFailure(error);
     process.stderr.write(`${message}\n`);
     return exitCode;
-  } finally {
-    process.stdout.off('error', onBrokenPipe);
   }
 }
 
@@ -50,7 +50,9 @@ function program(): Command {
   return root;
 }
 
-/** A reader such as `head` that has seen enough is no failure. */
-function onBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+/** A reader such as `head` that has seen enough is no failure; `writeResult` rejects and so ends the work. */
+const isBrokenPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';
+
+function onStdoutError(error: Error): void {
+  if (!isBrokenPipe(error)) throw error;
 }

@@ -118,6 +118,6 @@ async function listFolder(folder: string): Promise<string[]> {
   const isKnown = (path: string): boolean => [...FASTA, ...STRUCTURES].includes(extname(path).toLowerCase());
   const [files, others] = [entries.filter(isKnown), entries.filter((path) => !isKnown(path))];
   if (files.length === 0) throw new CommandError(`${folder}: the folder has no file of sequences or structures (${[...FASTA, ...STRUCTURES].join(' ')})`);
-  if (others.length > 0) note(`${folder}: ${others.length} files of other kinds are not read (${others[0]!}${others.length > 1 ? ', …' : ''})`);
+  if (others.length > 0) note(`${folder}: ${others.length === 1 ? `1 file of another kind is not read (${others[0]!})` : `${others.length} files of other kinds are not read (${others[0]!}, …)`}`);
   return files;
 }

@@ -172,6 +172,10 @@ describe('a bad model ends with 1 and one message that names it', () => {
   });
 });
 
+test.each(['--help', 'info'])('a reader of %s that stops early is no failure', async (argument) => {
+  expect(await rnaProcess([argument], { closeStdout: true })).toMatchObject({ code: 0, stderr: expect.not.stringContaining('EPIPE') as unknown });
+});
+
 test('Ctrl-C ends with 130 and leaves no unfinished file', async () => {
   const folder = temporaryFolder();
   const input = fasta(folder, Array.from({ length: 20_000 }, () => 'ACGUACGUAC'.repeat(4)));

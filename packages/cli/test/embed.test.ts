@@ -156,6 +156,23 @@ test('ids that look like numbers or have odd characters keep their names and the
   for (const [i, id] of ids.entries()) expect(found.get(id)!.shape).toEqual([i + 3, 64]);
 });
 
+test('attention maps made in several passes are those of one', async () => {
+  const folder = temporaryFolder();
+  const model = modelFolder(folder, 'rinalmo-A');
+  const input = fasta(folder, ['GGCA'.repeat(75), 'ACGU']);
+  const out = join(folder, 'out.safetensors');
+  expect(await rna('embed', model, input, '--out', out, '--attentions', '--logits')).toMatchObject({ code: 0 });
+  const expected = await tensors(out);
+  // An eighth of it holds one block's four maps of 302 x 302.
+  process.env['RNA_MEMORY_BUDGET'] = '16';
+  try {
+    expect(await rna('embed', model, input, '--out', out, '--attentions', '--logits')).toMatchObject({ code: 0, stderr: '' });
+  } finally {
+    delete process.env['RNA_MEMORY_BUDGET'];
+  }
+  expect([...(await tensors(out))]).toEqual([...expected]);
+});
+
 test('a pack that exceeds the memory budget is run in parts, a record that does is named', async () => {
   const folder = temporaryFolder();
   const model = modelFolder(folder, 'rinalmo-A');

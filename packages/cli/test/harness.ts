@@ -74,13 +74,16 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT as soon as this holds. */
   readonly interruptWhen?: () => boolean;
+  /** Reads nothing of what it writes, as `head -0`. */
+  readonly closeStdout?: boolean;
 }
 
 /** `rna …` as a process of its own. A signal that ends it is code -1. */
-export function rnaProcess(argv: readonly string[], { stdin = '', env = {}, interruptWhen }: ProcessOptions = {}): Promise<Result> {
+export function rnaProcess(argv: readonly string[], { stdin = '', env = {}, interruptWhen, closeStdout = false }: ProcessOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...argv], { env: { ...process.env, RNA_DEBUG: '', ...env } });
     const texts = { stdout: '', stderr: '' };
+    if (closeStdout) child.stdout.destroy();
     child.stdout.on('data', (part: Buffer) => { texts.stdout += part.toString(); });
     child.stderr.on('data', (part: Buffer) => { texts.stderr += part.toString(); });
     const watch = interruptWhen && setInterval(() => {

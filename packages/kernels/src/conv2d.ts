@@ -21,7 +21,7 @@ export const packFilters = defineKernel({
   inputs: { filters: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32' },
-  variant: { turn: false } as { turn: boolean },
+  variant: { turn: false },
   ...elementwise,
   body: ({ turn }) => {
     const [inner, cols] = turn ? ['u.outputs', 'u.channels'] : ['u.channels', 'u.outputs'];
@@ -65,7 +65,7 @@ export const sumTaps = defineKernel({
   inputs: { x: 'f32', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', height: 'u32', width: 'u32', size: 'u32' },
-  variant: { bias: false } as { bias: boolean },
+  variant: { bias: false },
   ...elementwise,
   body: ({ bias }) => /* wgsl */ `${flatIndex}
   let row = i / u.width - u.size / 2u;
@@ -95,7 +95,7 @@ export const conv2d = defineKernel({
   inputs: { x: 'f32', b: 'vec4f', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
-  variant: { ...gemmDefaults, bias: false } as Conv2dVariant,
+  variant: { ...gemmDefaults, bias: false },
   workgroup: gemmWorkgroup,
   grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
@@ -155,7 +155,7 @@ export const sumFilters = defineKernel({
   inputs: { x: 'f32' },
   outputs: { dfilters: 'f32' },
   uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32', chunks: 'u32' },
-  variant: { turn: false } as { turn: boolean },
+  variant: { turn: false },
   ...elementwise,
   body: ({ turn }) => /* wgsl */ `${flatIndex}
   let tap = i % u.taps;

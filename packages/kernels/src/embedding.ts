@@ -20,7 +20,7 @@ export const embeddingBackward = defineKernel({
   inputs: { dy: 'f32', tokens: 'u32', factor: 'f32' },
   outputs: { dweight: 'f32' },
   uniforms: { rows: 'u32', cols: 'u32', chunkRows: 'u32' },
-  variant: { vocabulary: 22 } as { vocabulary: number },
+  variant: { vocabulary: 22 },
   workgroup: () => [FLAT_SIZE, 1, 1],
   grid: ({ rows, cols, chunkRows }) => flatGrid(Math.ceil(rows / chunkRows) * cols, FLAT_SIZE),
   body: ({ vocabulary }) => /* wgsl */ `

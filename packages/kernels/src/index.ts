@@ -16,3 +16,4 @@ export * from './pair.ts';
 export * from './pairLoss.ts';
 export * from './instanceNorm.ts';
 export * from './conv2d.ts';
+export { narrowTile } from './gemm.ts';

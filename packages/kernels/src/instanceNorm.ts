@@ -85,7 +85,7 @@ export const instanceNorm = defineKernel({
   inputs: { x: 'f32', stats: 'f32', residual: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
-  variant: { relu: false, residual: false } as InstanceNormVariant,
+  variant: { relu: false, residual: false },
   ...elementwise,
   body: ({ relu, residual }) => /* wgsl */ `${flatIndex}
   let c = i % u.channels;
@@ -102,7 +102,7 @@ export const instanceNormBackwardSums = defineKernel({
   name: 'instanceNormBackwardSums',
   inputs: { x: 'f32', stats: 'f32', dy: 'f32' },
   outputs: { y: 'f32' },
-  variant: { relu: false } as InstanceNormBackwardVariant,
+  variant: { relu: false },
   ...chunked,
   body: (variant) => /* wgsl */ `${chunkIndex}
   let mean = stats[c];
@@ -127,7 +127,7 @@ export const instanceNormBackward = defineKernel({
   inputs: { x: 'f32', stats: 'f32', sums: 'f32', dy: 'f32' },
   outputs: { dx: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
-  variant: { relu: false } as InstanceNormBackwardVariant,
+  variant: { relu: false },
   ...elementwise,
   body: (variant) => /* wgsl */ `${flatIndex}
   let at = i;

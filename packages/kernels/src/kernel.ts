@@ -62,7 +62,7 @@ export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'declarations' | 'bo
 };
 
 // An absent group of buffers is the empty record, which has no name to misspell.
-type None = Record<never, never>;
+type None = Readonly<Record<never, ElementType>>;
 
 export function defineKernel<
   const I extends Bindings, const U extends UniformTypes, V extends Variant,

@@ -41,7 +41,7 @@ export const packColumns = defineKernel({
   inputs: { b: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', inner: 'u32', cols: 'u32' },
-  variant: { transpose: false } as { transpose: boolean },
+  variant: { transpose: false },
   ...elementwise,
   body: ({ transpose }) => /* wgsl */ `${flatIndex}
   let width = (u.cols + 3u) / 4u * 4u;

@@ -59,9 +59,9 @@ export const rmsNormCheck = forwardCheck(rmsNorm, false);
 
 function backwardCall(random: RandomStream, rows: number, cols: number, kind: Kind, outputs: Call['outputs'], chunkRows?: number): Call {
   const forward = forwardCall(random, rows, cols, kind.centred);
-  const { y: _, ...saved } = kind.forward.reference(forward);
+  const { rstd, mean } = kind.forward.reference(forward);
   return {
-    inputs: { ...forward.inputs, ...saved, dy: normals(random, rows * cols) },
+    inputs: { ...forward.inputs, ...(mean && { mean }), rstd: rstd!, dy: normals(random, rows * cols) },
     outputs,
     uniforms: { rows, cols, ...(chunkRows === undefined ? {} : { chunkRows }) },
   };

@@ -24,7 +24,7 @@ export function packTokens(sequences: readonly Uint32Array[]): PackedTokens {
     cuSeqlens[i + 1] = cuSeqlens[i]! + sequence.length;
   }
   const tokens = new Uint32Array(cuSeqlens[sequences.length]!);
-  for (const [i, sequence] of sequences.entries()) tokens.set(sequence, cuSeqlens[i]!);
+  for (const [i, sequence] of sequences.entries()) tokens.set(sequence, cuSeqlens[i]);
   return { tokens, cuSeqlens };
 }
 

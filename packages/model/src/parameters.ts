@@ -35,7 +35,7 @@ export function initializeParameters(device: Device, shapes: ParameterShapes, mo
       for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
     } else if (name === 'embedding.weight') {
       for (let i = 0; i < values.length; i++) values[i] = random.normal();
-      values.fill(0, shape[1]!, 2 * shape[1]!);
+      values.fill(0, shape[1], 2 * shape[1]!);
     } else {
       // A bias follows its weight and takes that one's fan-in.
       if (shape.length > 1) fanIn = values.length / shape[0]!;

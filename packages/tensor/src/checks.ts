@@ -17,7 +17,7 @@ export function uploadCall(device: Device, call: Call): Record<string, Tensor> {
 export function runCall(device: Device, check: KernelCheck, call: Call, buffers: Record<string, Tensor>, tuning: Variant = {}): Record<string, Tensor> {
   const kernel = check.kernel as unknown as Kernel;
   const shapes = Object.fromEntries(Object.entries(call.outputs).map(([name, count]) => [name, [count]]));
-  const outputs = device.run(kernel, buffers as never, shapes as never, call.uniforms, { ...tuning, ...call.variant });
+  const outputs = device.run(kernel, buffers, shapes, call.uniforms, { ...tuning, ...call.variant });
   return { ...outputs, ...Object.fromEntries(Object.keys(kernel.updates).map((name) => [name, buffers[name]!])) };
 }
 

@@ -134,7 +134,7 @@ export class Device {
     const { storage } = tensor;
     // writeBuffer acts ahead of commands that are only recorded.
     if (storage.lastUse === this.counts.submits) this.submit();
-    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, values.buffer, values.byteOffset, values.byteLength);
     // The driver frees the copies that it made of uploads at a submission only.
     this.#uploaded += values.byteLength;
     if (this.#uploaded > MAX_UPLOADED) {
@@ -221,7 +221,7 @@ export class Device {
       if (this.#poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
       return [name, tensor];
     }));
-    this.#dispatch(kernel as unknown as AnyKernel, { ...inputs, ...made }, uniforms, options as Variant);
+    this.#dispatch(kernel, { ...inputs, ...made }, uniforms, options as Variant);
     return made as { [N in keyof O]: Tensor };
   }
 

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 export { adapterTraits, Device, type DeviceOptions } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError } from './errors.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
@@ -12,4 +13,4 @@ export * from './ops/loss.ts';
 export * from './ops/attention.ts';
 export * from './ops/pair.ts';
 export * from './ops/conv2d.ts';
-export * from './ops/instanceNorm.ts';
+export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

@@ -5,8 +5,8 @@
  * backwards; after a step's rule has run, its output, its extras and its
  * incoming gradient are freed there and then.
  */
+import { accumulate } from './accumulate.ts';
 import type { Device } from './device.ts';
-import { accumulate } from './ops/elementwise.ts';
 import type { Owner, Tensor } from './tensor.ts';
 
 /** Gradients of a step's inputs, in their order; `undefined` where `needs` says that none is wanted. */

@@ -76,7 +76,7 @@ export function createBatches(options: BatchingOptions): (cursor: Cursor) => Tra
     const end = Math.min(row + rowsPerStep, rowCount);
     const rows: Placement[][] = [];
     for (let r = row; r < end; r++) {
-      const indices = sequences.subarray(offsets[r]!, offsets[r + 1]!);
+      const indices = sequences.subarray(offsets[r], offsets[r + 1]);
       rows.push(Array.from(indices, (index) => placeSequence(index, lengths[index]!, maxTokens, seed, epoch)));
     }
     const endsEpoch = end === rowCount;

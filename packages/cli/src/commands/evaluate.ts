@@ -10,6 +10,7 @@ export function registerEvaluate(program: Command): void {
       'With a secondary-structure head: precision, recall and F1 of the decoded base pairs, exact and within one position,',
       'and the area under the precision-recall curve (AUPRC), as means over RNAs and weighted by length. Without one, or',
       'with --masking: loss and accuracy on masked nucleotides, with the masks and rows of rna pretrain\'s evaluation.',
+      'The --allow flags are not kept with a model: give those of its fine-tuning (decode.*) to get its figures.',
       'FILES are dot-bracket, CT, bpseq or ST, for masked nucleotides also FASTA; folders of such files are read by name.',
     ].join(' '))
     .argument('<model>', MODEL_HELP)

@@ -3,7 +3,7 @@
  * nucleotides (RiNALMo section 3.3; RINALMO section 5.1; SSR-LM A.1.2 takes the
  * same). It works on one sequence at a time, as the maps fill the memory.
  */
-import { conv2d, instanceNorm, linear, pairLogits, pairSum, reshape, rows, type Device, type Tensor } from '@rna/tensor';
+import { conv2d, instanceNorm, linear, normConv2d, pairLogits, pairSum, reshape, rows, type Device, type Tensor } from '@rna/tensor';
 import { secondaryStructureParameters, type SecondaryStructureSizes } from '../config.ts';
 import { parameter, type ParameterMap } from '../parameters.ts';
 
@@ -46,10 +46,13 @@ export class SecondaryStructureHead {
 
   /** x + relu(norm(conv1(relu(norm(conv3(relu(norm(conv1(x)))))))). */
   #block(x: Tensor, block: number): Tensor {
-    const conv = (input: Tensor, index: number): Tensor => conv2d(input, this.#get(`blocks.${block}.conv${index}.weight`));
-    const first = instanceNorm(conv(x, 1), { relu: true });
-    const second = instanceNorm(conv(first, 2), { relu: true });
-    return instanceNorm(conv(second, 3), { relu: true, residual: x });
+    const { device } = this;
+    const filters = (index: number): Tensor => this.#get(`blocks.${block}.conv${index}.weight`);
+    // A scope around each step's input frees that map as soon as the step is done.
+    const first = (): Tensor => conv2d(x, filters(1));
+    const second = (): Tensor => normConv2d(device.scope(first), filters(2));
+    const third = (): Tensor => normConv2d(device.scope(second), filters(3));
+    return instanceNorm(device.scope(third), { relu: true, residual: x });
   }
 
   #get(name: string): Tensor {

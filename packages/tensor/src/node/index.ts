@@ -12,18 +12,17 @@ import { usePrivateDriver } from './driver.ts';
 
 export { usePrivateDriver } from './driver.ts';
 
-// Node crashes when the object that create() returned is collected, so it is held here for the life of the process.
-let dawn: GPU | undefined;
+// Node crashes when an object that create() returned is collected, so they are held here for the life of the process.
+const instances: GPU[] = [];
 
 /** The adapter of this machine. Throws a DeviceError that says what to do when there is none. */
 export async function requestAdapter(): Promise<GPUAdapter> {
   Object.assign(globalThis, globals);
   // The loader prints a line on stderr when this is unset.
   process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
-  let adapter = await request();
+  let adapter = await request(false);
   if (adapter === null && usePrivateDriver() !== undefined) {
-    dawn = undefined;
-    adapter = await request();
+    adapter = await request(true);
   }
   if (adapter === null) {
     throw new DeviceError('no WebGPU adapter was found: this machine has no Vulkan driver that Dawn accepts; `npm run setup` in a checkout of the project installs a software driver');
@@ -31,9 +30,10 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   return adapter;
 }
 
-async function request(): Promise<GPUAdapter | null> {
-  dawn ??= create([]);
-  return sleepingWait(dawn.requestAdapter({ powerPreference: 'high-performance' }));
+/** Asks Dawn for an adapter; a new instance sees drivers that were named since the last. */
+async function request(anew: boolean): Promise<GPUAdapter | null> {
+  if (anew || instances.length === 0) instances.push(create([]));
+  return sleepingWait(instances.at(-1)!.requestAdapter({ powerPreference: 'high-performance' }));
 }
 
 /** Opens a device on this machine's adapter. `RNA_MEMORY_BUDGET` (MB) overrides the default budget. */

@@ -26,8 +26,8 @@ function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias
   const [inner, cols] = turn ? [first, second] : [second, first];
   const taps = size * size;
   const shape = [height, width, cols];
-  if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias }).alias(shape);
   return device.scope(() => {
+    if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias }).alias(shape);
     if (cols === 1 && !turn) {
       const products = product(x, filters, height * width, inner, taps);
       return device.run(k.sumTaps, { x: products, bias: bias ?? x }, { y: shape }, { count: height * width, height, width, size }, { bias: bias !== undefined }).y;
@@ -35,7 +35,7 @@ function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias
     const count = taps * inner * Math.ceil(cols / 4) * 4;
     const { y: b } = device.run(k.packFilters, { filters }, { y: [count] }, { count, channels: second, outputs: first, taps }, { turn });
     return device.run(k.conv2d, { x, b, bias: bias ?? x }, { y: shape },
-      { height, width, channels: inner, size, cols }, { bias: bias !== undefined }).y;
+      { height, width, channels: inner, size, cols }, { ...k.narrowTile(cols), bias: bias !== undefined }).y;
   });
 }
 
@@ -53,7 +53,7 @@ function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width 
   return device.scope(() => {
     const b = packed(columns, pixels, cols, false);
     const { y } = device.run(k.conv2dBackwardWeight, { x: map, b }, { y: [chunks, taps * inner, cols] },
-      { height, width, channels: inner, size, cols, chunkPixels });
+      { height, width, channels: inner, size, cols, chunkPixels }, k.narrowTile(cols));
     return device.run(k.sumFilters, { x: y }, { dfilters: filters.shape },
       { count: filters.size, channels, outputs, taps, chunks }, { turn }).dfilters;
   });

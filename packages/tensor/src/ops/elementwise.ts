@@ -21,24 +21,6 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return record(x.alias(shape), [x], (dy) => [dy.alias(x.shape)]);
 }
 
-/**
- * sum + more, for gradients: in place where one of the two is held by nobody else. Takes over both and
- * returns the sum.
- */
-export function accumulate(sum: Tensor, more: Tensor): Tensor {
-  const { device } = sum;
-  const [target, other] = sum.storage.references === 1 ? [sum, more] : [more, sum];
-  if (target.storage.references === 1) {
-    device.run(k.accumulate, { x: other, y: target }, {}, { count: sum.size });
-    other.dispose();
-    return target;
-  }
-  const { y } = device.run(k.add, { a: sum, b: more }, { y: sum.shape }, { count: sum.size });
-  sum.dispose();
-  more.dispose();
-  return y;
-}
-
 /** Where a dropout's random numbers come from: the rate and the key of its stream. The mask is never stored. */
 export interface Dropout {
   /** Probability that an element is dropped, in [0, 1). */

@@ -22,7 +22,7 @@ export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols:
   return device.scope(() => {
     const columns = packed(b, inner, cols, options.transposeB ?? false);
     const { y } = device.run(k.matmul, { a, b: columns, bias: options.bias ?? a }, { y: [rows, cols] }, { rows, inner, cols },
-      { transposeA: options.transposeA ?? false, bias: options.bias !== undefined });
+      { ...k.narrowTile(cols), transposeA: options.transposeA ?? false, bias: options.bias !== undefined });
     return y;
   });
 }
