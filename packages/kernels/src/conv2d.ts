@@ -12,6 +12,9 @@
 import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, elementwise, flatIndex, type Grid } from './kernel.ts';
 
+const unturned: { turn: boolean } = { turn: false };
+const withoutBias: { bias: boolean } = { bias: false };
+
 /**
  * y[(tap, channel), output] = filters[output, channel, tap], columns padded with zeros to a multiple of four.
  * With `turn`, for the gradient of the map, y[(tap, output), channel] = filters[output, channel, taps − 1 − tap].
@@ -21,7 +24,7 @@ export const packFilters = defineKernel({
   inputs: { filters: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32' },
-  variant: { turn: false },
+  variant: unturned,
   ...elementwise,
   body: ({ turn }) => {
     const [inner, cols] = turn ? ['u.outputs', 'u.channels'] : ['u.channels', 'u.outputs'];
@@ -65,7 +68,7 @@ export const sumTaps = defineKernel({
   inputs: { x: 'f32', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', height: 'u32', width: 'u32', size: 'u32' },
-  variant: { bias: false },
+  variant: withoutBias,
   ...elementwise,
   body: ({ bias }) => /* wgsl */ `${flatIndex}
   let row = i / u.width - u.size / 2u;
@@ -85,6 +88,7 @@ export type Conv2dVariant = GemmVariant & {
   /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
   bias: boolean;
 };
+const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
 
 const forwardText = ({ bias }: Conv2dVariant): GemmText =>
   ({ rows: '(u.height * u.width)', inner: 'u.size * u.size * u.channels', cols: 'u.cols', epilogue: bias ? 'value + bias[col]' : 'value' });
@@ -95,7 +99,7 @@ export const conv2d = defineKernel({
   inputs: { x: 'f32', b: 'vec4f', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
-  variant: { ...gemmDefaults, bias: false },
+  variant: convDefaults,
   workgroup: gemmWorkgroup,
   grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
@@ -155,7 +159,7 @@ export const sumFilters = defineKernel({
   inputs: { x: 'f32' },
   outputs: { dfilters: 'f32' },
   uniforms: { count: 'u32', channels: 'u32', outputs: 'u32', taps: 'u32', chunks: 'u32' },
-  variant: { turn: false },
+  variant: unturned,
   ...elementwise,
   body: ({ turn }) => /* wgsl */ `${flatIndex}
   let tap = i % u.taps;

@@ -14,13 +14,15 @@ export const embedding = defineKernel({
   y[i] = factor[t] * weight[tokens[t] * u.cols + i % u.cols];`,
 });
 
+const officialVocabulary: { vocabulary: number } = { vocabulary: 22 };
+
 /** dweight[v, d] = Σ factor[t] · dy[t, d] over the tokens t of value v in each chunk of rows: [chunks, vocabulary, cols]. */
 export const embeddingBackward = defineKernel({
   name: 'embeddingBackward',
   inputs: { dy: 'f32', tokens: 'u32', factor: 'f32' },
   outputs: { dweight: 'f32' },
   uniforms: { rows: 'u32', cols: 'u32', chunkRows: 'u32' },
-  variant: { vocabulary: 22 },
+  variant: officialVocabulary,
   workgroup: () => [FLAT_SIZE, 1, 1],
   grid: ({ rows, cols, chunkRows }) => flatGrid(Math.ceil(rows / chunkRows) * cols, FLAT_SIZE),
   body: ({ vocabulary }) => /* wgsl */ `

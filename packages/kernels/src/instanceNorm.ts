@@ -78,6 +78,7 @@ export type InstanceNormVariant = {
   /** Adds `residual`; otherwise that binding is not read and may be any buffer. */
   residual: boolean;
 };
+const normDefaults: InstanceNormVariant = { relu: false, residual: false };
 
 /** y = v, relu(v), or either plus residual. The ReLU lets NaN through, which max() would swallow. */
 export const instanceNorm = defineKernel({
@@ -85,7 +86,7 @@ export const instanceNorm = defineKernel({
   inputs: { x: 'f32', stats: 'f32', residual: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
-  variant: { relu: false, residual: false },
+  variant: normDefaults,
   ...elementwise,
   body: ({ relu, residual }) => /* wgsl */ `${flatIndex}
   let c = i % u.channels;
@@ -93,7 +94,8 @@ export const instanceNorm = defineKernel({
   y[i] = ${relu ? 'select(v, 0.0, v <= 0.0)' : 'v'}${residual ? ' + residual[i]' : ''};`,
 });
 
-export type InstanceNormBackwardVariant = { relu: boolean };
+export type InstanceNormBackwardVariant = Pick<InstanceNormVariant, 'relu'>;
+const withoutRelu: InstanceNormBackwardVariant = { relu: false };
 
 const gradientWgsl = ({ relu }: InstanceNormBackwardVariant): string => (relu ? 'select(dy[at], 0.0, v <= 0.0)' : 'dy[at]');
 
@@ -102,7 +104,7 @@ export const instanceNormBackwardSums = defineKernel({
   name: 'instanceNormBackwardSums',
   inputs: { x: 'f32', stats: 'f32', dy: 'f32' },
   outputs: { y: 'f32' },
-  variant: { relu: false },
+  variant: withoutRelu,
   ...chunked,
   body: (variant) => /* wgsl */ `${chunkIndex}
   let mean = stats[c];
@@ -127,7 +129,7 @@ export const instanceNormBackward = defineKernel({
   inputs: { x: 'f32', stats: 'f32', sums: 'f32', dy: 'f32' },
   outputs: { dx: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
-  variant: { relu: false },
+  variant: withoutRelu,
   ...elementwise,
   body: (variant) => /* wgsl */ `${flatIndex}
   let at = i;

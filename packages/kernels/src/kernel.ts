@@ -62,7 +62,8 @@ export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'declarations' | 'bo
 };
 
 // An absent group of buffers is the empty record, which has no name to misspell.
-type None = Readonly<Record<never, ElementType>>;
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- the empty record is meant
+type None = Record<never, never>;
 
 export function defineKernel<
   const I extends Bindings, const U extends UniformTypes, V extends Variant,

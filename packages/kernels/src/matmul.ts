@@ -35,13 +35,15 @@ fn loadA(row: u32, k: u32) -> f32 {
   body: (variant) => gemmBody(variant, sizes(variant)),
 });
 
+const asStored: { transpose: boolean } = { transpose: false };
+
 /** y[k, c] = b[k, c], or b[c, k] where b is stored [cols, inner]; columns are padded with zeros to a multiple of four. */
 export const packColumns = defineKernel({
   name: 'packColumns',
   inputs: { b: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', inner: 'u32', cols: 'u32' },
-  variant: { transpose: false },
+  variant: asStored,
   ...elementwise,
   body: ({ transpose }) => /* wgsl */ `${flatIndex}
   let width = (u.cols + 3u) / 4u * 4u;

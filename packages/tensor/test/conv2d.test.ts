@@ -2,7 +2,7 @@
 import { RandomStream } from '@rna/kernels';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { backward, conv2d, instanceNorm, normConv2d, record, sum, type Device, type Tensor } from '../src/index.ts';
+import { backward, conv2d, instanceNorm, normConv2d, record, ShapeError, sum, type Device, type Tensor } from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
@@ -146,7 +146,7 @@ describe('instanceNorm', () => {
 
   it('refuses a map of one pixel', () => {
     device.scope(() => {
-      expect(() => instanceNorm(device.zeros([1, 1, 4]))).toThrow(expect.objectContaining({ name: 'ShapeError', message: expect.stringContaining('one pixel') }));
+      expect(() => instanceNorm(device.zeros([1, 1, 4]))).toThrow(ShapeError);
       expect(() => normConv2d(device.zeros([1, 1, 4]), device.zeros([4, 4, 3, 3]))).toThrow('one pixel');
     });
   });

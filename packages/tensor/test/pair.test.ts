@@ -110,7 +110,7 @@ describe('pairLoss', () => {
 
   it('refuses one nucleotide, labels of another length and what is not square', () => {
     device.scope(() => {
-      expect(() => pairLoss(device.zeros([1, 1]), device.zeros([1, 1]))).toThrow(expect.objectContaining({ name: 'ShapeError', message: expect.stringContaining('length 1') }));
+      expect(() => pairLoss(device.zeros([1, 1]), device.zeros([1, 1]))).toThrow('leave out sequences of length 1');
       expect(() => pairLoss(device.zeros([3, 3]), device.zeros([2, 2]))).toThrow('pairLoss: shapes [3, 3] and [2, 2]');
       expect(() => pairLogits(device.zeros([3, 2]))).toThrow('pairLogits: shapes [3, 2]');
     });
