@@ -24,6 +24,8 @@ export type AttentionVariant = {
   unroll: boolean;
   /** Queries that a thread keeps. */
   queries: number;
+  /** Invocations per workgroup; sharing tiles, they walk the keys of all their sequences. */
+  threads: number;
   dropout: boolean;
 };
 
@@ -32,20 +34,20 @@ export type AttentionKeyVariant = {
   loads: 'storage' | 'workgroup';
   /** Loops over the head dimension have a length that the compiler knows. */
   unroll: boolean;
+  /** Invocations per workgroup; sharing tiles, they walk the queries of all their sequences. */
+  threads: number;
   dropout: boolean;
 };
 
-/** Invocations per workgroup. */
-const THREADS = 32;
 const WORKGROUP_BYTES = 16384;
 
 const sizes = { tokens: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', scale: 'f32' } as const;
 const dropoutSizes = { threshold: 'u32', key0: 'u32', key1: 'u32' } as const;
-const defaults: AttentionVariant = { headDim: 16, loads: 'storage', unroll: false, queries: 2, dropout: false };
-const keyDefaults: AttentionKeyVariant = { headDim: 16, loads: 'storage', unroll: false, dropout: false };
+const defaults: AttentionVariant = { headDim: 16, loads: 'storage', unroll: false, queries: 2, threads: 32, dropout: false };
+const keyDefaults: AttentionKeyVariant = { headDim: 16, loads: 'storage', unroll: false, threads: 32, dropout: false };
 
-const queryGrid = ({ tokens, heads }: { tokens: number; heads: number }, { queries }: AttentionVariant): Grid =>
-  [Math.ceil(tokens / (THREADS * queries)), heads, 1];
+const queryGrid = ({ tokens, heads }: { tokens: number; heads: number }, { queries, threads }: AttentionVariant): Grid =>
+  [Math.ceil(tokens / (threads * queries)), heads, 1];
 
 /** Rows of two headDim-wide tiles that fit in workgroup memory beside `extra` floats a row: a multiple of four. */
 function tileRows(headDim: number, extra: number): number {
@@ -83,7 +85,7 @@ const four = (text: (e: number) => string): string => [0, 1, 2, 3].map(text).joi
 const each = (count: number, text: (r: number) => string): string => Array.from({ length: count }, (_, r) => text(r)).join('\n');
 
 /** Tiles of rotated keys and of values, shared by the workgroup, and their loading for the rows from `k0` on. */
-function keyTiles(headDim: number): { declarations: string; rows: number; load: string } {
+function keyTiles(headDim: number, threads: number): { declarations: string; rows: number; load: string } {
   const rows = tileRows(headDim, 0);
   return {
     rows,
@@ -92,7 +94,7 @@ var<workgroup> keyTile: array<f32, ${rows * headDim}>;
 var<workgroup> valueTile: array<f32, ${rows * headDim}>;`,
     load: /* wgsl */ `
     workgroupBarrier();
-    for (var e = lane; e < ${rows}u * HALF; e += ${THREADS}u) {
+    for (var e = lane; e < ${rows}u * HALF; e += ${threads}u) {
       let j = min(k0 + e / HALF, u.tokens - 1u);
       let d = e % HALF;
       let pair = rotated(j, keyOffset, d);
@@ -110,9 +112,9 @@ var<workgroup> valueTile: array<f32, ${rows * headDim}>;`,
  * The walk of a thread's queries over the keys of their sequences. `step` is run for each aligned four of keys
  * `j0 … j0 + 3` and may use `keys(d)` and `values(d)`.
  */
-function queryWalk({ headDim, loads, unroll, queries }: AttentionVariant, setUp: string, step: string, finish: string): string {
+function queryWalk({ headDim, loads, unroll, queries, threads }: AttentionVariant, setUp: string, step: string, finish: string): string {
   const shared = loads === 'workgroup';
-  const tiles = keyTiles(headDim);
+  const tiles = keyTiles(headDim, threads);
   const inner = shared
     ? /* wgsl */ `
   for (var k0 = low / 4u * 4u; k0 < high; k0 += ${tiles.rows}u) {
@@ -128,14 +130,14 @@ function queryWalk({ headDim, loads, unroll, queries }: AttentionVariant, setUp:
     ${step}
   }`;
   // A whole workgroup walks one range when it shares tiles: barriers must be met by all.
-  const range = shared ? [`wid.x * ${THREADS * queries}u`, THREADS * queries] : ['first', queries];
+  const range = shared ? [`wid.x * ${threads * queries}u`, threads * queries] : ['first', queries];
   return /* wgsl */ `
   ${dimensions(unroll)}
   let head = wid.y;
   let kvHead = head / (u.heads / u.kvHeads);
   let keyOffset = (u.heads + kvHead) * D;
   let valueOffset = keyOffset + u.kvHeads * D;
-  let first = (wid.x * ${THREADS}u + lane) * ${queries}u;
+  let first = (wid.x * ${threads}u + lane) * ${queries}u;
   ${shared ? '' : 'if (first >= u.tokens) { return; }'}
   let low = segments[2u * min(${range[0]}, u.tokens - 1u)];
   let high = segments[2u * (min(${range[0]} + ${range[1]}u, u.tokens) - 1u) + 1u];
@@ -196,10 +198,10 @@ export const attention = defineKernel({
   outputs: { y: 'f32', lse: 'f32' },
   uniforms: { ...sizes, ...dropoutSizes },
   variant: defaults,
-  workgroup: () => [THREADS, 1, 1],
+  workgroup: ({ threads }) => [threads, 1, 1],
   grid: queryGrid,
   declarations: ({ headDim, loads, unroll, dropout }) =>
-    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim).declarations : ''),
+    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim, 1).declarations : ''),
   body: (variant) => {
     const { headDim, queries, dropout } = variant;
     const shared = variant.loads === 'workgroup';
@@ -257,10 +259,10 @@ export const attentionBackwardQuery = defineKernel({
   updates: { dqkv: 'f32' },
   uniforms: { ...sizes, ...dropoutSizes },
   variant: { ...defaults, queries: 1 },
-  workgroup: () => [THREADS, 1, 1],
+  workgroup: ({ threads }) => [threads, 1, 1],
   grid: queryGrid,
   declarations: ({ headDim, loads, unroll, dropout }) =>
-    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim).declarations : ''),
+    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim, 1).declarations : ''),
   body: (variant) => {
     const { headDim, queries, dropout } = variant;
     const shared = variant.loads === 'workgroup';
@@ -304,8 +306,8 @@ export const attentionBackwardKey = defineKernel({
   updates: { dqkv: 'f32' },
   uniforms: { ...sizes, ...dropoutSizes },
   variant: keyDefaults,
-  workgroup: () => [THREADS, 1, 1],
-  grid: ({ tokens, kvHeads }) => [Math.ceil(tokens / (4 * THREADS)), kvHeads, 1],
+  workgroup: ({ threads }) => [threads, 1, 1],
+  grid: ({ tokens, kvHeads }, { threads }) => [Math.ceil(tokens / (4 * threads)), kvHeads, 1],
   declarations: ({ headDim, loads, unroll, dropout }) => {
     const rows = tileRows(headDim, 2);
     return declarations(headDim, unroll, dropout) + (loads === 'storage' ? '' : /* wgsl */ `
@@ -314,7 +316,7 @@ var<workgroup> gradientTile: array<f32, ${rows * headDim}>;
 var<workgroup> lseTile: array<f32, ${rows}>;
 var<workgroup> deltaTile: array<f32, ${rows}>;`);
   },
-  body: ({ headDim, loads, unroll, dropout }) => {
+  body: ({ headDim, loads, unroll, threads, dropout }) => {
     const shared = loads === 'workgroup';
     const rows = tileRows(headDim, 2);
     const query = shared
@@ -345,7 +347,7 @@ var<workgroup> deltaTile: array<f32, ${rows}>;`);
       ? /* wgsl */ `
     for (var i0 = low; i0 < high; i0 += ${rows}u) {
       workgroupBarrier();
-      for (var e = lane; e < ${rows}u * HALF; e += ${THREADS}u) {
+      for (var e = lane; e < ${rows}u * HALF; e += ${threads}u) {
         let i = min(i0 + e / HALF, u.tokens - 1u);
         let d = e % HALF;
         let q = rotated(i, head * D, d) * u.scale;
@@ -355,7 +357,7 @@ var<workgroup> deltaTile: array<f32, ${rows}>;`);
         gradientTile[at] = dy[(i * u.heads + head) * D + d];
         gradientTile[at + HALF] = dy[(i * u.heads + head) * D + d + HALF];
       }
-      for (var e = lane; e < ${rows}u; e += ${THREADS}u) {
+      for (var e = lane; e < ${rows}u; e += ${threads}u) {
         let i = min(i0 + e, u.tokens - 1u);
         lseTile[e] = lse[i * u.heads + head];
         deltaTile[e] = delta[i * u.heads + head];
@@ -370,14 +372,14 @@ var<workgroup> deltaTile: array<f32, ${rows}>;`);
     for (var i = low; i < high; i++) {
       ${step}
     }`;
-    const range = shared ? [`wid.x * ${4 * THREADS}u`, 4 * THREADS] : ['j0', 4];
+    const range = shared ? [`wid.x * ${4 * threads}u`, 4 * threads] : ['j0', 4];
     return /* wgsl */ `
   ${dimensions(unroll)}
   let kvHead = wid.y;
   let group = u.heads / u.kvHeads;
   let keyOffset = (u.heads + kvHead) * D;
   let valueOffset = keyOffset + u.kvHeads * D;
-  let j0 = (wid.x * ${THREADS}u + lane) * 4u;
+  let j0 = (wid.x * ${threads}u + lane) * 4u;
   ${shared ? '' : 'if (j0 >= u.tokens) { return; }'}
   let low = segments[2u * min(${range[0]}, u.tokens - 1u)];
   let high = segments[2u * (min(${range[0]} + ${range[1]}u, u.tokens) - 1u) + 1u];
