@@ -81,13 +81,13 @@ export class Tape implements Owner {
 }
 
 /**
- * Puts an op's output on the open tape, if there is one and a gradient is wanted of any input. Returns the
- * output. Without a tape the extras stay with the surrounding scope.
+ * Puts an op's output on the open tape, if there is one and a gradient is wanted of any input; otherwise frees
+ * the extras, which the op made for its rule alone. Returns the output.
  */
 export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, extras: readonly Tensor[] = []): Tensor {
   const tape = output.device.tape;
   if (tape === undefined || !inputs.some((input) => input.tracked)) {
-    extras.forEach((extra) => { if (extra.owner?.kind === 'scope') extra.dispose(); });
+    extras.forEach((extra) => { extra.dispose(); });
     return output;
   }
   output.tracked = true;

@@ -27,7 +27,7 @@ function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias
   const taps = size * size;
   const shape = [height, width, cols];
   return device.scope(() => {
-    if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias }).alias(shape);
+    if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias, shape });
     if (cols === 1 && !turn) {
       const products = product(x, filters, height * width, inner, taps);
       return device.run(k.sumTaps, { x: products, bias: bias ?? x }, { y: shape }, { count: height * width, height, width, size }, { bias: bias !== undefined }).y;

@@ -23,6 +23,6 @@ export function embedding(tokens: Tensor, factor: Tensor, weight: Tensor): Tenso
     const chunks = Math.ceil(rows / CHUNK_ROWS);
     const { dweight } = device.run(k.embeddingBackward, { dy, tokens, factor }, { dweight: [chunks, vocabulary * cols] },
       { rows, cols, chunkRows: CHUNK_ROWS }, { vocabulary });
-    return [columnSum(dweight, chunks, vocabulary * cols).alias(weight.shape), undefined, undefined];
+    return [device.scope(() => columnSum(dweight, chunks, vocabulary * cols).alias(weight.shape)), undefined, undefined];
   });
 }

@@ -1,7 +1,7 @@
 /** Products: the linear layer and the column sums of its bias. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
-import { requireShape, type Tensor } from '../tensor.ts';
+import { requireShape, type Shape, type Tensor } from '../tensor.ts';
 
 /** B [inner, cols] as vec4 columns, not recorded: packed anew, or B itself where its rows are whole vectors already. */
 export function packed(b: Tensor, inner: number, cols: number, transpose: boolean): Tensor {
@@ -14,6 +14,8 @@ interface ProductOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly bias?: Tensor | undefined;
+  /** Of the result; [rows, cols] by default. */
+  readonly shape?: Shape;
 }
 
 /** y [rows, cols] = A·B (+ bias), not recorded; operands may be stored transposed. */
@@ -21,7 +23,7 @@ export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols:
   const { device } = a;
   return device.scope(() => {
     const columns = packed(b, inner, cols, options.transposeB ?? false);
-    const { y } = device.run(k.matmul, { a, b: columns, bias: options.bias ?? a }, { y: [rows, cols] }, { rows, inner, cols },
+    const { y } = device.run(k.matmul, { a, b: columns, bias: options.bias ?? a }, { y: options.shape ?? [rows, cols] }, { rows, inner, cols },
       { ...k.narrowTile(cols), transposeA: options.transposeA ?? false, bias: options.bias !== undefined });
     return y;
   });
@@ -37,7 +39,7 @@ export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
     const chunkRows = Math.max(CHUNK_ROWS, Math.ceil(Math.sqrt(rows)));
     const chunks = Math.ceil(rows / chunkRows);
     const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows });
-    if (chunks === 1) return y.alias([cols]);
+    if (chunks === 1) return y.alias([cols]); // in a scope, which frees the other name of the storage
     return device.run(k.columnSum, { x: y }, { y: [cols] }, { rows: chunks, cols, chunkRows: chunks }).y;
   });
 }
@@ -54,9 +56,9 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
   const rows = x.size / inner;
-  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias }).alias([...x.shape.slice(0, -1), cols]);
+  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, shape: [...x.shape.slice(0, -1), cols] });
   return record(y, bias === undefined ? [x, weight] : [x, weight, bias], (dy, [needsX, needsWeight, needsBias]) => [
-    needsX === true ? product(dy, weight, rows, cols, inner).alias(x.shape) : undefined,
+    needsX === true ? product(dy, weight, rows, cols, inner, { shape: x.shape }) : undefined,
     needsWeight === true ? product(dy, x, cols, rows, inner, { transposeA: true }) : undefined,
     needsBias === true ? columnSum(dy, rows, cols) : undefined,
   ]);
