@@ -79,7 +79,7 @@ export class MemoryPool {
         `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)}; use a shorter sequence or a smaller batch, or an adapter with a larger maxStorageBufferBindingSize`);
     }
     const size = Math.min(sizeClass(bytes), this.#largest);
-    let storage = this.#free.get(size)?.pop();
+    let storage = takeOldest(this.#free.get(size));
     if (storage === undefined) {
       if (this.#live + this.#pooled + size > this.#budget) this.trim();
       if (this.#live + size > this.#budget) {
@@ -126,6 +126,18 @@ export class MemoryPool {
     this.#free.clear();
     this.#pooled = 0;
   }
+}
+
+/**
+ * Takes the storage with the smallest id. The order in which buffers came back must not matter: a step like the
+ * one before then gets the same buffers, and finds its bind groups again.
+ */
+function takeOldest(list: Storage[] | undefined): Storage | undefined {
+  if (list === undefined || list.length === 0) return undefined;
+  let oldest = 0;
+  for (let i = 1; i < list.length; i++) if (list[i]!.id < list[oldest]!.id) oldest = i;
+  const [storage] = list.splice(oldest, 1);
+  return storage;
 }
 
 export function megabytes(bytes: number): string {
