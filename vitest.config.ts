@@ -8,7 +8,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { findChromium } from './scripts/setup/chromium.ts';
 
 // Software drivers compile a large kernel for seconds.
-const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
+const timeouts = { testTimeout: 300_000, hookTimeout: 120_000 };
 const browserTests = 'packages/*/test/**/*.browser.test.ts';
 
 const node: TestProjectConfiguration = {
