@@ -99,7 +99,7 @@ function demoConfigs({ seed, out, pretrainSteps, finetuneEpochs }: DemoOptions):
     pretrain: pretrainConfig.parse({
       seed, out, data,
       model: { dim: MODEL.dim, layers: MODEL.layers, heads: MODEL.heads, ffnDim: MODEL.ffnDim },
-      batch: { maxTokens: 512, rows: 1 },
+      batch: { maxTokens: 1024, rows: 1 },
       optimizer: { learningRate: 2e-3, warmupSteps: Math.ceil(pretrainSteps / 15), maxGradientNorm: 1 },
       train: { steps: pretrainSteps },
       run: { evaluateEvery: Math.ceil(pretrainSteps / 6) },

@@ -13,7 +13,7 @@ export function registerDemo(program: Command): void {
     ].join(' '))
     .option('-o, --out <folder>', 'the folder to write to', 'runs/demo')
     .option('--seed <n>', 'everything random follows from it', wholeNumber(0), 1)
-    .option('--pretrain-steps <n>', 'updates of the pre-training', wholeNumber(1), 300)
+    .option('--pretrain-steps <n>', 'updates of the pre-training', wholeNumber(1), 120)
     .option('--finetune-epochs <n>', 'passes over the fine-tuning set', wholeNumber(1), 5)
     .option('--json', 'the results as JSON on stdout instead of the table')
     .action(async (options: DemoOptions) => {
