@@ -19,6 +19,7 @@ const SIZES: readonly Size[] = [
   { lengths: [3, 67, 2, 9], heads: 3, kvHeads: 1, headDim: 24, rate: 0.1 },
   { lengths: [41], heads: 2, kvHeads: 2, headDim: 88 },
   { lengths: [140, 7], heads: 1, kvHeads: 1, headDim: 10, rate: 0.5 },
+  { lengths: [9, 1, 44], heads: 2, kvHeads: 1, headDim: 6, rate: 0.2 },
 ];
 const GRADIENT_SIZES: readonly Size[] = [
   { lengths: [5, 1, 7], heads: 4, kvHeads: 2, headDim: 6 },
