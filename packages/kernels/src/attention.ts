@@ -10,9 +10,10 @@
  * second (from the host: kernels call no sin). Keys go by in aligned fours, so
  * that scores are vec4 and one block of random bits serves four probabilities.
  *
- * Two forms: `loads: 'storage'` reads keys where they are and keeps several
- * queries a thread (software drivers); `loads: 'workgroup'` shares a tile of
- * keys in workgroup memory (GPUs). Both run the same arithmetic in the same order.
+ * Two forms: `loads: 'storage'` reads keys (or, for their gradient, queries)
+ * where they are; `loads: 'workgroup'` shares a tile of them in workgroup memory.
+ * Both run the same arithmetic in the same order; variants.ts says which is
+ * taken where.
  */
 import { defineKernel, flatGrid, FLAT_SIZE, type Grid } from './kernel.ts';
 import { dropoutWgsl } from './elementwise.ts';
@@ -45,9 +46,6 @@ const sizes = { tokens: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', sca
 const dropoutSizes = { threshold: 'u32', key0: 'u32', key1: 'u32' } as const;
 const defaults: AttentionVariant = { headDim: 16, loads: 'storage', unroll: false, queries: 2, threads: 32, dropout: false };
 const keyDefaults: AttentionKeyVariant = { headDim: 16, loads: 'storage', unroll: false, threads: 32, dropout: false };
-
-const queryGrid = ({ tokens, heads }: { tokens: number; heads: number }, { queries, threads }: AttentionVariant): Grid =>
-  [Math.ceil(tokens / (threads * queries)), heads, 1];
 
 /** Rows of two headDim-wide tiles that fit in workgroup memory beside `extra` floats a row: a multiple of four. */
 function tileRows(headDim: number, extra: number): number {
@@ -110,7 +108,7 @@ var<workgroup> valueTile: array<f32, ${rows * headDim}>;`,
 
 /**
  * The walk of a thread's queries over the keys of their sequences. `step` is run for each aligned four of keys
- * `j0 … j0 + 3` and may use `keys(d)` and `values(d)`.
+ * `j0 … j0 + 3`, whose components `loadKeys` and `loadValues` read.
  */
 function queryWalk({ headDim, loads, unroll, queries, threads }: AttentionVariant, setUp: string, step: string, finish: string): string {
   const shared = loads === 'workgroup';
@@ -188,6 +186,15 @@ function scores(shared: boolean, queries: number): string {
 
 const keepFour = (t: string): string => `keepFour(vec2u(u.key0, u.key1), j0 / 4u, ${t} * u.heads + head, u.threshold)`;
 
+/** The frame of the kernels that keep queries and walk over keys. */
+const overQueries = {
+  workgroup: ({ threads }: AttentionVariant): Grid => [threads, 1, 1],
+  grid: ({ tokens, heads }: { tokens: number; heads: number }, { queries, threads }: AttentionVariant): Grid =>
+    [Math.ceil(tokens / (threads * queries)), heads, 1],
+  declarations: ({ headDim, loads, unroll, dropout, threads }: AttentionVariant): string =>
+    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim, threads).declarations : ''),
+};
+
 /**
  * y[t, h] = Σ_j softmax_j(q[t, h]·k[j, h′] · scale) · v[j, h′] over the tokens j of t's sequence, with
  * h′ = ⌊h / (heads / kvHeads)⌋; lse[t, h] = log Σ_j exp(q·k · scale). y [tokens, heads·headDim].
@@ -198,10 +205,7 @@ export const attention = defineKernel({
   outputs: { y: 'f32', lse: 'f32' },
   uniforms: { ...sizes, ...dropoutSizes },
   variant: defaults,
-  workgroup: ({ threads }) => [threads, 1, 1],
-  grid: queryGrid,
-  declarations: ({ headDim, loads, unroll, dropout }) =>
-    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim, 1).declarations : ''),
+  ...overQueries,
   body: (variant) => {
     const { headDim, queries, dropout } = variant;
     const shared = variant.loads === 'workgroup';
@@ -259,10 +263,7 @@ export const attentionBackwardQuery = defineKernel({
   updates: { dqkv: 'f32' },
   uniforms: { ...sizes, ...dropoutSizes },
   variant: { ...defaults, queries: 1 },
-  workgroup: ({ threads }) => [threads, 1, 1],
-  grid: queryGrid,
-  declarations: ({ headDim, loads, unroll, dropout }) =>
-    declarations(headDim, unroll, dropout) + (loads === 'workgroup' ? keyTiles(headDim, 1).declarations : ''),
+  ...overQueries,
   body: (variant) => {
     const { headDim, queries, dropout } = variant;
     const shared = variant.loads === 'workgroup';

@@ -66,6 +66,7 @@ export class Device {
   #slot = 0;
   #uploaded = 0;
   #recorded: string[] = [];
+  #submitted: readonly string[] = [];
   #failure: Error | undefined;
   #pendingErrors = new Set<Promise<void>>();
 
@@ -76,11 +77,15 @@ export class Device {
     this.#wait = options.wait ?? ((promise) => promise);
     this.#poison = options.poison ?? false;
     this.#pinned = options.pinned ?? {};
-    this.memory = new MemoryPool(gpu, options.memoryBudget, () => { this.submit(); }, (storage) => { this.#forget(storage); });
+    this.memory = new MemoryPool(gpu, options.memoryBudget, () => {
+      this.submit();
+      // They name buffers that are about to go; those still needed are made again at their next call.
+      this.#bindGroups.clear();
+    });
     this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
     this.#arena = gpu.createBuffer({ label: 'uniforms', size: SLOTS * this.#slotBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.#slots = new DataView(new ArrayBuffer(SLOTS * this.#slotBytes));
-    gpu.addEventListener('uncapturederror', (event) => { this.#fail(new DeviceError(event.error.message)); });
+    gpu.addEventListener('uncapturederror', (event) => { this.#fail(new DeviceError(`${event.error.message}${this.#lastKernels()}`)); });
     void gpu.lost.then((info) => {
       this.#failure = new DeviceLostError(`the device was lost (${info.reason}): ${info.message || 'no further reason given'}${this.#lastKernels()}`);
     });
@@ -257,6 +262,7 @@ export class Device {
     this.#encoder = undefined;
     this.#slot = 0;
     this.#recorded = [];
+    this.#submitted = recorded;
     this.counts.submits++;
   }
 
@@ -330,13 +336,6 @@ export class Device {
     return group;
   }
 
-  #forget(storage: Storage): void {
-    const id = String(storage.id);
-    for (const key of this.#bindGroups.keys()) {
-      if (key.slice(key.indexOf(':') + 1).split(',').includes(id)) this.#bindGroups.delete(key);
-    }
-  }
-
   // ---- commands and errors ----
 
   #open(): GPUCommandEncoder {
@@ -390,7 +389,7 @@ export class Device {
   }
 
   #lastKernels(): string {
-    return this.#recorded.length === 0 ? '' : `; recorded: ${namesOf(this.#recorded)}`;
+    return this.#submitted.length === 0 ? '' : `; the last kernels submitted were ${namesOf(this.#submitted)}`;
   }
 }
 

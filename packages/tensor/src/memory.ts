@@ -52,20 +52,18 @@ export class MemoryPool {
   readonly #largest: number;
   readonly #free = new Map<number, Storage[]>();
   readonly #beforeDestroy: () => void;
-  readonly #onDestroy: (storage: Storage) => void;
   #live = 0;
   #pooled = 0;
   #peak = 0;
   #count = 0;
   #nextId = 0;
 
-  /** `beforeDestroy` submits what is recorded; `onDestroy` hears of each buffer that goes. */
-  constructor(device: GPUDevice, budget: number, beforeDestroy: () => void, onDestroy: (storage: Storage) => void) {
+  /** `beforeDestroy` submits what is recorded and lets go of what refers to pooled buffers. */
+  constructor(device: GPUDevice, budget: number, beforeDestroy: () => void) {
     this.#device = device;
     this.#budget = budget;
     this.#largest = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
     this.#beforeDestroy = beforeDestroy;
-    this.#onDestroy = onDestroy;
   }
 
   use(): MemoryUse {
@@ -118,10 +116,7 @@ export class MemoryPool {
     if (this.#pooled === 0) return;
     this.#beforeDestroy();
     for (const list of this.#free.values()) {
-      for (const storage of list) {
-        this.#onDestroy(storage);
-        storage.buffer.destroy();
-      }
+      for (const storage of list) storage.buffer.destroy();
     }
     this.#free.clear();
     this.#pooled = 0;

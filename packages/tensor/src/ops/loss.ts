@@ -16,14 +16,13 @@ export function sum(x: Tensor, factor = 1): Tensor {
 }
 
 /**
- * Cross entropy of rows of logits, summed over the rows whose label is not negative and divided by `divisor`
- * (by default their number: the mean).
+ * Cross entropy of rows of logits: the mean over the rows whose label is not negative.
  * @param logits [rows, classes]
  * @param labels [rows]; −100 or any negative number marks a row that does not count
  * @returns [1]
  * @throws RangeError when no row has a label, or a label is no class.
  */
-export function crossEntropy(logits: Tensor, labels: Int32Array, divisor?: number): Tensor {
+export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const [rows = 0, cols = 0] = logits.shape;
   requireShape(logits.shape.length === 2 && labels.length === rows, 'crossEntropy', logits.shape, [labels.length]);
   const outside = labels.findIndex((label) => label >= cols);
@@ -35,5 +34,5 @@ export function crossEntropy(logits: Tensor, labels: Int32Array, divisor?: numbe
   const { loss } = device.run(k.crossEntropy, { logits, labels: target }, { loss: [rows] }, { rows, cols });
   const recorded = record(loss, [logits, target], (dloss) =>
     [device.run(k.crossEntropyBackward, { dloss, logits, labels: target }, { dlogits: logits.shape }, { rows, cols }).dlogits, undefined]);
-  return sum(recorded, 1 / (divisor ?? counted));
+  return sum(recorded, 1 / counted);
 }
