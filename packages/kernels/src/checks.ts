@@ -3,6 +3,7 @@ import type { KernelCheck } from './check.ts';
 import * as adamW from './adamW.check.ts';
 import * as activations from './activations.check.ts';
 import * as attention from './attention.check.ts';
+import * as attentionPack from './attentionPack.check.ts';
 import * as crossEntropy from './crossEntropy.check.ts';
 import * as embedding from './embedding.check.ts';
 import * as norm from './norm.check.ts';
@@ -15,7 +16,7 @@ import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
 import * as reduction from './reduction.check.ts';
 
-const modules = [norm, embedding, crossEntropy, attention, activations, adamW, norm2, elementwise, matmul, reduction, pair, pairLoss, instanceNorm, conv2d];
+const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, reduction, pair, pairLoss, instanceNorm, conv2d];
 
 const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 

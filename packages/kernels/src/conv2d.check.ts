@@ -74,9 +74,10 @@ export const conv2dCheck: KernelCheck = {
 function weightGradient(random: RandomStream, size: Size, chunkPixels: number): Call {
   const pixels = size.height * size.width;
   return {
-    inputs: { x: normals(random, pixels * size.channels), b: normals(random, pixels * padded(size.cols)) },
+    inputs: { x: normals(random, pixels * size.channels), dy: normals(random, pixels * size.cols) },
     outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
     uniforms: { ...size, chunkPixels },
+    variant: { aligned: size.cols % 4 === 0 },
   };
 }
 
@@ -87,13 +88,13 @@ export const conv2dBackwardWeightCheck: KernelCheck = {
   reference: (call) => {
     const size = sizeOf(call);
     const { channels, cols } = size;
-    const [x, b, chunkPixels] = [floats(call, 'x'), floats(call, 'b'), uniform(call, 'chunkPixels')];
+    const [x, dy, chunkPixels] = [floats(call, 'x'), floats(call, 'dy'), uniform(call, 'chunkPixels')];
     const rows = size.size ** 2 * channels;
     const y = new Float64Array(Math.ceil((size.height * size.width) / chunkPixels) * rows * cols);
     overTaps(size, (pixel, under, tap) => {
       for (let c = 0; c < channels; c++) {
         const at = (Math.floor(pixel / chunkPixels) * rows + tap * channels + c) * cols;
-        for (let o = 0; o < cols; o++) y[at + o]! += x[under * channels + c]! * b[pixel * padded(cols) + o]!;
+        for (let o = 0; o < cols; o++) y[at + o]! += x[under * channels + c]! * dy[pixel * cols + o]!;
       }
     });
     return { y };

@@ -9,8 +9,8 @@
  * The gradient of the filters is a product over all pixels, taken in chunks
  * that are summed in a fixed order, for parallelism and for accuracy.
  */
-import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
-import { defineKernel, elementwise, flatIndex, type Grid } from './kernel.ts';
+import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
 
 const unturned: { turn: boolean } = { turn: false };
 const withoutBias: { bias: boolean } = { bias: false };
@@ -90,8 +90,7 @@ export type Conv2dVariant = GemmVariant & {
 };
 const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
 
-const forwardText = ({ bias }: Conv2dVariant): GemmText =>
-  ({ rows: '(u.height * u.width)', inner: 'u.size * u.size * u.channels', cols: 'u.cols', epilogue: bias ? 'value + bias[col]' : 'value' });
+const forwardText: GemmText = { rows: 'u.height * u.width', cols: 'u.cols', first: '0u', end: 'u.size * u.size * u.channels' };
 
 /** y [height, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
@@ -103,51 +102,62 @@ export const conv2d = defineKernel({
   workgroup: gemmWorkgroup,
   grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
+  tuning: { space: gemmSpace, shape: ({ height, width, channels, size, cols }) => gemmShape(height * width, size * size * channels, cols) },
   declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant, forwardText(variant))}
+${gemmDeclarations(variant)}
 ${valueUnderWgsl}
 fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(k, u.channels);
   return valueUnder(row, tap, k - tap * u.channels);
-}`,
-  body: (variant) => gemmBody(variant, forwardText(variant)),
+}
+fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }
+fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`,
+  body: (variant) => gemmBody(variant, forwardText),
 });
 
-const backwardText: GemmText =
-  { rows: '(u.size * u.size * u.channels)', inner: 'min(u.chunkPixels, u.height * u.width - wid.z * u.chunkPixels)', cols: 'u.cols', epilogue: 'value' };
+const backwardText: GemmText = {
+  rows: 'u.size * u.size * u.channels', cols: 'u.cols',
+  first: 'wid.z * u.chunkPixels', end: 'min(u.height * u.width, first + u.chunkPixels)',
+  contiguous: { a: 'rows', b: 'cols' },
+};
 
-/** Moves every access to a buffer on by an offset: the body that products share knows one product, this kernel has one per chunk. */
-const offset = (wgsl: string, buffer: string, by: string): string => wgsl.replaceAll(new RegExp(`\\b${buffer}\\[`, 'g'), `${buffer}[${by} + `);
+export type Conv2dWeightVariant = GemmVariant & {
+  /** `cols` is a multiple of four: dy is read in vectors. */
+  aligned: boolean;
+};
+const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, aligned: false };
 
-/**
- * y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk of x[p under tap, channel] · b[p, col]; b holds
- * the vec4 columns of the output's gradient (see `packColumns`).
- */
+/** y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] · dy[p, col]. */
 export const conv2dBackwardWeight = defineKernel({
   name: 'conv2dBackwardWeight',
-  inputs: { x: 'f32', b: 'vec4f' },
+  inputs: { x: 'f32', dy: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { ...mapUniforms, chunkPixels: 'u32' },
-  variant: gemmDefaults,
+  variant: weightDefaults,
+  elements: ({ aligned }): Record<string, ElementType> => (aligned ? { dy: 'vec4f' } : {}),
   workgroup: gemmWorkgroup,
-  grid: ({ height, width, channels, size, cols, chunkPixels }, variant): Grid => {
-    const [x, y] = gemmGrid(size * size * channels, cols, variant);
-    return [x, y, Math.ceil((height * width) / chunkPixels)];
-  },
+  grid: ({ height, width, channels, size, cols, chunkPixels }, variant) =>
+    gemmGrid(size * size * channels, cols, variant, Math.ceil((height * width) / chunkPixels)),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
+  tuning: {
+    space: gemmSpace,
+    shape: ({ height, width, channels, size, cols, chunkPixels }) => gemmShape(size * size * channels, Math.min(height * width, chunkPixels), cols),
+  },
   declarations: (variant) => /* wgsl */ `
-var<private> firstPixel: u32;
-var<private> firstOutput: u32;
-${offset(gemmDeclarations(variant, backwardText), 'y', 'firstOutput')}
+${gemmDeclarations(variant)}
 ${valueUnderWgsl}
+var<private> chunk: u32;
 fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(row, u.channels);
-  return valueUnder(firstPixel + k, tap, row - tap * u.channels);
-}`,
+  return valueUnder(k, tap, row - tap * u.channels);
+}
+fn loadB(k: u32, vector: u32) -> vec4f {
+  return ${variant.aligned ? 'dy[k * (u.cols / 4u) + vector]' : `vec4f(${[0, 1, 2, 3].map((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`).join(', ')})`};
+}
+fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`,
   body: (variant) => /* wgsl */ `
-  firstPixel = wid.z * u.chunkPixels;
-  firstOutput = wid.z * ${backwardText.rows} * u.cols;
-${offset(gemmBody(variant, backwardText), 'b', 'wid.z * u.chunkPixels * colVectors')}`,
+  chunk = wid.z;
+${gemmBody(variant, backwardText)}`,
 });
 
 /**

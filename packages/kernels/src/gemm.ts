@@ -1,169 +1,240 @@
 /**
- * The body that every product shares: y(r, c) = Σ_k A(r, k) · B(k, c) (+ bias(c)),
- * in three forms. A comes through a WGSL function `loadA(row, k)`, so that a
- * transposed matrix and the patches of a convolution are the same product; B is
- * vec4 columns, `inner` rows of ⌈cols / 4⌉ vectors (see `packColumns`), so that
- * any `cols` has aligned loads and no tail.
+ * The body that every product shares: y(r, c) = Σ_k A(r, k) · B(k, c), in three
+ * algorithms. Operands come through WGSL functions that the kernel declares, so
+ * that a transposed matrix and the patches of a convolution are the same product:
+ * `loadA(row, k) -> f32`, `loadB(k, vector) -> vec4f` (columns 4·vector and on, of
+ * which those beyond the last are not used) and `store(row, col, value)`.
  *
  * - `register`: a thread keeps `rows` × 4·`vectors` sums; no workgroup memory.
  * - `subgroup`: one subgroup a workgroup; lane l loads A(r, k + l) once and hands
  *   it out by shuffle. On software drivers loads are what limits, and this has
  *   the fewest.
- * - `tiled`: 64 × 64 tiles through workgroup memory, for GPUs.
+ * - `tiled`: tiles of A and B through workgroup memory, for GPUs; 16 × 16 threads.
+ *
+ * Where B is stored column by column, `register` and `subgroup` take the inner
+ * index in vectors instead (`along: 'inner'`): `loadA4(row, k4)` and
+ * `loadB4(col, k4)`, zero in A beyond the last index.
  */
-import { flatGrid, type Grid } from './kernel.ts';
+import { flatGrid, octave, type AdapterTraits, type Grid } from './kernel.ts';
 
 export type GemmVariant = {
   algorithm: 'register' | 'subgroup' | 'tiled';
   /** Lanes of the subgroup (`subgroup`). */
   lanes: number;
-  /** Rows that a thread keeps (`register`, `subgroup`). */
+  /** Rows that a thread keeps; a multiple of four where it is `tiled`. */
   rows: number;
-  /** vec4 columns that a thread keeps (`register`, `subgroup`). */
+  /** vec4 columns that a thread keeps; along the inner index, pairs of columns. */
   vectors: number;
 };
 
 export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows: 8, vectors: 2 };
 
-/** Tuning for few columns: tiles of half the width, of which less is wasted. Lays over what the adapter's class says. */
-export function narrowTile(cols: number): Partial<GemmVariant> {
-  return cols <= 32 ? { vectors: 1 } : {};
+/** What is worth timing: on software drivers the forms without workgroup memory, whose barriers are dear there. */
+export function gemmSpace({ class: adapter, subgroups, subgroupSize: lanes }: AdapterTraits): Partial<GemmVariant>[] {
+  const tiles = [8, 16].flatMap((rows) => [1, 2].map((vectors) => ({ rows, vectors })));
+  return [
+    ...(adapter === 'gpu' ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors }))) : []),
+    ...(subgroups && lanes !== undefined ? tiles.map((tile) => ({ algorithm: 'subgroup' as const, lanes, ...tile })) : []),
+    ...[4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'register' as const, rows, vectors }))),
+  ];
+}
+
+/** Class of a product's sizes. */
+export function gemmShape(rows: number, inner: number, cols: number): string {
+  return `${octave(rows, 16, 4096)}x${octave(inner, 16, 4096)}x${octave(cols, 16, 4096)}`;
 }
 
 const REGISTER_LANES = 8;
 const REGISTER_GROUPS = 4;
-const TILE = 64;
+const SIDE = 16;
 const DEPTH = 16;
 
-function tile(variant: GemmVariant): { rows: number; cols: number } {
-  switch (variant.algorithm) {
-    case 'register': return { rows: variant.rows * REGISTER_GROUPS, cols: 4 * variant.vectors * REGISTER_LANES };
-    case 'subgroup': return { rows: variant.rows, cols: 4 * variant.vectors * variant.lanes };
-    case 'tiled': return { rows: TILE, cols: TILE };
+type Along = 'cols' | 'inner';
+
+function tile({ algorithm, rows, vectors, lanes }: GemmVariant, along: Along): { rows: number; cols: number } {
+  const cols = along === 'cols' ? 4 * vectors : 2 * vectors;
+  switch (algorithm) {
+    case 'register': return { rows: rows * REGISTER_GROUPS, cols: cols * REGISTER_LANES };
+    case 'subgroup': return { rows, cols: cols * lanes };
+    case 'tiled': return { rows: rows * SIDE, cols: 4 * vectors * SIDE };
   }
 }
 
-export function gemmWorkgroup(variant: GemmVariant): Grid {
-  switch (variant.algorithm) {
+export function gemmWorkgroup({ algorithm, lanes }: GemmVariant): Grid {
+  switch (algorithm) {
     case 'register': return [REGISTER_LANES, REGISTER_GROUPS, 1];
-    case 'subgroup': return [variant.lanes, 1, 1];
-    case 'tiled': return [256, 1, 1];
+    case 'subgroup': return [lanes, 1, 1];
+    case 'tiled': return [SIDE * SIDE, 1, 1];
   }
 }
 
-export function gemmGrid(rows: number, cols: number, variant: GemmVariant): Grid {
-  const size = tile(variant);
-  return flatGrid(Math.ceil(rows / size.rows) * Math.ceil(cols / size.cols), 1);
+/** Workgroups of a product whose inner index is taken in `parts`, one along z for each. */
+export function gemmGrid(rows: number, cols: number, variant: GemmVariant, parts = 1, along: Along = 'cols'): Grid {
+  const size = tile(variant, along);
+  const [x, y] = flatGrid(Math.ceil(rows / size.rows) * Math.ceil(cols / size.cols), 1);
+  return [x, y, parts];
 }
 
-export function gemmDeclarations(variant: GemmVariant, text: GemmText): string {
-  const tiles = /* wgsl */ `
-var<workgroup> tileA: array<f32, ${TILE * DEPTH}>;
-var<workgroup> tileB: array<vec4f, ${(TILE * DEPTH) / 4}>;`;
-  return /* wgsl */ `${variant.algorithm === 'tiled' ? tiles : ''}
-fn store(row: u32, vector: u32, sum: vec4f) {
-  if (row >= ${text.rows}) { return; }
-  for (var e = 0u; e < 4u; e++) {
-    let col = vector * 4u + e;
-    if (col < ${text.cols}) {
-      let value = sum[e];
-      y[row * ${text.cols} + col] = ${text.epilogue};
-    }
-  }
-}`;
+export function gemmDeclarations({ algorithm, rows, vectors }: GemmVariant): string {
+  return algorithm === 'tiled' ? /* wgsl */ `
+var<workgroup> tileA: array<vec4f, ${DEPTH * SIDE * rows / 4}>;
+var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;` : '';
 }
 
+/** WGSL expressions of the sizes of y and of the range of the inner index, which starts at a multiple of four where B's vectors lie along it. */
 export interface GemmText {
-  /** WGSL expressions of the three sizes. */
   readonly rows: string;
-  readonly inner: string;
   readonly cols: string;
-  /** WGSL expression of the value to store, of `value`, `row` and `col`. */
-  readonly epilogue: string;
+  readonly first: string;
+  readonly end: string;
+  /** The dimension in which `register` and `subgroup` take B's vectors. */
+  readonly along?: Along;
+  /** The index along which neighbours of A and B lie in memory, for loading tiles. */
+  readonly contiguous?: { readonly a: 'rows' | 'inner'; readonly b: 'cols' | 'inner' };
 }
 
 export function gemmBody(variant: GemmVariant, text: GemmText): string {
-  const size = tile(variant);
+  const { along = 'cols' } = text;
+  const size = tile(variant, along);
   // Neighbouring workgroups share a panel of B, which then stays in the cache.
   const head = /* wgsl */ `
   let rows = ${text.rows};
-  let inner = ${text.inner};
   let cols = ${text.cols};
+  let first = ${text.first};
+  let end = ${text.end};
   let colVectors = (cols + 3u) / 4u;
   let rowTiles = (rows + ${size.rows - 1}u) / ${size.rows}u;
   let tileIndex = wid.y * groups.x + wid.x;
   let rowTile = tileIndex % rowTiles;
   let colTile = tileIndex / rowTiles;
   if (colTile * ${size.cols}u >= cols) { return; }`;
-  return head + (variant.algorithm === 'tiled' ? tiledBody() : threadBody(variant));
+  return head + (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along));
 }
 
-function threadBody(variant: GemmVariant): string {
-  const { rows, vectors } = variant;
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const lines = (items: readonly string[]): string => items.join('\n');
+
+function threadBody(variant: GemmVariant, along: Along): string {
   const subgroup = variant.algorithm === 'subgroup';
   const lanes = subgroup ? variant.lanes : REGISTER_LANES;
-  const r = Array.from({ length: rows }, (_, i) => i);
-  const c = Array.from({ length: vectors }, (_, i) => i);
-  const lines = (items: readonly string[]): string => items.join('\n');
-  const row0 = subgroup ? `rowTile * ${rows}u` : `(rowTile * ${REGISTER_GROUPS}u + lane / ${lanes}u) * ${rows}u`;
-  const sums = lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = vec4f();`)));
-  const columns = lines(c.map((j) => `  let v${j} = min(vector0 + ${j * lanes}u, colVectors - 1u);`));
-  const clamped = lines(r.map((i) => `  let r${i} = min(row0 + ${i}u, rows - 1u);`));
-  const loadB = lines(c.map((j) => `    let b${j} = b[(k) * colVectors + v${j}];`));
-  const products = (a: (i: number) => string): string =>
-    lines(r.flatMap((i) => [`    let a${i} = ${a(i)};`, ...c.map((j) => `    s${i}_${j} += a${i} * b${j};`)]));
+  const own = subgroup ? 'sid' : `lane % ${lanes}u`;
+  const row0 = subgroup ? `rowTile * ${variant.rows}u` : `(rowTile * ${REGISTER_GROUPS}u + lane / ${lanes}u) * ${variant.rows}u`;
+  const r = range(variant.rows);
+  const rowsOf = lines(r.map((i) => `  let r${i} = min(row0 + ${i}u, rows - 1u);`));
+  const body = along === 'cols' ? alongCols(variant, lanes, own) : alongInner(variant, lanes, own);
+  return /* wgsl */ `
+  let row0 = ${row0};
+${rowsOf}
+${body}`;
+}
+
+/** A thread's columns are `vectors` vec4; two steps of the inner index are added at once, which halves the traffic of the sums. */
+function alongCols({ algorithm, rows, vectors }: GemmVariant, lanes: number, own: string): string {
+  const [r, c] = [range(rows), range(vectors)];
+  const subgroup = algorithm === 'subgroup';
+  const loadB = (name: string, k: string): string => lines(c.map((j) => `    let ${name}${j} = loadB(${k}, v${j});`));
   const loop = subgroup
     ? /* wgsl */ `
-  for (var k0 = 0u; k0 < inner; k0 += ${lanes}u) {
-    let mine = min(k0 + sid, inner - 1u);
-${lines(r.map((i) => `    let m${i} = loadA(r${i}, mine);`))}
-    let count = min(${lanes}u, inner - k0);
+  for (var k0 = first; k0 < end; k0 += ${lanes}u) {
+    let mine = min(k0 + sid, end - 1u);
+${lines(r.map((i) => `    let m${i} = select(0.0, loadA(r${i}, mine), k0 + sid < end);`))}
+    let count = min(${lanes}u, end - k0);
+    for (var kk = 0u; kk < count; kk += 2u) {
+${loadB('b', 'k0 + kk')}
+${loadB('d', 'min(k0 + kk + 1u, end - 1u)')}
+${lines(r.flatMap((i) => [
+    `    let a${i} = subgroupShuffle(m${i}, kk); let c${i} = subgroupShuffle(m${i}, kk + 1u);`,
+    ...c.map((j) => `    s${i}_${j} = (s${i}_${j} + a${i} * b${j}) + c${i} * d${j};`),
+  ]))}
+    }
+  }`
+    : /* wgsl */ `
+  for (var k = first; k < end; k++) {
+${loadB('b', 'k')}
+${lines(r.flatMap((i) => [`    let a${i} = loadA(r${i}, k);`, ...c.map((j) => `    s${i}_${j} += a${i} * b${j};`)]))}
+  }`;
+  return /* wgsl */ `
+  let vector0 = colTile * ${vectors * lanes}u + ${own};
+${lines(c.map((j) => `  let v${j} = min(vector0 + ${j * lanes}u, colVectors - 1u);`))}
+${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = vec4f();`)))}
+${loop}
+  for (var e = 0u; e < 4u; e++) {
+${lines(c.map((j) => /* wgsl */ `
+    let col${j} = (vector0 + ${j * lanes}u) * 4u + e;
+    if (col${j} < cols) {
+${lines(r.map((i) => `      if (row0 + ${i}u < rows) { store(row0 + ${i}u, col${j}, s${i}_${j}[e]); }`))}
+    }`))}
+  }`;
+}
+
+/** A thread's columns are 2·`vectors` single ones, a lane apart; each step takes four of the inner index. */
+function alongInner({ algorithm, rows, vectors }: GemmVariant, lanes: number, own: string): string {
+  const [r, c] = [range(rows), range(2 * vectors)];
+  const products = (a: (i: number) => string): string => lines([
+    ...c.map((j) => `    let b${j} = loadB4(c${j}, k4);`),
+    ...r.flatMap((i) => [`    let a${i} = ${a(i)};`, ...c.map((j) => `    s${i}_${j} += dot(a${i}, b${j});`)]),
+  ]);
+  const loop = algorithm === 'subgroup'
+    ? /* wgsl */ `
+  for (var k0 = first / 4u; k0 < end4; k0 += ${lanes}u) {
+    let mine = min(k0 + sid, end4 - 1u);
+${lines(r.map((i) => `    let m${i} = loadA4(r${i}, mine);`))}
+    let count = min(${lanes}u, end4 - k0);
     for (var kk = 0u; kk < count; kk++) {
-    let k = k0 + kk;
-${loadB}
+      let k4 = k0 + kk;
 ${products((i) => `subgroupShuffle(m${i}, kk)`)}
     }
   }`
     : /* wgsl */ `
-  for (var k = 0u; k < inner; k++) {
-${loadB}
-${products((i) => `loadA(r${i}, k)`)}
+  for (var k4 = first / 4u; k4 < end4; k4++) {
+${products((i) => `loadA4(r${i}, k4)`)}
   }`;
   return /* wgsl */ `
-  let row0 = ${row0};
-  let vector0 = colTile * ${vectors * lanes}u + ${subgroup ? 'sid' : `lane % ${lanes}u`};
-${sums}
-${columns}
-${clamped}
+  let end4 = (end + 3u) / 4u;
+  let col0 = colTile * ${2 * vectors * lanes}u + ${own};
+${lines(c.map((j) => `  let c${j} = min(col0 + ${j * lanes}u, cols - 1u);`))}
+${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = 0.0;`)))}
 ${loop}
-${lines(r.flatMap((i) => c.map((j) => `  store(row0 + ${i}u, vector0 + ${j * lanes}u, s${i}_${j});`)))}`;
+${lines(c.map((j) => /* wgsl */ `
+  if (col0 + ${j * lanes}u < cols) {
+${lines(r.map((i) => `    if (row0 + ${i}u < rows) { store(row0 + ${i}u, col0 + ${j * lanes}u, s${i}_${j}); }`))}
+  }`))}`;
 }
 
-function tiledBody(): string {
-  const r = [0, 1, 2, 3];
+function tiledBody({ rows, vectors }: GemmVariant, { contiguous = { a: 'inner', b: 'cols' } }: GemmText): string {
+  const rowVectors = rows / 4;
+  const [r, c] = [range(rowVectors), range(vectors)];
+  /** Loads a tile of DEPTH × \`width\` vectors, neighbouring threads along what is contiguous. */
+  const load = (target: string, width: number, alongInner: boolean, value: string): string => /* wgsl */ `
+    for (var at = lane; at < ${DEPTH * width}u; at += ${SIDE * SIDE}u) {
+      let k = k0 + ${alongInner ? `at % ${DEPTH}u` : `at / ${width}u`};
+      let v = ${alongInner ? `at / ${DEPTH}u` : `at % ${width}u`};
+      ${target}[(k - k0) * ${width}u + v] = ${value};
+    }`;
+  const [widthA, widthB] = [SIDE * rowVectors, SIDE * vectors];
   return /* wgsl */ `
-  let tx = lane % 16u;
-  let ty = lane / 16u;
-  let row0 = rowTile * ${TILE}u;
-  let vector0 = colTile * ${TILE / 4}u;
-  ${r.map((i) => `var s${i} = vec4f();`).join(' ')}
-  for (var k0 = 0u; k0 < inner; k0 += ${DEPTH}u) {
-    for (var t = 0u; t < 4u; t++) {
-      let at = lane + t * 256u;
-      let k = k0 + at % ${DEPTH}u;
-      let row = row0 + at / ${DEPTH}u;
-      tileA[(at % ${DEPTH}u) * ${TILE}u + at / ${DEPTH}u] = select(0.0, loadA(min(row, rows - 1u), min(k, inner - 1u)), row < rows && k < inner);
-    }
-    let kb = k0 + ty;
-    let vb = vector0 + tx;
-    tileB[lane] = select(vec4f(), b[min(kb, inner - 1u) * colVectors + min(vb, colVectors - 1u)], vec4<bool>(kb < inner && vb < colVectors));
+  let tx = lane % ${SIDE}u;
+  let ty = lane / ${SIDE}u;
+  let row0 = rowTile * ${SIDE * rows}u;
+  let vector0 = colTile * ${widthB}u;
+${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `  var s${4 * i + e}_${j} = vec4f();`))))}
+  for (var k0 = first; k0 < end; k0 += ${DEPTH}u) {
+    let last = end - 1u;
+    ${load('tileA', widthA, contiguous.a === 'inner', `select(vec4f(), vec4f(${range(4).map((e) => `loadA(min(row0 + 4u * v + ${e}u, rows - 1u), min(k, last))`).join(', ')}), k < end)`)}
+    ${load('tileB', widthB, contiguous.b === 'inner', 'select(vec4f(), loadB(min(k, last), min(vector0 + v, colVectors - 1u)), k < end)')}
     workgroupBarrier();
     for (var kk = 0u; kk < ${DEPTH}u; kk++) {
-      let bv = tileB[kk * 16u + tx];
-      let at = kk * ${TILE}u + ty * 4u;
-      ${r.map((i) => `s${i} += tileA[at + ${i}u] * bv;`).join('\n      ')}
+${lines(r.map((i) => `      let a${i} = tileA[kk * ${widthA}u + ty + ${i * SIDE}u];`))}
+${lines(c.map((j) => `      let b${j} = tileB[kk * ${widthB}u + tx + ${j * SIDE}u];`))}
+${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `      s${4 * i + e}_${j} += a${i}[${e}] * b${j};`))))}
     }
     workgroupBarrier();
   }
-${r.map((i) => `  store(row0 + ty * 4u + ${i}u, vector0 + tx, s${i});`).join('\n')}`;
+  for (var e = 0u; e < 4u; e++) {
+${lines(c.map((j) => /* wgsl */ `
+    let col${j} = (vector0 + tx + ${j * SIDE}u) * 4u + e;
+    if (col${j} < cols) {
+${lines(r.flatMap((i) => range(4).map((q) => `      if (row0 + 4u * (ty + ${i * SIDE}u) + ${q}u < rows) { store(row0 + 4u * (ty + ${i * SIDE}u) + ${q}u, col${j}, s${4 * i + q}_${j}[e]); }`)))}
+    }`))}
+  }`;
 }

@@ -17,6 +17,27 @@ export type Variant = Readonly<Record<string, string | number | boolean>>;
 export type Uniforms<U extends UniformTypes> = Readonly<Record<keyof U, number>>;
 export type Grid = readonly [x: number, y: number, z: number];
 
+/** What the choice of a variant depends on, read off an adapter. */
+export interface AdapterTraits {
+  /** `cpu`: a software driver, where every lane's load is fetched apart. */
+  readonly class: 'cpu' | 'gpu';
+  readonly description: string;
+  readonly subgroups: boolean;
+  /** Lanes of a subgroup where the adapter has one size only. */
+  readonly subgroupSize: number | undefined;
+  readonly f16: boolean;
+  /** Bytes of workgroup memory. */
+  readonly workgroupStorage: number;
+}
+
+/** How a kernel is tuned: what there is to try, and which calls share an answer. */
+export interface Tuning<U extends UniformTypes, V extends Variant> {
+  /** Settings worth timing on an adapter, at most a dozen, of fields that do not change the meaning. */
+  readonly space: (traits: AdapterTraits) => readonly Partial<V>[];
+  /** Coarse class of a call's sizes and, where it matters, of its options: `256x1024x2048`. */
+  readonly shape: (uniforms: Uniforms<U>, variant: V) => string;
+}
+
 export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant> {
   readonly name: string;
   /** Buffers that the kernel only reads. */
@@ -30,6 +51,8 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly variant: V;
   /** Invocations per workgroup along x, y and z. */
   readonly workgroup: (variant: V) => Grid;
+  /** Element types that differ in a variant from those of the bindings above: the same buffer, read in vectors. */
+  readonly elements?: (variant: V) => Readonly<Record<string, ElementType>>;
   /** Workgroups of a call. */
   readonly grid: (uniforms: Uniforms<U>, variant: V) => Grid;
   /** Functions and workgroup variables before the entry point. */
@@ -41,6 +64,8 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly body: (variant: V) => string;
   /** Whether the variant uses subgroup operations. */
   readonly subgroups?: (variant: V) => boolean;
+  /** Absent where the variant has no field that is tuning. */
+  readonly tuning?: Tuning<U, NoInfer<V>>;
 }
 
 export interface Kernel<
@@ -53,12 +78,17 @@ export interface Kernel<
 
 /** A kernel whose types are not looked at: a table's entry, a test's loop variable. */
 // The function-typed fields make the precise types contravariant; `never` is their common bottom.
-export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'declarations' | 'body' | 'subgroups'> & {
+export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'tuning'> & {
   readonly workgroup: (variant: never) => Grid;
   readonly grid: (uniforms: never, variant: never) => Grid;
+  readonly elements?: (variant: never) => Readonly<Record<string, ElementType>>;
   readonly declarations?: (variant: never) => string;
   readonly body: (variant: never) => string;
   readonly subgroups?: (variant: never) => boolean;
+  readonly tuning?: {
+    readonly space: (traits: AdapterTraits) => readonly object[];
+    readonly shape: (uniforms: never, variant: never) => string;
+  };
 };
 
 // An absent group of buffers is the empty record, which has no name to misspell.
@@ -86,8 +116,9 @@ export function pipelineKey(kernel: AnyKernel, variant: Variant): string {
 /** The whole WGSL module of a kernel in one variant. */
 export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const k = kernel as Kernel;
+  const elements = k.elements?.(variant) ?? {};
   const bind = (names: Bindings, access: string, first: number): string[] =>
-    Object.entries(names).map(([name, type], i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${type}>;`);
+    Object.entries(names).map(([name, type], i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${elements[name] ?? type}>;`);
   const inputs = Object.keys(k.inputs).length;
   const updates = Object.keys(k.updates).length;
   const usesSubgroups = k.subgroups?.(variant) ?? false;
@@ -132,6 +163,31 @@ export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string
     }
     at += 4;
   }
+}
+
+/**
+ * Names the text of a kernel in all variants of its space, so that timings of an edited kernel are not taken for
+ * its own: 8 hexadecimal digits of FNV-1a. Throws where the kernel has no tuning.
+ */
+export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string {
+  const { tuning } = kernel as Kernel;
+  if (tuning === undefined) throw new TypeError(`${kernel.name} has no tuning and so no version`);
+  let hash = 0x811c9dc5;
+  for (const setting of tuning.space(traits)) {
+    const text = kernelWgsl(kernel, { ...kernel.variant, ...(setting as Variant) });
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+/** The class of a call's sizes under which its kernel's timings are kept; undefined where the kernel has no tuning. */
+export function shapeClass(kernel: AnyKernel, uniforms: Readonly<Record<string, number>>, options: Variant): string | undefined {
+  return (kernel as Kernel).tuning?.shape(uniforms, { ...kernel.variant, ...options });
+}
+
+/** The next power of two, but at least `least` and at most `most`: the classes of a size. */
+export function octave(size: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(size))));
 }
 
 const MAX_GROUPS = 65535;

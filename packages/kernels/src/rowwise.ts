@@ -3,7 +3,7 @@
  * row (`lanes` 1, for software drivers, where barriers are dear), or one
  * workgroup a row with a tree sum in workgroup memory.
  */
-import { flatGrid, FLAT_SIZE, type Grid } from './kernel.ts';
+import { flatGrid, FLAT_SIZE, octave, type AdapterTraits, type Grid } from './kernel.ts';
 
 export type RowVariant = {
   /** Invocations that share a row: 1, or a power of two. */
@@ -13,6 +13,10 @@ export type RowVariant = {
 export const rowwise = {
   workgroup: ({ lanes }: RowVariant): Grid => [lanes === 1 ? FLAT_SIZE : lanes, 1, 1],
   grid: ({ rows }: { readonly rows: number }, { lanes }: RowVariant): Grid => flatGrid(rows, lanes === 1 ? FLAT_SIZE : 1),
+  tuning: {
+    space: (traits: AdapterTraits): RowVariant[] => (traits.class === 'cpu' ? [1, 8, 32] : [1, 32, 64, 128, 256]).map((lanes) => ({ lanes })),
+    shape: ({ rows, cols }: { readonly rows: number; readonly cols: number }): string => `${octave(rows, 64, 16384)}x${octave(cols, 16, 4096)}`,
+  },
 };
 
 /** `rowSum(value)`: the sum over the lanes of a row, the same in each of them. */

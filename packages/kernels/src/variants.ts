@@ -1,61 +1,68 @@
 /**
- * Which variant a kernel runs in on which adapter: a small table by adapter
- * class, as data. `Device` lays it over a kernel's default variant; a caller
- * may pin another. `rna info` prints the outcome.
+ * Which variant a kernel runs in on which adapter, before anything is timed: a
+ * small table by adapter class, as data. `Device` lays it over a kernel's
+ * default variant, what the autotuner found over the table, and what a caller
+ * pinned over both. `rna info` prints the outcome. Nothing is measured here.
  */
-import type { Variant } from './kernel.ts';
+import type { AdapterTraits, Variant } from './kernel.ts';
 
-/** What the choice depends on, read off an adapter. */
-export interface AdapterTraits {
-  /** `cpu`: a software driver, where every lane's load is fetched apart. */
-  readonly class: 'cpu' | 'gpu';
-  readonly description: string;
-  readonly subgroups: boolean;
-  /** Lanes of a subgroup where the adapter has one size only. */
-  readonly subgroupSize: number | undefined;
-  readonly f16: boolean;
-  /** Bytes of workgroup memory. */
-  readonly workgroupStorage: number;
+/** Tuning of a kernel on a class of adapters. */
+export interface TableEntry {
+  readonly variant: Variant;
+  /** Uniforms that may be no larger than this for the entry to count; without, it counts for every call. */
+  readonly upTo?: Readonly<Record<string, number>>;
 }
 
-type Table = Readonly<Record<string, Variant>>;
+/** A kernel's entries are laid over each other in order, those with a bound after those without. */
+type Table = Readonly<Record<string, readonly TableEntry[]>>;
 
-const gemmGpu: Variant = { algorithm: 'tiled' };
+// Tiles of half the width, of which less is wasted on few columns.
+const narrow: TableEntry = { variant: { vectors: 1 }, upTo: { cols: 32 } };
+
+const always = (variant: Variant): readonly TableEntry[] => [{ variant }];
+
+const gemmGpu = always({ algorithm: 'tiled' });
 const gpu: Table = {
   matmul: gemmGpu,
   conv2d: gemmGpu,
   conv2dBackwardWeight: gemmGpu,
-  layerNorm: { lanes: 64 },
-  layerNormBackward: { lanes: 64 },
-  rmsNorm: { lanes: 64 },
-  rmsNormBackward: { lanes: 64 },
-  attention: { loads: 'workgroup', unroll: true, queries: 1 },
-  attentionBackwardQuery: { loads: 'workgroup', unroll: true, queries: 1 },
-  attentionBackwardKey: { loads: 'workgroup', unroll: true },
+  layerNorm: always({ lanes: 64 }),
+  layerNormBackward: always({ lanes: 64 }),
+  rmsNorm: always({ lanes: 64 }),
+  rmsNormBackward: always({ lanes: 64 }),
 };
 
-// Measured on lavapipe, 13 packed sequences of 79 nucleotides: keys shared by one subgroup's worth of threads with
-// four queries each beat 32 threads with two 1.6 times; the keys' gradient is twice as fast when each thread walks
-// only its own sequences. Unrolling over the head dimension compiles ten times longer.
 const cpu: Table = {
-  attention: { loads: 'workgroup', queries: 4, threads: 8 },
-  attentionBackwardQuery: { loads: 'workgroup', queries: 4, threads: 8 },
-  attentionBackwardKey: { threads: 8 },
+  matmul: [narrow],
+  conv2d: [narrow],
+  conv2dBackwardWeight: [narrow],
+  attention: always({ lanes: 8 }),
+  attentionBackwardQuery: always({ lanes: 8 }),
+  attentionBackwardKey: always({ lanes: 8 }),
 };
 
 /** On a software driver with one subgroup size, lanes hand each other the left operand instead of loading it again. */
 function cpuSubgroups(lanes: number): Table {
   const gemm: Variant = { algorithm: 'subgroup', lanes };
+  const attention = always({ exchange: 'subgroup', lanes });
   // Twice the rows cost a convolution four times the compile time for little.
-  return { matmul: { ...gemm, rows: 16 }, conv2d: gemm, conv2dBackwardWeight: gemm };
+  return { matmul: [{ variant: { ...gemm, rows: 16 } }, narrow], conv2d: [{ variant: gemm }, narrow], conv2dBackwardWeight: [{ variant: gemm }, narrow],
+    attention, attentionBackwardQuery: attention, attentionBackwardKey: attention };
 }
 
-/** The tuning of `kernel` for an adapter, to be laid over the kernel's default variant. */
-export function tunedVariant(kernel: string, traits: AdapterTraits): Variant {
-  if (traits.class === 'gpu') return gpu[kernel] ?? {};
+/** What the table of the adapter's class says of a kernel. */
+export function tableEntries(kernel: string, traits: AdapterTraits): readonly TableEntry[] {
+  if (traits.class === 'gpu') return gpu[kernel] ?? [];
   const { subgroups, subgroupSize } = traits;
-  return (subgroups && subgroupSize !== undefined ? cpuSubgroups(subgroupSize)[kernel] : undefined) ?? cpu[kernel] ?? {};
+  return (subgroups && subgroupSize !== undefined ? cpuSubgroups(subgroupSize)[kernel] : undefined) ?? cpu[kernel] ?? [];
 }
 
-/** Names of the kernels whose variant depends on the adapter. */
-export const tunedKernels: readonly string[] = Object.keys(gpu);
+/** Whether an entry counts for a call of these sizes. An entry with a bound does not where the size is not given. */
+export function entryCounts({ upTo }: TableEntry, uniforms: Readonly<Record<string, number>>): boolean {
+  return upTo === undefined || Object.entries(upTo).every(([name, most]) => (uniforms[name] ?? Infinity) <= most);
+}
+
+/** The table's tuning of a call, to be laid over the kernel's default variant. */
+export function tableVariant(kernel: string, traits: AdapterTraits, uniforms: Readonly<Record<string, number>> = {}): Variant {
+  return Object.assign({}, ...tableEntries(kernel, traits).filter((entry) => entryCounts(entry, uniforms)).map(({ variant }) => variant)) as Variant;
+}

@@ -8,12 +8,13 @@
  * lost device) reach the caller as the rejection of the next `read` or `idle`
  * and name the kernel; none is left to the console.
  */
-import { bindingNames, type AnyKernel, type Kernel, type Uniforms, type UniformTypes, type Bindings, type Variant, fill, kernelWgsl, packUniforms, pipelineKey, tunedVariant, type AdapterTraits } from '@rna/kernels';
+import { bindingNames, type AnyKernel, type Kernel, type Uniforms, type UniformTypes, type Bindings, type Variant, fill, kernelWgsl, packUniforms, pipelineKey, type AdapterTraits } from '@rna/kernels';
 import { DeviceError, DeviceLostError } from './errors.ts';
 import { MemoryPool, type Storage } from './memory.ts';
 import { Scope } from './scope.ts';
 import type { Tape } from './tape.ts';
 import { describe, elements, Tensor, type DType, type HostArray, type Shape } from './tensor.ts';
+import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
 
 const SLOTS = 256;
 const MAX_BIND_GROUPS = 8192;
@@ -25,10 +26,21 @@ export interface DeviceOptions {
   readonly memoryBudget: number;
   /** Waits for a promise of the adapter; Node's entry sleeps between polls. */
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
-  /** Tuning by kernel name that overrides the table of the adapter's class. */
+  /** The autotuner's answers for this adapter, which go before the table of its class. Node's entry loads those that are kept. */
+  readonly tuned?: AdapterAnswers;
+  /** Tuning by kernel name that goes before both, for calls of any size. */
   readonly pinned?: Readonly<Record<string, Variant>>;
   /** Fills every new output with NaN, so that an element that a kernel forgets shows. For tests. */
   readonly poison?: boolean;
+}
+
+/** A call of `run`, its inputs and updates by name. */
+export interface ObservedCall {
+  readonly kernel: AnyKernel;
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Shape>>;
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly options: Variant;
 }
 
 type Arguments<B extends Bindings> = { readonly [N in keyof B]: Tensor };
@@ -45,14 +57,17 @@ export class Device {
   readonly adapter: GPUAdapter;
   readonly traits: AdapterTraits;
   readonly memory: MemoryPool;
+  /** The answers that it was opened with. */
+  readonly tuned: AdapterAnswers;
+  /** Whether new outputs are filled with NaN. */
+  poison: boolean;
   /** The open tape, if a `backward` runs. */
   tape: Tape | undefined;
   /** Calls and submissions so far, for benchmarks and tests. */
   readonly counts = { calls: 0, submits: 0, pipelines: 0 };
 
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
-  readonly #poison: boolean;
-  readonly #pinned: Readonly<Record<string, Variant>>;
+  readonly #choose: VariantChoice;
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -61,6 +76,7 @@ export class Device {
   readonly #slotBytes: number;
   readonly #staging: GPUBuffer[] = [];
   readonly #scopes: Scope[] = [];
+  #observer: ((call: ObservedCall) => void) | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #slot = 0;
@@ -75,8 +91,9 @@ export class Device {
     this.gpu = gpu;
     this.traits = traits;
     this.#wait = options.wait ?? ((promise) => promise);
-    this.#poison = options.poison ?? false;
-    this.#pinned = options.pinned ?? {};
+    this.poison = options.poison ?? false;
+    this.tuned = options.tuned ?? {};
+    this.#choose = variantChoice({ traits, tuned: this.tuned, pinned: options.pinned ?? {} });
     this.memory = new MemoryPool(gpu, options.memoryBudget, () => {
       this.submit();
       // They name buffers that are about to go; those still needed are made again at their next call.
@@ -204,9 +221,27 @@ export class Device {
 
   // ---- kernels ----
 
-  /** The variant that a call would use: the kernel's default, the table of the adapter's class, what is pinned, the call's options. */
-  variant(kernel: AnyKernel, options: Variant = {}): Variant {
-    return { ...kernel.variant, ...tunedVariant(kernel.name, this.traits), ...this.#pinned[kernel.name], ...options };
+  /**
+   * The variant that a call would use, by kernel default, table, autotuner, what is pinned and the call's options,
+   * each before those named earlier. Without uniforms, that of a call to whose sizes nothing special applies.
+   */
+  variant(kernel: AnyKernel, options: Variant = {}, uniforms?: Readonly<Record<string, number>>): Variant {
+    return this.#choose(kernel, options, uniforms);
+  }
+
+  /** Kernels and variants that ran so far, `matmul(algorithm=tiled,…)`, sorted. What a run's log names to say how it summed. */
+  variantsInUse(): string[] {
+    return [...this.#pipelines.keys()].sort();
+  }
+
+  /** Runs a synchronous function and tells `observer` of each of its calls of `run`, before the call is recorded. */
+  observe(observer: (call: ObservedCall) => void, body: () => void): void {
+    this.#observer = observer;
+    try {
+      body();
+    } finally {
+      this.#observer = undefined;
+    }
   }
 
   /**
@@ -220,10 +255,11 @@ export class Device {
     uniforms: Uniforms<U>,
     options: Partial<V> = {},
   ): { [N in keyof O]: Tensor } {
+    this.#observer?.({ kernel, buffers: inputs, outputs, uniforms, options: options as Variant });
     const made = Object.fromEntries(Object.keys(kernel.outputs).map((name) => {
       const type = kernel.outputs[name];
       const tensor = this.empty(outputs[name]!, type === 'u32' || type === 'i32' ? type : 'f32', `${kernel.name}.${name}`);
-      if (this.#poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
+      if (this.poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
       return [name, tensor];
     }));
     this.#dispatch(kernel, { ...inputs, ...made }, uniforms, options as Variant);
@@ -231,7 +267,7 @@ export class Device {
   }
 
   #dispatch(kernel: AnyKernel, buffers: Readonly<Record<string, Tensor>>, uniforms: Readonly<Record<string, number>>, options: Variant): void {
-    const variant = this.variant(kernel, options);
+    const variant = this.#choose(kernel, options, uniforms);
     const pipeline = this.#pipeline(kernel, variant);
     const grid = (kernel as Kernel).grid(uniforms, variant);
     if (this.#slot === SLOTS) this.submit();

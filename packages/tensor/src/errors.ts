@@ -19,3 +19,8 @@ export class DeviceLostError extends Error {
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 }
+
+/** Kept timings or a pinned variant that cannot be used. The message names the file or the kernel. */
+export class TuningError extends Error {
+  override readonly name = 'TuningError';
+}

@@ -8,9 +8,12 @@ import { freemem, totalmem } from 'node:os';
 import { create, globals } from 'webgpu';
 import { adapterTraits, Device, type DeviceOptions } from '../device.ts';
 import { DeviceError } from '../errors.ts';
+import { adapterKey } from '../tuning.ts';
 import { usePrivateDriver } from './driver.ts';
+import { keptTuning } from './tuningFile.ts';
 
 export { usePrivateDriver } from './driver.ts';
+export { keptTuning, tuningFile, type TuningFile } from './tuningFile.ts';
 
 // Node crashes when an object that create() returned is collected, so they are held here for the life of the process.
 const instances: GPU[] = [];
@@ -36,10 +39,20 @@ async function request(anew: boolean): Promise<GPUAdapter | null> {
   return sleepingWait(instances.at(-1)!.requestAdapter({ powerPreference: 'high-performance' }));
 }
 
-/** Opens a device on this machine's adapter. `RNA_MEMORY_BUDGET` (MB) overrides the default budget. */
-export async function openDevice(options: Partial<DeviceOptions> = {}): Promise<Device> {
+export interface NodeDeviceOptions extends Partial<DeviceOptions> {
+  /** Whether the autotuner's kept answers are used (see `keptTuning`). Default true. */
+  readonly tuning?: boolean;
+}
+
+/**
+ * Opens a device on this machine's adapter. `RNA_MEMORY_BUDGET` (MB) overrides the default budget, `RNA_TUNING`
+ * says where the autotuner's answers are. Rejects with a TuningError where they cannot be read.
+ */
+export async function openDevice({ tuning = true, ...options }: NodeDeviceOptions = {}): Promise<Device> {
   const adapter = await requestAdapter();
-  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, ...options });
+  const kept = tuning && options.tuned === undefined ? await keptTuning()?.load() : undefined;
+  const tuned = kept?.adapters[adapterKey(adapter)] ?? {};
+  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, tuned, ...options });
 }
 
 /**

@@ -39,20 +39,34 @@ interface Forward {
   readonly lse: Tensor;
 }
 
-function forward(qkv: Tensor, pack: Pack, { heads, kvHeads, headDim }: AttentionHeads, drop?: Dropout): Forward {
-  const tokens = qkv.shape[0] ?? 0;
+const blocks = (tokens: number): number => Math.ceil(tokens / 4);
+
+/** x [tokens, heads·headDim] in the kernels' layout; of qkv, queries are scaled and, like keys, rotated. */
+function packHeads(x: Tensor, pack: Pack, heads: number, headDim: number, sizes: { rotated: number; scaled: number }): Tensor {
+  const tokens = x.shape[0] ?? 0;
+  return x.device.run(k.attentionPack, { x, rope: pack.rope, segments: pack.segments }, { packed: [heads, blocks(tokens), headDim, 4] },
+    { tokens, heads, headDim, scale: 1 / Math.sqrt(headDim), ...sizes }).packed;
+}
+
+const qkvSizes = ({ heads, kvHeads }: AttentionHeads): { rotated: number; scaled: number } => ({ rotated: heads + kvHeads, scaled: heads });
+
+/** qkv in the kernels' layout. Throws a ShapeError when its shape does not fit the heads or the pack. */
+function packQkv(qkv: Tensor, pack: Pack, shape: AttentionHeads): Tensor {
+  const { heads, kvHeads, headDim } = shape;
   requireShape(
-    qkv.shape.length === 2 && qkv.shape[1] === (heads + 2 * kvHeads) * headDim && heads % kvHeads === 0 && pack.segments.size === 2 * tokens,
+    qkv.shape.length === 2 && qkv.shape[1] === (heads + 2 * kvHeads) * headDim && heads % kvHeads === 0 && pack.segments.size === 2 * qkv.shape[0]!,
     'attention', qkv.shape, [heads, kvHeads, headDim], pack.segments.shape);
-  return qkv.device.run(k.attention, { qkv, rope: pack.rope, segments: pack.segments },
-    { y: [tokens, heads * headDim], lse: [tokens, heads] }, uniforms(tokens, { heads, kvHeads, headDim }, drop), { headDim, dropout: drop !== undefined });
+  return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape));
 }
 
 function uniforms(tokens: number, { heads, kvHeads, headDim }: AttentionHeads, drop?: Dropout): k.Uniforms<(typeof k.attention)['uniforms']> {
-  return {
-    tokens, heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim),
-    threshold: k.dropoutThreshold(drop?.rate ?? 0), key0: drop?.key[0] ?? 0, key1: drop?.key[1] ?? 0,
-  };
+  return { tokens, heads, kvHeads, headDim, threshold: k.dropoutThreshold(drop?.rate ?? 0), key0: drop?.key[0] ?? 0, key1: drop?.key[1] ?? 0 };
+}
+
+function forward(packed: Tensor, tokens: number, pack: Pack, shape: AttentionHeads, drop?: Dropout): Forward {
+  const { heads, headDim } = shape;
+  return packed.device.run(k.attention, { packed, segments: pack.segments },
+    { y: [tokens, heads * headDim], lse: [heads, blocks(tokens), 4] }, uniforms(tokens, shape, drop), { headDim, dropout: drop !== undefined });
 }
 
 /**
@@ -64,20 +78,23 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
   const { device } = qkv;
   const drop = dropout !== undefined && dropout.rate > 0 ? dropout : undefined;
   const tokens = qkv.shape[0] ?? 0;
-  const { heads, headDim } = shape;
-  const { y, lse } = forward(qkv, pack, shape, drop);
+  const { heads, kvHeads, headDim } = shape;
+  const { y, lse } = device.scope(() => forward(packQkv(qkv, pack, shape), tokens, pack, shape, drop));
   // Rope and segments are inputs so that the tape keeps them for the walk.
-  return record(y, [qkv, pack.rope, pack.segments], (dy) => {
+  return record(y, [qkv, pack.rope, pack.segments], (dy) => [device.scope(() => {
     const { rope, segments } = pack;
-    const { delta } = device.run(k.attentionDelta, { dy, y }, { delta: [tokens, heads] }, { rows: tokens * heads, cols: headDim });
-    const dqkv = device.empty(qkv.shape, 'f32', 'attention.dqkv');
-    const buffers = { dy, qkv, lse, delta, rope, segments, dqkv };
+    // Packed anew: a pass over memory costs less than keeping a second copy of every block's heads.
+    const packed = packQkv(qkv, pack, shape);
+    const gradient = packHeads(dy, pack, heads, headDim, { rotated: 0, scaled: 0 });
+    const { delta } = device.run(k.attentionDelta, { gradient, y }, { delta: [heads, blocks(tokens), 4] }, { tokens, heads, headDim });
+    const dpacked = device.empty(packed.shape, 'f32', 'attention.dpacked');
+    const buffers = { packed, gradient, lse, delta, segments, dpacked };
     const options = { headDim, dropout: drop !== undefined };
     device.run(k.attentionBackwardQuery, buffers, {}, uniforms(tokens, shape, drop), options);
     device.run(k.attentionBackwardKey, buffers, {}, uniforms(tokens, shape, drop), options);
-    delta.dispose();
-    return [dqkv, undefined, undefined];
-  }, [lse]);
+    return device.run(k.attentionUnpack, { dpacked, rope, segments }, { dx: qkv.shape },
+      { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) }).dx;
+  }), undefined, undefined], [lse]);
 }
 
 /** Attention probabilities of sequence `index` of the pack, [heads, length, length] (query, key), without dropout. Not recorded. */
@@ -85,12 +102,13 @@ export function attentionMap(qkv: Tensor, pack: Pack, shape: AttentionHeads, ind
   const { device } = qkv;
   const first = pack.cuSeqlens[index]!;
   const length = pack.cuSeqlens[index + 1]! - first;
+  const tokens = qkv.shape[0] ?? 0;
   const { heads, kvHeads, headDim } = shape;
   return device.scope(() => {
-    const { lse } = forward(qkv, pack, shape);
-    const { probabilities } = device.run(k.attentionMap, { qkv, lse, rope: pack.rope, segments: pack.segments },
-      { probabilities: [heads, length, length] },
-      { count: heads * length * length, first, length, heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) });
+    const packed = packQkv(qkv, pack, shape);
+    const { lse } = forward(packed, tokens, pack, shape);
+    const { probabilities } = device.run(k.attentionMap, { packed, lse }, { probabilities: [heads, length, length] },
+      { count: heads * length * length, tokens, first, length, heads, kvHeads, headDim });
     return probabilities;
   });
 }

@@ -3,7 +3,7 @@ import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
 import { instanceNormGradient, instanceStats, normalise } from './instanceNorm.ts';
-import { columnSum, packed, product } from './matmul.ts';
+import { columnSum, product } from './matmul.ts';
 
 const CHUNKS = 32;
 const LEAST_CHUNK_PIXELS = 512;
@@ -35,7 +35,7 @@ function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias
     const count = taps * inner * Math.ceil(cols / 4) * 4;
     const { y: b } = device.run(k.packFilters, { filters }, { y: [count] }, { count, channels: second, outputs: first, taps }, { turn });
     return device.run(k.conv2d, { x, b, bias: bias ?? x }, { y: shape },
-      { height, width, channels: inner, size, cols }, { ...k.narrowTile(cols), bias: bias !== undefined }).y;
+      { height, width, channels: inner, size, cols }, { bias: bias !== undefined }).y;
   });
 }
 
@@ -48,12 +48,11 @@ function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width 
   // The side with more channels makes the columns: the rows then are few, and no lane is wasted.
   const turn = outputs < channels;
   const [map, columns, inner, cols] = turn ? [dy, x, outputs, channels] : [x, dy, channels, outputs];
-  const chunkPixels = Math.max(LEAST_CHUNK_PIXELS, Math.ceil(pixels / CHUNKS));
+  const chunkPixels = Math.max(LEAST_CHUNK_PIXELS, Math.ceil(pixels / CHUNKS / 4) * 4);
   const chunks = Math.ceil(pixels / chunkPixels);
   return device.scope(() => {
-    const b = packed(columns, pixels, cols, false);
-    const { y } = device.run(k.conv2dBackwardWeight, { x: map, b }, { y: [chunks, taps * inner, cols] },
-      { height, width, channels: inner, size, cols, chunkPixels }, k.narrowTile(cols));
+    const { y } = device.run(k.conv2dBackwardWeight, { x: map, dy: columns }, { y: [chunks, taps * inner, cols] },
+      { height, width, channels: inner, size, cols, chunkPixels }, { aligned: cols % 4 === 0 });
     return device.run(k.sumFilters, { x: y }, { dfilters: filters.shape },
       { count: filters.size, channels, outputs, taps, chunks }, { turn }).dfilters;
   });

@@ -1,31 +1,43 @@
 /** Products: the linear layer and the column sums of its bias. */
 import * as k from '@rna/kernels';
+import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
 import { requireShape, type Shape, type Tensor } from '../tensor.ts';
-
-/** B [inner, cols] as vec4 columns, not recorded: packed anew, or B itself where its rows are whole vectors already. */
-export function packed(b: Tensor, inner: number, cols: number, transpose: boolean): Tensor {
-  if (!transpose && cols % 4 === 0) return b.alias();
-  const count = inner * Math.ceil(cols / 4) * 4;
-  return b.device.run(k.packColumns, { b }, { y: [count] }, { count, inner, cols }, { transpose }).y;
-}
 
 interface ProductOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly bias?: Tensor | undefined;
+  /** [rows, cols], added to the product. */
+  readonly residual?: Tensor | undefined;
   /** Of the result; [rows, cols] by default. */
   readonly shape?: Shape;
 }
 
-/** y [rows, cols] = A·B (+ bias), not recorded; operands may be stored transposed. */
+// A GPU wants this many workgroups; a product with fewer 64 × 64 tiles is taken in parts, none shorter than this.
+const WORKGROUPS = 128;
+const LEAST_DEPTH = 256;
+
+/** How much of the inner index a workgroup takes: all of it but where a GPU would idle. */
+function splitDepth(device: Device, rows: number, inner: number, cols: number): number {
+  if (device.traits.class !== 'gpu') return inner;
+  const tiles = Math.ceil(rows / 64) * Math.ceil(cols / 64);
+  const parts = Math.min(Math.floor(WORKGROUPS / tiles), Math.floor(inner / LEAST_DEPTH));
+  return parts < 2 ? inner : Math.ceil(inner / parts / 4) * 4;
+}
+
+/** y [rows, cols] = A·B (+ bias) (+ residual), not recorded; operands may be stored transposed. */
 export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols: number, options: ProductOptions = {}): Tensor {
   const { device } = a;
+  const { transposeA = false, transposeB = false, bias, residual, shape = [rows, cols] } = options;
+  const depth = bias === undefined && residual === undefined ? splitDepth(device, rows, inner, cols) : inner;
+  const parts = Math.ceil(inner / depth);
   return device.scope(() => {
-    const columns = packed(b, inner, cols, options.transposeB ?? false);
-    const { y } = device.run(k.matmul, { a, b: columns, bias: options.bias ?? a }, { y: options.shape ?? [rows, cols] }, { rows, inner, cols },
-      { ...k.narrowTile(cols), transposeA: options.transposeA ?? false, bias: options.bias !== undefined });
-    return y;
+    const { y } = device.run(k.matmul, { a, b, bias: bias ?? a, residual: residual ?? a }, { y: parts === 1 ? shape : [parts, rows, cols] },
+      { rows, inner, cols, depth },
+      { transposeA, transposeB, aligned: (transposeB ? inner : cols) % 4 === 0, bias: bias !== undefined, residual: residual !== undefined });
+    if (parts === 1) return y;
+    return device.run(k.columnSum, { x: y }, { y: shape }, { rows: parts, cols: rows * cols, chunkRows: parts }).y;
   });
 }
 

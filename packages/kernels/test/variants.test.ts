@@ -1,0 +1,81 @@
+/** Variants as data: what the table and the kernels' spaces may say, and the names under which timings are kept. */
+import { describe, expect, it, test } from 'vitest';
+import { checks } from '../src/checks.ts';
+import {
+  defineKernel, kernelVersion, kernelWgsl, matmul, octave, pipelineKey, RandomStream, rmsNorm, shapeClass, tableEntries, tableVariant,
+  type AdapterTraits, type Kernel, type Variant,
+} from '../src/index.ts';
+
+const traits: AdapterTraits = { class: 'cpu', description: 'a test', subgroups: true, subgroupSize: 8, f16: true, workgroupStorage: 32768 };
+const adapters: AdapterTraits[] = [
+  traits, { ...traits, subgroupSize: 4 }, { ...traits, subgroups: false, subgroupSize: undefined },
+  { ...traits, class: 'gpu', subgroupSize: 32 }, { ...traits, class: 'gpu', subgroupSize: undefined },
+];
+const kernels = checks.map(({ kernel }) => kernel as Kernel);
+
+describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter) => {
+  test('the table names fields of the kernels and values of their type', () => {
+    for (const kernel of kernels) {
+      for (const { variant, upTo = {} } of tableEntries(kernel.name, adapter)) {
+        for (const [field, value] of Object.entries(variant)) expect(typeof value, `${kernel.name}.${field}`).toBe(typeof kernel.variant[field]);
+        expect(Object.keys(kernel.uniforms), kernel.name).toEqual(expect.arrayContaining(Object.keys(upTo)));
+      }
+      const bounded = tableEntries(kernel.name, adapter).map(({ upTo }) => upTo !== undefined);
+      expect(bounded, `${kernel.name}: entries with a bound come last`).toEqual([...bounded].sort());
+    }
+  });
+
+  test('a space is small, has each setting once, and names fields of the kernel', () => {
+    for (const kernel of kernels) {
+      const space = (kernel.tuning?.space(adapter) ?? []) as readonly Variant[];
+      expect(space.length, kernel.name).toBeLessThanOrEqual(12);
+      expect(new Set(space.map((setting) => pipelineKey(kernel, setting))).size, kernel.name).toBe(space.length);
+      for (const setting of space) {
+        expect(Object.keys(kernel.variant), kernel.name).toEqual(expect.arrayContaining(Object.keys(setting)));
+        expect(kernelWgsl(kernel, { ...kernel.variant, ...setting }), kernel.name).toContain('fn main');
+      }
+    }
+  });
+
+  test('a space leaves alone what calls decide', () => {
+    for (const { kernel, calls } of checks.map((check) => ({ ...check, kernel: check.kernel as Kernel }))) {
+      const space = (kernel.tuning?.space(adapter) ?? []) as readonly Variant[];
+      if (space.length === 0) continue;
+      const options = new Set(calls(new RandomStream(1)).flatMap(({ variant = {} }) => Object.keys(variant)));
+      for (const setting of space) expect(Object.keys(setting).filter((field) => options.has(field)), kernel.name).toEqual([]);
+    }
+  });
+});
+
+test('a table entry with a bound counts up to it, and not where the size is not known', () => {
+  const vectors = (uniforms?: Record<string, number>): unknown => tableVariant('matmul', traits, uniforms)['vectors'];
+  expect([vectors({ rows: 8, inner: 8, cols: 32 }), vectors({ rows: 8, inner: 8, cols: 33 }), vectors()]).toEqual([1, undefined, undefined]);
+});
+
+test('octave rounds up to a power of two within its bounds', () => {
+  expect([1, 63, 64, 65, 1706, 5000].map((size) => octave(size, 64, 4096))).toEqual([64, 64, 64, 128, 2048, 4096]);
+});
+
+test('calls of one class have sizes alike; the order in which operands are stored is part of it', () => {
+  const shape = (rows: number, cols: number, options = {}): string | undefined => shapeClass(matmul, { rows, inner: 640, cols }, options);
+  expect(shape(1000, 1706)).toMatch(/^1024x1024x2048/);
+  expect(shape(1024, 1707)).toBe(shape(1000, 1706));
+  expect(shape(1025, 1706)).not.toBe(shape(1000, 1706));
+  expect(shape(1000, 1706, { transposeA: true })).not.toBe(shape(1000, 1706));
+  expect(shapeClass(kernels.find(({ tuning }) => tuning === undefined)!, {}, {})).toBeUndefined();
+});
+
+describe('kernelVersion', () => {
+  it('is the same for the same text, and another for an edit, another space and another subgroup', () => {
+    const version = kernelVersion(rmsNorm, traits);
+    expect(version).toMatch(/^[0-9a-f]{8}$/);
+    expect(kernelVersion(defineKernel({ ...rmsNorm }), traits)).toBe(version);
+    expect(kernelVersion(defineKernel({ ...rmsNorm, body: (variant) => `${rmsNorm.body(variant)} // edited` }), traits)).not.toBe(version);
+    expect(kernelVersion(rmsNorm, { ...traits, class: 'gpu' })).not.toBe(version);
+    expect(kernelVersion(matmul, { ...traits, subgroupSize: 16 })).not.toBe(kernelVersion(matmul, traits));
+  });
+
+  it('is refused to a kernel that has nothing to tune', () => {
+    expect(() => kernelVersion(kernels.find(({ tuning }) => tuning === undefined)!, traits)).toThrow(/has no tuning/);
+  });
+});
