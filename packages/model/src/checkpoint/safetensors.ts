@@ -21,7 +21,10 @@ const headerEntry = z.strictObject({
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
-const headerMetadata = z.record(z.string(), z.string());
+// Entries and not a record: zod leaves out a key named __proto__.
+const headerMetadata = z.preprocess(
+  (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : value),
+  z.array(z.tuple([z.string(), z.string()])));
 
 interface Entry {
   readonly name: string;
@@ -92,7 +95,7 @@ function parseHeader(bytes: Uint8Array, file: string): { entries: Entry[]; metad
     if (name === METADATA) {
       const parsed = headerMetadata.safeParse(value);
       if (!parsed.success) throw new CheckpointError(file, `"${METADATA}" must map names to strings`);
-      metadata = new Map(Object.entries(parsed.data));
+      metadata = new Map(parsed.data);
     } else {
       entries.push(parseEntry(name, value, file));
     }
