@@ -3,7 +3,7 @@ import { gelu, geluBackward, swiglu, swigluBackward, swigluBackwardBeta } from '
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 
-const SIZES = [[1, 1], [3, 7], [20, 853]] as const;
+const SIZES = [[1, 1], [3, 7], [20, 853], [5, 12]] as const;
 const BENCHMARK = [[1024, 1706]] as const;
 
 /** a, b, σ(beta·a) and the index of a for element i of the product. */
@@ -21,7 +21,7 @@ function swigluCalls(random: RandomStream, sizes: readonly (readonly [number, nu
   return sizes.flatMap(([rows, cols]) => variants.map((beta) => ({
     inputs: { x: normals(random, 2 * rows * cols, 2), beta: normals(random, 1), dy: normals(random, rows * cols) },
     ...shape(rows, cols),
-    ...(beta === undefined ? {} : { variant: { beta } }),
+    ...(beta === undefined ? {} : { variant: { beta, aligned: cols % 4 === 0 } }),
   })));
 }
 

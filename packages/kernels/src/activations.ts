@@ -1,44 +1,64 @@
 /** SwiGLU with and without the learnable beta, and the exact GELU, with their gradients. */
-import { defineKernel, elementwise, flatGrid, flatIndex, FLAT_SIZE } from './kernel.ts';
+import { defineKernel, flatGrid, flatVector, FLAT_SIZE, vectorwise, type ElementType } from './kernel.ts';
 
 export type SwigluVariant = {
   /** The swish has a learnable slope (RiNALMo); otherwise `beta` is not read and may be any buffer. */
   beta: boolean;
+  /** `cols` is a multiple of four: rows are read in vectors. */
+  aligned: boolean;
 };
 
-const withoutBeta: SwigluVariant = { beta: false };
-const swish = (v: SwigluVariant): string => /* wgsl */ `
-  let row = i / u.cols;
-  let at = row * 2u * u.cols + i % u.cols;
+const defaults: SwigluVariant = { beta: false, aligned: false };
+const slope = (beta: boolean): string => (beta ? 'beta[0]' : '1.0');
+
+/** Four elements i of y, whose halves of x are `a` and `b`, and s = σ(beta · a). */
+const swish = ({ beta, aligned }: SwigluVariant): string => (aligned
+  ? /* wgsl */ `
+  let width = u.cols / 4u;
+  let at = i / width * 2u * width + i % width;
   let a = x[at];
-  let b = x[at + u.cols];
-  let slope = ${v.beta ? 'beta[0]' : '1.0'};
-  let s = 1.0 / (1.0 + exp(-slope * a));`;
+  let b = x[at + width];
+  let slope = ${slope(beta)};
+  let s = 1.0 / (1.0 + exp(-slope * a));`
+  : /* wgsl */ `
+  let elements = min(vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u), vec4u(u.count - 1u));
+  let at = elements / u.cols * 2u * u.cols + elements % u.cols;
+  let a = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+  let b = vec4f(x[at.x + u.cols], x[at.y + u.cols], x[at.z + u.cols], x[at.w + u.cols]);
+  let slope = ${slope(beta)};
+  let s = 1.0 / (1.0 + exp(-slope * a));`);
 
 /** y = a · σ(beta · a) · b, where x [rows, 2·cols] holds a in its first half and b in its second. */
 export const swiglu = defineKernel({
   name: 'swiglu',
   inputs: { x: 'f32', beta: 'f32' },
-  outputs: { y: 'f32' },
+  outputs: { y: 'vec4f' },
   uniforms: { count: 'u32', cols: 'u32' },
-  variant: withoutBeta,
-  ...elementwise,
-  body: (v) => /* wgsl */ `${flatIndex}${swish(v)}
+  variant: defaults,
+  elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f' } : {}),
+  ...vectorwise,
+  body: (v) => /* wgsl */ `${flatVector}${swish(v)}
   y[i] = a * s * b;`,
 });
 
 /** da = dy · b · (s + beta · a · s · (1 − s)), db = dy · a · s, with s = σ(beta · a). */
 export const swigluBackward = defineKernel({
   name: 'swigluBackward',
-  inputs: { dy: 'f32', x: 'f32', beta: 'f32' },
+  inputs: { dy: 'vec4f', x: 'f32', beta: 'f32' },
   outputs: { dx: 'f32' },
   uniforms: { count: 'u32', cols: 'u32' },
-  variant: withoutBeta,
-  ...elementwise,
-  body: (v) => /* wgsl */ `${flatIndex}${swish(v)}
+  variant: defaults,
+  elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f', dx: 'vec4f' } : {}),
+  ...vectorwise,
+  body: (v) => /* wgsl */ `${flatVector}${swish(v)}
   let g = dy[i];
-  dx[at] = g * b * (s + slope * a * s * (1.0 - s));
-  dx[at + u.cols] = g * a * s;`,
+  let da = g * b * (s + slope * a * s * (1.0 - s));
+  let db = g * a * s;
+  ${v.aligned ? 'dx[at] = da; dx[at + width] = db;' : /* wgsl */ `
+  for (var e = 0u; e < 4u && 4u * i + e < u.count; e++) {
+    dx[at[e]] = da[e];
+    dx[at[e] + u.cols] = db[e];
+  }`}`,
 });
 
 /** dbeta = Σ dy · b · a² · s · (1 − s) of each row: [rows]. */
@@ -54,16 +74,17 @@ export const swigluBackwardBeta = defineKernel({
   let r = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
   if (r >= u.rows) { return; }
   var sum = 0.0;
-  for (var i = r * u.cols; i < (r + 1u) * u.cols; i++) {
-    ${swish({ beta: true })}
-    sum += dy[i] * b * a * a * s * (1.0 - s);
+  for (var c = 0u; c < u.cols; c++) {
+    let a = x[2u * r * u.cols + c];
+    let s = 1.0 / (1.0 + exp(-beta[0] * a));
+    sum += dy[r * u.cols + c] * x[(2u * r + 1u) * u.cols + c] * a * a * s * (1.0 - s);
   }
   dbeta[r] = sum;`,
 });
 
 // Abramowitz and Stegun 7.1.26: |error| ≤ 1.5e-7.
 const erfWgsl = /* wgsl */ `
-fn erf(x: f32) -> f32 {
+fn erf(x: vec4f) -> vec4f {
   let t = 1.0 / (1.0 + 0.3275911 * abs(x));
   let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   return sign(x) * (1.0 - p * exp(-x * x));
@@ -74,13 +95,13 @@ const SQRT_HALF = 0.70710678118654752;
 /** y = x · Φ(x) = x/2 · (1 + erf(x/√2)): the exact GELU. */
 export const gelu = defineKernel({
   name: 'gelu',
-  inputs: { x: 'f32' },
-  outputs: { y: 'f32' },
+  inputs: { x: 'vec4f' },
+  outputs: { y: 'vec4f' },
   uniforms: { count: 'u32' },
   variant: {},
-  ...elementwise,
+  ...vectorwise,
   declarations: () => erfWgsl,
-  body: () => /* wgsl */ `${flatIndex}
+  body: () => /* wgsl */ `${flatVector}
   let v = x[i];
   y[i] = 0.5 * v * (1.0 + erf(v * SQRT_HALF));`,
 });
@@ -88,13 +109,13 @@ export const gelu = defineKernel({
 /** dx = dy · (Φ(x) + x · φ(x)). */
 export const geluBackward = defineKernel({
   name: 'geluBackward',
-  inputs: { dy: 'f32', x: 'f32' },
-  outputs: { dx: 'f32' },
+  inputs: { dy: 'vec4f', x: 'vec4f' },
+  outputs: { dx: 'vec4f' },
   uniforms: { count: 'u32' },
   variant: {},
-  ...elementwise,
+  ...vectorwise,
   declarations: () => erfWgsl,
-  body: () => /* wgsl */ `${flatIndex}
+  body: () => /* wgsl */ `${flatVector}
   let v = x[i];
   dx[i] = dy[i] * (0.5 * (1.0 + erf(v * SQRT_HALF)) + v * exp(-0.5 * v * v) * 0.3989422804014327);`,
 });

@@ -5,7 +5,7 @@
  * and comes as uniforms; the clip factor, and whether the step is taken, come
  * from `clipFactor`'s report, which the host has not seen yet.
  */
-import { defineKernel, elementwise, flatIndex } from './kernel.ts';
+import { defineKernel, flatVector, vectorwise } from './kernel.ts';
 import { REPORT } from './norm2.ts';
 
 /**
@@ -17,15 +17,15 @@ import { REPORT } from './norm2.ts';
  */
 export const adamW = defineKernel({
   name: 'adamW',
-  inputs: { gradient: 'f32', report: 'f32' },
-  updates: { parameter: 'f32', m: 'f32', v: 'f32' },
+  inputs: { gradient: 'vec4f', report: 'f32' },
+  updates: { parameter: 'vec4f', m: 'vec4f', v: 'vec4f' },
   uniforms: {
     count: 'u32', keep: 'f32', beta1: 'f32', oneMinusBeta1: 'f32', beta2: 'f32', oneMinusBeta2: 'f32',
     stepSize: 'f32', rootCorrection2: 'f32', eps: 'f32',
   },
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
   // Not a product with 0: a gradient of a refused step may be NaN.
   if (report[${REPORT.applied}] == 0.0) { return; }
   let g = report[${REPORT.clip}] * gradient[i];
@@ -33,5 +33,5 @@ export const adamW = defineKernel({
   let square = u.beta2 * v[i] + u.oneMinusBeta2 * g * g;
   m[i] = mean;
   v[i] = square;
-  parameter[i] = u.keep * parameter[i] - u.stepSize * mean / (sqrt(square) / u.rootCorrection2 + u.eps);`,
+  parameter[i] = u.keep * parameter[i] - u.stepSize * mean / (sqrt(square) / u.rootCorrection2 + vec4f(u.eps));`,
 });

@@ -4,6 +4,7 @@
  * (`checks.ts`) serves the test on the adapter, the gradient check (no GPU),
  * the benchmark and the newcomer.
  */
+import { fromHalf, toHalf } from './half.ts';
 import type { AnyKernel, Variant } from './kernel.ts';
 import type { RandomStream } from './random.ts';
 
@@ -49,6 +50,11 @@ export interface KernelCheck {
 /** `count` standard normal numbers times `scale`, rounded to f32 so that reference and kernel see the same inputs. */
 export function normals(random: RandomStream, count: number, scale = 1): Float64Array {
   return Float64Array.from({ length: count }, () => Math.fround(random.normal() * scale));
+}
+
+/** The same rounded to f16, for a buffer that is stored so. */
+export function halves(random: RandomStream, count: number, scale = 1): Float64Array {
+  return Float64Array.from({ length: count }, () => fromHalf(toHalf(random.normal() * scale)));
 }
 
 /** A float input of a call. Throws if the name is missing or holds integers. */

@@ -14,9 +14,10 @@ import * as pair from './pair.check.ts';
 import * as pairLoss from './pairLoss.check.ts';
 import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
+import * as quantize from './quantize.check.ts';
 import * as reduction from './reduction.check.ts';
 
-const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, reduction, pair, pairLoss, instanceNorm, conv2d];
+const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
 
 const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 

@@ -1,52 +1,52 @@
-/** Kernels that go over elements one by one: filling, sums, scaling, dropout, the residual add. */
-import { defineKernel, elementwise, flatIndex } from './kernel.ts';
+/** Kernels that go over elements, four at a time: filling, sums, scaling, dropout, the residual add. */
+import { defineKernel, flatVector, vectorwise } from './kernel.ts';
 import { threefryWgsl } from './random.ts';
 
 /** y = value everywhere. */
 export const fill = defineKernel({
   name: 'fill',
   inputs: {},
-  outputs: { y: 'f32' },
+  outputs: { y: 'vec4f' },
   uniforms: { count: 'u32', value: 'f32' },
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}
-  y[i] = u.value;`,
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
+  y[i] = vec4f(u.value);`,
 });
 
 /** y = a + b. */
 export const add = defineKernel({
   name: 'add',
-  inputs: { a: 'f32', b: 'f32' },
-  outputs: { y: 'f32' },
+  inputs: { a: 'vec4f', b: 'vec4f' },
+  outputs: { y: 'vec4f' },
   uniforms: { count: 'u32' },
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
   y[i] = a[i] + b[i];`,
 });
 
 /** y += x in place. */
 export const accumulate = defineKernel({
   name: 'accumulate',
-  inputs: { x: 'f32' },
-  updates: { y: 'f32' },
+  inputs: { x: 'vec4f' },
+  updates: { y: 'vec4f' },
   uniforms: { count: 'u32' },
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
   y[i] += x[i];`,
 });
 
 /** y = factor · x. */
 export const scale = defineKernel({
   name: 'scale',
-  inputs: { x: 'f32' },
-  outputs: { y: 'f32' },
+  inputs: { x: 'vec4f' },
+  outputs: { y: 'vec4f' },
   uniforms: { count: 'u32', factor: 'f32' },
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
   y[i] = u.factor * x[i];`,
 });
 
@@ -74,25 +74,25 @@ const dropoutUniforms = { count: 'u32', threshold: 'u32', key0: 'u32', key1: 'u3
 /** y = keep(i) · x: element i survives and is scaled, or is zero. Its own backward: dx = keep(i) · dy. */
 export const dropout = defineKernel({
   name: 'dropout',
-  inputs: { x: 'f32' },
-  outputs: { y: 'f32' },
+  inputs: { x: 'vec4f' },
+  outputs: { y: 'vec4f' },
   uniforms: dropoutUniforms,
   variant: {},
-  ...elementwise,
+  ...vectorwise,
   declarations: () => dropoutWgsl,
-  body: () => /* wgsl */ `${flatIndex}
-  y[i] = keepFour(vec2u(u.key0, u.key1), i / 4u, 0u, u.threshold)[i % 4u] * x[i];`,
+  body: () => /* wgsl */ `${flatVector}
+  y[i] = keepFour(vec2u(u.key0, u.key1), i, 0u, u.threshold) * x[i];`,
 });
 
 /** y = x + keep(i) · branch: the residual add with dropout on the branch. */
 export const dropoutAdd = defineKernel({
   name: 'dropoutAdd',
-  inputs: { x: 'f32', branch: 'f32' },
-  outputs: { y: 'f32' },
+  inputs: { x: 'vec4f', branch: 'vec4f' },
+  outputs: { y: 'vec4f' },
   uniforms: dropoutUniforms,
   variant: {},
-  ...elementwise,
+  ...vectorwise,
   declarations: () => dropoutWgsl,
-  body: () => /* wgsl */ `${flatIndex}
-  y[i] = x[i] + keepFour(vec2u(u.key0, u.key1), i / 4u, 0u, u.threshold)[i % 4u] * branch[i];`,
+  body: () => /* wgsl */ `${flatVector}
+  y[i] = x[i] + keepFour(vec2u(u.key0, u.key1), i, 0u, u.threshold) * branch[i];`,
 });

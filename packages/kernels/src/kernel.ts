@@ -9,7 +9,7 @@
  * kernels, and everything in this package can be tested without an adapter.
  */
 
-export type ElementType = 'f32' | 'u32' | 'i32' | 'vec4f';
+export type ElementType = 'f32' | 'u32' | 'i32' | 'vec4f' | 'f16' | 'vec4h';
 export type UniformType = 'f32' | 'u32' | 'i32';
 export type Bindings = Readonly<Record<string, ElementType>>;
 export type UniformTypes = Readonly<Record<string, UniformType>>;
@@ -53,6 +53,11 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly workgroup: (variant: V) => Grid;
   /** Element types that differ in a variant from those of the bindings above: the same buffer, read in vectors. */
   readonly elements?: (variant: V) => Readonly<Record<string, ElementType>>;
+  /**
+   * Float buffers that may be stored in half precision, by the variant's `f16` (names separated by commas). The text
+   * is the same for both: it reads `f32(x[i])` or `vec4f(x[i])` and writes `y[i] = y_t(value)`, an alias that is generated.
+   */
+  readonly halves?: readonly string[];
   /** Workgroups of a call. */
   readonly grid: (uniforms: Uniforms<U>, variant: V) => Grid;
   /** Functions and workgroup variables before the entry point. */
@@ -113,18 +118,42 @@ export function pipelineKey(kernel: AnyKernel, variant: Variant): string {
   return fields.length === 0 ? kernel.name : `${kernel.name}(${fields.join(',')})`;
 }
 
+/** The `f16` of a variant in which these buffers are stored in half precision; empty, and then no part of a key, for none. */
+export function halfStorage(names: readonly string[]): Variant {
+  return names.length === 0 ? {} : { f16: [...names].sort().join(',') };
+}
+
+/** Names of the buffers that a variant stores in half precision. */
+export function halfNames(variant: Variant): readonly string[] {
+  const { f16 } = variant;
+  return typeof f16 === 'string' ? f16.split(',') : [];
+}
+
+/** The element type of each buffer in a variant. */
+export function elementTypes(kernel: AnyKernel, variant: Variant): Record<string, ElementType> {
+  const k = kernel as Kernel;
+  const types: Record<string, ElementType> = { ...k.inputs, ...k.updates, ...k.outputs, ...k.elements?.(variant) };
+  for (const name of halfNames(variant)) {
+    if (k.halves?.includes(name) !== true) throw new TypeError(`${k.name}: buffer '${name}' cannot be stored as f16`);
+    types[name] = types[name] === 'vec4f' ? 'vec4h' : 'f16';
+  }
+  return types;
+}
+
 /** The whole WGSL module of a kernel in one variant. */
 export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const k = kernel as Kernel;
-  const elements = k.elements?.(variant) ?? {};
+  const types = elementTypes(k, variant);
   const bind = (names: Bindings, access: string, first: number): string[] =>
-    Object.entries(names).map(([name, type], i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${elements[name] ?? type}>;`);
+    Object.keys(names).map((name, i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${types[name]!}>;`);
+  const written = Object.keys({ ...k.updates, ...k.outputs }).filter((name) => k.halves?.includes(name));
   const inputs = Object.keys(k.inputs).length;
   const updates = Object.keys(k.updates).length;
   const usesSubgroups = k.subgroups?.(variant) ?? false;
   const uniforms = Object.entries(k.uniforms).map(([name, type]) => `  ${name}: ${type},`);
   return [
     ...(usesSubgroups ? ['enable subgroups;'] : []),
+    ...(halfNames(variant).length > 0 ? ['enable f16;'] : []),
     'struct Uniforms {',
     ...uniforms,
     '}',
@@ -132,6 +161,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
     ...bind(k.inputs, 'read', 1),
     ...bind(k.updates, 'read_write', 1 + inputs),
     ...bind(k.outputs, 'read_write', 1 + inputs + updates),
+    ...written.map((name) => `alias ${name}_t = ${types[name]!};`),
     k.declarations?.(variant) ?? '',
     `@compute @workgroup_size(${k.workgroup(variant).join(', ')})`,
     'fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(workgroup_id) wid: vec3u,',
@@ -166,16 +196,20 @@ export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string
 }
 
 /**
- * Names the text of a kernel in all variants of its space, so that timings of an edited kernel are not taken for
- * its own: 8 hexadecimal digits of FNV-1a. Throws where the kernel has no tuning.
+ * Names the text of a kernel in the variants of its space, so that timings of an edited kernel are not taken for its
+ * own: 8 hexadecimal digits of FNV-1a. Options that are on or off are turned around one by one, so that an edit to
+ * what one of them adds shows too. Throws where the kernel has no tuning.
  */
 export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string {
   const { tuning } = kernel as Kernel;
   if (tuning === undefined) throw new TypeError(`${kernel.name} has no tuning and so no version`);
+  const turned = Object.entries(kernel.variant).flatMap(([name, value]) => (typeof value === 'boolean' ? [{ [name]: !value }] : []));
   let hash = 0x811c9dc5;
   for (const setting of tuning.space(traits)) {
-    const text = kernelWgsl(kernel, { ...kernel.variant, ...(setting as Variant) });
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    for (const option of [{}, ...turned]) {
+      const text = kernelWgsl(kernel, { ...kernel.variant, ...option, ...(setting as Variant) });
+      for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    }
   }
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
@@ -212,4 +246,19 @@ export const flatIndex = /* wgsl */ `
 export const elementwise = {
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
   grid: (uniforms: { readonly count: number }): Grid => flatGrid(uniforms.count, FLAT_SIZE),
+};
+
+/**
+ * The same four elements at a time: `i` is this invocation's vector. Buffers are whole vectors long; what a
+ * kernel leaves behind the last element is never read as one.
+ */
+export const flatVector = /* wgsl */ `
+  let i = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
+  if (4u * i >= u.count) { return; }
+`;
+
+/** `workgroup` and `grid` of an elementwise kernel over `u.count` elements, four an invocation. */
+export const vectorwise = {
+  workgroup: (): Grid => [FLAT_SIZE, 1, 1],
+  grid: (uniforms: { readonly count: number }): Grid => flatGrid(Math.ceil(uniforms.count / 4), FLAT_SIZE),
 };

@@ -1,6 +1,8 @@
 /** Checks of `matmul`. */
-import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { floats, halves, integers, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { halfStorage } from './kernel.ts';
 import { matmul } from './matmul.ts';
+import { dequantizedMatrix, quantizedMatrix } from './quantize.check.ts';
 import type { RandomStream } from './random.ts';
 
 interface Options {
@@ -8,18 +10,27 @@ interface Options {
   readonly transposeB?: boolean;
   readonly bias?: boolean;
   readonly residual?: boolean;
+  /** B is quantised by rows; it is stored transposed. */
+  readonly quantized?: boolean;
+  /** Buffers that are stored in half precision. */
+  readonly f16?: readonly string[];
   /** Of the inner index in one part. */
   readonly depth?: number;
 }
 
 /** A product's call, as the ops make it. */
 export function matmulCall(random: RandomStream, rows: number, inner: number, cols: number, options: Options = {}): Call {
-  const { transposeA = false, transposeB = false, bias = false, residual = false, depth = inner } = options;
+  const { transposeA = false, quantized = false, transposeB = quantized, bias = false, residual = false, depth = inner, f16 = [] } = options;
+  const numbers = (name: string, count: number): Float64Array => (f16.includes(name) ? halves : normals)(random, count);
+  const b = numbers('b', inner * cols);
   return {
-    inputs: { a: normals(random, rows * inner), b: normals(random, inner * cols), bias: normals(random, cols), residual: normals(random, residual ? rows * cols : 1) },
+    inputs: {
+      a: numbers('a', rows * inner), b: quantized ? quantizedMatrix(b, cols, inner) : b,
+      bias: numbers('bias', cols), residual: numbers('residual', residual ? rows * cols : 1),
+    },
     outputs: { y: Math.ceil(inner / depth) * rows * cols },
     uniforms: { rows, inner, cols, depth },
-    variant: { transposeA, transposeB, aligned: (transposeB ? inner : cols) % 4 === 0, bias, residual },
+    variant: { transposeA, transposeB, quantized, aligned: (transposeB ? inner : cols) % 4 === 0, bias, residual, ...halfStorage(f16) },
   };
 }
 
@@ -30,6 +41,8 @@ export const matmulCheck: KernelCheck = {
     matmulCall(random, 33, 40, 67, { transposeB: true, bias: true }), matmulCall(random, 19, 37, 41, { transposeB: true, residual: true }),
     matmulCall(random, 70, 65, 64, { depth: 24 }), matmulCall(random, 64, 128, 130, { transposeA: true, bias: true, residual: true }),
     matmulCall(random, 9, 12, 10, { transposeA: true, transposeB: true }), matmulCall(random, 40, 90, 12, { transposeB: true, depth: 64 }),
+    matmulCall(random, 3, 5, 4, { quantized: true }), matmulCall(random, 33, 64, 35, { quantized: true, bias: true, residual: true }),
+    matmulCall(random, 21, 90, 12, { quantized: true, depth: 64 }),
   ],
   benchmark: (random) => [
     matmulCall(random, 512, 512, 512), matmulCall(random, 1024, 1024, 1024), matmulCall(random, 512, 512, 512, { transposeB: true }),
@@ -38,8 +51,9 @@ export const matmulCheck: KernelCheck = {
   ],
   reference: (call) => {
     const [rows, inner, cols, depth] = [uniform(call, 'rows'), uniform(call, 'inner'), uniform(call, 'cols'), uniform(call, 'depth')];
-    const [a, b, bias, residual] = [floats(call, 'a'), floats(call, 'b'), floats(call, 'bias'), floats(call, 'residual')];
-    const { transposeA, transposeB, bias: addsBias, residual: addsResidual } = call.variant as unknown as Required<Options>;
+    const { transposeA, transposeB, quantized, bias: addsBias, residual: addsResidual } = call.variant as unknown as Required<Options>;
+    const [a, bias, residual] = [floats(call, 'a'), floats(call, 'bias'), floats(call, 'residual')];
+    const b = quantized ? dequantizedMatrix(integers(call, 'b'), cols, inner) : floats(call, 'b');
     const y = new Float64Array(call.outputs['y']!);
     for (let first = 0, at = 0; first < inner; first += depth) {
       for (let r = 0; r < rows; r++) {

@@ -2,15 +2,21 @@
  * Matrix product, y = A·B (+ bias) (+ residual), with A [rows, inner] and B
  * [inner, cols] or either of them stored transposed. The inner index may be taken
  * in parts (split-K), each of which gives a y of its own, to be summed in order.
+ *
+ * Every operand and y may be stored in half precision, and B as signed bytes with
+ * a scale per row (quantize.ts); products and sums are f32.
  */
 import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, type ElementType } from './kernel.ts';
+import { quantizedWords, unpackBytes } from './quantize.ts';
 
 export type MatmulVariant = GemmVariant & {
   /** A is stored [inner, rows]. */
   transposeA: boolean;
   /** B is stored [cols, inner]. */
   transposeB: boolean;
+  /** B is quantised by rows (quantize.ts), which are those of a B that is stored transposed. */
+  quantized: boolean;
   /** The dimension along which B is contiguous is a multiple of four, and is read in vectors where that serves. */
   aligned: boolean;
   /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
@@ -19,7 +25,7 @@ export type MatmulVariant = GemmVariant & {
   residual: boolean;
 };
 
-const defaults: MatmulVariant = { ...gemmDefaults, transposeA: false, transposeB: false, aligned: false, bias: false, residual: false };
+const defaults: MatmulVariant = { ...gemmDefaults, transposeA: false, transposeB: false, quantized: false, aligned: false, bias: false, residual: false };
 
 /** Both operands are contiguous along the inner index. */
 const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => transposeB && !transposeA;
@@ -30,27 +36,32 @@ const text = (variant: MatmulVariant): GemmText => ({
   contiguous: { a: variant.transposeA ? 'rows' : 'inner', b: variant.transposeB ? 'inner' : 'cols' },
 });
 
-function loads({ transposeA, transposeB, aligned, algorithm }: MatmulVariant): string {
+function loads({ transposeA, transposeB, quantized, aligned, algorithm }: MatmulVariant): string {
   const inVectors = aligned && transposeB && !transposeA;
   const four = (element: (e: number) => string): string => `vec4f(${[0, 1, 2, 3].map(element).join(', ')})`;
-  const scalarA = inVectors ? 'a[row * (u.inner / 4u) + k / 4u][k % 4u]' : transposeA ? 'a[k * u.rows + row]' : 'a[row * u.inner + k]';
+  const scalarA = inVectors ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])' : transposeA ? 'f32(a[k * u.rows + row])' : 'f32(a[row * u.inner + k])';
   const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
-  const vectorB = transposeB
-    ? four((e) => (inVectors ? `b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u]` : `b[${col(e)} * u.inner + k]`))
-    : aligned ? 'b[k * (u.cols / 4u) + vector]' : four((e) => `b[k * u.cols + ${col(e)}]`);
+  const words = quantizedWords('u.inner');
+  const vectorB = quantized ? four((e) => `${unpackBytes(`b[${col(e)} * ${words} + k / 4u]`)}[k % 4u]`)
+    : transposeB ? four((e) => (inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`))
+      : aligned ? 'vec4f(b[k * (u.cols / 4u) + vector])' : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
   const k = (e: number): string => `min(4u * k4 + ${e}u, u.inner - 1u)`;
-  const innerLoads = inVectors
-    ? /* wgsl */ `
-fn loadA4(row: u32, k4: u32) -> vec4f { return a[row * (u.inner / 4u) + k4]; }
-fn loadB4(col: u32, k4: u32) -> vec4f { return b[col * (u.inner / 4u) + k4]; }`
-    : /* wgsl */ `
-fn loadA4(row: u32, k4: u32) -> vec4f {
-  return select(vec4f(), ${four((e) => `a[row * u.inner + ${k(e)}]`)}, vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) < vec4u(u.inner));
-}
-fn loadB4(col: u32, k4: u32) -> vec4f { return ${four((e) => `b[col * u.inner + ${k(e)}]`)}; }`;
-  return transposeB && !transposeA && algorithm !== 'tiled' ? innerLoads : /* wgsl */ `
+  const loadA4 = inVectors ? 'return vec4f(a[row * (u.inner / 4u) + k4]);'
+    : `return select(vec4f(), ${four((e) => `f32(a[row * u.inner + ${k(e)}])`)}, vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) < vec4u(u.inner));`;
+  const loadB4 = quantized ? unpackBytes(`b[col * ${words} + k4]`)
+    : inVectors ? 'vec4f(b[col * (u.inner / 4u) + k4])' : four((e) => `f32(b[col * u.inner + ${k(e)}])`);
+  return transposeB && !transposeA && algorithm !== 'tiled' ? /* wgsl */ `
+fn loadA4(row: u32, k4: u32) -> vec4f { ${loadA4} }
+fn loadB4(col: u32, k4: u32) -> vec4f { return ${loadB4}; }` : /* wgsl */ `
 fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }
 fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
+}
+
+/** What is stored at (row, col) of a sum. */
+function result({ quantized, bias, residual }: MatmulVariant): string {
+  const words = quantizedWords('u.inner');
+  const scaled = quantized ? `value * bitcast<f32>(b[(col + 1u) * ${words} - 1u])` : 'value';
+  return `${scaled}${bias ? ' + f32(bias[col])' : ''}${residual ? ' + f32(residual[row * u.cols + col])' : ''}`;
 }
 
 /** y[part, rows, cols] = A · B over the part's `depth` of the inner index, a multiple of four (+ bias) (+ residual). */
@@ -60,9 +71,11 @@ export const matmul = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { rows: 'u32', inner: 'u32', cols: 'u32', depth: 'u32' },
   variant: defaults,
-  elements: (variant): Record<string, ElementType> => (!variant.aligned ? {}
-    : alongInner(variant) ? { a: 'vec4f', b: 'vec4f' }
-      : variant.transposeB ? {} : { b: 'vec4f' }),
+  halves: ['a', 'b', 'bias', 'residual', 'y'],
+  elements: (variant): Record<string, ElementType> => ({
+    ...(!variant.aligned ? {} : alongInner(variant) ? { a: 'vec4f', b: 'vec4f' } : variant.transposeB ? {} : { b: 'vec4f' }),
+    ...(variant.quantized ? { b: 'u32' } : {}),
+  }),
   workgroup: gemmWorkgroup,
   grid: ({ rows, inner, cols, depth }, variant) => gemmGrid(rows, cols, variant, Math.ceil(inner / depth), alongInner(variant) ? 'inner' : 'cols'),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
@@ -76,7 +89,7 @@ ${gemmDeclarations(variant)}
 ${loads(variant)}
 var<private> part: u32;
 fn store(row: u32, col: u32, value: f32) {
-  y[(part * u.rows + row) * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}${variant.residual ? ' + residual[row * u.cols + col]' : ''};
+  y[(part * u.rows + row) * u.cols + col] = y_t(${result(variant)});
 }`,
   body: (variant) => /* wgsl */ `
   part = wid.z;

@@ -34,6 +34,7 @@ function forwardCall(random: RandomStream, rows: number, cols: number, centred: 
     inputs: { x: normals(random, rows * cols, 2), weight: normals(random, cols), ...(centred ? { bias: normals(random, cols) } : {}) },
     outputs: { y: rows * cols, rstd: rows, ...(centred ? { mean: rows } : {}) },
     uniforms: { rows, cols, eps: EPS },
+    variant: { aligned: cols % 4 === 0 },
   };
 }
 
@@ -64,6 +65,7 @@ function backwardCall(random: RandomStream, rows: number, cols: number, kind: Ki
     inputs: { ...forward.inputs, ...(mean && { mean }), rstd: rstd!, dy: normals(random, rows * cols) },
     outputs,
     uniforms: { rows, cols, ...(chunkRows === undefined ? {} : { chunkRows }) },
+    variant: { aligned: cols % 4 === 0 },
   };
 }
 

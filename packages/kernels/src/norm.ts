@@ -1,8 +1,9 @@
 /** LayerNorm and RMSNorm over the last dimension, with their gradients. */
-import { defineKernel, flatGrid, FLAT_SIZE, type Grid, type Uniforms } from './kernel.ts';
-import { columns, rowDeclarations, rowHead, rowwise, type RowVariant } from './rowwise.ts';
+import { defineKernel } from './kernel.ts';
+import { chunkedColumns, columnHead, inColumns, type ColumnVariant } from './reduction.ts';
+import { columns, inRows, rowDeclarations, rowHead, rowwise, type RowVariant } from './rowwise.ts';
 
-const oneLane: RowVariant = { lanes: 1 };
+const oneLane: RowVariant = { lanes: 1, aligned: false };
 const sizes = { rows: 'u32', cols: 'u32' } as const;
 
 /** y = (x − mean) · rstd · weight + bias, with mean and rstd = 1/√(variance + eps) of each row; biased variance. */
@@ -12,13 +13,14 @@ export const layerNorm = defineKernel({
   outputs: { y: 'f32', mean: 'f32', rstd: 'f32' },
   uniforms: { ...sizes, eps: 'f32' },
   variant: oneLane,
+  elements: inRows('x', 'weight', 'bias', 'y'),
   ...rowwise,
   declarations: rowDeclarations,
   body: (v) => /* wgsl */ `${rowHead(v)}
-  var sum = 0.0;
+  var sum = Part();
   ${columns(v, 'sum += x[base + c];')}
   let mu = rowSum(sum, lane) / f32(u.cols);
-  var squares = 0.0;
+  var squares = Part();
   ${columns(v, 'let d = x[base + c] - mu; squares += d * d;')}
   let r = inverseSqrt(rowSum(squares, lane) / f32(u.cols) + u.eps);
   ${columns(v, 'y[base + c] = (x[base + c] - mu) * r * weight[c] + bias[c];')}
@@ -33,33 +35,22 @@ export const layerNormBackward = defineKernel({
   outputs: { dx: 'f32' },
   uniforms: sizes,
   variant: oneLane,
+  elements: inRows('dy', 'x', 'weight', 'dx'),
   ...rowwise,
   declarations: rowDeclarations,
   body: (v) => /* wgsl */ `${rowHead(v)}
   let mu = mean[row];
   let r = rstd[row];
-  var sumG = 0.0;
-  var sumGx = 0.0;
+  var sumG = Part();
+  var sumGx = Part();
   ${columns(v, 'let g = dy[base + c] * weight[c]; sumG += g; sumGx += g * (x[base + c] - mu) * r;')}
   let meanG = rowSum(sumG, lane) / f32(u.cols);
   let meanGx = rowSum(sumGx, lane) / f32(u.cols);
   ${columns(v, 'dx[base + c] = r * (dy[base + c] * weight[c] - meanG - (x[base + c] - mu) * r * meanGx);')}`,
 });
 
-const chunked = {
-  uniforms: { ...sizes, chunkRows: 'u32' },
-  variant: {},
-  workgroup: (): Grid => [FLAT_SIZE, 1, 1],
-  grid: ({ rows, cols, chunkRows }: Uniforms<{ rows: 'u32'; cols: 'u32'; chunkRows: 'u32' }>): Grid =>
-    flatGrid(Math.ceil(rows / chunkRows) * cols, FLAT_SIZE),
-} as const;
-
-const chunkHead = /* wgsl */ `
-  let i = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
-  let chunk = i / u.cols;
-  let c = i % u.cols;
-  if (chunk * u.chunkRows >= u.rows) { return; }
-  let end = min(u.rows, (chunk + 1u) * u.chunkRows);`;
+const wholeColumns: ColumnVariant = { aligned: false };
+const chunked = { uniforms: { ...sizes, chunkRows: 'u32' }, variant: wholeColumns, ...chunkedColumns } as const;
 
 /** dweight = Σ dy · x̂ and dbias = Σ dy over each chunk of rows: [chunks, cols]. */
 export const layerNormBackwardWeight = defineKernel({
@@ -67,12 +58,13 @@ export const layerNormBackwardWeight = defineKernel({
   inputs: { dy: 'f32', x: 'f32', mean: 'f32', rstd: 'f32' },
   outputs: { dweight: 'f32', dbias: 'f32' },
   ...chunked,
-  body: () => /* wgsl */ `${chunkHead}
-  var sumW = 0.0;
-  var sumB = 0.0;
+  elements: inColumns('dy', 'x', 'dweight', 'dbias'),
+  body: (v) => /* wgsl */ `${columnHead(v)}
+  var sumW = Part();
+  var sumB = Part();
   for (var row = chunk * u.chunkRows; row < end; row++) {
-    let g = dy[row * u.cols + c];
-    sumW += g * (x[row * u.cols + c] - mean[row]) * rstd[row];
+    let g = dy[row * parts + c];
+    sumW += g * (x[row * parts + c] - mean[row]) * rstd[row];
     sumB += g;
   }
   dweight[i] = sumW;
@@ -86,10 +78,11 @@ export const rmsNorm = defineKernel({
   outputs: { y: 'f32', rstd: 'f32' },
   uniforms: { ...sizes, eps: 'f32' },
   variant: oneLane,
+  elements: inRows('x', 'weight', 'y'),
   ...rowwise,
   declarations: rowDeclarations,
   body: (v) => /* wgsl */ `${rowHead(v)}
-  var squares = 0.0;
+  var squares = Part();
   ${columns(v, 'let d = x[base + c]; squares += d * d;')}
   let r = inverseSqrt(rowSum(squares, lane) / f32(u.cols) + u.eps);
   ${columns(v, 'y[base + c] = x[base + c] * r * weight[c];')}
@@ -103,11 +96,12 @@ export const rmsNormBackward = defineKernel({
   outputs: { dx: 'f32' },
   uniforms: sizes,
   variant: oneLane,
+  elements: inRows('dy', 'x', 'weight', 'dx'),
   ...rowwise,
   declarations: rowDeclarations,
   body: (v) => /* wgsl */ `${rowHead(v)}
   let r = rstd[row];
-  var sum = 0.0;
+  var sum = Part();
   ${columns(v, 'sum += dy[base + c] * weight[c] * x[base + c] * r;')}
   let meanGx = rowSum(sum, lane) / f32(u.cols);
   ${columns(v, 'dx[base + c] = r * (dy[base + c] * weight[c] - x[base + c] * r * meanGx);')}`,
@@ -119,8 +113,9 @@ export const rmsNormBackwardWeight = defineKernel({
   inputs: { dy: 'f32', x: 'f32', rstd: 'f32' },
   outputs: { dweight: 'f32' },
   ...chunked,
-  body: () => /* wgsl */ `${chunkHead}
-  var sum = 0.0;
-  for (var row = chunk * u.chunkRows; row < end; row++) { sum += dy[row * u.cols + c] * x[row * u.cols + c] * rstd[row]; }
+  elements: inColumns('dy', 'x', 'dweight'),
+  body: (v) => /* wgsl */ `${columnHead(v)}
+  var sum = Part();
+  for (var row = chunk * u.chunkRows; row < end; row++) { sum += dy[row * parts + c] * x[row * parts + c] * rstd[row]; }
   dweight[i] = sum;`,
 });

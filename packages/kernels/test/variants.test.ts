@@ -34,6 +34,7 @@ describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter)
         expect(Object.keys(kernel.variant), kernel.name).toEqual(expect.arrayContaining(Object.keys(setting)));
         expect(kernelWgsl(kernel, { ...kernel.variant, ...setting }), kernel.name).toContain('fn main');
       }
+      if (space.length > 0) expect(kernelVersion(kernel, adapter), kernel.name).toMatch(/^[0-9a-f]{8}$/);
     }
   });
 
@@ -73,6 +74,11 @@ describe('kernelVersion', () => {
     expect(kernelVersion(defineKernel({ ...rmsNorm, body: (variant) => `${rmsNorm.body(variant)} // edited` }), traits)).not.toBe(version);
     expect(kernelVersion(rmsNorm, { ...traits, class: 'gpu' })).not.toBe(version);
     expect(kernelVersion(matmul, { ...traits, subgroupSize: 16 })).not.toBe(kernelVersion(matmul, traits));
+  });
+
+  it('is another for an edit to what an option adds', () => {
+    const edited = defineKernel({ ...matmul, body: (variant) => `${matmul.body(variant)}${variant.transposeA ? ' // edited' : ''}` });
+    expect(kernelVersion(edited, traits)).not.toBe(kernelVersion(matmul, traits));
   });
 
   it('is refused to a kernel that has nothing to tune', () => {

@@ -102,12 +102,11 @@ export class Encoder {
     const n = this.#norm(x, `${name}.attention.norm`);
     const qkv = this.#linear(n, `${name}.attention.qkv`);
     options.onAttention?.(block, (sequence) => attentionMap(qkv, pack, shape, sequence));
-    const attended = this.#linear(attention(qkv, pack, shape, drop(0)), `${name}.attention.out`);
     // RiNALMo adds the attention to the normalised input, not to the incoming stream (issue 9 of its repository).
-    const middle = residual(config.model === 'rinalmo' ? n : x, attended, drop(1));
+    const middle = this.#branch(config.model === 'rinalmo' ? n : x, attention(qkv, pack, shape, drop(0)), `${name}.attention.out`, drop(1));
     const m = this.#norm(middle, `${name}.feedForward.norm`);
     const hidden = swiglu(this.#linear(m, `${name}.feedForward.gateUp`), this.parameters.get(`${name}.feedForward.beta`));
-    return residual(middle, this.#linear(hidden, `${name}.feedForward.down`), drop(2));
+    return this.#branch(middle, hidden, `${name}.feedForward.down`, drop(2));
   }
 
   #embed({ tokens, cuSeqlens }: PackedTokens): Tensor {
@@ -130,7 +129,12 @@ export class Encoder {
     return bias === undefined ? rmsNorm(x, weight, this.config.normEps) : layerNorm(x, weight, bias, this.config.normEps);
   }
 
-  #linear(x: Tensor, name: string): Tensor {
-    return linear(x, parameter(this.parameters, `${name}.weight`), this.parameters.get(`${name}.bias`));
+  #linear(x: Tensor, name: string, into?: Tensor): Tensor {
+    return linear(x, parameter(this.parameters, `${name}.weight`), this.parameters.get(`${name}.bias`), into);
+  }
+
+  /** stream + dropout(linear(x)); without dropout the product adds the stream itself. */
+  #branch(stream: Tensor, x: Tensor, name: string, drop: Dropout | undefined): Tensor {
+    return drop === undefined ? this.#linear(x, name, stream) : residual(stream, this.#linear(x, name), drop);
   }
 }

@@ -15,7 +15,7 @@ export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   const { device } = x;
   const cols = twice / 2;
   const uniforms = { count: rows * cols, cols };
-  const variant = { beta: beta !== undefined };
+  const variant = { beta: beta !== undefined, aligned: cols % 4 === 0 };
   const { y } = device.run(k.swiglu, { x, beta: beta ?? x }, { y: [rows, cols] }, uniforms, variant);
   return record(y, beta === undefined ? [x] : [x, beta], (dy, [needsX, needsBeta]) => [
     needsX === true ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: x.shape }, uniforms, variant).dx : undefined,

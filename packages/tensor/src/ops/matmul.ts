@@ -37,7 +37,7 @@ export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols:
       { rows, inner, cols, depth },
       { transposeA, transposeB, aligned: (transposeB ? inner : cols) % 4 === 0, bias: bias !== undefined, residual: residual !== undefined });
     if (parts === 1) return y;
-    return device.run(k.columnSum, { x: y }, { y: shape }, { rows: parts, cols: rows * cols, chunkRows: parts }).y;
+    return device.run(k.columnSum, { x: y }, { y: shape }, { rows: parts, cols: rows * cols, chunkRows: parts }, { aligned: (rows * cols) % 4 === 0 }).y;
   });
 }
 
@@ -50,28 +50,32 @@ export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
     // Two levels, chunks of √rows but at least 64: parallel, and the same order on every adapter.
     const chunkRows = Math.max(CHUNK_ROWS, Math.ceil(Math.sqrt(rows)));
     const chunks = Math.ceil(rows / chunkRows);
-    const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows });
+    const aligned = cols % 4 === 0;
+    const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows }, { aligned });
     if (chunks === 1) return y.alias([cols]); // in a scope, which frees the other name of the storage
-    return device.run(k.columnSum, { x: y }, { y: [cols] }, { rows: chunks, cols, chunkRows: chunks }).y;
+    return device.run(k.columnSum, { x: y }, { y: [cols] }, { rows: chunks, cols, chunkRows: chunks }, { aligned }).y;
   });
 }
 
 /**
- * x·Wᵀ + b, the linear layer.
+ * x·Wᵀ + b (+ residual), the linear layer.
  * @param x [rows, inner]; leading dimensions are taken together as rows.
  * @param weight [cols, inner]
  * @param bias [cols]
+ * @param residual [...leading, cols]
  * @returns [...leading, cols]
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor): Tensor {
   const [cols = 0, inner = 0] = weight.shape;
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
   const rows = x.size / inner;
-  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, shape: [...x.shape.slice(0, -1), cols] });
-  return record(y, bias === undefined ? [x, weight] : [x, weight, bias], (dy, [needsX, needsWeight, needsBias]) => [
+  requireShape(residual === undefined || residual.size === rows * cols, 'linear', x.shape, weight.shape, residual?.shape ?? []);
+  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, residual, shape: [...x.shape.slice(0, -1), cols] });
+  const added = [...(bias === undefined ? [] : [bias]), ...(residual === undefined ? [] : [residual])];
+  return record(y, [x, weight, ...added], (dy, [needsX, needsWeight, ...needsAdded]) => [
     needsX === true ? product(dy, weight, rows, cols, inner, { shape: x.shape }) : undefined,
     needsWeight === true ? product(dy, x, cols, rows, inner, { transposeA: true }) : undefined,
-    needsBias === true ? columnSum(dy, rows, cols) : undefined,
+    ...added.map((tensor, i) => (needsAdded[i] !== true ? undefined : tensor === bias ? columnSum(dy, rows, cols) : dy.alias())),
   ]);
 }
