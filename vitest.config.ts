@@ -1,12 +1,16 @@
 /**
- * Two projects: `node` runs every `*.test.ts` on Dawn, `browser` runs every
+ * The projects: `node` runs every `*.test.ts` on Dawn, `browser` runs every
  * `*.browser.test.ts` in real Chromium on SwiftShader. The second is left out
- * where no browser is found; scripts/test.mjs says so.
+ * where no browser is found; scripts/test.mjs says so. One more for each
+ * software driver repeats the kernels' tests there.
  */
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { driverProjects } from './packages/tensor/test/softwareDrivers.ts';
 import { findChromium } from './scripts/setup/chromium.ts';
 
+// What a person tuned on this machine must not decide what is tested.
+const untuned = { RNA_TUNING: 'off' };
 // Software drivers compile a large kernel for seconds.
 const timeouts = { testTimeout: 300_000, hookTimeout: 120_000 };
 const browserTests = 'packages/*/test/**/*.browser.test.ts';
@@ -18,6 +22,7 @@ const node: TestProjectConfiguration = {
     exclude: [browserTests, '**/node_modules/**'],
     // In threads, a test that times out with work pending on the adapter can abort the whole run.
     pool: 'forks',
+    env: untuned,
     ...timeouts,
   },
 };
@@ -46,4 +51,8 @@ const browser: TestProjectConfiguration[] = chromium === undefined ? [] : [{
   },
 }];
 
-export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser] } });
+const drivers = driverProjects(chromium?.executable).map(({ name, env }): TestProjectConfiguration => ({
+  test: { name, env: { ...untuned, ...env }, include: ['packages/tensor/test/kernels.test.ts'], pool: 'forks', ...timeouts },
+}));
+
+export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers] } });

@@ -7,7 +7,7 @@
  */
 import {
   groupByTokenBudget, InputError, packTokens, sequenceRange, tokenize, writeSafetensors,
-  type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type TensorEntry,
+  type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type TensorEntry, type WeightType,
 } from '@rna/model';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from './errors.ts';
@@ -26,6 +26,7 @@ export interface EmbedOptions {
   readonly logits?: boolean;
   readonly attentions?: boolean;
   readonly tokens?: number;
+  readonly weights: WeightType;
   readonly config?: string;
   readonly allowUnknown?: boolean;
 }
@@ -38,7 +39,7 @@ export async function embed(options: EmbedOptions): Promise<void> {
       checkNames(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
-        await withEncoder(model, (encoder) => write(encoder, fasta, options, signal));
+        await withEncoder(model, (encoder) => write(encoder, fasta, options, signal), options);
       });
     }));
 }
@@ -95,8 +96,8 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
 }
 
 /** What the tensors are, for whoever finds the file later. */
-const description = ({ model, pool, layer }: EmbedOptions): Map<string, string> =>
-  new Map([['model', model], ['pool', pool], ['layer', layer === undefined ? 'final' : String(layer)]]);
+const description = ({ model, weights, pool, layer }: EmbedOptions): Map<string, string> =>
+  new Map([['model', model], ['weights', weights], ['pool', pool], ['layer', layer === undefined ? 'final' : String(layer)]]);
 
 /** Every value of the file in its order: per record its attentions block by block, its logits, its representation. */
 async function* results(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): AsyncGenerator<Float32Array, void, undefined> {

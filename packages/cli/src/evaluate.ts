@@ -5,7 +5,7 @@
  * evaluation and this command cannot disagree.
  */
 import {
-  basePairs, meanScore, SecondaryStructureHead, type Encoder, type OpenedModel, type PairScore,
+  basePairs, meanScore, SecondaryStructureHead, type Encoder, type OpenedModel, type PairScore, type WeightType,
 } from '@rna/model';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import {
@@ -33,6 +33,7 @@ export interface EvaluateOptions {
   readonly masking?: MaskingScheme;
   readonly maxTokens: number;
   readonly json?: boolean;
+  readonly weights: WeightType;
   readonly config?: string;
 }
 
@@ -67,7 +68,7 @@ async function scoreStructures(
     const evaluation = await run('evaluate', records, (each) => evaluateStructures(each, records, { ...flags, threshold }));
     if (options.csv !== undefined) await writeCsv(options.csv, records, evaluation.rnas);
     await writeResult(options.json ? structureJson(options, evaluation, source, flags) : textTable(structureTable(evaluation)));
-  });
+  }, options);
 }
 
 function chooseThreshold({ scalars }: OpenedModel, { threshold }: EvaluateOptions, tuned: StructureEvaluation | undefined): { threshold: number; source: string } {
@@ -156,7 +157,7 @@ async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promis
   const cropped = records.filter(({ sequence }) => sequence.length + 2 > maxTokens).length;
   note(`${reason}, under ${scheme}`);
   if (cropped > 0) note(`${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (--max-tokens)`);
-  const { loss, accuracy } = await withEncoder(model, (encoder) => maskedMetrics(encoder, records, scheme, maxTokens));
+  const { loss, accuracy } = await withEncoder(model, (encoder) => maskedMetrics(encoder, records, scheme, maxTokens), options);
   await writeResult(json
     ? `${JSON.stringify({ model: options.model, rnas: records.length, masking: scheme, maxTokens, loss, accuracy }, null, 2)}\n`
     : textTable({

@@ -8,7 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs, SecondaryStructureHead, writeBpseq, writeCt, writeDotBracket,
-  type FastaRecord, type OpenedModel, type Structure,
+  type FastaRecord, type OpenedModel, type Structure, type WeightType,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
@@ -29,6 +29,7 @@ export interface FoldOptions {
   readonly allowNcPairs?: boolean;
   readonly allowSharpLoops?: boolean;
   readonly probs?: boolean;
+  readonly weights: WeightType;
   readonly config?: string;
 }
 
@@ -61,7 +62,7 @@ export async function fold(options: FoldOptions): Promise<void> {
           } finally {
             bar.stop();
           }
-        });
+        }, options);
       });
     }));
 }

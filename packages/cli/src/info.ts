@@ -1,8 +1,11 @@
 /** The work of `rna info`: what the machine offers, and what the kernels make of it. */
 import { createRequire } from 'node:module';
-import * as kernels from '@rna/kernels';
-import { megabytes, type Device } from '@rna/tensor';
+import { tableEntries } from '@rna/kernels';
+import { checks } from '@rna/kernels/checks';
+import { currentAnswers, megabytes, type Device } from '@rna/tensor';
+import { keptTuning } from '@rna/tensor/node';
 import { withDevice } from './loadModel.ts';
+import { variantText } from './variantText.ts';
 import { writeResult } from './terminal.ts';
 import { packageVersion } from './version.ts';
 
@@ -35,16 +38,15 @@ function describeDevice(device: Device) {
     memoryBudget: Number.isFinite(budget) ? Math.floor(budget) : null,
     features: [...gpu.features].sort(),
     limits: numbersOf(gpu.limits),
-    kernels: Object.fromEntries(kernels.tunedKernels.map((name) => [name, device.variant(kernelNamed(name))])),
+    /** Of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what `rna tune` found. */
+    kernels: Object.fromEntries(checks.flatMap(({ kernel }) => (kernel.tuning === undefined ? [] : [[kernel.name, {
+      variant: device.variant(kernel),
+      only: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
+      tuned: currentAnswers(kernel, traits, device.tuned),
+    }]]))),
+    tuning: keptTuning()?.path ?? null,
     versions: { rna: packageVersion(), webgpu: webgpuVersion(), node: process.versions.node, platform: `${process.platform} ${process.arch}` },
   };
-}
-
-/** A kernel is exported under its own name. */
-function kernelNamed(name: string): kernels.AnyKernel {
-  const kernel = Object.entries(kernels).find(([key]) => key === name)?.[1];
-  if (kernel === undefined) throw new Error(`info: no kernel is exported as ${name}`);
-  return kernel as kernels.AnyKernel;
 }
 
 function numbersOf(limits: GPUSupportedLimits): Record<string, number> {
@@ -66,7 +68,7 @@ const SHOWN_LIMITS = [
   'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupsPerDimension',
 ];
 
-function asText({ adapter, driver, memoryBudget, features, limits, kernels: variants, versions }: Facts): string {
+function asText({ adapter, driver, memoryBudget, features, limits, kernels, tuning, versions }: Facts): string {
   const rows: [string, string][] = [
     ['adapter', `${[adapter.vendor, adapter.architecture, adapter.device].filter((part) => part !== '').join(' ')} (${adapter.class === 'cpu' ? 'software, on the CPU' : 'GPU'})`],
     ['driver', driver.description],
@@ -74,10 +76,15 @@ function asText({ adapter, driver, memoryBudget, features, limits, kernels: vari
     ['memory budget', memoryBudget === null ? 'what the driver gives' : `${megabytes(memoryBudget)} (RNA_MEMORY_BUDGET=MB sets it)`],
     ['subgroups', adapter.subgroupSize === null ? 'of no fixed size' : `of ${adapter.subgroupSize}`],
     ['features', features.join(', ')],
+    ['tuning', tuning ?? 'off (RNA_TUNING)'],
     ['versions', `rna ${versions.rna}, webgpu ${versions.webgpu}, node ${versions.node}, ${versions.platform}`],
   ];
   const limitRows = SHOWN_LIMITS.map((name): [string, string] => [name, /Size$/.test(name) ? megabytesOrBytes(limits[name]!) : String(limits[name])]);
-  const kernelRows = Object.entries(variants).map(([name, variant]): [string, string] => [name, Object.entries(variant).map(([key, value]) => `${key}=${String(value)}`).join(' ')]);
+  const kernelRows = Object.entries(kernels).flatMap(([name, { variant, only, tuned }]): [string, string][] => [
+    [name, variantText(variant)],
+    ...only.map(({ variant: change, upTo = {} }): [string, string] => [`  ${Object.entries(upTo).map(([size, most]) => `${size} ≤ ${most}`).join(', ')}`, variantText(change)]),
+    ...Object.entries(tuned).map(([shape, answer]): [string, string] => [`  tuned ${shape}`, variantText(answer.variant)]),
+  ]);
   return `${table(rows)}\nlimits\n${table(limitRows, '  ')}\nkernel variants\n${table(kernelRows, '  ')}`;
 }
 

@@ -3,7 +3,7 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
-import { Encoder, InputError, loadParameters, openModel, type FastaRecord, type OpenedModel } from '@rna/model';
+import { Encoder, FULL_PRECISION, InputError, loadParameters, openModel, type FastaRecord, type OpenedModel, type Precision } from '@rna/model';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { openModelFiles } from './modelFiles.ts';
@@ -29,8 +29,10 @@ export async function withModel<T>(name: string, { config }: ModelOptions, task:
 }
 
 /** Opens this machine's device, uploads a model, runs `task` and gives everything on the device back. */
-export async function withEncoder<T>(model: OpenedModel, task: (encoder: Encoder) => Promise<T>): Promise<T> {
-  return withDevice(async (device) => task(new Encoder(device, model.config, await loadParameters(device, model))));
+export async function withEncoder<T>(model: OpenedModel, task: (encoder: Encoder) => Promise<T>, options: Partial<Precision> = {}): Promise<T> {
+  const { weights = FULL_PRECISION.weights, activations = FULL_PRECISION.activations } = options;
+  return withDevice(async (device) =>
+    task(new Encoder(device, model.config, await loadParameters(device, model, weights), { weights, activations })));
 }
 
 export async function withDevice<T>(task: (device: Device) => Promise<T>): Promise<T> {

@@ -13,11 +13,12 @@ import { registerFinetune } from './commands/finetune.ts';
 import { registerFold } from './commands/fold.ts';
 import { registerInfo } from './commands/info.ts';
 import { registerPretrain } from './commands/pretrain.ts';
+import { registerTune } from './commands/tune.ts';
 import { describeFailure, EXIT } from './errors.ts';
 import { EXIT_HELP } from './options.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerConvert, registerPretrain, registerFinetune, registerEvaluate, registerDemo];
+const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerConvert, registerPretrain, registerFinetune, registerEvaluate, registerDemo, registerTune];
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -1,5 +1,5 @@
 /** Option values and help texts that several commands share. Nothing heavy is loaded here. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
@@ -7,7 +7,13 @@ export const INPUT_HELP = 'FASTA file, or - for stdin';
 
 export const EXIT_HELP = `
 Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted.
-RNA_DEBUG=1 shows the stack of an error; RNA_MEMORY_BUDGET=MB bounds the memory of the device.`;
+RNA_DEBUG=1 shows the stack of an error; RNA_MEMORY_BUDGET=MB bounds the memory of the device;
+RNA_TUNING=off leaves out what rna tune found, RNA_TUNING=FILE keeps and reads it there.`;
+
+/** How the encoder's weights are kept on the device. */
+export const weightsOption = (): Option =>
+  new Option('--weights <type>', 'precision of the encoder\'s matrices: int8 takes a quarter of the memory, f16 half; f16 needs an adapter that has it')
+    .choices(['f32', 'f16', 'int8']).default('f32');
 
 /** Adds examples to a command's help. */
 export function examples(command: Command, lines: readonly string[]): void {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { describeFailure } from '../src/errors.ts';
 import { fasta, modelFixture, modelFolder, rna, rnaProcess, temporaryFolder } from './harness.ts';
 
-const commands = ['info', 'embed', 'fold', 'convert'];
+const commands = ['info', 'embed', 'fold', 'convert', 'tune'];
 
 describe('help', () => {
   test('stands on stdout and lists the commands', async () => {

@@ -2,6 +2,7 @@
 import type { KernelCheck } from './check.ts';
 import * as adamW from './adamW.check.ts';
 import * as activations from './activations.check.ts';
+import * as cast from './cast.check.ts';
 import * as attention from './attention.check.ts';
 import * as attentionPack from './attentionPack.check.ts';
 import * as crossEntropy from './crossEntropy.check.ts';
@@ -17,7 +18,7 @@ import * as conv2d from './conv2d.check.ts';
 import * as quantize from './quantize.check.ts';
 import * as reduction from './reduction.check.ts';
 
-const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
+const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
 
 const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 

@@ -83,7 +83,7 @@ function weightGradient(random: RandomStream, size: Size, chunkPixels: number): 
 
 export const conv2dBackwardWeightCheck: KernelCheck = {
   kernel: conv2dBackwardWeight,
-  calls: (random) => SIZES.flatMap((size) => [weightGradient(random, size, 1000), weightGradient(random, size, 17)]),
+  calls: (random) => SIZES.flatMap((size) => [weightGradient(random, size, 1000), weightGradient(random, size, 20)]),
   benchmark: (random) => BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64))),
   reference: (call) => {
     const size = sizeOf(call);

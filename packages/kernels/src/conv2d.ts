@@ -9,7 +9,7 @@
  * The gradient of the filters is a product over all pixels, taken in chunks
  * that are summed in a fixed order, for parallelism and for accuracy.
  */
-import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { four, gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
 
 const unturned: { turn: boolean } = { turn: false };
@@ -110,6 +110,7 @@ fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(k, u.channels);
   return valueUnder(row, tap, k - tap * u.channels);
 }
+${gatherA4(forwardText.end)}
 fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }
 fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`,
   body: (variant) => gemmBody(variant, forwardText),
@@ -151,8 +152,9 @@ fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(row, u.channels);
   return valueUnder(k, tap, row - tap * u.channels);
 }
+${gatherA4('(u.height * u.width)')}
 fn loadB(k: u32, vector: u32) -> vec4f {
-  return ${variant.aligned ? 'dy[k * (u.cols / 4u) + vector]' : `vec4f(${[0, 1, 2, 3].map((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`).join(', ')})`};
+  return ${variant.aligned ? 'dy[k * (u.cols / 4u) + vector]' : four((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`)};
 }
 fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`,
   body: (variant) => /* wgsl */ `

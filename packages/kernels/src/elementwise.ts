@@ -7,11 +7,12 @@ export const fill = defineKernel({
   name: 'fill',
   inputs: {},
   outputs: { y: 'vec4f' },
+  halves: ['y'],
   uniforms: { count: 'u32', value: 'f32' },
   variant: {},
   ...vectorwise,
   body: () => /* wgsl */ `${flatVector}
-  y[i] = vec4f(u.value);`,
+  y[i] = y_t(vec4f(u.value));`,
 });
 
 /** y = a + b. */

@@ -1,19 +1,19 @@
 /**
  * The body that every product shares: y(r, c) = Σ_k A(r, k) · B(k, c), in three
  * algorithms. Operands come through WGSL functions that the kernel declares, so
- * that a transposed matrix and the patches of a convolution are the same product:
- * `loadA(row, k) -> f32`, `loadB(k, vector) -> vec4f` (columns 4·vector and on, of
- * which those beyond the last are not used) and `store(row, col, value)`.
+ * that a transposed matrix and the patches of a convolution are the same product.
+ * The inner index goes in fours: `loadA4(row, k4) -> vec4f` is zero beyond its end,
+ * `loadB(k, vector) -> vec4f` gives columns 4·vector and on of B, of which those
+ * beyond the last are not used, and `store(row, col, value)` takes a result.
  *
  * - `register`: a thread keeps `rows` × 4·`vectors` sums; no workgroup memory.
- * - `subgroup`: one subgroup a workgroup; lane l loads A(r, k + l) once and hands
- *   it out by shuffle. On software drivers loads are what limits, and this has
- *   the fewest.
- * - `tiled`: tiles of A and B through workgroup memory, for GPUs; 16 × 16 threads.
+ * - `subgroup`: one subgroup a workgroup; lane l loads A of row l, and hands it to
+ *   all. On software drivers loads are what limits, and this has the fewest.
+ * - `tiled`: tiles of A and B through workgroup memory, for GPUs; 16 × 16 threads;
+ *   it takes A by `loadA(row, k) -> f32`.
  *
- * Where B is stored column by column, `register` and `subgroup` take the inner
- * index in vectors instead (`along: 'inner'`): `loadA4(row, k4)` and
- * `loadB4(col, k4)`, zero in A beyond the last index.
+ * Where B is stored column by column, `register` and `subgroup` take it in vectors
+ * along the inner index (`along: 'inner'`): `loadB4(col, k4) -> vec4f`.
  */
 import { flatGrid, octave, type AdapterTraits, type Grid } from './kernel.ts';
 
@@ -81,7 +81,17 @@ var<workgroup> tileA: array<vec4f, ${DEPTH * SIDE * rows / 4}>;
 var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;` : '';
 }
 
-/** WGSL expressions of the sizes of y and of the range of the inner index, which starts at a multiple of four where B's vectors lie along it. */
+/** WGSL of a vec4f from the text of each component. */
+export const four = (component: (e: number) => string): string => `vec4f(${[0, 1, 2, 3].map(component).join(', ')})`;
+
+/** `loadA4` from four calls of `loadA`, where A has no vectors to read; `end` is the inner index's last but one. */
+export const gatherA4 = (end: string): string => /* wgsl */ `
+fn loadA4(row: u32, k4: u32) -> vec4f {
+  let last = ${end} - 1u;
+  return select(vec4f(), ${four((e) => `loadA(row, min(4u * k4 + ${e}u, last))`)}, vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+}`;
+
+/** WGSL expressions of the sizes of y and of the range of the inner index, which starts at a multiple of four. */
 export interface GemmText {
   readonly rows: string;
   readonly cols: string;
@@ -114,91 +124,52 @@ export function gemmBody(variant: GemmVariant, text: GemmText): string {
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (items: readonly string[]): string => items.join('\n');
 
-function threadBody(variant: GemmVariant, along: Along): string {
-  const subgroup = variant.algorithm === 'subgroup';
-  const lanes = subgroup ? variant.lanes : REGISTER_LANES;
-  const own = subgroup ? 'sid' : `lane % ${lanes}u`;
-  const row0 = subgroup ? `rowTile * ${variant.rows}u` : `(rowTile * ${REGISTER_GROUPS}u + lane / ${lanes}u) * ${variant.rows}u`;
-  const r = range(variant.rows);
-  const rowsOf = lines(r.map((i) => `  let r${i} = min(row0 + ${i}u, rows - 1u);`));
-  const body = along === 'cols' ? alongCols(variant, lanes, own) : alongInner(variant, lanes, own);
-  return /* wgsl */ `
-  let row0 = ${row0};
-${rowsOf}
-${body}`;
-}
-
-/** A thread's columns are `vectors` vec4; two steps of the inner index are added at once, which halves the traffic of the sums. */
-function alongCols({ algorithm, rows, vectors }: GemmVariant, lanes: number, own: string): string {
-  const [r, c] = [range(rows), range(vectors)];
+function threadBody({ algorithm, rows, vectors, lanes: subgroupLanes }: GemmVariant, along: Along): string {
   const subgroup = algorithm === 'subgroup';
-  const loadB = (name: string, k: string): string => lines(c.map((j) => `    let ${name}${j} = loadB(${k}, v${j});`));
-  const loop = subgroup
-    ? /* wgsl */ `
-  for (var k0 = first; k0 < end; k0 += ${lanes}u) {
-    let mine = min(k0 + sid, end - 1u);
-${lines(r.map((i) => `    let m${i} = select(0.0, loadA(r${i}, mine), k0 + sid < end);`))}
-    let count = min(${lanes}u, end - k0);
-    for (var kk = 0u; kk < count; kk += 2u) {
-${loadB('b', 'k0 + kk')}
-${loadB('d', 'min(k0 + kk + 1u, end - 1u)')}
-${lines(r.flatMap((i) => [
-    `    let a${i} = subgroupShuffle(m${i}, kk); let c${i} = subgroupShuffle(m${i}, kk + 1u);`,
-    ...c.map((j) => `    s${i}_${j} = (s${i}_${j} + a${i} * b${j}) + c${i} * d${j};`),
-  ]))}
-    }
-  }`
-    : /* wgsl */ `
-  for (var k = first; k < end; k++) {
-${loadB('b', 'k')}
-${lines(r.flatMap((i) => [`    let a${i} = loadA(r${i}, k);`, ...c.map((j) => `    s${i}_${j} += a${i} * b${j};`)]))}
-  }`;
-  return /* wgsl */ `
-  let vector0 = colTile * ${vectors * lanes}u + ${own};
-${lines(c.map((j) => `  let v${j} = min(vector0 + ${j * lanes}u, colVectors - 1u);`))}
-${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = vec4f();`)))}
-${loop}
+  const lanes = subgroup ? subgroupLanes : REGISTER_LANES;
+  const own = subgroup ? 'sid' : `lane % ${lanes}u`;
+  const inner = along === 'inner';
+  const [r, c] = [range(rows), range(inner ? 2 * vectors : vectors)];
+  const row0 = subgroup ? `rowTile * ${rows}u` : `(rowTile * ${REGISTER_GROUPS}u + lane / ${lanes}u) * ${rows}u`;
+  const loaded = range(Math.ceil(rows / lanes));
+  const rowOf = subgroup
+    ? loaded.map((j) => `  let r${j} = min(row0 + ${j * lanes}u + sid, rows - 1u);`)
+    : r.map((i) => `  let r${i} = min(row0 + ${i}u, rows - 1u);`);
+  const loadA = subgroup
+    ? [...loaded.map((j) => `    let m${j} = loadA4(r${j}, k4);`), ...r.map((i) => `    let a${i} = subgroupBroadcast(m${Math.floor(i / lanes)}, ${i % lanes}u);`)]
+    : r.map((i) => `    let a${i} = loadA4(r${i}, k4);`);
+  const loadB = inner
+    ? c.map((j) => `    let b${j} = loadB4(c${j}, k4);`)
+    : range(4).flatMap((e) => [`    let k${e} = min(4u * k4 + ${e}u, end - 1u);`, ...c.map((j) => `    let b${j}_${e} = loadB(k${e}, c${j});`)]);
+  // Four steps of the inner index at once: the sums, which no register file holds, are loaded and stored a quarter as often.
+  const product = (i: number, j: number): string => (inner
+    ? `s${i}_${j} += dot(a${i}, b${j});`
+    : `s${i}_${j} = (((s${i}_${j} + a${i}.x * b${j}_0) + a${i}.y * b${j}_1) + a${i}.z * b${j}_2) + a${i}.w * b${j}_3;`);
+  const stores = inner
+    ? c.map((j) => /* wgsl */ `
+  if (firstCol + ${j * lanes}u < cols) {
+${lines(r.map((i) => `    if (row0 + ${i}u < rows) { store(row0 + ${i}u, firstCol + ${j * lanes}u, s${i}_${j}); }`))}
+  }`)
+    : [/* wgsl */ `
   for (var e = 0u; e < 4u; e++) {
 ${lines(c.map((j) => /* wgsl */ `
-    let col${j} = (vector0 + ${j * lanes}u) * 4u + e;
+    let col${j} = (firstCol + ${j * lanes}u) * 4u + e;
     if (col${j} < cols) {
 ${lines(r.map((i) => `      if (row0 + ${i}u < rows) { store(row0 + ${i}u, col${j}, s${i}_${j}[e]); }`))}
     }`))}
-  }`;
-}
-
-/** A thread's columns are 2·`vectors` single ones, a lane apart; each step takes four of the inner index. */
-function alongInner({ algorithm, rows, vectors }: GemmVariant, lanes: number, own: string): string {
-  const [r, c] = [range(rows), range(2 * vectors)];
-  const products = (a: (i: number) => string): string => lines([
-    ...c.map((j) => `    let b${j} = loadB4(c${j}, k4);`),
-    ...r.flatMap((i) => [`    let a${i} = ${a(i)};`, ...c.map((j) => `    s${i}_${j} += dot(a${i}, b${j});`)]),
-  ]);
-  const loop = algorithm === 'subgroup'
-    ? /* wgsl */ `
-  for (var k0 = first / 4u; k0 < end4; k0 += ${lanes}u) {
-    let mine = min(k0 + sid, end4 - 1u);
-${lines(r.map((i) => `    let m${i} = loadA4(r${i}, mine);`))}
-    let count = min(${lanes}u, end4 - k0);
-    for (var kk = 0u; kk < count; kk++) {
-      let k4 = k0 + kk;
-${products((i) => `subgroupShuffle(m${i}, kk)`)}
-    }
-  }`
-    : /* wgsl */ `
-  for (var k4 = first / 4u; k4 < end4; k4++) {
-${products((i) => `loadA4(r${i}, k4)`)}
-  }`;
+  }`];
   return /* wgsl */ `
-  let end4 = (end + 3u) / 4u;
-  let col0 = colTile * ${2 * vectors * lanes}u + ${own};
-${lines(c.map((j) => `  let c${j} = min(col0 + ${j * lanes}u, cols - 1u);`))}
-${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = 0.0;`)))}
-${loop}
-${lines(c.map((j) => /* wgsl */ `
-  if (col0 + ${j * lanes}u < cols) {
-${lines(r.map((i) => `    if (row0 + ${i}u < rows) { store(row0 + ${i}u, col0 + ${j * lanes}u, s${i}_${j}); }`))}
-  }`))}`;
+  let row0 = ${row0};
+${lines(rowOf)}
+  let firstCol = colTile * ${c.length * lanes}u + ${own};
+${lines(c.map((j) => `  let c${j} = min(firstCol + ${j * lanes}u, ${inner ? 'cols' : 'colVectors'} - 1u);`))}
+${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = ${inner ? '0.0' : 'vec4f()'};`)))}
+  for (var k4 = first / 4u; 4u * k4 < end; k4++) {
+${lines(loadB)}
+${lines(loadA)}
+${lines(r.flatMap((i) => c.map((j) => `    ${product(i, j)}`)))}
+  }
+${lines(stores)}`;
 }
 
 function tiledBody({ rows, vectors }: GemmVariant, { contiguous = { a: 'inner', b: 'cols' } }: GemmText): string {
@@ -220,7 +191,7 @@ function tiledBody({ rows, vectors }: GemmVariant, { contiguous = { a: 'inner', 
 ${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `  var s${4 * i + e}_${j} = vec4f();`))))}
   for (var k0 = first; k0 < end; k0 += ${DEPTH}u) {
     let last = end - 1u;
-    ${load('tileA', widthA, contiguous.a === 'inner', `select(vec4f(), vec4f(${range(4).map((e) => `loadA(min(row0 + 4u * v + ${e}u, rows - 1u), min(k, last))`).join(', ')}), k < end)`)}
+    ${load('tileA', widthA, contiguous.a === 'inner', `select(vec4f(), ${four((e) => `loadA(min(row0 + 4u * v + ${e}u, rows - 1u), min(k, last))`)}, k < end)`)}
     ${load('tileB', widthB, contiguous.b === 'inner', 'select(vec4f(), loadB(min(k, last), min(vector0 + v, colVectors - 1u)), k < end)')}
     workgroupBarrier();
     for (var kk = 0u; kk < ${DEPTH}u; kk++) {

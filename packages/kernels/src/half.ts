@@ -32,3 +32,20 @@ function roundToEven(value: number): number {
   const rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
+
+let table: Float32Array | undefined;
+
+/** The numbers that halves stand for. A look-up beats arithmetic on the bits of each. */
+export function decodeHalves(halves: Uint16Array): Float32Array {
+  const numbers = (table ??= Float32Array.from({ length: 65536 }, (_, half) => fromHalf(half)));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = numbers[halves[i]!]!;
+  return values;
+}
+
+/** The bits of the nearest halves. */
+export function encodeHalves(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) halves[i] = toHalf(values[i]!);
+  return halves;
+}

@@ -2,6 +2,7 @@ export * from './kernel.ts';
 export * from './random.ts';
 export * from './variants.ts';
 export * from './elementwise.ts';
+export * from './cast.ts';
 export * from './half.ts';
 export * from './matmul.ts';
 export * from './quantize.ts';

@@ -216,7 +216,8 @@ export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string 
 
 /** The class of a call's sizes under which its kernel's timings are kept; undefined where the kernel has no tuning. */
 export function shapeClass(kernel: AnyKernel, uniforms: Readonly<Record<string, number>>, options: Variant): string | undefined {
-  return (kernel as Kernel).tuning?.shape(uniforms, { ...kernel.variant, ...options });
+  const shape = (kernel as Kernel).tuning?.shape(uniforms, { ...kernel.variant, ...options });
+  return shape === undefined || halfNames(options).length === 0 ? shape : `${shape} f16`;
 }
 
 /** The next power of two, but at least `least` and at most `most`: the classes of a size. */

@@ -6,7 +6,7 @@
  * Every operand and y may be stored in half precision, and B as signed bytes with
  * a scale per row (quantize.ts); products and sums are f32.
  */
-import { gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { four, gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
 
@@ -37,24 +37,23 @@ const text = (variant: MatmulVariant): GemmText => ({
 });
 
 function loads({ transposeA, transposeB, quantized, aligned, algorithm }: MatmulVariant): string {
-  const inVectors = aligned && transposeB && !transposeA;
-  const four = (element: (e: number) => string): string => `vec4f(${[0, 1, 2, 3].map(element).join(', ')})`;
+  const inner = transposeB && !transposeA;
+  const inVectors = aligned && inner;
   const scalarA = inVectors ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])' : transposeA ? 'f32(a[k * u.rows + row])' : 'f32(a[row * u.inner + k])';
   const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
   const words = quantizedWords('u.inner');
   const vectorB = quantized ? four((e) => `${unpackBytes(`b[${col(e)} * ${words} + k / 4u]`)}[k % 4u]`)
     : transposeB ? four((e) => (inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`))
       : aligned ? 'vec4f(b[k * (u.cols / 4u) + vector])' : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
-  const k = (e: number): string => `min(4u * k4 + ${e}u, u.inner - 1u)`;
-  const loadA4 = inVectors ? 'return vec4f(a[row * (u.inner / 4u) + k4]);'
-    : `return select(vec4f(), ${four((e) => `f32(a[row * u.inner + ${k(e)}])`)}, vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) < vec4u(u.inner));`;
-  const loadB4 = quantized ? unpackBytes(`b[col * ${words} + k4]`)
-    : inVectors ? 'vec4f(b[col * (u.inner / 4u) + k4])' : four((e) => `f32(b[col * u.inner + ${k(e)}])`);
-  return transposeB && !transposeA && algorithm !== 'tiled' ? /* wgsl */ `
-fn loadA4(row: u32, k4: u32) -> vec4f { ${loadA4} }
-fn loadB4(col: u32, k4: u32) -> vec4f { return ${loadB4}; }` : /* wgsl */ `
-fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }
-fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
+  const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
+  const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
+  if (algorithm === 'tiled') return `${loadA}\n${loadB}`;
+  // A is zero beyond the last inner index, so any element of B will do there.
+  const vectorB4 = quantized ? unpackBytes(`b[col * ${words} + k4]`)
+    : inVectors ? 'vec4f(b[col * (u.inner / 4u) + k4])' : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
+  return /* wgsl */ `
+${inVectors ? 'fn loadA4(row: u32, k4: u32) -> vec4f { return vec4f(a[row * (u.inner / 4u) + k4]); }' : loadA + gatherA4('u.inner')}
+${inner ? `fn loadB4(col: u32, k4: u32) -> vec4f { return ${vectorB4}; }` : loadB}`;
 }
 
 /** What is stored at (row, col) of a sum. */

@@ -45,10 +45,11 @@ export const columnSum = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { rows: 'u32', cols: 'u32', chunkRows: 'u32' },
   variant: wholeColumns,
+  halves: ['x', 'y'],
   elements: inColumns('x', 'y'),
   ...chunkedColumns,
   body: (v) => /* wgsl */ `${columnHead(v)}
   var sum = Part();
-  for (var row = chunk * u.chunkRows; row < end; row++) { sum += x[row * parts + c]; }
-  y[i] = sum;`,
+  for (var row = chunk * u.chunkRows; row < end; row++) { sum += Part(x[row * parts + c]); }
+  y[i] = y_t(sum);`,
 });

@@ -57,12 +57,13 @@ test('octave rounds up to a power of two within its bounds', () => {
   expect([1, 63, 64, 65, 1706, 5000].map((size) => octave(size, 64, 4096))).toEqual([64, 64, 64, 128, 2048, 4096]);
 });
 
-test('calls of one class have sizes alike; the order in which operands are stored is part of it', () => {
+test('calls of one class have sizes alike; the order and precision in which operands are stored are part of it', () => {
   const shape = (rows: number, cols: number, options = {}): string | undefined => shapeClass(matmul, { rows, inner: 640, cols }, options);
   expect(shape(1000, 1706)).toMatch(/^1024x1024x2048/);
   expect(shape(1024, 1707)).toBe(shape(1000, 1706));
   expect(shape(1025, 1706)).not.toBe(shape(1000, 1706));
   expect(shape(1000, 1706, { transposeA: true })).not.toBe(shape(1000, 1706));
+  expect(shape(1000, 1706, { f16: 'a,b' })).toBe(`${shape(1000, 1706)} f16`);
   expect(shapeClass(kernels.find(({ tuning }) => tuning === undefined)!, {}, {})).toBeUndefined();
 });
 

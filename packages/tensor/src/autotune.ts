@@ -9,10 +9,10 @@
  * end are medians. A candidate takes the table's place only if it is faster by a
  * margin, and only if it gives the same result.
  */
-import { kernelVersion, pipelineKey, shapeClass, tableVariant, type AnyKernel, type Kernel, type Variant } from '@rna/kernels';
-import type { Device, ObservedCall } from './device.ts';
+import { halfStorage, kernelVersion, pipelineKey, shapeClass, tableVariant, type AnyKernel, type Kernel, type Variant } from '@rna/kernels';
+import type { Device, ObservedCall, OutputShape } from './device.ts';
 import { DeviceLostError } from './errors.ts';
-import type { HostArray, Shape, Tensor } from './tensor.ts';
+import type { HostArray, Tensor } from './tensor.ts';
 import type { AdapterAnswers } from './tuning.ts';
 
 /** A call to tune: what `Device.run` takes. */
@@ -20,9 +20,9 @@ export interface TuningJob {
   readonly kernel: AnyKernel;
   /** Makes the inputs and updates by name when the job's turn comes; they are freed when it is done. */
   readonly buffers: () => Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Shape>>;
+  readonly outputs: Readonly<Record<string, OutputShape>>;
   readonly uniforms: Readonly<Record<string, number>>;
-  /** Options that change the meaning. */
+  /** Options that change the meaning, half precision storage (`halfStorage`) included. */
   readonly options: Variant;
 }
 
@@ -60,8 +60,8 @@ const DROPS: Readonly<Record<number, number>> = { 2: 1.3, 4: 1.1 };
 const MARGIN = 0.95;
 const LEAST_MS = 20;
 const MOST_CALLS = 1000;
-/** Of a buffer's largest value: far above what another order of summation changes, far below what a missed element does. */
-const TOLERANCE = 1e-3;
+/** Of a buffer's largest value: far above what another order of summation changes, in half precision too, far below what a missed element does. */
+const TOLERANCE = 4e-3;
 /** Of a first call, which compiles: a gain in every step that costs a start this much is none. */
 const MOST_FIRST_MS = 5000;
 
@@ -69,11 +69,16 @@ const MOST_FIRST_MS = 5000;
 export function collectJobs(device: Device, body: () => void): TuningJob[] {
   const jobs = new Map<string, TuningJob>();
   device.observe(({ kernel, buffers, outputs, uniforms, options }: ObservedCall) => {
-    const shape = shapeClass(kernel, uniforms, options);
+    const halves = [
+      ...Object.keys(buffers).filter((name) => buffers[name]!.dtype === 'f16'),
+      ...Object.entries(outputs).flatMap(([name, output]) => ('dtype' in output && output.dtype === 'f16' ? [name] : [])),
+    ];
+    const stored = { ...options, ...halfStorage(halves) };
+    const shape = shapeClass(kernel, uniforms, stored);
     const key = `${kernel.name} ${shape}`;
     if (shape === undefined || jobs.has(key)) return;
     const held = Object.fromEntries(Object.entries(buffers).map(([name, tensor]) => [name, tensor.alias().keep()]));
-    jobs.set(key, { kernel, buffers: () => held, outputs, uniforms, options });
+    jobs.set(key, { kernel, buffers: () => held, outputs, uniforms, options: stored });
   }, body);
   return [...jobs.values()];
 }
@@ -162,7 +167,7 @@ async function runnerOf(device: Device, { kernel, buffers, outputs, uniforms, op
     const tensor = inputs[name]!;
     const values = await device.read(tensor);
     originals.set(name, values);
-    inputs[name] = device.tensor(values, tensor.shape).keep();
+    inputs[name] = device.empty(tensor.shape, tensor.dtype, name).keep();
     tensor.dispose();
   }
   const run = (variant: Variant): Record<string, Tensor> =>

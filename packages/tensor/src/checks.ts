@@ -5,9 +5,9 @@
  * reads and writes beyond a buffer's end and results that change from run to
  * run. It expects a device that poisons outputs.
  */
-import { pipelineKey, type Kernel, type Variant } from '@rna/kernels';
+import { decodeHalves, encodeHalves, halfNames, pipelineKey, type Kernel, type Variant } from '@rna/kernels';
 import type { Call, KernelCheck } from '@rna/kernels/checks';
-import type { Device } from './device.ts';
+import type { Device, OutputShape } from './device.ts';
 import type { HostArray, Tensor } from './tensor.ts';
 
 /**
@@ -24,6 +24,9 @@ const GUARDS: readonly [Guard, Guard] = [{ float: NaN, integer: 1_000_003 }, { f
 // Of whole vectors, and longer than the rows by which a tile could overshoot.
 const GUARD_ELEMENTS = 4096;
 
+/** Half a step of a half's 11 bits, relative to its value: what storing in half precision may cost. */
+const HALF_STEP = 2 ** -11;
+
 /** A call's values as the kernel sees them, with `guard` behind them where one is given. */
 function hostArray(values: Float64Array | Uint32Array | Int32Array, guard?: Guard): HostArray {
   const length = values.length + (guard === undefined ? 0 : GUARD_ELEMENTS);
@@ -33,13 +36,23 @@ function hostArray(values: Float64Array | Uint32Array | Int32Array, guard?: Guar
   return array;
 }
 
+/** Whether the call stores a buffer in half precision. */
+const isHalf = (call: Call, name: string): boolean => halfNames(call.variant ?? {}).includes(name);
+
 function upload(device: Device, call: Call, guard?: Guard): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(call.inputs).map(([name, values]) => [name, device.tensor(hostArray(values, guard)).keep()]));
+  return Object.fromEntries(Object.entries(call.inputs).map(([name, values]) => {
+    const array = hostArray(values, guard);
+    if (!isHalf(call, name)) return [name, device.tensor(array).keep()];
+    const tensor = device.empty([array.length], 'f16', name).keep();
+    device.write(tensor, array);
+    return [name, tensor];
+  }));
 }
 
 function record(device: Device, check: KernelCheck, call: Call, buffers: Record<string, Tensor>, tuning: Variant, behind: number): Record<string, Tensor> {
   const kernel = check.kernel as unknown as Kernel;
-  const shapes = Object.fromEntries(Object.entries(call.outputs).map(([name, count]) => [name, [count + behind]]));
+  const shapes = Object.fromEntries(Object.entries(call.outputs).map(([name, count]): [string, OutputShape] =>
+    [name, isHalf(call, name) ? { shape: [count + behind], dtype: 'f16' } : [count + behind]]));
   const outputs = device.run(kernel, buffers, shapes, call.uniforms, { ...tuning, ...call.variant });
   return { ...outputs, ...Object.fromEntries(Object.keys(kernel.updates).map((name) => [name, buffers[name]!])) };
 }
@@ -63,6 +76,10 @@ export async function callErrors(device: Device, check: KernelCheck, call: Call,
   for (const tensor of new Set([...Object.values(buffers), ...Object.values(results)])) tensor.dispose();
   return errors(check, call, read, 0);
 }
+
+/** Values as they are read back from how the call stores them. */
+const stored = (call: Call, name: string, values: HostArray): HostArray =>
+  (isHalf(call, name) && values instanceof Float32Array ? decodeHalves(encodeHalves(values)) : values);
 
 /** One guarded run on new buffers: what each output and update held afterwards, its guard included. */
 async function guardedRun(device: Device, check: KernelCheck, call: Call, tuning: Variant, guard: Guard): Promise<{ read: Record<string, HostArray>; dispose: () => void }> {
@@ -88,8 +105,7 @@ function relativeError(actual: HostArray, expected: Float64Array | Uint32Array |
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     largest = Math.max(largest, Math.abs(expected[i]!));
-    const error = Math.abs(actual[i]! - expected[i]!);
-    worst = error <= worst ? worst : error; // NaN replaces the worst and stays
+    worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!)); // of which one NaN makes NaN
   }
   return worst / largest;
 }
@@ -111,16 +127,20 @@ function errors(check: KernelCheck, call: Call, read: Readonly<Record<string, Ho
  * between two runs, a result that depends on what stands behind the inputs. The device must be one with `poison`.
  */
 export async function verifyCall(device: Device, check: KernelCheck, call: Call, tuning: Variant = {}): Promise<string[]> {
-  const what = `${pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }))} at ${JSON.stringify(call.uniforms)}`;
+  const what = `${pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms))} at ${JSON.stringify(call.uniforms)}`;
   const [first, second] = [await guardedRun(device, check, call, tuning, GUARDS[0]), await guardedRun(device, check, call, tuning, GUARDS[1])];
   const faults: string[] = [];
+  const k = check.kernel as unknown as Kernel;
+  const whole = new Set(Object.entries({ ...k.updates, ...k.outputs }).filter(([, type]) => type === 'vec4f').map(([name]) => name));
   for (const name of Object.keys(first.read)) {
     const [one, other] = [first.read[name]!, second.read[name]!];
     const count = one.length - GUARD_ELEMENTS;
+    // A kernel of whole vectors writes the last one whole.
+    const end = whole.has(name) ? Math.ceil(count / 4) * 4 : count;
     // Behind an update stands the guard of the run, behind an output the poison; the second run's stray values are no NaN.
-    const before = call.inputs[name] === undefined ? new Float32Array(other.length).fill(NaN) : hostArray(call.inputs[name], GUARDS[1]);
-    const stray = firstDifference(other.slice(count), before.slice(count), GUARD_ELEMENTS);
-    if (stray !== undefined) faults.push(`${what}: element ${stray} behind the end of '${name}' [${count}] was written`);
+    const before = call.inputs[name] === undefined ? new Float32Array(other.length).fill(NaN) : stored(call, name, hostArray(call.inputs[name], GUARDS[1]));
+    const stray = firstDifference(other.subarray(end), before.subarray(end), other.length - end);
+    if (stray !== undefined) faults.push(`${what}: '${name}' ends at ${end}, and element ${end + stray} was written`);
     const difference = firstDifference(one, other, count);
     if (difference !== undefined) {
       const again = await guardedRun(device, check, call, tuning, GUARDS[0]);
@@ -130,7 +150,8 @@ export async function verifyCall(device: Device, check: KernelCheck, call: Call,
     }
   }
   for (const [name, error] of Object.entries(errors(check, call, first.read, GUARD_ELEMENTS))) {
-    if (!(error <= check.tolerance)) faults.push(`${what}: ${name} is off by ${error}, allowed are ${check.tolerance}`);
+    const allowed = check.tolerance + (isHalf(call, name) ? HALF_STEP : 0);
+    if (!(error <= allowed)) faults.push(`${what}: ${name} is off by ${error}, allowed are ${allowed}`);
   }
   first.dispose();
   second.dispose();

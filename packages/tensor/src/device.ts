@@ -8,12 +8,15 @@
  * lost device) reach the caller as the rejection of the next `read` or `idle`
  * and name the kernel; none is left to the console.
  */
-import { bindingNames, type AnyKernel, type Kernel, type Uniforms, type UniformTypes, type Bindings, type Variant, fill, kernelWgsl, packUniforms, pipelineKey, type AdapterTraits } from '@rna/kernels';
+import {
+  bindingNames, decodeHalves, elementTypes, encodeHalves, fill, halfStorage, kernelWgsl, packUniforms, pipelineKey,
+  type AdapterTraits, type AnyKernel, type Bindings, type Kernel, type Uniforms, type UniformTypes, type Variant,
+} from '@rna/kernels';
 import { DeviceError, DeviceLostError } from './errors.ts';
 import { MemoryPool, type Storage } from './memory.ts';
 import { Scope } from './scope.ts';
 import type { Tape } from './tape.ts';
-import { describe, elements, Tensor, type DType, type HostArray, type Shape } from './tensor.ts';
+import { byteLength, describe, elements, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
 
 const SLOTS = 256;
@@ -34,11 +37,14 @@ export interface DeviceOptions {
   readonly poison?: boolean;
 }
 
+/** What an output of a call is to be: a shape, stored as the kernel says, or a shape and whether its floats are halves. */
+export type OutputShape = Shape | { readonly shape: Shape; readonly dtype: FloatType };
+
 /** A call of `run`, its inputs and updates by name. */
 export interface ObservedCall {
   readonly kernel: AnyKernel;
   readonly buffers: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Shape>>;
+  readonly outputs: Readonly<Record<string, OutputShape>>;
   readonly uniforms: Readonly<Record<string, number>>;
   readonly options: Variant;
 }
@@ -124,10 +130,13 @@ export class Device {
 
   // ---- tensors ----
 
-  /** A tensor with undefined contents, owned by the current scope. */
+  /** A tensor with undefined contents, owned by the current scope. Throws a DeviceError for f16 where the adapter cannot run it. */
   empty(shape: Shape, dtype: DType = 'f32', what = 'tensor'): Tensor {
     if (elements(shape) === 0) throw new RangeError(`${what}: shape ${describe(shape)} has no elements; an empty batch cannot be run`);
-    const storage = this.memory.allocate(elements(shape) * 4, `${what} ${describe(shape)}`);
+    if (dtype === 'f16' && !this.traits.f16) {
+      throw new DeviceError(`${what} ${describe(shape)} is to be stored as f16, but this adapter (${this.traits.description}) has no shader-f16; use f32, or int8 weights`);
+    }
+    const storage = this.memory.allocate(byteLength(shape, dtype), `${what} ${describe(shape)}`);
     return this.adopt(new Tensor(this, storage, shape, dtype));
   }
 
@@ -150,24 +159,28 @@ export class Device {
     return tensor;
   }
 
-  /** Overwrites `values.length` elements from element `offset` on. */
+  /** Overwrites `values.length` elements from element `offset` on; a tensor in half precision as a whole. */
   write(tensor: Tensor, values: HostArray, offset = 0): void {
     if (offset + values.length > tensor.size) throw new RangeError(`write: ${values.length} values at ${offset} do not fit ${describe(tensor.shape)}`);
     const { storage } = tensor;
+    const data = hostBytes(tensor, values);
     // writeBuffer acts ahead of commands that are only recorded.
     if (storage.lastUse === this.counts.submits) this.submit();
-    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, values.buffer, values.byteOffset, values.byteLength);
+    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, data.buffer, data.byteOffset, data.byteLength);
     // The driver frees the copies that it made of uploads at a submission only.
-    this.#uploaded += values.byteLength;
+    this.#uploaded += data.byteLength;
     if (this.#uploaded > MAX_UPLOADED) {
       this.gpu.queue.submit([]);
       this.#uploaded = 0;
     }
   }
 
-  /** Reads a tensor's values back, once everything recorded before has run. Rejects with any error since the last read. */
+  /**
+   * Reads a tensor's values back, once everything recorded before has run: halves as f32, a quantised matrix as its
+   * words. Rejects with any error since the last read.
+   */
   async read(tensor: Tensor): Promise<HostArray> {
-    const bytes = tensor.size * 4;
+    const bytes = byteLength(tensor.shape, tensor.dtype);
     const staging = this.#stagingBuffer(bytes);
     this.#endPass();
     this.#open().copyBufferToBuffer(tensor.storage.buffer, 0, staging, 0, bytes);
@@ -183,7 +196,12 @@ export class Device {
     staging.unmap();
     if (this.#staging.length < STAGING_KEPT) this.#staging.push(staging);
     else staging.destroy();
-    return tensor.dtype === 'f32' ? new Float32Array(copy) : tensor.dtype === 'u32' ? new Uint32Array(copy) : new Int32Array(copy);
+    switch (tensor.dtype) {
+      case 'f32': return new Float32Array(copy);
+      case 'f16': return decodeHalves(new Uint16Array(copy, 0, tensor.size));
+      case 'i32': return new Int32Array(copy);
+      default: return new Uint32Array(copy);
+    }
   }
 
   /** Waits until everything recorded has run. Rejects with any error since the last wait. */
@@ -251,14 +269,16 @@ export class Device {
   run<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant>(
     kernel: Kernel<I, P, O, U, V>,
     inputs: Arguments<I> & Arguments<P>,
-    outputs: { readonly [N in keyof O]: Shape },
+    outputs: { readonly [N in keyof O]: OutputShape },
     uniforms: Uniforms<U>,
     options: Partial<V> = {},
   ): { [N in keyof O]: Tensor } {
     this.#observer?.({ kernel, buffers: inputs, outputs, uniforms, options: options as Variant });
     const made = Object.fromEntries(Object.keys(kernel.outputs).map((name) => {
-      const type = kernel.outputs[name];
-      const tensor = this.empty(outputs[name]!, type === 'u32' || type === 'i32' ? type : 'f32', `${kernel.name}.${name}`);
+      const [type, output] = [kernel.outputs[name], outputs[name]!];
+      const own: DType = type === 'u32' || type === 'i32' ? type : 'f32';
+      const { shape, dtype } = 'dtype' in output ? output : { shape: output, dtype: own };
+      const tensor = this.empty(shape, dtype, `${kernel.name}.${name}`);
       if (this.poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
       return [name, tensor];
     }));
@@ -267,18 +287,25 @@ export class Device {
   }
 
   #dispatch(kernel: AnyKernel, buffers: Readonly<Record<string, Tensor>>, uniforms: Readonly<Record<string, number>>, options: Variant): void {
-    const variant = this.#choose(kernel, options, uniforms);
+    const names = bindingNames(kernel);
+    const tensors = names.map((name) => {
+      const tensor = buffers[name];
+      if (tensor === undefined) throw new TypeError(`${kernel.name}: buffer '${name}' is missing`);
+      return tensor;
+    });
+    const halves = names.filter((_, i) => tensors[i]!.dtype === 'f16');
+    const variant = this.#choose(kernel, halves.length === 0 ? options : { ...options, ...halfStorage(halves) }, uniforms);
+    const bytes = names.find((_, i) => tensors[i]!.dtype === 'i8');
+    if (bytes !== undefined && elementTypes(kernel, variant)[bytes] !== 'u32') {
+      throw new TypeError(`${kernel.name}: '${bytes}' is a quantised matrix, which only the right operand of a product may be`);
+    }
     const pipeline = this.#pipeline(kernel, variant);
     const grid = (kernel as Kernel).grid(uniforms, variant);
     if (this.#slot === SLOTS) this.submit();
     const offset = this.#slot * this.#slotBytes;
     packUniforms(kernel, uniforms, this.#slots, offset);
     this.#slot++;
-    const storages = bindingNames(kernel).map((name) => {
-      const tensor = buffers[name];
-      if (tensor === undefined) throw new TypeError(`${kernel.name}: buffer '${name}' is missing`);
-      return tensor.storage;
-    });
+    const storages = tensors.map((tensor) => tensor.storage);
     const pass = this.#openPass();
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, this.#bindGroup(pipeline, storages), [offset]);
@@ -427,6 +454,18 @@ export class Device {
   #lastKernels(): string {
     return this.#submitted.length === 0 ? '' : `; the last kernels submitted were ${namesOf(this.#submitted)}`;
   }
+}
+
+/** Values as a tensor stores them. */
+function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<ArrayBuffer> {
+  if (tensor.dtype === 'i8') throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
+  if (tensor.dtype !== 'f16') return values;
+  if (!(values instanceof Float32Array) || values.length !== tensor.size) {
+    throw new TypeError(`write: a tensor in half precision takes all its ${tensor.size} values at once, as a Float32Array`);
+  }
+  const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
+  halves.set(encodeHalves(values));
+  return halves;
 }
 
 /** What the choice of variants depends on, read off an adapter. */

@@ -1,16 +1,17 @@
 /// <reference types="@webgpu/types" preserve="true" />
 export { answersOf, collectJobs, tune, type Candidate, type TuningJob, type TuningOptions, type TuningResult } from './autotune.ts';
-export { adapterTraits, Device, type DeviceOptions, type ObservedCall } from './device.ts';
+export { adapterTraits, Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { backward, record, type Rule } from './tape.ts';
-export { describe, elements, requireShape, Tensor, type DType, type HostArray, type Shape } from './tensor.ts';
+export { describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 export {
   adapterKey, addAnswers, currentAnswers, NO_ANSWERS, parseTuningRecord,
   type AdapterAnswers, type KernelAnswers, type TunedAnswer, type TuningRecord, type TuningStorage,
 } from './tuning.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/matmul.ts';
+export * from './ops/storage.ts';
 export * from './ops/norm.ts';
 export * from './ops/activations.ts';
 export * from './ops/embedding.ts';

@@ -3,11 +3,18 @@
  * It knows who owns it (a scope, a tape, or the caller) so that nothing waits
  * for the garbage collector; it has no arithmetic, which is in `ops/`.
  */
+import { quantizedRowWords } from '@rna/kernels';
 import type { Device } from './device.ts';
 import { ShapeError } from './errors.ts';
 import type { Storage } from './memory.ts';
 
-export type DType = 'f32' | 'u32' | 'i32';
+/**
+ * How values are stored: words, halves (`f16`), or a matrix of signed bytes with a scale per row (`i8`; kernels'
+ * quantize.ts). Arithmetic is that of 32 bits for all of them.
+ */
+export type DType = 'f32' | 'f16' | 'u32' | 'i32' | 'i8';
+/** How floats of activations and trained weights may be stored. */
+export type FloatType = 'f32' | 'f16';
 export type Shape = readonly number[];
 export type HostArray = Float32Array | Uint32Array | Int32Array;
 
@@ -82,9 +89,9 @@ export class Tensor {
     return this.device.adopt(new Tensor(this.device, this.storage, shape, this.dtype));
   }
 
-  /** Reads the values back, once everything recorded before has run. */
+  /** Reads the values back as f32, once everything recorded before has run. */
   read(): Promise<Float32Array> {
-    if (this.dtype !== 'f32') throw new TypeError(`read: tensor is ${this.dtype}, not f32`);
+    if (this.dtype !== 'f32' && this.dtype !== 'f16') throw new TypeError(`read: tensor is ${this.dtype}, not f32 or f16`);
     return this.device.read(this) as Promise<Float32Array>;
   }
 
@@ -97,6 +104,15 @@ export class Tensor {
 
 export function elements(shape: Shape): number {
   return shape.reduce((product, length) => product * length, 1);
+}
+
+/** Bytes that values take, in whole words. */
+export function byteLength(shape: Shape, dtype: DType): number {
+  switch (dtype) {
+    case 'f16': return 4 * Math.ceil(elements(shape) / 2);
+    case 'i8': return 4 * (shape[0] ?? 0) * quantizedRowWords(shape[1] ?? 0);
+    default: return 4 * elements(shape);
+  }
 }
 
 export function describe(shape: Shape): string {

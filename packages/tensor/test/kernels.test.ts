@@ -1,44 +1,59 @@
-/** Every kernel against its reference in doubles, on this machine's adapter, in every variant that the adapter can run. */
-import { RandomStream, type Variant } from '@rna/kernels';
-import { checks } from '@rna/kernels/checks';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callErrors } from '../src/checks.ts';
-import type { Device } from '../src/index.ts';
+/**
+ * Every kernel on this machine's adapter, in the variant that the adapter chooses and in those of its space: results
+ * against the reference in doubles, every element written, nothing read or written beyond a buffer, the same bits in
+ * every run. vitest.config.ts repeats the file on other software drivers (softwareDrivers.ts).
+ *
+ * Where compiling is quick, every variant runs the calls that cover a check's options (`covering.ts`). On lavapipe,
+ * which compiles for minutes, the variants are a covering subset too, and its repetitions with other subgroup sizes
+ * run the adapter's choice of the kernels that use subgroups. With `RNA_MATRIX=full` everything runs everything.
+ */
+import { pipelineKey, RandomStream, type Kernel, type Variant } from '@rna/kernels';
+import { checks, type Call } from '@rna/kernels/checks';
+import { afterAll, describe, expect, it } from 'vitest';
+import { verifyCall } from '../src/checks.ts';
 import { openDevice } from '../src/node/index.ts';
+import { accessesBeyond } from './boundsChecked.ts';
+import { coveringCalls, coveringVariants } from './covering.ts';
+import { wantedAdapter } from './softwareDrivers.ts';
 
-let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
+const wanted = wantedAdapter();
+// Opened before the tests are collected: its traits say which variants there are.
+const device = await openDevice({ poison: true });
 afterAll(() => { device.destroy(); });
 
-/** Tunings to try beside the adapter's own choice, by kernel. */
-function tunings(kernel: string): Variant[] {
-  const { subgroups, subgroupSize } = device.traits;
-  if (['matmul', 'conv2d', 'conv2dBackwardWeight'].includes(kernel)) {
-    const forms: Variant[] = [{ algorithm: 'register' }, { algorithm: 'register', rows: 3, vectors: 1 }, { algorithm: 'tiled' }];
-    return subgroups && subgroupSize !== undefined ? [...forms, { algorithm: 'subgroup', lanes: subgroupSize, rows: 16, vectors: 1 }] : forms;
-  }
-  if (/^(layerNorm|rmsNorm)(Backward)?$/.test(kernel)) return [{ lanes: 1 }, { lanes: 64 }];
-  if (kernel === 'attention' || kernel.startsWith('attentionBackward')) {
-    return [{ loads: 'storage' }, { loads: 'workgroup' }, { loads: 'workgroup', threads: 32, ...UNROLLED }];
-  }
-  return [];
+const full = process.env['RNA_MATRIX'] === 'full';
+const slowCompiler = /llvmpipe/i.test(device.traits.description) && !full;
+const repeated = wanted.repeated && slowCompiler;
+const tested = repeated ? checks.filter(({ kernel }) => kernel.subgroups !== undefined) : checks;
+
+async function faults(test: (call: Call) => Promise<string[]>, calls: readonly Call[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const call of calls) found.push(...await test(call));
+  return found;
 }
 
-// The form for GPUs. Software drivers unroll it too and compile for minutes where the head dimension is large.
-const UNROLLED = { unroll: true };
-const LARGEST_UNROLLED = 6;
+describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
+  describe.each(tested.map((check) => [check.kernel.name, check] as const))('%s', (_, check) => {
+    const all = check.calls(new RandomStream(1, 2));
+    const few = full ? all : coveringCalls(check, all);
+    const space = ((check.kernel as unknown as Kernel).tuning?.space(device.traits) ?? []) as readonly Variant[];
+    const tunings = slowCompiler ? coveringVariants(space) : space;
+    const key = (call: Call, tuning: Variant): string => pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms));
 
-describe.each(checks.map((check) => [check.kernel.name, check] as const))('%s', (name, check) => {
-  it('agrees with its reference and writes every element', async () => {
-    const calls = check.calls(new RandomStream(1, 2));
-    for (const tuning of [{}, ...tunings(name)]) {
-      for (const call of calls) {
-        if (tuning['unroll'] === true && call.uniforms['headDim']! > LARGEST_UNROLLED) continue;
-        const what = JSON.stringify({ ...tuning, ...call.uniforms, ...call.variant });
-        for (const [output, error] of Object.entries(await callErrors(device, check, call, tuning))) {
-          expect(error, `${output} at ${what}`).toBeLessThanOrEqual(check.tolerance);
-        }
+    it('is right as the adapter chooses it', async () => {
+      expect(await faults((call) => verifyCall(device, check, call), repeated ? few : all)).toEqual([]);
+    });
+
+    it.each(repeated ? [] : tunings)('is right with %o', async (tuning) => {
+      const other = few.filter((call) => key(call, tuning) !== key(call, {}));
+      expect(await faults((call) => verifyCall(device, check, call, tuning), other)).toEqual([]);
+    });
+
+    // Indices are computed alike on every driver but for the number of lanes, so it is left to those that compile quickly.
+    it.runIf(!slowCompiler)('accesses no element beyond its buffers', async () => {
+      for (const tuning of [{}, ...(full ? space : coveringVariants(space))]) {
+        expect(await faults((call) => accessesBeyond(device, check, call, tuning), few)).toEqual([]);
       }
-    }
+    });
   });
 });

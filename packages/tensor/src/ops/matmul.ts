@@ -2,7 +2,7 @@
 import * as k from '@rna/kernels';
 import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
-import { requireShape, type Shape, type Tensor } from '../tensor.ts';
+import { describe, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
 
 interface ProductOptions {
   readonly transposeA?: boolean;
@@ -12,6 +12,8 @@ interface ProductOptions {
   readonly residual?: Tensor | undefined;
   /** Of the result; [rows, cols] by default. */
   readonly shape?: Shape;
+  /** How the result is stored; f32 by default. */
+  readonly dtype?: FloatType;
 }
 
 // A GPU wants this many workgroups; a product with fewer 64 × 64 tiles is taken in parts, none shorter than this.
@@ -26,18 +28,18 @@ function splitDepth(device: Device, rows: number, inner: number, cols: number): 
   return parts < 2 ? inner : Math.ceil(inner / parts / 4) * 4;
 }
 
-/** y [rows, cols] = A·B (+ bias) (+ residual), not recorded; operands may be stored transposed. */
+/** y [rows, cols] = A·B (+ bias) (+ residual), not recorded; operands may be stored transposed, B also quantised by its columns. */
 export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols: number, options: ProductOptions = {}): Tensor {
   const { device } = a;
-  const { transposeA = false, transposeB = false, bias, residual, shape = [rows, cols] } = options;
+  const { transposeA = false, transposeB = false, bias, residual, shape = [rows, cols], dtype = 'f32' } = options;
   const depth = bias === undefined && residual === undefined ? splitDepth(device, rows, inner, cols) : inner;
   const parts = Math.ceil(inner / depth);
   return device.scope(() => {
-    const { y } = device.run(k.matmul, { a, b, bias: bias ?? a, residual: residual ?? a }, { y: parts === 1 ? shape : [parts, rows, cols] },
+    const { y } = device.run(k.matmul, { a, b, bias: bias ?? a, residual: residual ?? a }, { y: parts === 1 ? { shape, dtype } : [parts, rows, cols] },
       { rows, inner, cols, depth },
-      { transposeA, transposeB, aligned: (transposeB ? inner : cols) % 4 === 0, bias: bias !== undefined, residual: residual !== undefined });
+      { transposeA, transposeB, quantized: b.dtype === 'i8', aligned: (transposeB ? inner : cols) % 4 === 0, bias: bias !== undefined, residual: residual !== undefined });
     if (parts === 1) return y;
-    return device.run(k.columnSum, { x: y }, { y: shape }, { rows: parts, cols: rows * cols, chunkRows: parts }, { aligned: (rows * cols) % 4 === 0 }).y;
+    return device.run(k.columnSum, { x: y }, { y: { shape, dtype } }, { rows: parts, cols: rows * cols, chunkRows: parts }, { aligned: (rows * cols) % 4 === 0 }).y;
   });
 }
 
@@ -60,7 +62,7 @@ export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
 /**
  * x·Wᵀ + b (+ residual), the linear layer.
  * @param x [rows, inner]; leading dimensions are taken together as rows.
- * @param weight [cols, inner]
+ * @param weight [cols, inner], of any dtype but integers; a quantised one has no gradients, nor has x through it.
  * @param bias [cols]
  * @param residual [...leading, cols]
  * @returns [...leading, cols]
@@ -69,6 +71,9 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tens
   const [cols = 0, inner = 0] = weight.shape;
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
+  if (weight.dtype === 'i8' && x.device.tape !== undefined && (x.tracked || residual?.tracked === true)) {
+    throw new TypeError(`linear: no gradient goes through the quantised weight ${describe(weight.shape)}; train with f32 or f16 weights`);
+  }
   const rows = x.size / inner;
   requireShape(residual === undefined || residual.size === rows * cols, 'linear', x.shape, weight.shape, residual?.shape ?? []);
   const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, residual, shape: [...x.shape.slice(0, -1), cols] });

@@ -1,0 +1,72 @@
+/**
+ * The software drivers on which the kernels' tests are repeated: lavapipe with
+ * subgroups of 4, 8 and 16 lanes, and SwiftShader. vitest.config.ts makes a
+ * project of each, since a driver is chosen by the environment of a process
+ * before it asks for an adapter; the test asks `wantedAdapter` whether the
+ * process got the driver that its project is for.
+ */
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { AdapterTraits } from '@rna/kernels';
+import { cacheFolder } from '../src/node/driver.ts';
+
+interface SoftwareDriver {
+  readonly name: string;
+  readonly description: RegExp;
+  readonly subgroupSize: number;
+}
+
+const DRIVERS: readonly SoftwareDriver[] = [
+  ...[4, 8, 16].map((subgroupSize) => ({ name: `lavapipe, subgroups of ${subgroupSize}`, description: /llvmpipe/i, subgroupSize })),
+  { name: 'SwiftShader', description: /swiftshader/i, subgroupSize: 4 },
+];
+
+const MANIFEST_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
+
+/** The system's manifest of lavapipe; where there is none, the driver that set-up found or installed is taken. */
+function lavapipeManifest(): string | undefined {
+  const folder = MANIFEST_FOLDERS.filter((path) => existsSync(path));
+  return folder.flatMap((path) => readdirSync(path).filter((name) => /^lvp_icd.*\.json$/.test(name)).map((name) => join(path, name)))[0];
+}
+
+/** The manifest of the SwiftShader that comes with the browser. */
+function swiftShaderManifest(browser: string | undefined): string | undefined {
+  if (browser === undefined) return undefined;
+  const folders = [dirname(realpathSync(browser)), '/usr/lib/chromium'];
+  return folders.map((folder) => join(folder, 'vk_swiftshader_icd.json')).find((file) => existsSync(file));
+}
+
+/** A test project for each driver: its name and the environment of its process. `browser` is the tests' browser. */
+export function driverProjects(browser: string | undefined): { name: string; env: Record<string, string> }[] {
+  return DRIVERS.map(({ name, description, subgroupSize }) => {
+    const lavapipe = description.test('llvmpipe');
+    const manifest = lavapipe ? lavapipeManifest() : swiftShaderManifest(browser);
+    return {
+      name,
+      env: {
+        RNA_TEST_DRIVER: name,
+        ...(manifest === undefined ? {} : { VK_DRIVER_FILES: manifest }),
+        // Mesa's cache of compiled kernels does not tell vector widths apart.
+        ...(lavapipe ? { LP_NATIVE_VECTOR_WIDTH: String(32 * subgroupSize), MESA_SHADER_CACHE_DIR: join(cacheFolder(), `shaders-${subgroupSize}`) } : {}),
+      },
+    };
+  });
+}
+
+/** What the environment of this process says about the adapter of its tests. */
+export interface WantedAdapter {
+  /** For the tests' names; says what is missing where they are left out. */
+  readonly name: string;
+  /** Whether these tests repeat those on the machine's own adapter. */
+  readonly repeated: boolean;
+  readonly isMet: (traits: AdapterTraits) => boolean;
+}
+
+/** The adapter that this process's project is for: any, if the project is none of `driverProjects`. */
+export function wantedAdapter(): WantedAdapter {
+  const name = process.env['RNA_TEST_DRIVER'];
+  if (name === undefined) return { name: "the machine's adapter", repeated: false, isMet: () => true };
+  const driver = DRIVERS.find((candidate) => candidate.name === name);
+  if (driver === undefined) throw new Error(`RNA_TEST_DRIVER is '${name}', and the drivers are ${DRIVERS.map((known) => `'${known.name}'`).join(', ')}`);
+  return { name: `${name} (left out where the machine has no such driver)`, repeated: true, isMet: (traits) => driver.description.test(traits.description) && traits.subgroupSize === driver.subgroupSize };
+}
