@@ -20,6 +20,9 @@ const pairs = {
     flatGrid(Math.ceil(tokens / 4) * heads * headDim / 2, FLAT_SIZE),
 } as const;
 
+/** The four elements of a buffer at the indices of a vector. */
+const gather = (buffer: string, index: string): string => `vec4f(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')})`;
+
 const pairHead = /* wgsl */ `
   let half = u.headDim / 2u;
   let blocks = (u.tokens + 3u) / 4u;
@@ -30,15 +33,18 @@ const pairHead = /* wgsl */ `
   let head = i / half / blocks;
   let at = (head * blocks + block) * u.headDim + d;
   let factor = select(1.0, u.scale, head < u.scaled);
-  let rows = min(vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u), vec4u(u.tokens - 1u));
+  let tokens = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u);
+  let rows = min(tokens, vec4u(u.tokens - 1u));
+  let low = (rows * u.heads + vec4u(head)) * u.headDim + vec4u(d);
+  let high = low + vec4u(half);
   var c = vec4f(1.0);
   var s = vec4f();
   if (head < u.rotated) {
-    for (var e = 0u; e < 4u; e++) {
-      let angle = (rows[e] - segments[2u * rows[e]]) * u.headDim + d;
-      c[e] = rope[angle];
-      s[e] = rope[angle + half];
-    }
+    let starts = vec4u(${[0, 1, 2, 3].map((e) => `segments[2u * rows[${e}]]`).join(', ')});
+    let cosine = (rows - starts) * u.headDim + vec4u(d);
+    let sine = cosine + vec4u(half);
+    c = ${gather('rope', 'cosine')};
+    s = ${gather('rope', 'sine')};
   }`;
 
 /**
@@ -51,15 +57,11 @@ export const attentionPack = defineKernel({
   outputs: { packed: 'vec4f' },
   ...pairs,
   body: () => /* wgsl */ `${pairHead}
-  var low = vec4f();
-  var high = vec4f();
-  for (var e = 0u; e < 4u && 4u * block + e < u.tokens; e++) {
-    let source = (rows[e] * u.heads + head) * u.headDim + d;
-    low[e] = x[source];
-    high[e] = x[source + half];
-  }
-  packed[at] = (low * c - high * s) * factor;
-  packed[at + half] = (high * c + low * s) * factor;`,
+  let inside = tokens < vec4u(u.tokens);
+  let a = select(vec4f(), ${gather('x', 'low')}, inside);
+  let b = select(vec4f(), ${gather('x', 'high')}, inside);
+  packed[at] = (a * c - b * s) * factor;
+  packed[at + half] = (b * c + a * s) * factor;`,
 });
 
 /** The gradient of attentionPack: dx [tokens, heads·headDim] from dpacked. */
@@ -71,12 +73,13 @@ export const attentionUnpack = defineKernel({
   body: () => /* wgsl */ `${pairHead}
   let a = dpacked[at];
   let b = dpacked[at + half];
-  let low = (a * c + b * s) * factor;
-  let high = (b * c - a * s) * factor;
-  for (var e = 0u; e < 4u && 4u * block + e < u.tokens; e++) {
-    let to = (rows[e] * u.heads + head) * u.headDim + d;
-    dx[to] = low[e];
-    dx[to + half] = high[e];
+  let first = (a * c + b * s) * factor;
+  let second = (b * c - a * s) * factor;
+  for (var e = 0u; e < 4u; e++) {
+    if (tokens[e] < u.tokens) {
+      dx[low[e]] = first[e];
+      dx[high[e]] = second[e];
+    }
   }`,
 });
 
