@@ -1,25 +1,109 @@
 /**
- * `npm run bench [-- kernels] [--filter REGEX] [--json FILE]`: times the
- * kernels on this machine's adapter. Rows go to stdout as they are done.
+ * `npm run bench`: what the kernels, the ops, a training step and inference
+ * take on this machine's adapter, and what other libraries take for the same
+ * work. `--help` says how it is called, docs/performance.md what the figures
+ * mean. Rows go to stdout as they are done, everything else to stderr.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { openDevice } from '@rna/tensor/node';
+import { Command, Option } from 'commander';
+import { measureCeilings, type Ceilings } from './ceilings.ts';
+import { peerChart } from './chart.ts';
+import { describeEnvironment, type Environment } from './environment.ts';
 import { benchmarkKernels } from './kernels.ts';
-import { formatRow } from './rows.ts';
+import { benchmarkModels } from './models.ts';
+import { benchmarkPeers } from './peers.ts';
+import { terminalReport, type Report } from './report.ts';
+import { readResults, writeResults, type Results } from './rows.ts';
+import { compareTable, peerTable } from './tables.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { filter: { type: 'string', default: '.' }, json: { type: 'string' } },
-});
-const suite = positionals[0] ?? 'kernels';
-if (suite !== 'kernels') throw new Error(`unknown suite '${suite}'; there is: kernels`);
+const SUITES = ['kernels', 'peers', 'step', 'inference'] as const;
+type Suite = (typeof SUITES)[number];
 
-const device = await openDevice();
-const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-print(`adapter: ${device.traits.description}`);
-const rows = await benchmarkKernels(device, new RegExp(values.filter), (row) => { print(formatRow(row)); });
-if (values.json !== undefined) {
-  await writeFile(values.json, `${JSON.stringify({ adapter: device.traits.description, date: new Date().toISOString(), rows }, null, 2)}\n`);
+interface Options {
+  readonly filter?: RegExp;
+  readonly json?: string;
+  readonly svg?: string;
+  readonly compare?: readonly string[];
+  readonly limit?: number;
+  readonly cold?: boolean;
 }
-device.destroy();
+
+// Longest runs that are timed on a software driver, where the largest presets take minutes.
+const SOFTWARE_LIMITS = { kernelMs: 2000, modelMs: 5000 } as const;
+
+const program: Command = new Command('npm run bench --')
+  .description('Benchmarks on this machine\'s WebGPU adapter. Without a suite, all of them.')
+  .argument('[suite]', SUITES.join(', '), (name: string): Suite => {
+    const suite = SUITES.find((each) => each === name);
+    if (suite === undefined) program.error(`there is no suite '${name}'; there are ${SUITES.join(', ')}`);
+    return suite;
+  })
+  .option('--filter <regex>', 'only cases whose name matches; of the checks, kernels whose name matches', (text: string) => new RegExp(text))
+  .option('--json <file>', 'write the results, for --compare')
+  .option('--svg <file>', 'draw the peer suite')
+  .addOption(new Option('--compare <files...>', 'compare two files written by --json, and run nothing').conflicts(['json', 'svg', 'limit', 'cold']))
+  .option('--limit <seconds>', `longest run that is timed; on a software driver ${SOFTWARE_LIMITS.kernelMs / 1000} for a kernel and ${SOFTWARE_LIMITS.modelMs / 1000} for a model by default, on a GPU no limit`, (text: string) => {
+    const seconds = Number(text);
+    if (!(seconds > 0)) program.error(`--limit must be a positive number of seconds, got '${text}'`);
+    return seconds;
+  })
+  .option('--cold', 'give the first step and the first inference an empty shader cache of the driver (Mesa)')
+  .addHelpText('after', '\nExamples:\n  npm run bench -- kernels --filter "matmul|linear"\n  npm run bench -- peers --json after.json --svg peers.svg\n  npm run bench -- --compare before.json after.json\n')
+  .action(async (suite: Suite | undefined, options: Options) => {
+    if (options.compare !== undefined) await compare(options.compare);
+    else await benchmark(suite === undefined ? SUITES : [suite], options);
+  });
+
+async function compare(files: readonly string[]): Promise<void> {
+  const [a, b, ...more] = files;
+  if (a === undefined || b === undefined || more.length > 0) program.error(`--compare takes two files written by --json, got ${files.length}`);
+  process.stdout.write(compareTable(await readResults(a), await readResults(b)));
+}
+
+async function benchmark(suites: readonly Suite[], { filter = /./, json, svg, limit, cold = false }: Options): Promise<void> {
+  const { report, rows, skipped } = terminalReport();
+  const { environment, ceilings, limits, adapterClass, memoryBudget } = await measureAlone(suites, filter, limit, report);
+  const peerVersions = suites.includes('peers') ? await benchmarkPeers(filter, report) : {};
+  for (const suite of ['step', 'inference'] as const) {
+    if (suites.includes(suite) && ceilings !== undefined) await benchmarkModels(suite, { filter, limitMs: limits.modelMs, ceilings, cold, report, adapterClass, memoryBudget });
+  }
+  const results: Results = { ...environment, versions: { ...environment.versions, ...peerVersions }, rows: [...rows] };
+  if (suites.includes('peers')) process.stdout.write(`\n${peerTable(rows)}`);
+  process.stdout.write(`\n${environment.adapter}, commit ${environment.commit.slice(0, 12)}, ${environment.date}, load ${environment.load.map((load) => load.toFixed(2)).join(' ')}\n`);
+  if (skipped.length > 0) process.stderr.write(`\n${skipped.length} without a figure:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
+  if (rows.length === 0 && skipped.length === 0) program.error(`no case matches --filter ${filter.source}`);
+  if (json !== undefined) await writeResults(json, results);
+  if (svg !== undefined) await writeFile(svg, peerChart(results));
+}
+
+interface Found {
+  readonly environment: Environment;
+  /** Absent where no suite needs them. */
+  readonly ceilings: Ceilings | undefined;
+  readonly limits: { readonly kernelMs: number; readonly modelMs: number };
+  readonly adapterClass: 'cpu' | 'gpu';
+  readonly memoryBudget: number;
+}
+
+/** What runs in this process, which then lets go of the adapter: the ceilings and the kernel suite. */
+async function measureAlone(suites: readonly Suite[], filter: RegExp, limit: number | undefined, report: Report): Promise<Found> {
+  const device = await openDevice();
+  try {
+    const environment = describeEnvironment(device);
+    const limits = limit === undefined && device.traits.class === 'cpu' ? SOFTWARE_LIMITS : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
+    report.progress(`adapter: ${environment.adapter}`);
+    const found = { environment, limits, adapterClass: device.traits.class, memoryBudget: device.memory.use().budget };
+    if (suites.every((suite) => suite === 'peers')) return { ...found, ceilings: undefined };
+    const ceilings = await measureCeilings(device, (row) => { report.row(row); });
+    if (suites.includes('kernels')) await benchmarkKernels({ device, ceilings, filter, limitMs: limits.kernelMs, report });
+    return { ...found, ceilings };
+  } finally {
+    device.destroy();
+  }
+}
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`npm run bench failed: ${error instanceof Error ? error.message : String(error)}\n${error instanceof Error && process.env['RNA_DEBUG'] === '1' ? `${error.stack ?? ''}\n` : ''}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,42 @@
+/**
+ * What a training step and inference of a preset cost by the book: floating-
+ * point operations and bytes of device memory. Knows no GPU.
+ */
+import { elementCount, encoderParameters, type EncoderConfig } from '@rna/model';
+
+export type ModelSuite = 'step' | 'inference';
+
+/** A batch of `rows` rows, each of `length`-token sequences end to end. */
+export interface BatchSize {
+  readonly rows: number;
+  readonly rowTokens: number;
+  readonly length: number;
+}
+
+/** The batch that is timed: eight rows on a GPU, half a row on a software driver. */
+export function batchSize(adapterClass: 'cpu' | 'gpu'): BatchSize {
+  return adapterClass === 'gpu' ? { rows: 8, rowTokens: 1024, length: 256 } : { rows: 1, rowTokens: 512, length: 256 };
+}
+
+/**
+ * 2·N·tokens for the products with weights (N without the embedding, which is looked up) and 4·layers·dim·length
+ * a token for attention; three times that for a step (Kaplan et al. 2020, section 2.1).
+ */
+export function modelFlops(suite: ModelSuite, config: EncoderConfig, tokens: number, length: number): number {
+  let weights = 0;
+  for (const [name, shape] of encoderParameters(config)) if (name !== 'embedding.weight') weights += elementCount(shape);
+  const forward = 2 * weights * tokens + 4 * config.layers * config.dim * tokens * length;
+  return suite === 'step' ? 3 * forward : forward;
+}
+
+/** Bytes of device memory, within about a quarter: parameters (with gradient and moments) and the activations that live at once. */
+export function modelBytes(suite: ModelSuite, config: EncoderConfig, tokens: number): number {
+  let parameters = 0;
+  for (const shape of encoderParameters(config).values()) parameters += elementCount(shape);
+  const { dim, ffnDim, heads, kvHeads, layers } = config;
+  const qkv = (heads + 2 * kvHeads) * (dim / heads);
+  // A block's outputs: norms, qkv twice, attention, its product, both residuals; gate and up, their product.
+  const block = 4 * tokens * (6 * dim + 2 * qkv + 3 * ffnDim);
+  // Buffers come in classes up to a quarter larger than what is asked for.
+  return 1.25 * (suite === 'step' ? 16 * parameters + layers * block : 4 * parameters + 2 * block);
+}
