@@ -52,7 +52,7 @@ const browser: TestProjectConfiguration[] = chromium === undefined ? [] : [{
 }];
 
 const drivers = driverProjects(chromium?.executable).map(({ name, env }): TestProjectConfiguration => ({
-  test: { name, env: { ...untuned, ...env }, include: ['packages/tensor/test/kernels.test.ts'], pool: 'forks', ...timeouts },
+  test: { name, env: { ...untuned, ...env }, include: ['packages/tensor/test/kernels.test.ts', 'packages/tensor/test/properties.test.ts'], pool: 'forks', ...timeouts },
 }));
 
 export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers] } });

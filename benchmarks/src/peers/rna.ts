@@ -1,10 +1,10 @@
 /** Ours: the ops of @rna/tensor as models use them. */
 import { readFileSync } from 'node:fs';
 import { defineKernel, elementwise, flatIndex, segmentTable } from '@rna/kernels';
-import { attention, backward, gelu, layerNorm, linear, product, record, rmsNorm, sum, type Device, type Pack, type Tensor } from '@rna/tensor';
+import { attention, backward, gelu, layerNorm, linear, product, record, rmsNorm, softmax, sum, type Device, type Pack, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { NORM_EPS, shapesOf, type Arrays, type BlockSizes, type PeerCase } from './cases.ts';
-import { Unsupported, type Implementation, type Workload } from './implementation.ts';
+import { type Implementation, type Workload } from './implementation.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -53,7 +53,7 @@ function workload(device: Device, peerCase: PeerCase, inputs: Arrays, tensors: T
   switch (peerCase.op) {
     case 'matmul': return { run: () => ({ y: product(t('a'), t('b'), peerCase.rows, peerCase.inner, peerCase.cols) }) };
     case 'linear': return { run: () => ({ y: linear(t('x'), t('weight'), t('bias')) }) };
-    case 'softmax': throw new Unsupported('has no softmax by itself: it is part of attention and of the cross entropy');
+    case 'softmax': return { run: () => ({ y: softmax(t('x')) }) };
     case 'layerNorm': return { run: () => ({ y: layerNorm(t('x'), t('weight'), t('bias'), NORM_EPS) }) };
     case 'attention': return packedAttention(device, peerCase, inputs);
     case 'block': {

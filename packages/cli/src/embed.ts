@@ -7,7 +7,7 @@
  */
 import {
   groupByTokenBudget, InputError, packTokens, sequenceRange, tokenize, writeSafetensors,
-  type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type TensorEntry, type WeightType,
+  type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type Precision, type TensorEntry,
 } from '@rna/model';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from './errors.ts';
@@ -17,7 +17,7 @@ import { naming, withEncoder, withModel } from './loadModel.ts';
 import { checkOutputFile } from './outputs.ts';
 import { interruptible, progressBar } from './terminal.ts';
 
-export interface EmbedOptions {
+export interface EmbedOptions extends Precision {
   readonly model: string;
   readonly input: string;
   readonly out: string;
@@ -26,7 +26,6 @@ export interface EmbedOptions {
   readonly logits?: boolean;
   readonly attentions?: boolean;
   readonly tokens?: number;
-  readonly weights: WeightType;
   readonly config?: string;
   readonly allowUnknown?: boolean;
 }
@@ -96,8 +95,8 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
 }
 
 /** What the tensors are, for whoever finds the file later. */
-const description = ({ model, weights, pool, layer }: EmbedOptions): Map<string, string> =>
-  new Map([['model', model], ['weights', weights], ['pool', pool], ['layer', layer === undefined ? 'final' : String(layer)]]);
+const description = ({ model, weights, activations, pool, layer }: EmbedOptions): Map<string, string> =>
+  new Map([['model', model], ['weights', weights], ['activations', activations], ['pool', pool], ['layer', layer === undefined ? 'final' : String(layer)]]);
 
 /** Every value of the file in its order: per record its attentions block by block, its logits, its representation. */
 async function* results(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): AsyncGenerator<Float32Array, void, undefined> {

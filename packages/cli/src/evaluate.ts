@@ -5,7 +5,7 @@
  * evaluation and this command cannot disagree.
  */
 import {
-  basePairs, meanScore, SecondaryStructureHead, type Encoder, type OpenedModel, type PairScore, type WeightType,
+  basePairs, meanScore, SecondaryStructureHead, type Encoder, type OpenedModel, type PairScore, type Precision,
 } from '@rna/model';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import {
@@ -21,7 +21,7 @@ import { textTable, type Table } from './report/table.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 import { readRecords, readStructures, type StructureRecord } from './trainingInput.ts';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Precision {
   readonly model: string;
   readonly files: readonly string[];
   readonly threshold?: number;
@@ -33,7 +33,6 @@ export interface EvaluateOptions {
   readonly masking?: MaskingScheme;
   readonly maxTokens: number;
   readonly json?: boolean;
-  readonly weights: WeightType;
   readonly config?: string;
 }
 

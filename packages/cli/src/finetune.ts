@@ -3,8 +3,8 @@
  * puts the secondary-structure head on it, and hands all to `@rna/train`'s
  * recipe. The run's folder is trainingRun.ts's.
  */
-import { initializeParameters, SecondaryStructureHead, secondaryStructureParameters, type Encoder, type OpenedModel } from '@rna/model';
-import { finetune as train, finetuneConfig, type Evaluation, type FinetuneConfig } from '@rna/train';
+import { Encoder, initializeParameters, SecondaryStructureHead, secondaryStructureParameters, type OpenedModel } from '@rna/model';
+import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
 import { UsageError } from './errors.ts';
 import { withEncoder, withModel } from './loadModel.ts';
 import { formatCount, formatScore } from './report/format.ts';
@@ -24,8 +24,11 @@ export async function finetune(options: TrainingOptions): Promise<void> {
   note(`${formatCount(records.length)} structures to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) => withModel(config.model.checkpoint, {}, (model) => {
     checkHead(model, config);
-    return keepRun('finetune', finetuneConfig, config, signal, (places) => withEncoder(model, (encoder) =>
-      train({ encoder, head: headOf(model, encoder, config), config, train: records, validation, ...places })));
+    return keepRun('finetune', finetuneConfig, config, signal, (places) => withEncoder(model, ({ device, config: sizes, parameters }) => {
+      // On the f32 originals, which are what is trained.
+      const encoder = new Encoder(device, sizes, parameters, trainingPrecision(config));
+      return train({ encoder, head: headOf(model, encoder, config), config, train: records, validation, ...places });
+    }));
   }));
   await writeResult(options.json ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n` : resultText(finished, validation.length));
 }

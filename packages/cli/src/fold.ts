@@ -8,7 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs, SecondaryStructureHead, writeBpseq, writeCt, writeDotBracket,
-  type FastaRecord, type OpenedModel, type Structure, type WeightType,
+  type FastaRecord, type OpenedModel, type Structure, type Precision,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
@@ -20,7 +20,7 @@ import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<string, (structure: Structure) => string>;
 
-export interface FoldOptions {
+export interface FoldOptions extends Precision {
   readonly model: string;
   readonly input: string;
   readonly out?: string;
@@ -29,7 +29,6 @@ export interface FoldOptions {
   readonly allowNcPairs?: boolean;
   readonly allowSharpLoops?: boolean;
   readonly probs?: boolean;
-  readonly weights: WeightType;
   readonly config?: string;
 }
 

@@ -15,6 +15,10 @@ export const weightsOption = (): Option =>
   new Option('--weights <type>', 'precision of the encoder\'s matrices: int8 takes a quarter of the memory, f16 half; f16 needs an adapter that has it')
     .choices(['f32', 'f16', 'int8']).default('f32');
 
+/** How what goes from product to product inside a block is stored. */
+export const activationsOption = (): Option =>
+  new Option('--activations <type>', 'precision of the activations inside the encoder\'s blocks; f16 needs an adapter that has it').choices(['f32', 'f16']).default('f32');
+
 /** Adds examples to a command's help. */
 export function examples(command: Command, lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`);

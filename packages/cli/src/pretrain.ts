@@ -3,7 +3,7 @@
  * hands all to `@rna/train`'s recipe. The run's folder is trainingRun.ts's.
  */
 import { CheckpointError, Encoder, type EncoderConfig } from '@rna/model';
-import { newEncoderConfig, pretrain as train, pretrainConfig, type PretrainConfig } from '@rna/train';
+import { newEncoderConfig, pretrain as train, pretrainConfig, trainingPrecision, type PretrainConfig } from '@rna/train';
 import { UsageError } from './errors.ts';
 import { withDevice } from './loadModel.ts';
 import { formatCount } from './report/format.ts';
@@ -22,7 +22,7 @@ export async function pretrain(options: TrainingOptions): Promise<void> {
   describeData(records, validation, config);
   const finished = await interruptible((signal) =>
     keepRun('pretrain', pretrainConfig, config, signal, (places) => withDevice((device) =>
-      train({ encoder: Encoder.initialize(device, sizes, seed), config, train: records, validation, ...places }))));
+      train({ encoder: Encoder.initialize(device, sizes, seed, trainingPrecision(config)), config, train: records, validation, ...places }))));
   await writeResult(options.json ? `${JSON.stringify(finished, null, 2)}\n` : resultText(finished));
 }
 

@@ -56,9 +56,9 @@ function startBar(steps: number, status: string): SingleBar {
   return bar;
 }
 
-const describeProgress = ({ loss, learningRate, tokensPerSecond, memory }: Progress, secondsLeft: number | undefined): string => [
+const describeProgress = ({ loss, learningRate, skipped, tokensPerSecond, memory }: Progress, secondsLeft: number | undefined): string => [
   `loss ${formatLoss(loss)}`, `rate ${formatRate(learningRate)}`, `${formatCount(tokensPerSecond)} tokens/s`,
-  megabytes(memory.live + memory.pooled), ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
+  megabytes(memory.live + memory.pooled), ...(skipped === undefined || skipped === 0 ? [] : [`${skipped} steps overflowed`]), ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
 ].join(' · ');
 
 /** Gives the function that estimates the seconds to the end, by the steps of this process. */

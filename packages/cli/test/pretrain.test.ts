@@ -121,7 +121,7 @@ test('a loss that is not finite is one message, and the last checkpoint stays', 
 
 describe('wrong usage is code 2 and names what is wrong', () => {
   test.each<[string[], string]>([
-    [['--train.stepz', '3'], '--train.stepz: unknown key train.stepz; known are train.steps, train.dropout'],
+    [['--train.stepz', '3'], '--train.stepz: unknown key train.stepz; known are train.steps, train.precision, train.dropout'],
     [['--train.steps', 'many'], "--train.steps is 'many'; expected a whole number above 0"],
     [['--train.steps=0'], 'train.steps is 0; expected a whole number above 0'],
     [['--train.steps'], '--train.steps: a value is missing'],

@@ -1,6 +1,6 @@
 /** Checks of SwiGLU and GELU. */
 import { gelu, geluBackward, swiglu, swigluBackward, swigluBackwardBeta } from './activations.ts';
-import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 
 const SIZES = [[1, 1], [3, 7], [20, 853], [5, 12]] as const;
@@ -32,7 +32,10 @@ function swigluCheck(
   const elements = (call: Call): number => call.inputs['dy']!.length;
   return {
     kernel,
-    calls: (random) => swigluCalls(random, SIZES, shape, variants),
+    calls: (random) => [
+      ...swigluCalls(random, SIZES, shape, variants),
+      ...swigluCalls(random, [[3, 7], [5, 12]], shape, variants.slice(0, 1)).map((call) => inHalves(kernel, call)),
+    ],
     benchmark: (random) => swigluCalls(random, BENCHMARK, shape, [true]),
     reference,
     work: (call) => ({ flops: 8 * elements(call), bytes: 4 * elements(call) * (gradientOf === undefined ? 3 : 5) }),

@@ -9,22 +9,22 @@ export type SwigluVariant = {
 };
 
 const defaults: SwigluVariant = { beta: false, aligned: false };
-const slope = (beta: boolean): string => (beta ? 'beta[0]' : '1.0');
+const slope = (beta: boolean): string => (beta ? 'f32(beta[0])' : '1.0');
 
 /** Four elements i of y, whose halves of x are `a` and `b`, and s = σ(beta · a). */
 const swish = ({ beta, aligned }: SwigluVariant): string => (aligned
   ? /* wgsl */ `
   let width = u.cols / 4u;
   let at = i / width * 2u * width + i % width;
-  let a = x[at];
-  let b = x[at + width];
+  let a = vec4f(x[at]);
+  let b = vec4f(x[at + width]);
   let slope = ${slope(beta)};
   let s = 1.0 / (1.0 + exp(-slope * a));`
   : /* wgsl */ `
   let elements = min(vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u), vec4u(u.count - 1u));
   let at = elements / u.cols * 2u * u.cols + elements % u.cols;
-  let a = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
-  let b = vec4f(x[at.x + u.cols], x[at.y + u.cols], x[at.z + u.cols], x[at.w + u.cols]);
+  let a = vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+  let b = vec4f(vec4(x[at.x + u.cols], x[at.y + u.cols], x[at.z + u.cols], x[at.w + u.cols]));
   let slope = ${slope(beta)};
   let s = 1.0 / (1.0 + exp(-slope * a));`);
 
@@ -35,10 +35,11 @@ export const swiglu = defineKernel({
   outputs: { y: 'vec4f' },
   uniforms: { count: 'u32', cols: 'u32' },
   variant: defaults,
+  halves: ['x', 'beta', 'y'],
   elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f' } : {}),
   ...vectorwise,
   body: (v) => /* wgsl */ `${flatVector}${swish(v)}
-  y[i] = a * s * b;`,
+  y[i] = y_t(a * s * b);`,
 });
 
 /** da = dy · b · (s + beta · a · s · (1 − s)), db = dy · a · s, with s = σ(beta · a). */
@@ -48,16 +49,17 @@ export const swigluBackward = defineKernel({
   outputs: { dx: 'f32' },
   uniforms: { count: 'u32', cols: 'u32' },
   variant: defaults,
+  halves: ['dy', 'x', 'beta', 'dx'],
   elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f', dx: 'vec4f' } : {}),
   ...vectorwise,
   body: (v) => /* wgsl */ `${flatVector}${swish(v)}
-  let g = dy[i];
+  let g = vec4f(dy[i]);
   let da = g * b * (s + slope * a * s * (1.0 - s));
   let db = g * a * s;
-  ${v.aligned ? 'dx[at] = da; dx[at + width] = db;' : /* wgsl */ `
+  ${v.aligned ? 'dx[at] = dx_t(da); dx[at + width] = dx_t(db);' : /* wgsl */ `
   for (var e = 0u; e < 4u && 4u * i + e < u.count; e++) {
-    dx[at[e]] = da[e];
-    dx[at[e] + u.cols] = db[e];
+    dx[at[e]] = dx_t(da[e]);
+    dx[at[e] + u.cols] = dx_t(db[e]);
   }`}`,
 });
 
@@ -66,6 +68,7 @@ export const swigluBackwardBeta = defineKernel({
   name: 'swigluBackwardBeta',
   inputs: { dy: 'f32', x: 'f32', beta: 'f32' },
   outputs: { dbeta: 'f32' },
+  halves: ['dy', 'x'],
   uniforms: { rows: 'u32', cols: 'u32' },
   variant: {},
   workgroup: () => [FLAT_SIZE, 1, 1],
@@ -75,9 +78,9 @@ export const swigluBackwardBeta = defineKernel({
   if (r >= u.rows) { return; }
   var sum = 0.0;
   for (var c = 0u; c < u.cols; c++) {
-    let a = x[2u * r * u.cols + c];
+    let a = f32(x[2u * r * u.cols + c]);
     let s = 1.0 / (1.0 + exp(-beta[0] * a));
-    sum += dy[r * u.cols + c] * x[(2u * r + 1u) * u.cols + c] * a * a * s * (1.0 - s);
+    sum += f32(dy[r * u.cols + c]) * f32(x[(2u * r + 1u) * u.cols + c]) * a * a * s * (1.0 - s);
   }
   dbeta[r] = sum;`,
 });

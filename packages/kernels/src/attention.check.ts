@@ -1,6 +1,6 @@
 /** Checks of the attention kernels: packs of very different lengths, grouped heads, head dims that are no powers of two. */
 import { attention, attentionBackwardKey, attentionBackwardQuery } from './attention.ts';
-import { floats, integers, uniform, type Call, type KernelCheck, type Values } from './check.ts';
+import { floats, inHalves, integers, roundToHalf, uniform, type Call, type KernelCheck, type Values } from './check.ts';
 import { keepFactor } from './elementwise.check.ts';
 import type { RandomStream } from './random.ts';
 import { segmentTable } from './sequences.ts';
@@ -12,6 +12,8 @@ export interface AttentionSize {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly rate?: number;
+  /** Values are those of halves, and so is what follows from them. */
+  readonly f16?: boolean;
 }
 
 export const ATTENTION_SIZES: readonly AttentionSize[] = [
@@ -22,6 +24,7 @@ export const ATTENTION_SIZES: readonly AttentionSize[] = [
   { lengths: [140, 7], heads: 1, kvHeads: 1, headDim: 10, rate: 0.5 },
   { lengths: [9, 1, 44], heads: 2, kvHeads: 1, headDim: 6, rate: 0.2 },
 ];
+const IN_HALVES: AttentionSize = { lengths: [3, 21, 6], heads: 2, kvHeads: 1, headDim: 6, f16: true };
 const GRADIENT_SIZES: readonly AttentionSize[] = [
   { lengths: [5, 1, 7], heads: 4, kvHeads: 2, headDim: 6 },
   { lengths: [3, 9], heads: 2, kvHeads: 1, headDim: 4, rate: 0.3 },
@@ -53,14 +56,14 @@ export function packedNormals(random: RandomStream, tokens: number, heads: numbe
   return values;
 }
 
-export function attentionCall(random: RandomStream, { lengths, heads, kvHeads, headDim, rate = 0 }: AttentionSize): Call {
+export function attentionCall(random: RandomStream, { lengths, heads, kvHeads, headDim, rate = 0, f16 = false }: AttentionSize): Call {
   const cuSeqlens = cumulative(lengths);
   const tokens = cuSeqlens.at(-1)!;
   const packed = packedNormals(random, tokens, heads + 2 * kvHeads, headDim);
   const queries = heads * Math.ceil(tokens / 4) * 4 * headDim;
   for (let i = 0; i < queries; i++) packed[i] = Math.fround(packed[i]! / Math.sqrt(headDim));
   return {
-    inputs: { packed, segments: segmentTable(cuSeqlens) },
+    inputs: { packed: f16 ? packed.map(roundToHalf) : packed, segments: segmentTable(cuSeqlens) },
     outputs: { y: tokens * heads * headDim, lse: heads * Math.ceil(tokens / 4) * 4 },
     uniforms: { tokens, heads, kvHeads, headDim, threshold: Math.round(rate * 65536), key0: 17, key1: 99 },
     variant: { headDim, dropout: rate > 0 },
@@ -147,7 +150,7 @@ const inputBytes = (call: Call): number => 4 * call.inputs['packed']!.length;
 
 export const attentionCheck: KernelCheck = {
   kernel: attention,
-  calls: (random) => ATTENTION_SIZES.map((size) => attentionCall(random, size)),
+  calls: (random) => [...ATTENTION_SIZES.map((size) => attentionCall(random, size)), inHalves(attention, attentionCall(random, IN_HALVES))],
   benchmark: (random) => BENCHMARK.map((size) => attentionCall(random, size)),
   reference: attentionReference,
   work: (call) => ({ flops: pairFlops(call), bytes: inputBytes(call) + 4 * call.outputs['y']! }),
@@ -184,7 +187,8 @@ export function attentionBackwardCall(random: RandomStream, size: AttentionSize)
   const forward = attentionCall(random, size);
   const { tokens, heads, headDim, padded } = sizesOf(forward);
   const { y, lse } = attentionReference(forward);
-  const gradientOfY = packedNormals(random, tokens, heads, headDim);
+  const normals = packedNormals(random, tokens, heads, headDim);
+  const gradientOfY = size.f16 === true ? normals.map(roundToHalf) : normals;
   const dy = y.map((_, i) => gradientOfY[packedIndex(tokens, headDim, Math.floor(i / headDim) % heads, Math.floor(i / headDim / heads), i % headDim)]!);
   const delta = new Float64Array(heads * padded);
   dy.forEach((g, i) => { delta[(Math.floor(i / headDim) % heads) * padded + Math.floor(i / headDim / heads)]! += g * y[i]!; });
@@ -198,7 +202,7 @@ export function attentionBackwardCall(random: RandomStream, size: AttentionSize)
 function backwardCheck(kernel: KernelCheck['kernel'], part: 'queries' | 'keys', flops: number): KernelCheck {
   return {
     kernel,
-    calls: (random) => ATTENTION_SIZES.map((size) => attentionBackwardCall(random, size)),
+    calls: (random) => [...ATTENTION_SIZES.map((size) => attentionBackwardCall(random, size)), inHalves(kernel, attentionBackwardCall(random, IN_HALVES))],
     benchmark: (random) => BENCHMARK.map((size) => attentionBackwardCall(random, size)),
     reference: (call): Values => {
       const { heads, headDim, padded } = sizesOf(call);

@@ -84,7 +84,7 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
       ? `let ${name}Head = (${head}) * blocks;`
       : /* wgsl */ `
   for (var i = lane; i < ${blocks}u * D; i += ${lanes}u) {
-    ${name}Tile[i] = ${source}[((${head}) * blocks + min(firstBlock + i / D, blocks - 1u)) * D + i % D];
+    ${name}Tile[i] = vec4f(${source}[((${head}) * blocks + min(firstBlock + i / D, blocks - 1u)) * D + i % D]);
   }
   workgroupBarrier();`),
 
@@ -94,19 +94,19 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
     ${each(rows, (r) => `var ${s}${r} = vec4f();`)}
     for (var d0 = 0u; d0 < D; d0 += ${lanes}u) {
       let at = min(d0 + sid, D - 1u);
-      ${each(blocks, (b) => `let x${b} = ${xSource}[(${x}Head + block${b}) * D + at];`)}
+      ${each(blocks, (b) => `let x${b} = vec4f(${xSource}[(${x}Head + block${b}) * D + at]);`)}
       let count = min(${lanes}u, D - d0);
       // Two components at once, of which there is an even number: half the traffic of the sums.
       for (var d = 0u; d < count; d += 2u) {
-        let y0 = ${y}[((${head}) * blocks + mine) * D + d0 + d];
-        let y1 = ${y}[((${head}) * blocks + mine) * D + d0 + d + 1u];
+        let y0 = vec4f(${y}[((${head}) * blocks + mine) * D + d0 + d]);
+        let y1 = vec4f(${y}[((${head}) * blocks + mine) * D + d0 + d + 1u]);
         ${each(rows, (r) => `${s}${r} = (${s}${r} + subgroupShuffle(${part('x', r)}, d) * y0) + subgroupShuffle(${part('x', r)}, d + 1u) * y1;`)}
       }
     }`
       : /* wgsl */ `
     ${each(rows, (r) => `var ${s}${r} = vec4f();`)}
     for (var d = 0u; d < D; d++) {
-      let y = ${y}[((${head}) * blocks + mine) * D + d];
+      let y = vec4f(${y}[((${head}) * blocks + mine) * D + d]);
       ${each(blocks, (b) => `let x${b} = ${x}Tile[${b}u * D + d];`)}
       ${each(rows, (r) => `${s}${r} += ${part('x', r)} * y;`)}
     }`),
@@ -139,7 +139,7 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
     for (var source = 0u; source < walked; source++) {
       ${products.map(({ sum, value, z, head }) => /* wgsl */ `
       let ${sum}At = ((${head}) * blocks + base + source) * D;
-      ${each(slices, (i) => `let ${sum}z${i} = ${z}[${sum}At + min(${own} + ${i * lanes}u, D - 1u)];`)}
+      ${each(slices, (i) => `let ${sum}z${i} = vec4f(${z}[${sum}At + min(${own} + ${i * lanes}u, D - 1u)]);`)}
       ${each(rows, (r) => /* wgsl */ `
       let ${sum}p${r} = ${shuffle ? `subgroupShuffle(${value}${r}, source)` : `${value}Tile[${r * lanes}u + source]`};
       ${each(slices, (i) => `${sum}${r}_${i} += dot(${sum}p${r}, ${sum}z${i});`)}`)}`).join('\n')}
@@ -162,7 +162,7 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   if (firstBlock + ${b}u < blocks) {
     ${each(slices, (i) => /* wgsl */ `
     if (${own} + ${i * lanes}u < D) {
-      ${target}[((${head}) * blocks + block${b}) * D + ${own} + ${i * lanes}u] = vec4f(${[0, 1, 2, 3].map((e) => `${sum}${4 * b + e}_${i}`).join(', ')});
+      ${target}[((${head}) * blocks + block${b}) * D + ${own} + ${i * lanes}u] = ${target}_t(vec4f(${[0, 1, 2, 3].map((e) => `${sum}${4 * b + e}_${i}`).join(', ')}));
     }`)}
   }`),
   };
@@ -184,6 +184,7 @@ export const attention = defineKernel({
   name: 'attention',
   inputs: { packed: 'vec4f', segments: 'u32' },
   outputs: { y: 'f32', lse: 'vec4f' },
+  halves: ['packed', 'y'],
   uniforms: sizes,
   variant: defaults,
   tuning,
@@ -220,7 +221,7 @@ export const attention = defineKernel({
   ${f.each((r) => /* wgsl */ `
   if (4u * firstBlock + ${r}u < u.tokens) {
     ${each(f.slices, (i) => /* wgsl */ `
-    if (${f.own} + ${i * variant.lanes}u < D) { y[(row${r} * u.heads + head) * D + ${f.own} + ${i * variant.lanes}u] = o${r}_${i} / lTotal${r}; }`)}
+    if (${f.own} + ${i * variant.lanes}u < D) { y[(row${r} * u.heads + head) * D + ${f.own} + ${i * variant.lanes}u] = y_t(o${r}_${i} / lTotal${r}); }`)}
   }`)}
   if (lane == 0u) {
     ${each(f.rows / 4, (b) => /* wgsl */ `
@@ -239,6 +240,7 @@ export const attentionBackwardQuery = defineKernel({
   name: 'attentionBackwardQuery',
   inputs: { packed: 'vec4f', gradient: 'vec4f', lse: 'vec4f', delta: 'vec4f', segments: 'u32' },
   updates: { dpacked: 'vec4f' },
+  halves: ['packed', 'gradient', 'dpacked'],
   uniforms: sizes,
   variant: defaults,
   tuning,
@@ -276,6 +278,7 @@ export const attentionBackwardKey = defineKernel({
   name: 'attentionBackwardKey',
   inputs: { packed: 'vec4f', gradient: 'vec4f', lse: 'vec4f', delta: 'vec4f', segments: 'u32' },
   updates: { dpacked: 'vec4f' },
+  halves: ['packed', 'gradient', 'dpacked'],
   uniforms: sizes,
   variant: defaults,
   tuning,

@@ -1,7 +1,7 @@
 /** Checks of what surrounds attention: packing with RoPE and its gradient, the softmax's correction, the map. */
 import { attend, ATTENTION_SIZES, attentionCall, attentionReference, cumulative, packedIndex, packedNormals, type AttentionSize } from './attention.check.ts';
 import { attentionDelta, attentionMap, attentionPack, attentionUnpack } from './attentionPack.ts';
-import { floats, integers, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { floats, inHalves, integers, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 import { ropeTable, segmentTable } from './sequences.ts';
 
@@ -47,7 +47,7 @@ const traffic = (call: Call): { flops: number; bytes: number } => {
 
 export const attentionPackCheck: KernelCheck = {
   kernel: attentionPack,
-  calls: (random) => ATTENTION_SIZES.map((size) => packCall(random, size)),
+  calls: (random) => ATTENTION_SIZES.map((size) => packCall(random, size)).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionPack, call)] : [call])),
   benchmark: (random) => [packCall(random, BENCHMARK)],
   reference: (call) => {
     const x = floats(call, 'x');
@@ -64,7 +64,7 @@ export const attentionPackCheck: KernelCheck = {
 
 export const attentionUnpackCheck: KernelCheck = {
   kernel: attentionUnpack,
-  calls: (random) => [...ATTENTION_SIZES.map((size) => unpackCall(random, size))],
+  calls: (random) => ATTENTION_SIZES.map((size) => unpackCall(random, size)).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionUnpack, call)] : [call])),
   benchmark: (random) => [unpackCall(random, BENCHMARK)],
   reference: (call) => {
     const dpacked = floats(call, 'dpacked');
@@ -96,7 +96,7 @@ export const attentionDeltaCheck: KernelCheck = {
     inputs: { gradient: packedNormals(random, tokens!, heads!, headDim!), y: normals(random, tokens! * heads! * headDim!) },
     outputs: { delta: heads! * Math.ceil(tokens! / 4) * 4 },
     uniforms: { tokens: tokens!, heads: heads!, headDim: headDim! },
-  })),
+  })).flatMap((call) => [call, inHalves(attentionDelta, call)]),
   reference: (call) => {
     const [tokens, heads, headDim] = [uniform(call, 'tokens'), uniform(call, 'heads'), uniform(call, 'headDim')];
     const [gradient, y] = [floats(call, 'gradient'), floats(call, 'y')];
@@ -113,8 +113,8 @@ export const attentionDeltaCheck: KernelCheck = {
 
 export const attentionMapCheck: KernelCheck = {
   kernel: attentionMap,
-  calls: (random) => ATTENTION_SIZES.filter(({ rate }) => rate === undefined).map((size) => {
-    const call = attentionCall(random, size);
+  calls: (random) => ATTENTION_SIZES.filter(({ rate }) => rate === undefined).map((size, i) => {
+    const call = attentionCall(random, { ...size, f16: i === 1 });
     const length = size.lengths.at(-1)!;
     const { heads, kvHeads, headDim } = size;
     const count = heads * length * length;
@@ -123,7 +123,7 @@ export const attentionMapCheck: KernelCheck = {
       inputs: { ...call.inputs, lse: attentionReference(call).lse }, outputs: { probabilities: count },
       uniforms: { count, tokens, first: tokens - length, length, heads, kvHeads, headDim },
     };
-  }),
+  }).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionMap, call)] : [call])),
   reference: (call) => {
     const [first, length] = [uniform(call, 'first'), uniform(call, 'length')];
     const probabilities = new Float64Array(uniform(call, 'count'));

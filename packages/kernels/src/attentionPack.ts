@@ -20,8 +20,8 @@ const pairs = {
     flatGrid(Math.ceil(tokens / 4) * heads * headDim / 2, FLAT_SIZE),
 } as const;
 
-/** The four elements of a buffer at the indices of a vector. */
-const gather = (buffer: string, index: string): string => `vec4f(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')})`;
+/** The four elements of a buffer at the indices of a vector, as f32. */
+const gather = (buffer: string, index: string): string => `vec4f(vec4(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')}))`;
 
 const pairHead = /* wgsl */ `
   let half = u.headDim / 2u;
@@ -55,13 +55,14 @@ export const attentionPack = defineKernel({
   name: 'attentionPack',
   inputs: { x: 'f32', rope: 'f32', segments: 'u32' },
   outputs: { packed: 'vec4f' },
+  halves: ['x', 'packed'],
   ...pairs,
   body: () => /* wgsl */ `${pairHead}
   let inside = tokens < vec4u(u.tokens);
   let a = select(vec4f(), ${gather('x', 'low')}, inside);
   let b = select(vec4f(), ${gather('x', 'high')}, inside);
-  packed[at] = (a * c - b * s) * factor;
-  packed[at + half] = (b * c + a * s) * factor;`,
+  packed[at] = packed_t((a * c - b * s) * factor);
+  packed[at + half] = packed_t((b * c + a * s) * factor);`,
 });
 
 /** The gradient of attentionPack: dx [tokens, heads·headDim] from dpacked. */
@@ -69,16 +70,17 @@ export const attentionUnpack = defineKernel({
   name: 'attentionUnpack',
   inputs: { dpacked: 'vec4f', rope: 'f32', segments: 'u32' },
   outputs: { dx: 'f32' },
+  halves: ['dpacked', 'dx'],
   ...pairs,
   body: () => /* wgsl */ `${pairHead}
-  let a = dpacked[at];
-  let b = dpacked[at + half];
+  let a = vec4f(dpacked[at]);
+  let b = vec4f(dpacked[at + half]);
   let first = (a * c + b * s) * factor;
   let second = (b * c - a * s) * factor;
   for (var e = 0u; e < 4u; e++) {
     if (tokens[e] < u.tokens) {
-      dx[low[e]] = first[e];
-      dx[high[e]] = second[e];
+      dx[low[e]] = dx_t(first[e]);
+      dx[high[e]] = dx_t(second[e]);
     }
   }`,
 });
@@ -88,6 +90,7 @@ export const attentionDelta = defineKernel({
   name: 'attentionDelta',
   inputs: { gradient: 'vec4f', y: 'f32' },
   outputs: { delta: 'vec4f' },
+  halves: ['gradient', 'y'],
   uniforms: { tokens: 'u32', heads: 'u32', headDim: 'u32' },
   variant: {},
   workgroup: () => [FLAT_SIZE, 1, 1],
@@ -100,7 +103,7 @@ export const attentionDelta = defineKernel({
   let at = (rows * u.heads + vec4u(i / blocks)) * u.headDim;
   var sum = vec4f();
   for (var d = 0u; d < u.headDim; d++) {
-    sum += gradient[i * u.headDim + d] * vec4f(y[at.x + d], y[at.y + d], y[at.z + d], y[at.w + d]);
+    sum += vec4f(gradient[i * u.headDim + d]) * vec4f(vec4(y[at.x + d], y[at.y + d], y[at.z + d], y[at.w + d]));
   }
   delta[i] = sum;`,
 });
@@ -110,6 +113,7 @@ export const attentionMap = defineKernel({
   name: 'attentionMap',
   inputs: { packed: 'f32', lse: 'f32' },
   outputs: { probabilities: 'f32' },
+  halves: ['packed'],
   uniforms: { count: 'u32', tokens: 'u32', first: 'u32', length: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' },
   variant: {},
   workgroup: () => [FLAT_SIZE, 1, 1],
@@ -124,7 +128,7 @@ export const attentionMap = defineKernel({
   let j = u.first + at % u.length;
   var s = 0.0;
   for (var d = 0u; d < u.headDim; d++) {
-    s += packed[((head * blocks + i / 4u) * u.headDim + d) * 4u + i % 4u] * packed[((keyHead * blocks + j / 4u) * u.headDim + d) * 4u + j % 4u];
+    s += f32(packed[((head * blocks + i / 4u) * u.headDim + d) * 4u + i % 4u]) * f32(packed[((keyHead * blocks + j / 4u) * u.headDim + d) * 4u + j % 4u]);
   }
   probabilities[at] = exp(s - lse[head * blocks * 4u + i]);`,
 });

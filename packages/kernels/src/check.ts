@@ -5,7 +5,7 @@
  * the benchmark and the newcomer.
  */
 import { fromHalf, toHalf } from './half.ts';
-import type { AnyKernel, Variant } from './kernel.ts';
+import { halfStorage, type AnyKernel, type Variant } from './kernel.ts';
 import type { RandomStream } from './random.ts';
 
 /** Buffers by name. Floats are doubles here and are rounded to f32 where they go to an adapter. */
@@ -54,7 +54,21 @@ export function normals(random: RandomStream, count: number, scale = 1): Float64
 
 /** The same rounded to f16, for a buffer that is stored so. */
 export function halves(random: RandomStream, count: number, scale = 1): Float64Array {
-  return Float64Array.from({ length: count }, () => fromHalf(toHalf(random.normal() * scale)));
+  return normals(random, count, scale).map(roundToHalf);
+}
+
+export const roundToHalf = (value: number): number => fromHalf(toHalf(value));
+
+/** A call with every buffer in half precision that the kernel can have so, its values rounded to match. */
+export function inHalves(kernel: AnyKernel, call: Call): Call {
+  const { halves: names = [] } = kernel;
+  const round = (name: string, values: Values[string]): Values[string] =>
+    (names.includes(name) && values instanceof Float64Array ? values.map(roundToHalf) : values);
+  return {
+    ...call,
+    inputs: Object.fromEntries(Object.entries(call.inputs).map(([name, values]) => [name, round(name, values)])),
+    variant: { ...call.variant, ...halfStorage(names) },
+  };
 }
 
 /** A float input of a call. Throws if the name is missing or holds integers. */

@@ -10,6 +10,8 @@ import * as embedding from './embedding.check.ts';
 import * as norm from './norm.check.ts';
 import * as elementwise from './elementwise.check.ts';
 import * as matmul from './matmul.check.ts';
+import * as lossScale from './lossScale.check.ts';
+import * as softmax from './softmax.check.ts';
 import * as norm2 from './norm2.check.ts';
 import * as pair from './pair.check.ts';
 import * as pairLoss from './pairLoss.check.ts';
@@ -18,7 +20,7 @@ import * as conv2d from './conv2d.check.ts';
 import * as quantize from './quantize.check.ts';
 import * as reduction from './reduction.check.ts';
 
-const modules = [norm, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
+const modules = [norm, softmax, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, lossScale, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
 
 const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 

@@ -31,10 +31,10 @@ export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows
 
 /** What is worth timing: on software drivers the forms without workgroup memory, whose barriers are dear there. */
 export function gemmSpace({ class: adapter, subgroups, subgroupSize: lanes }: AdapterTraits): Partial<GemmVariant>[] {
-  const tiles = [8, 16].flatMap((rows) => [1, 2].map((vectors) => ({ rows, vectors })));
+  const subgroup = [[8, 1], [16, 1], [16, 2], [32, 2]] as const;
   return [
     ...(adapter === 'gpu' ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors }))) : []),
-    ...(subgroups && lanes !== undefined ? tiles.map((tile) => ({ algorithm: 'subgroup' as const, lanes, ...tile })) : []),
+    ...(subgroups && lanes !== undefined ? subgroup.map(([rows, vectors]) => ({ algorithm: 'subgroup' as const, lanes, rows, vectors })) : []),
     ...[4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'register' as const, rows, vectors }))),
   ];
 }

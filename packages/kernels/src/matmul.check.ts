@@ -43,6 +43,11 @@ export const matmulCheck: KernelCheck = {
     matmulCall(random, 9, 12, 10, { transposeA: true, transposeB: true }), matmulCall(random, 40, 90, 12, { transposeB: true, depth: 64 }),
     matmulCall(random, 3, 5, 4, { quantized: true }), matmulCall(random, 33, 64, 35, { quantized: true, bias: true, residual: true }),
     matmulCall(random, 21, 90, 12, { quantized: true, depth: 64 }),
+    // As the layers are forward, with f32 and f16 activations, and as their gradients are.
+    matmulCall(random, 17, 40, 35, { transposeB: true, bias: true, residual: true, f16: ['b'] }),
+    matmulCall(random, 17, 40, 35, { transposeB: true, bias: true, f16: ['a', 'b', 'residual', 'y'] }),
+    matmulCall(random, 19, 37, 41, { f16: ['a', 'b', 'bias', 'residual', 'y'] }), matmulCall(random, 20, 36, 44, { transposeA: true, f16: ['a', 'b', 'bias', 'residual'] }),
+    matmulCall(random, 9, 40, 21, { quantized: true, f16: ['a', 'bias', 'residual', 'y'] }),
   ],
   benchmark: (random) => [
     matmulCall(random, 512, 512, 512), matmulCall(random, 1024, 1024, 1024), matmulCall(random, 512, 512, 512, { transposeB: true }),

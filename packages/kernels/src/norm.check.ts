@@ -1,5 +1,5 @@
 /** Checks of LayerNorm and RMSNorm. */
-import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import { layerNorm, layerNormBackward, layerNormBackwardWeight, rmsNorm, rmsNormBackward, rmsNormBackwardWeight } from './norm.ts';
 import type { RandomStream } from './random.ts';
 
@@ -41,7 +41,7 @@ function forwardCall(random: RandomStream, rows: number, cols: number, centred: 
 function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCheck {
   return {
     kernel,
-    calls: (random) => SIZES.map(([rows, cols]) => forwardCall(random, rows, cols, centred)),
+    calls: (random) => [...SIZES.map(([rows, cols]) => forwardCall(random, rows, cols, centred)), inHalves(kernel, forwardCall(random, 9, 60, centred))],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => forwardCall(random, rows, cols, centred)),
     reference: (call) => {
       const { xhat, mean, rstd } = statistics(call, centred, EPS);
@@ -73,7 +73,7 @@ function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
   const call = (random: RandomStream, rows: number, cols: number): Call => backwardCall(random, rows, cols, kind, { dx: rows * cols });
   return {
     kernel,
-    calls: (random) => SIZES.map(([rows, cols]) => call(random, rows, cols)),
+    calls: (random) => [...SIZES.map(([rows, cols]) => call(random, rows, cols)), inHalves(kernel, call(random, 9, 60))],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => call(random, rows, cols)),
     reference: (c) => {
       const { xhat, rstd } = statistics(c, kind.centred, EPS);
@@ -105,7 +105,7 @@ function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
   };
   return {
     kernel,
-    calls: (random) => SIZES.map(([rows, cols]) => call(random, rows, cols)),
+    calls: (random) => [...SIZES.map(([rows, cols]) => call(random, rows, cols)), inHalves(kernel, call(random, 9, 60))],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => call(random, rows, cols)),
     reference: (c) => {
       const { xhat } = statistics(c, kind.centred, EPS);

@@ -13,6 +13,7 @@ export const layerNorm = defineKernel({
   outputs: { y: 'f32', mean: 'f32', rstd: 'f32' },
   uniforms: { ...sizes, eps: 'f32' },
   variant: oneLane,
+  halves: ['y'],
   elements: inRows('x', 'weight', 'bias', 'y'),
   ...rowwise,
   declarations: rowDeclarations,
@@ -23,7 +24,7 @@ export const layerNorm = defineKernel({
   var squares = Part();
   ${columns(v, 'let d = x[base + c] - mu; squares += d * d;')}
   let r = inverseSqrt(rowSum(squares, lane) / f32(u.cols) + u.eps);
-  ${columns(v, 'y[base + c] = (x[base + c] - mu) * r * weight[c] + bias[c];')}
+  ${columns(v, 'y[base + c] = y_t((x[base + c] - mu) * r * weight[c] + bias[c]);')}
   mean[row] = mu;
   rstd[row] = r;`,
 });
@@ -35,6 +36,7 @@ export const layerNormBackward = defineKernel({
   outputs: { dx: 'f32' },
   uniforms: sizes,
   variant: oneLane,
+  halves: ['dy'],
   elements: inRows('dy', 'x', 'weight', 'dx'),
   ...rowwise,
   declarations: rowDeclarations,
@@ -43,10 +45,10 @@ export const layerNormBackward = defineKernel({
   let r = rstd[row];
   var sumG = Part();
   var sumGx = Part();
-  ${columns(v, 'let g = dy[base + c] * weight[c]; sumG += g; sumGx += g * (x[base + c] - mu) * r;')}
+  ${columns(v, 'let g = Part(dy[base + c]) * weight[c]; sumG += g; sumGx += g * (x[base + c] - mu) * r;')}
   let meanG = rowSum(sumG, lane) / f32(u.cols);
   let meanGx = rowSum(sumGx, lane) / f32(u.cols);
-  ${columns(v, 'dx[base + c] = r * (dy[base + c] * weight[c] - meanG - (x[base + c] - mu) * r * meanGx);')}`,
+  ${columns(v, 'dx[base + c] = r * (Part(dy[base + c]) * weight[c] - meanG - (x[base + c] - mu) * r * meanGx);')}`,
 });
 
 const wholeColumns: ColumnVariant = { aligned: false };
@@ -58,12 +60,13 @@ export const layerNormBackwardWeight = defineKernel({
   inputs: { dy: 'f32', x: 'f32', mean: 'f32', rstd: 'f32' },
   outputs: { dweight: 'f32', dbias: 'f32' },
   ...chunked,
+  halves: ['dy'],
   elements: inColumns('dy', 'x', 'dweight', 'dbias'),
   body: (v) => /* wgsl */ `${columnHead(v)}
   var sumW = Part();
   var sumB = Part();
   for (var row = chunk * u.chunkRows; row < end; row++) {
-    let g = dy[row * parts + c];
+    let g = Part(dy[row * parts + c]);
     sumW += g * (x[row * parts + c] - mean[row]) * rstd[row];
     sumB += g;
   }
@@ -78,6 +81,7 @@ export const rmsNorm = defineKernel({
   outputs: { y: 'f32', rstd: 'f32' },
   uniforms: { ...sizes, eps: 'f32' },
   variant: oneLane,
+  halves: ['y'],
   elements: inRows('x', 'weight', 'y'),
   ...rowwise,
   declarations: rowDeclarations,
@@ -85,7 +89,7 @@ export const rmsNorm = defineKernel({
   var squares = Part();
   ${columns(v, 'let d = x[base + c]; squares += d * d;')}
   let r = inverseSqrt(rowSum(squares, lane) / f32(u.cols) + u.eps);
-  ${columns(v, 'y[base + c] = x[base + c] * r * weight[c];')}
+  ${columns(v, 'y[base + c] = y_t(x[base + c] * r * weight[c]);')}
   rstd[row] = r;`,
 });
 
@@ -96,15 +100,16 @@ export const rmsNormBackward = defineKernel({
   outputs: { dx: 'f32' },
   uniforms: sizes,
   variant: oneLane,
+  halves: ['dy'],
   elements: inRows('dy', 'x', 'weight', 'dx'),
   ...rowwise,
   declarations: rowDeclarations,
   body: (v) => /* wgsl */ `${rowHead(v)}
   let r = rstd[row];
   var sum = Part();
-  ${columns(v, 'sum += dy[base + c] * weight[c] * x[base + c] * r;')}
+  ${columns(v, 'sum += Part(dy[base + c]) * weight[c] * x[base + c] * r;')}
   let meanGx = rowSum(sum, lane) / f32(u.cols);
-  ${columns(v, 'dx[base + c] = r * (dy[base + c] * weight[c] - x[base + c] * r * meanGx);')}`,
+  ${columns(v, 'dx[base + c] = r * (Part(dy[base + c]) * weight[c] - x[base + c] * r * meanGx);')}`,
 });
 
 /** dweight = Σ dy · x̂ over each chunk of rows: [chunks, cols]. */
@@ -113,9 +118,10 @@ export const rmsNormBackwardWeight = defineKernel({
   inputs: { dy: 'f32', x: 'f32', rstd: 'f32' },
   outputs: { dweight: 'f32' },
   ...chunked,
+  halves: ['dy'],
   elements: inColumns('dy', 'x', 'dweight'),
   body: (v) => /* wgsl */ `${columnHead(v)}
   var sum = Part();
-  for (var row = chunk * u.chunkRows; row < end; row++) { sum += dy[row * parts + c] * x[row * parts + c] * rstd[row]; }
+  for (var row = chunk * u.chunkRows; row < end; row++) { sum += Part(dy[row * parts + c]) * x[row * parts + c] * rstd[row]; }
   dweight[i] = sum;`,
 });

@@ -1,5 +1,5 @@
 /** Check of `columnSum`. */
-import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
+import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 import { columnSum } from './reduction.ts';
 
@@ -12,7 +12,8 @@ function sums(random: RandomStream, rows: number, cols: number, chunkRows: numbe
 
 export const columnSumCheck: KernelCheck = {
   kernel: columnSum,
-  calls: (random) => [sums(random, 1, 1, 1), sums(random, 7, 3, 7), sums(random, 100, 37, 16), sums(random, 65, 130, 64), sums(random, 65, 132, 64)],
+  calls: (random) => [sums(random, 1, 1, 1), sums(random, 7, 3, 7), sums(random, 100, 37, 16), sums(random, 65, 130, 64), sums(random, 65, 132, 64),
+    inHalves(columnSum, sums(random, 65, 132, 64))],
   benchmark: (random) => [sums(random, 1024, 640, 64)],
   reference: (call) => {
     const [rows, cols, chunkRows, x] = [uniform(call, 'rows'), uniform(call, 'cols'), uniform(call, 'chunkRows'), floats(call, 'x')];

@@ -49,6 +49,23 @@ fn rowSum(value: Part, lane: u32) -> f32 {
 }`;
 }
 
+/** `rowMax(value)`: the largest element of a row of which each lane has a part; follows `rowDeclarations`. */
+export function rowMaxDeclarations({ lanes, aligned }: RowVariant): string {
+  const own = aligned ? 'max(max(value.x, value.y), max(value.z, value.w))' : 'value';
+  if (lanes === 1) return `fn rowMax(value: Part, lane: u32) -> f32 { return ${own}; }`;
+  return /* wgsl */ `
+fn rowMax(value: Part, lane: u32) -> f32 {
+  workgroupBarrier();
+  partial[lane] = ${own};
+  for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { partial[lane] = max(partial[lane], partial[lane + half]); }
+  }
+  workgroupBarrier();
+  return partial[0];
+}`;
+}
+
 /** First lines of the body: `row`, its parts' number `parts`, its offset `base`. Returns beyond the last row. */
 export function rowHead({ lanes, aligned }: RowVariant): string {
   const row = lanes === 1 ? `(wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane` : 'wid.y * groups.x + wid.x';

@@ -8,12 +8,13 @@
  */
 import { threefry2x32 } from '@rna/kernels';
 import {
-  attention, attentionMap, embedding, gelu, layerNorm, linear, residual, rmsNorm, swiglu, uploadPack,
-  type Device, type Dropout, type Pack, type Tensor,
+  attention, attentionMap, cast, embedding, gelu, layerNorm, linear, residual, rmsNorm, swiglu, uploadPack,
+  type Device, type Dropout, type FloatType, type Pack, type Tensor,
 } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig } from './config.ts';
 import type { PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
+import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
 import { TOKEN } from './tokenizer.ts';
 
 export interface ForwardOptions {
@@ -37,23 +38,30 @@ export class Encoder {
   readonly device: Device;
   readonly config: EncoderConfig;
   readonly parameters: ParameterMap;
+  readonly precision: Precision;
 
   /**
    * `parameters` holds every name of `encoderParameters(config)`; those of the LM head may be missing (a bare
-   * encoder has no logits), and a task head's may be there as well.
+   * encoder has no logits), and a task head's may be there as well. Of f32 weights that `precision` wants in f16,
+   * every pass makes copies, so that the originals can be trained; int8 ones must have been loaded so.
    */
-  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap) {
+  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap, precision: Precision = FULL_PRECISION) {
     for (const name of encoderParameters(config).keys()) {
-      if (!name.startsWith('lmHead.')) parameter(parameters, name);
+      if (name.startsWith('lmHead.') && !parameters.has(name)) continue;
+      const { dtype } = parameter(parameters, name);
+      if (precision.weights === 'int8' && isReducible(name) && dtype !== 'i8') {
+        throw new TypeError(`encoder: '${name}' is ${dtype}, not int8; load the parameters with loadParameters(device, model, 'int8')`);
+      }
     }
     this.device = device;
     this.config = config;
     this.parameters = parameters;
+    this.precision = precision;
   }
 
   /** An encoder with fresh parameters drawn from `seed`. */
-  static initialize(device: Device, config: EncoderConfig, seed: number): Encoder {
-    return new Encoder(device, config, initializeParameters(device, encoderParameters(config), config.model, seed));
+  static initialize(device: Device, config: EncoderConfig, seed: number, precision: Precision = FULL_PRECISION): Encoder {
+    return new Encoder(device, config, initializeParameters(device, encoderParameters(config), config.model, seed), precision);
   }
 
   /**
@@ -99,13 +107,15 @@ export class Encoder {
       if (options.dropoutKey === undefined || rate === 0) return undefined;
       return { rate, key: threefry2x32(...options.dropoutKey, block, site) };
     };
-    const n = this.#norm(x, `${name}.attention.norm`);
-    const qkv = this.#linear(n, `${name}.attention.qkv`);
+    const { activations } = this.precision;
+    // RiNALMo's residual stream goes on from here, so it stays f32.
+    const n = this.#norm(x, `${name}.attention.norm`, config.model === 'rinalmo' ? 'f32' : activations);
+    const qkv = this.#linear(n, `${name}.attention.qkv`, undefined, activations);
     options.onAttention?.(block, (sequence) => attentionMap(qkv, pack, shape, sequence));
     // RiNALMo adds the attention to the normalised input, not to the incoming stream (issue 9 of its repository).
     const middle = this.#branch(config.model === 'rinalmo' ? n : x, attention(qkv, pack, shape, drop(0)), `${name}.attention.out`, drop(1));
-    const m = this.#norm(middle, `${name}.feedForward.norm`);
-    const hidden = swiglu(this.#linear(m, `${name}.feedForward.gateUp`), this.parameters.get(`${name}.feedForward.beta`));
+    const m = this.#norm(middle, `${name}.feedForward.norm`, activations);
+    const hidden = swiglu(this.#linear(m, `${name}.feedForward.gateUp`, undefined, activations), this.parameters.get(`${name}.feedForward.beta`));
     return this.#branch(middle, hidden, `${name}.feedForward.down`, drop(2));
   }
 
@@ -123,14 +133,19 @@ export class Encoder {
     return embedding(device.tensor(tokens), device.tensor(factor), parameter(this.parameters, 'embedding.weight'));
   }
 
-  #norm(x: Tensor, name: string): Tensor {
+  #norm(x: Tensor, name: string, dtype: FloatType = 'f32'): Tensor {
     const weight = parameter(this.parameters, `${name}.weight`);
     const bias = this.parameters.get(`${name}.bias`);
-    return bias === undefined ? rmsNorm(x, weight, this.config.normEps) : layerNorm(x, weight, bias, this.config.normEps);
+    return bias === undefined ? rmsNorm(x, weight, this.config.normEps, dtype) : layerNorm(x, weight, bias, this.config.normEps, dtype);
   }
 
-  #linear(x: Tensor, name: string, into?: Tensor): Tensor {
-    return linear(x, parameter(this.parameters, `${name}.weight`), this.parameters.get(`${name}.bias`), into);
+  #linear(x: Tensor, name: string, into?: Tensor, dtype: FloatType = 'f32'): Tensor {
+    return linear(x, this.#weight(`${name}.weight`), this.parameters.get(`${name}.bias`), into, dtype);
+  }
+
+  #weight(name: string): Tensor {
+    const weight = parameter(this.parameters, name);
+    return this.precision.weights === 'f16' && isReducible(name) ? cast(weight, 'f16') : weight;
   }
 
   /** stream + dropout(linear(x)); without dropout the product adds the stream itself. */

@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './fasta.ts';
 export * from './packing.ts';
 export * from './parameters.ts';
+export * from './precision.ts';
 export * from './tokenizer.ts';
 export * from './checkpoint/error.ts';
 export * from './checkpoint/load.ts';

@@ -6,9 +6,9 @@
 import { backward, crossEntropy, pairLoss, type Device, type Tensor } from '@rna/tensor';
 import { describe, expect, it } from 'vitest';
 import {
-  Encoder, encoderMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, SecondaryStructureHead,
+  Encoder, encoderMappings, FULL_PRECISION, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, SecondaryStructureHead,
   secondaryStructureMappings, TOKEN, unpackRows, WRITTEN_LAYOUTS,
-  type PackedTokens, type ParameterMap, type ParameterMapping, type SecondaryStructureSizes, type TensorFile,
+  type PackedTokens, type ParameterMap, type ParameterMapping, type Precision, type SecondaryStructureSizes, type TensorFile,
 } from '../src/index.ts';
 
 export interface Platform {
@@ -19,11 +19,11 @@ export interface Platform {
 /** Absolute tolerance of float32 on representations and logits, from the oracle's README. */
 const TOLERANCE = 3e-5;
 
-async function openFixture({ bytes }: Platform, path: string): Promise<TensorFile> {
+export async function openFixture({ bytes }: Platform, path: string): Promise<TensorFile> {
   return openTensorFile(memorySource(path, await bytes(`oracle/${path}`)));
 }
 
-async function readNumbers(file: TensorFile, name: string): Promise<{ shape: readonly number[]; values: Float32Array }> {
+export async function readNumbers(file: TensorFile, name: string): Promise<{ shape: readonly number[]; values: Float32Array }> {
   const tensor = file.tensors.get(name);
   if (tensor === undefined) throw new Error(`${file.name}: no tensor ${name}`);
   const bytes = await tensor.read(0, tensor.byteLength);
@@ -31,17 +31,17 @@ async function readNumbers(file: TensorFile, name: string): Promise<{ shape: rea
   return { shape: tensor.shape, values };
 }
 
-export async function fixtureEncoder(platform: Platform, model: string): Promise<Encoder> {
+export async function fixtureEncoder(platform: Platform, model: string, precision: Precision = FULL_PRECISION): Promise<Encoder> {
   const text = new TextDecoder().decode(await platform.bytes(`oracle/${model}/config.json`));
   const fields = JSON.parse(text) as { multimolecule_config?: unknown };
   const config = parseConfig(JSON.stringify(fields.multimolecule_config ?? fields), model);
   const weights = await openFixture(platform, `${model}/${model.startsWith('rinalmo') ? 'weights_official' : 'weights'}.safetensors`);
   const opened = await openModel(weights, config);
-  return new Encoder(platform.device(), opened.config, await loadParameters(platform.device(), opened));
+  return new Encoder(platform.device(), opened.config, await loadParameters(platform.device(), opened, precision.weights), precision);
 }
 
 /** Padded rows [sequences, length] as a pack without padding, and the padded index of each packed row. */
-function packPadded(tokens: Float32Array, length: number): { batch: PackedTokens; rows: number[] } {
+export function packPadded(tokens: Float32Array, length: number): { batch: PackedTokens; rows: number[] } {
   const rows: number[] = [];
   const sequences: Uint32Array[] = [];
   for (let s = 0; s < tokens.length / length; s++) {
@@ -171,7 +171,7 @@ function attentionDifference(observed: Map<string, Float32Array>, values: Float3
   return worst;
 }
 
-async function packedBatch(file: TensorFile): Promise<PackedTokens> {
+export async function packedBatch(file: TensorFile): Promise<PackedTokens> {
   return {
     tokens: Uint32Array.from((await readNumbers(file, 'tokens')).values),
     cuSeqlens: Uint32Array.from((await readNumbers(file, 'segment_offsets')).values),

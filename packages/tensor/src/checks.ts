@@ -5,7 +5,7 @@
  * reads and writes beyond a buffer's end and results that change from run to
  * run. It expects a device that poisons outputs.
  */
-import { decodeHalves, encodeHalves, halfNames, pipelineKey, type Kernel, type Variant } from '@rna/kernels';
+import { decodeHalves, elementTypes, encodeHalves, halfNames, pipelineKey, type Kernel, type Variant } from '@rna/kernels';
 import type { Call, KernelCheck } from '@rna/kernels/checks';
 import type { Device, OutputShape } from './device.ts';
 import type { HostArray, Tensor } from './tensor.ts';
@@ -127,16 +127,16 @@ function errors(check: KernelCheck, call: Call, read: Readonly<Record<string, Ho
  * between two runs, a result that depends on what stands behind the inputs. The device must be one with `poison`.
  */
 export async function verifyCall(device: Device, check: KernelCheck, call: Call, tuning: Variant = {}): Promise<string[]> {
-  const what = `${pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms))} at ${JSON.stringify(call.uniforms)}`;
+  const variant = device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms);
+  const what = `${pipelineKey(check.kernel, variant)} at ${JSON.stringify(call.uniforms)}`;
+  const types = elementTypes(check.kernel, variant);
   const [first, second] = [await guardedRun(device, check, call, tuning, GUARDS[0]), await guardedRun(device, check, call, tuning, GUARDS[1])];
   const faults: string[] = [];
-  const k = check.kernel as unknown as Kernel;
-  const whole = new Set(Object.entries({ ...k.updates, ...k.outputs }).filter(([, type]) => type === 'vec4f').map(([name]) => name));
   for (const name of Object.keys(first.read)) {
     const [one, other] = [first.read[name]!, second.read[name]!];
     const count = one.length - GUARD_ELEMENTS;
     // A kernel of whole vectors writes the last one whole.
-    const end = whole.has(name) ? Math.ceil(count / 4) * 4 : count;
+    const end = types[name]!.startsWith('vec4') ? Math.ceil(count / 4) * 4 : count;
     // Behind an update stands the guard of the run, behind an output the poison; the second run's stray values are no NaN.
     const before = call.inputs[name] === undefined ? new Float32Array(other.length).fill(NaN) : stored(call, name, hostArray(call.inputs[name], GUARDS[1]));
     const stray = firstDifference(other.subarray(end), before.subarray(end), other.length - end);

@@ -97,9 +97,10 @@ export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, ex
 
 /**
  * Runs `forward`, which returns a loss of one element, and accumulates d(scale · loss)/d(parameter) in the
- * `gradient` of every trainable parameter. Returns the loss. The function must be synchronous.
+ * `gradient` of every trainable parameter; `scale` may be a tensor of one element, which is left alone. Returns
+ * the loss. The function must be synchronous.
  */
-export function backward(device: Device, forward: () => Tensor, scale = 1): Tensor {
+export function backward(device: Device, forward: () => Tensor, scale: number | Tensor = 1): Tensor {
   if (device.tape !== undefined) throw new Error('backward: a tape is open already');
   const tape = new Tape();
   return device.scope(() => {
@@ -108,7 +109,7 @@ export function backward(device: Device, forward: () => Tensor, scale = 1): Tens
       const loss = forward();
       if (loss.size !== 1) throw new Error(`backward: the loss must have one element, not ${loss.size}`);
       device.tape = undefined;
-      tape.walk(loss, device.tensor(new Float32Array([scale]), loss.shape));
+      tape.walk(loss, typeof scale === 'number' ? device.tensor(new Float32Array([scale]), loss.shape) : scale.alias(loss.shape));
       // The loss outlives the tape that owned it.
       return loss.owner === tape ? device.adopt(loss.keep()) : loss;
     } finally {

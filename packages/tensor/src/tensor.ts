@@ -106,6 +106,9 @@ export function elements(shape: Shape): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** How what follows from a float tensor is stored where nothing else is said: as it is. */
+export const floatTypeOf = ({ dtype }: Tensor): FloatType => (dtype === 'f16' ? 'f16' : 'f32');
+
 /** Bytes that values take, in whole words. */
 export function byteLength(shape: Shape, dtype: DType): number {
   switch (dtype) {

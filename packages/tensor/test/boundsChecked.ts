@@ -5,7 +5,7 @@
  * thrown away, and an index that wrapped below zero. It rewrites the kernel's
  * text, so it says nothing about results.
  */
-import { bindingNames, type AnyKernel, type Kernel, type UniformTypes, type Variant } from '@rna/kernels';
+import { bindingNames, elementTypes, type AnyKernel, type Kernel, type UniformTypes, type Variant } from '@rna/kernels';
 import type { Call, KernelCheck } from '@rna/kernels/checks';
 import { runCall, uploadCall } from '../src/checks.ts';
 import type { Device } from '../src/index.ts';
@@ -56,12 +56,11 @@ fn storeBeyond() {
 /** Runs a call and returns a sentence for each buffer that it accesses beyond its end. */
 export async function accessesBeyond(device: Device, check: KernelCheck, call: Call, tuning: Variant = {}): Promise<string[]> {
   const names = bindingNames(check.kernel);
-  const k = check.kernel as unknown as Kernel;
-  const types = { ...k.inputs, ...k.updates, ...k.outputs };
-  // The device's buffers end with a whole vector.
-  const elements = (name: string): number => Math.ceil((call.inputs[name]?.length ?? call.outputs[name]!) / (types[name] === 'vec4f' ? 4 : 1));
   // The checked kernel has a name of its own, so what the device chooses for the kernel is pinned here.
   const chosen = device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms);
+  const types = elementTypes(check.kernel, chosen);
+  // The device's buffers end with a whole vector.
+  const elements = (name: string): number => Math.ceil((call.inputs[name]?.length ?? call.outputs[name]!) / (types[name]!.startsWith('vec4') ? 4 : 1));
   const checked: Call = {
     ...call,
     inputs: { ...call.inputs, beyond: new Uint32Array(names.length) },
@@ -73,5 +72,5 @@ export async function accessesBeyond(device: Device, check: KernelCheck, call: C
   const beyond = await device.read(buffers['beyond']!);
   for (const tensor of new Set([...Object.values(buffers), ...Object.values(results)])) tensor.dispose();
   return names.flatMap((name, i) => (beyond[i] === 0 ? []
-    : [`${k.name} ${JSON.stringify(chosen)} at ${JSON.stringify(call.uniforms)}: ${name}[${beyond[i]!}] is accessed, and there are ${elements(name)} elements`]));
+    : [`${check.kernel.name} ${JSON.stringify(chosen)} at ${JSON.stringify(call.uniforms)}: ${name}[${beyond[i]!}] is accessed, and there are ${elements(name)} elements`]));
 }

@@ -5,7 +5,7 @@
  * overrides, are overrides.ts; what a config makes happen is in runs built from
  * it (pretraining.ts, finetuning.ts).
  */
-import { checkConfig, PRESETS, type EncoderConfig, type PresetName } from '@rna/model';
+import { checkConfig, PRESETS, type EncoderConfig, type Precision, type PresetName } from '@rna/model';
 import { z } from 'zod';
 import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
 
@@ -29,6 +29,9 @@ const newModel = z.strictObject({
 });
 
 const dropout = z.boolean().default(true).describe('Dropout where the architecture has it: RiNALMo 0.1, SSR-LM none');
+
+const precision = z.enum(['f32', 'f16']).default('f32')
+  .describe('Storage of activations and of weights in products; f16 keeps f32 originals, scales the loss, and needs an adapter that has it');
 
 const adamW = {
   weightDecay: rate.describe('Decoupled decay of matrices; norms, biases and the embedding have none'),
@@ -72,6 +75,7 @@ export const pretrainConfig = z.strictObject({
   }).prefault({}),
   train: z.strictObject({
     steps: count.describe('Updates in all'),
+    precision,
     dropout,
   }),
   run,
@@ -96,6 +100,7 @@ export const finetuneConfig = z.strictObject({
   train: z.strictObject({
     epochs: count.default(15).describe('Passes over the training set'),
     batchSize: count.default(1).describe('RNAs per step'),
+    precision,
     dropout,
   }).prefault({}),
   optimizer: z.strictObject({
@@ -127,6 +132,9 @@ export function newEncoderConfig({ preset, dim, layers, heads, kvHeads, ffnDim }
     kvHeads: kvHeads ?? heads ?? base.kvHeads, ffnDim: ffnDim ?? base.ffnDim,
   }, 'model');
 }
+
+/** What a run's encoder must be made with. */
+export const trainingPrecision = ({ train: { precision } }: PretrainConfig | FinetuneConfig): Precision => ({ weights: precision, activations: precision });
 
 /** Warm-up and cosine over all steps of a pre-training run. */
 export function pretrainSchedule({ optimizer, train }: PretrainConfig): Schedule {

@@ -1,11 +1,12 @@
 /**
  * AdamW on the GPU, wholly: global gradient norm, clipping, the decision
- * whether the step may be taken, and the update are recorded without waiting.
+ * whether the step may be taken, the scale of the next step's loss where
+ * gradients are halves, and the update are recorded without waiting.
  * What happened is in the step's report, a tensor that the trainer reads one
  * step late. Adam is AdamW without decay. Learning rates come from outside, one
  * a step (schedule.ts); the only state is the two moments of each parameter.
  */
-import { adamW, clipFactor, REPORT, SQUARED_TENSORS, stridedSum, sumOfSquares } from '@rna/kernels';
+import { adamW, clipFactor, lossScale, SCALED_REPORT, scale, SQUARED_TENSORS, stridedSum, sumOfSquares } from '@rna/kernels';
 import type { Device, Tensor } from '@rna/tensor';
 
 /** Parameters that share a rate and a decay. */
@@ -25,7 +26,19 @@ export interface AdamWOptions {
   readonly eps?: number;
   /** Largest global gradient norm; a larger one is scaled down to it. Default: no clipping. */
   readonly maxNorm?: number;
+  /** For gradients that pass through halves: they are those of a multiple of the loss (`lossSeed`), which adapts. */
+  readonly lossScaling?: LossScaling;
 }
+
+export interface LossScaling {
+  /** The scale of the first step's loss, a power of two. */
+  readonly initial: number;
+  /** Steps in a row whose gradients are finite after which the scale doubles. */
+  readonly interval: number;
+}
+
+/** PyTorch's growth interval. */
+export const DEFAULT_LOSS_SCALING: LossScaling = { initial: 2 ** 16, interval: 2000 };
 
 /** What a step did, as read from its report. */
 export interface StepReport {
@@ -34,6 +47,8 @@ export interface StepReport {
   readonly gradientNorm: number;
   /** False if loss or norm is not a finite number: parameters and moments are as they were. */
   readonly applied: boolean;
+  /** Where the loss is scaled: by how much it was, and how many steps of the run were not applied. */
+  readonly scaling?: { readonly scale: number; readonly skipped: number };
 }
 
 /** Elements that a thread of the sum of squares takes at least, and threads of a tensor at most. */
@@ -68,12 +83,16 @@ export class AdamW {
   readonly #betas: readonly [number, number];
   readonly #eps: number;
   readonly #maxNorm: number;
+  readonly #scaling: { readonly interval: number; readonly state: Tensor } | undefined;
 
   /** Marks the groups' parameters as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
-  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = NO_CLIPPING }: AdamWOptions) {
+  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = NO_CLIPPING, lossScaling }: AdamWOptions) {
     if (!betas.every((beta) => beta >= 0 && beta < 1)) throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
     if (!(eps > 0)) throw new RangeError(`AdamW: eps must be positive, got ${eps}`);
     if (!(maxNorm > 0)) throw new RangeError(`AdamW: the largest gradient norm must be positive, got ${maxNorm}`);
+    if (lossScaling !== undefined && !(Number.isInteger(Math.log2(lossScaling.initial)) && lossScaling.interval >= 1)) {
+      throw new RangeError(`AdamW: the loss scale must be a power of two and its interval at least 1, got ${lossScaling.initial} and ${lossScaling.interval}`);
+    }
     const entries = groups.flatMap((group) => [...group.parameters].map(([name, parameter]) => ({ name, parameter, group })));
     if (entries.length === 0) throw new RangeError('AdamW: there are no parameters to train');
     const twice = entries.find(({ name }, i) => entries.findIndex((other) => other.name === name) !== i);
@@ -87,18 +106,31 @@ export class AdamW {
       entry.parameter.train();
       return { ...entry, m: zeros(), v: zeros() };
     });
+    if (lossScaling !== undefined) {
+      const { initial, interval } = lossScaling;
+      this.#scaling = { interval, state: device.tensor(Float32Array.of(initial, 0, 0)).keep() };
+    }
     // Tensors of like size share a call of the norm.
     this.#bySize = [...this.#slots].sort((a, b) => b.parameter.size - a.parameter.size);
   }
 
-  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter. */
+  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter, and the loss scaler's state. */
   moments(): Map<string, Tensor> {
-    return new Map(this.#slots.flatMap(({ name, m, v }) => [[`m.${name}`, m], [`v.${name}`, v]]));
+    return new Map([
+      ...this.#slots.flatMap(({ name, m, v }): [string, Tensor][] => [[`m.${name}`, m], [`v.${name}`, v]]),
+      ...(this.#scaling === undefined ? [] : [['lossScaler', this.#scaling.state] as const]),
+    ]);
+  }
+
+  /** What `backward` is to start from for `factor` · loss: the factor, or a tensor [1] with the scale in it. */
+  lossSeed(factor: number): number | Tensor {
+    if (this.#scaling === undefined) return factor;
+    return this.#device.run(scale, { x: this.#scaling.state }, { y: [1] }, { count: 1, factor }).y;
   }
 
   /**
    * Records one update from the parameters' gradients, which it frees, and returns the step's report (see
-   * `readReport`). `step` counts updates from 1; `loss` [1] is what the gradients are of. Throws if a parameter
+   * `readReport`). `step` counts updates from 1, those not applied included; `loss` [1] is what the gradients are of. Throws if a parameter
    * has no gradient: it is no part of the loss.
    */
   update(loss: Tensor, step: number, learningRate: number): Tensor {
@@ -143,7 +175,12 @@ export class AdamW {
     }
     const cols = Math.min(SUMS, count);
     const { y } = device.run(stridedSum, { x: partials }, { y: [cols] }, { count, cols });
-    return device.run(clipFactor, { squares: y, loss }, { report: [4] }, { count: cols, maxNorm: this.#maxNorm }).report;
+    const uniforms = { count: cols, maxNorm: this.#maxNorm };
+    if (this.#scaling === undefined) return device.run(clipFactor, { squares: y, loss }, { report: [4] }, uniforms).report;
+    const { report } = device.run(clipFactor, { squares: y, loss }, { report: [6] }, uniforms);
+    const { interval, state } = this.#scaling;
+    device.run(lossScale, { report, scaler: state }, {}, { maxNorm: this.#maxNorm, interval });
+    return report;
   }
 
   /** Frees the moments; the parameters stay. */
@@ -152,13 +189,18 @@ export class AdamW {
       m.dispose();
       v.dispose();
     }
+    this.#scaling?.state.dispose();
   }
 }
 
 /** Reads a report of `AdamW.update` once the step has run. */
 export async function readReport(report: Tensor): Promise<StepReport> {
   const values = await report.read();
-  return { loss: values[REPORT.loss]!, gradientNorm: values[REPORT.norm]!, applied: values[REPORT.applied] === 1 };
+  const [scale, skipped] = [values[SCALED_REPORT.scale], values[SCALED_REPORT.skipped]];
+  return {
+    loss: values[SCALED_REPORT.loss]!, gradientNorm: values[SCALED_REPORT.norm]!, applied: values[SCALED_REPORT.applied] === 1,
+    ...(scale !== undefined && skipped !== undefined && { scaling: { scale, skipped } }),
+  };
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

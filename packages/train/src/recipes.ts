@@ -5,10 +5,10 @@
  * checkpoints, log and progress go.
  */
 import type { Encoder, SecondaryStructureHead, Structure } from '@rna/model';
-import type { Device, Tensor } from '@rna/tensor';
-import { finetuneSchedule, pretrainSchedule, type FinetuneConfig, type PretrainConfig } from './config.ts';
+import type { Tensor } from '@rna/tensor';
+import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
 import { finetuningTask } from './finetuning.ts';
-import { AdamW, decayGroups, type ParameterGroup } from './optimizer.ts';
+import { AdamW, decayGroups, DEFAULT_LOSS_SCALING, type ParameterGroup } from './optimizer.ts';
 import { pretrainingTask, type CorpusRecord } from './pretraining.ts';
 import { savedModel, type ModelParts } from './savedModel.ts';
 import { train, type TrainingTask, type TrainOptions } from './trainer.ts';
@@ -37,7 +37,7 @@ export async function pretrain(run: PretrainRun): Promise<TrainState> {
     maxTokens: batch.maxTokens, rowsPerStep: batch.rows, accumulation: batch.accumulation, dropout,
   });
   const model = { config: encoder.config, parameters: encoder.parameters };
-  return trainWith(run, encoder.device, model, decayGroups(encoder.parameters, config.optimizer.weightDecay), task, pretrainSchedule(config), steps);
+  return trainWith(run, encoder, model, decayGroups(encoder.parameters, config.optimizer.weightDecay), task, pretrainSchedule(config), steps);
 }
 
 export interface FinetuneRun extends RunPlaces {
@@ -61,7 +61,7 @@ export async function finetune(run: FinetuneRun): Promise<TrainState> {
   if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), weightDecay, encoderRateScale));
   try {
     const model = { config: encoder.config, head: head.config, parameters };
-    return await trainWith(run, encoder.device, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch);
+    return await trainWith(run, encoder, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch);
   } finally {
     task.dispose();
   }
@@ -69,7 +69,7 @@ export async function finetune(run: FinetuneRun): Promise<TrainState> {
 
 async function trainWith(
   { config, store, log, onProgress, onEvaluation }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
-  device: Device,
+  { device, precision }: Encoder,
   model: ModelParts,
   groups: readonly ParameterGroup[],
   task: TrainingTask,
@@ -78,10 +78,17 @@ async function trainWith(
 ): Promise<TrainState> {
   const { beta1, beta2, eps, maxGradientNorm } = config.optimizer;
   const { evaluateEvery, checkpointEvery, keep } = config.run;
+  const wanted = trainingPrecision(config);
+  if (precision.weights !== wanted.weights || precision.activations !== wanted.activations) {
+    throw new TypeError(`train.precision is ${config.train.precision}, but the encoder was made with ${precision.weights} weights and ${precision.activations} activations; make it with trainingPrecision(config)`);
+  }
   // What is in no group is frozen.
   const freeze = (): void => { model.parameters.forEach((parameter) => { parameter.train(false); }); };
   freeze();
-  const optimizer = new AdamW(device, { groups, betas: [beta1, beta2], eps, ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }) });
+  const optimizer = new AdamW(device, {
+    groups, betas: [beta1, beta2], eps,
+    ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }), ...(precision.activations === 'f16' && { lossScaling: DEFAULT_LOSS_SCALING }),
+  });
   try {
     return await train({
       device, task, optimizer, schedule, steps, evaluateEvery,

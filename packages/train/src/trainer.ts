@@ -37,9 +37,10 @@ export interface TrainingTask {
   evaluate?(): Promise<Omit<Evaluation, 'step'>>;
 }
 
-/** A line of the log. It has no times: a killed and resumed run writes the same lines as an undisturbed one. */
+/** A line of the log: a step, one whose scaled gradients overflowed so that it was not taken, or an evaluation. It has no times: a killed and resumed run writes the same lines as an undisturbed one. */
 export type LogEntry =
   | { readonly step: number; readonly epoch: number; readonly loss: number; readonly learningRate: number; readonly gradientNorm: number; readonly tokens: number }
+  | { readonly step: number; readonly epoch: number; readonly skippedAtLossScale: number }
   | { readonly step: number; readonly evaluation: Readonly<Record<string, number>> };
 
 export interface TrainingLog {
@@ -57,6 +58,8 @@ export interface Progress {
   readonly loss: number;
   readonly learningRate: number;
   readonly gradientNorm: number;
+  /** Steps that were not taken since the run began, where the loss is scaled. */
+  readonly skipped?: number;
   /** Since this process began to train. */
   readonly tokensPerSecond: number;
   readonly memory: MemoryUse;
@@ -95,7 +98,8 @@ export class TrainingError extends Error {
 /**
  * Trains until `steps` updates are done, from the store's newest checkpoint if it has one, and returns the final
  * state. Throws a TrainingError at a loss or gradient that is not finite: that update is not done, and no
- * checkpoint holds what came after it.
+ * checkpoint holds what came after it. Where the loss is scaled, a gradient that is not finite costs its step alone,
+ * as long as the scale is above 1.
  */
 export async function train(options: TrainOptions): Promise<TrainState> {
   const { device, task, optimizer, schedule, steps, checkpoints, log, evaluateEvery = Infinity } = options;
@@ -167,7 +171,7 @@ function recordStep(device: Device, optimizer: AdamW, { microBatches }: StepBatc
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
   return device.scope(() => {
-    const losses = microBatches.map((batch) => scale(backward(device, batch.loss, batch.targets / targets), batch.targets / targets));
+    const losses = microBatches.map((batch) => scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets));
     return optimizer.update(losses.reduce((total, loss) => add(total, loss)), step, learningRate);
   });
 }
@@ -176,15 +180,19 @@ function recordStep(device: Device, optimizer: AdamW, { microBatches }: StepBatc
 function createMeter({ device, steps, log, onProgress, checkpoints }: TrainOptions): (step: RecordedStep, report: StepReport) => void {
   let tokensSeen = 0;
   const begin = Date.now();
-  return ({ step, epoch, learningRate, tokens }, { loss, gradientNorm, applied }) => {
-    if (!applied) {
+  return ({ step, epoch, learningRate, tokens }, { loss, gradientNorm, applied, scaling }) => {
+    const overflowed = !applied && Number.isFinite(loss) && scaling !== undefined && scaling.scale > 1;
+    if (!applied && !overflowed) {
       const kept = checkpoints === undefined ? '' : ' The last checkpoint is from before it and is kept.';
       throw new TrainingError(`step ${step}: the loss is ${loss} and the gradient's norm ${gradientNorm}, so the step was not taken. Lower the learning rate, lengthen the warm-up or clip the gradient to a smaller norm.${kept}`);
     }
     tokensSeen += tokens;
-    log?.append({ step, epoch, loss, learningRate, gradientNorm, tokens });
+    log?.append(overflowed ? { step, epoch, skippedAtLossScale: scaling.scale } : { step, epoch, loss, learningRate, gradientNorm, tokens });
     const seconds = Math.max(0.001, (Date.now() - begin) / 1000);
-    onProgress?.({ step, steps, epoch, loss, learningRate, gradientNorm, tokensPerSecond: tokensSeen / seconds, memory: device.memory.use() });
+    onProgress?.({
+      step, steps, epoch, loss, learningRate, gradientNorm, ...(scaling && { skipped: scaling.skipped }),
+      tokensPerSecond: tokensSeen / seconds, memory: device.memory.use(),
+    });
   };
 }
 

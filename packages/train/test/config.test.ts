@@ -30,7 +30,7 @@ describe('validateConfig', () => {
       'a.yaml: masking.scheme is "bert"; expected one of mlm, sm, ssm',
       'a.yaml: train.steps is "many"; expected a whole number above 0',
       'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
-      'a.yaml: unknown key train.stepz; known are train.steps, train.dropout',
+      'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout',
     ]);
     expect(faults({ out: 'x', data: { train: ['a'] } })).toBe('a.yaml: train is missing; expected a group of settings');
     expect(faults({ ...least, data: { train: [3] } })).toBe('a.yaml: data.train.0 is 3; expected a text');
@@ -57,10 +57,10 @@ describe('applyOverrides', () => {
   });
 
   it('names a mistyped key, a missing value and a wrong type', () => {
-    expect(() => override('--train.step', '1')).toThrow('--train.step: unknown key train.step; known are train.steps, train.dropout');
+    expect(() => override('--train.step', '1')).toThrow('--train.step: unknown key train.step; known are train.steps, train.precision, train.dropout');
     expect(() => override('--train.steps')).toThrow('--train.steps: a value is missing; expected a whole number above 0');
     expect(() => override('--train.steps', 'ten')).toThrow("--train.steps is 'ten'; expected a whole number above 0");
-    expect(() => override('--train', '1')).toThrow('--train is a group; name one of its fields: --train.steps, --train.dropout');
+    expect(() => override('--train', '1')).toThrow('--train is a group; name one of its fields: --train.steps, --train.precision, --train.dropout');
     expect(() => override('steps', '1')).toThrow("'steps' is no override");
     expect(() => applyOverrides(finetuneConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
     expect(() => override('--__proto__.x', '1')).toThrow(/unknown key/);

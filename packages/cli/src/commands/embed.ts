@@ -1,7 +1,7 @@
 /** `rna embed`: what it is told. The work is in ../embed.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { EmbedOptions } from '../embed.ts';
-import { examples, INPUT_HELP, MODEL_HELP, weightsOption, wholeNumber } from '../options.ts';
+import { activationsOption, examples, INPUT_HELP, MODEL_HELP, weightsOption, wholeNumber } from '../options.ts';
 
 export function registerEmbed(program: Command): void {
   const command = program.command('embed')
@@ -21,6 +21,7 @@ export function registerEmbed(program: Command): void {
     .option('--attentions', 'also ID.attentions [layer, head, query, key], <cls> and <eos> included; records are then run one by one')
     .option('--tokens <n>', 'tokens that are run together (default: what suits the adapter)', wholeNumber(1))
     .addOption(weightsOption())
+    .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
     .option('--allow-unknown', 'read letters outside IUPAC as <unk> instead of refusing them')
     .action(async (model: string, input: string, options: Omit<EmbedOptions, 'model' | 'input'>) => {

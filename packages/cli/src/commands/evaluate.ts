@@ -1,7 +1,7 @@
 /** `rna evaluate`: what it is told. The work is in ../evaluate.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { EvaluateOptions } from '../evaluate.ts';
-import { examples, MODEL_HELP, probability, weightsOption, wholeNumber } from '../options.ts';
+import { activationsOption, examples, MODEL_HELP, probability, weightsOption, wholeNumber } from '../options.ts';
 
 export function registerEvaluate(program: Command): void {
   const command = program.command('evaluate')
@@ -25,6 +25,7 @@ export function registerEvaluate(program: Command): void {
     .option('--max-tokens <n>', 'tokens of a row, for masked nucleotides; longer RNAs are cropped', wholeNumber(3), 1024)
     .option('--json', 'print the result as JSON instead of a table')
     .addOption(weightsOption())
+    .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
     .action(async (model: string, files: string[], options: Omit<EvaluateOptions, 'model' | 'files'>) => {
       const { evaluate } = await import('../evaluate.ts');

@@ -1,7 +1,7 @@
 /** `rna fold`: what it is told. The work is in ../fold.ts, loaded when it is called. */
 import { type Command } from 'commander';
 import type { FoldOptions } from '../fold.ts';
-import { examples, INPUT_HELP, listOf, MODEL_HELP, probability, weightsOption } from '../options.ts';
+import { activationsOption, examples, INPUT_HELP, listOf, MODEL_HELP, probability, weightsOption } from '../options.ts';
 
 export function registerFold(program: Command): void {
   const command = program.command('fold')
@@ -21,6 +21,7 @@ export function registerFold(program: Command): void {
     .option('--allow-sharp-loops', 'allow fewer than three nucleotides between partners')
     .option('--probs', 'also OUT/ID.probs.tsv: a line "i j p" for each pair i < j, counted from 1, with p of at least 0.0001')
     .addOption(weightsOption())
+    .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
     .action(async (model: string, input: string, options: Omit<FoldOptions, 'model' | 'input'>) => {
       const { fold } = await import('../fold.ts');

@@ -4,6 +4,7 @@
  * is here and works in chunks, so that a checkpoint larger than memory can go
  * straight to the GPU. Reading a format is safetensors.ts and pytorch.ts.
  */
+import { decodeHalves } from '@rna/kernels';
 import { elementCount, type Shape } from '../config.ts';
 import { CheckpointError } from './error.ts';
 
@@ -82,13 +83,7 @@ const words = (bytes: Uint8Array): Uint16Array => new Uint16Array(bytes.buffer, 
 // JavaScript engines run on little-endian machines only, so views need no swapping.
 const CONVERSIONS: Partial<Record<DType, (bytes: Uint8Array) => Float32Array>> = {
   F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4),
-  F16: (bytes) => {
-    const table = (halfTable ??= makeHalfTable());
-    const halves = words(bytes);
-    const values = new Float32Array(halves.length);
-    for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!;
-    return values;
-  },
+  F16: (bytes) => decodeHalves(words(bytes)),
   BF16: (bytes) => {
     const uppers = words(bytes);
     const bits = new Uint32Array(uppers.length);
@@ -97,17 +92,3 @@ const CONVERSIONS: Partial<Record<DType, (bytes: Uint8Array) => Float32Array>> =
   },
   F64: (bytes) => new Float32Array(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8)),
 };
-
-let halfTable: Float32Array | undefined;
-
-/** Every IEEE 754 binary16 value as float32: a look-up beats bit arithmetic per element. */
-function makeHalfTable(): Float32Array {
-  return Float32Array.from({ length: 65536 }, (_, half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-}

@@ -1,24 +1,25 @@
-/** SwiGLU and GELU. */
+/** SwiGLU, GELU and the softmax. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
-import { requireShape, type Tensor } from '../tensor.ts';
+import { floatTypeOf, requireShape, type Tensor } from '../tensor.ts';
 import { columnSum } from './matmul.ts';
 
 /**
  * a · σ(beta · a) · b, where x [rows, 2·cols] is [a, b] (Shazeer 2020).
  * @param beta [1], the learnable slope; 1 without it.
- * @returns [rows, cols]
+ * @returns [rows, cols], stored as x is
  */
 export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   const [rows = 0, twice = 0] = x.shape;
   requireShape(x.shape.length === 2 && twice % 2 === 0 && (beta?.size ?? 1) === 1, 'swiglu', x.shape, beta?.shape ?? [1]);
   const { device } = x;
   const cols = twice / 2;
+  const dtype = floatTypeOf(x);
   const uniforms = { count: rows * cols, cols };
   const variant = { beta: beta !== undefined, aligned: cols % 4 === 0 };
-  const { y } = device.run(k.swiglu, { x, beta: beta ?? x }, { y: [rows, cols] }, uniforms, variant);
+  const { y } = device.run(k.swiglu, { x, beta: beta ?? x }, { y: { shape: [rows, cols], dtype } }, uniforms, variant);
   return record(y, beta === undefined ? [x] : [x, beta], (dy, [needsX, needsBeta]) => [
-    needsX === true ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: x.shape }, uniforms, variant).dx : undefined,
+    needsX === true ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: { shape: x.shape, dtype } }, uniforms, variant).dx : undefined,
     needsBeta === true && beta !== undefined
       ? columnSum(device.run(k.swigluBackwardBeta, { dy, x, beta }, { dbeta: [rows] }, { rows, cols }).dbeta, rows, 1)
       : undefined,
@@ -30,4 +31,13 @@ export function gelu(x: Tensor): Tensor {
   const count = x.size;
   const { y } = x.device.run(k.gelu, { x }, { y: x.shape }, { count });
   return record(y, [x], (dy) => [x.device.run(k.geluBackward, { dy, x }, { dx: x.shape }, { count }).dx]);
+}
+
+/** exp(x) / Σ exp(x) over the last dimension. */
+export function softmax(x: Tensor): Tensor {
+  const cols = x.shape.at(-1) ?? 1;
+  const uniforms = { rows: x.size / cols, cols };
+  const variant = { aligned: cols % 4 === 0 };
+  const { y } = x.device.run(k.softmax, { x }, { y: x.shape }, uniforms, variant);
+  return record(y, [x], (dy) => [x.device.run(k.softmaxBackward, { dy, y }, { dx: x.shape }, uniforms, variant).dx]);
 }

@@ -2,7 +2,7 @@
 import * as k from '@rna/kernels';
 import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
-import { requireShape, type Tensor } from '../tensor.ts';
+import { floatTypeOf, requireShape, type Tensor } from '../tensor.ts';
 import type { Dropout } from './elementwise.ts';
 
 /** What attention needs to know of a pack: where each token's sequence lies, and the rotary angles. */
@@ -44,7 +44,7 @@ const blocks = (tokens: number): number => Math.ceil(tokens / 4);
 /** x [tokens, heads·headDim] in the kernels' layout; of qkv, queries are scaled and, like keys, rotated. */
 function packHeads(x: Tensor, pack: Pack, heads: number, headDim: number, sizes: { rotated: number; scaled: number }): Tensor {
   const tokens = x.shape[0] ?? 0;
-  return x.device.run(k.attentionPack, { x, rope: pack.rope, segments: pack.segments }, { packed: [heads, blocks(tokens), headDim, 4] },
+  return x.device.run(k.attentionPack, { x, rope: pack.rope, segments: pack.segments }, { packed: { shape: [heads, blocks(tokens), headDim, 4], dtype: floatTypeOf(x) } },
     { tokens, heads, headDim, scale: 1 / Math.sqrt(headDim), ...sizes }).packed;
 }
 
@@ -66,13 +66,13 @@ function uniforms(tokens: number, { heads, kvHeads, headDim }: AttentionHeads, d
 function forward(packed: Tensor, tokens: number, pack: Pack, shape: AttentionHeads, drop?: Dropout): Forward {
   const { heads, headDim } = shape;
   return packed.device.run(k.attention, { packed, segments: pack.segments },
-    { y: [tokens, heads * headDim], lse: [heads, blocks(tokens), 4] }, uniforms(tokens, shape, drop), { headDim, dropout: drop !== undefined });
+    { y: { shape: [tokens, heads * headDim], dtype: floatTypeOf(packed) }, lse: [heads, blocks(tokens), 4] }, uniforms(tokens, shape, drop), { headDim, dropout: drop !== undefined });
 }
 
 /**
  * softmax(q·kᵀ / √headDim)·v inside each sequence, with rotary positions that restart at each.
  * @param qkv [tokens, (heads + 2·kvHeads)·headDim]: queries, keys and values one after the other, head-major
- * @returns [tokens, heads·headDim]
+ * @returns [tokens, heads·headDim], stored as qkv is
  */
 export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropout?: Dropout): Tensor {
   const { device } = qkv;
@@ -87,12 +87,12 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
     const packed = packQkv(qkv, pack, shape);
     const gradient = packHeads(dy, pack, heads, headDim, { rotated: 0, scaled: 0 });
     const { delta } = device.run(k.attentionDelta, { gradient, y }, { delta: [heads, blocks(tokens), 4] }, { tokens, heads, headDim });
-    const dpacked = device.empty(packed.shape, 'f32', 'attention.dpacked');
+    const dpacked = device.empty(packed.shape, packed.dtype, 'attention.dpacked');
     const buffers = { packed, gradient, lse, delta, segments, dpacked };
     const options = { headDim, dropout: drop !== undefined };
     device.run(k.attentionBackwardQuery, buffers, {}, uniforms(tokens, shape, drop), options);
     device.run(k.attentionBackwardKey, buffers, {}, uniforms(tokens, shape, drop), options);
-    return device.run(k.attentionUnpack, { dpacked, rope, segments }, { dx: qkv.shape },
+    return device.run(k.attentionUnpack, { dpacked, rope, segments }, { dx: { shape: qkv.shape, dtype: floatTypeOf(qkv) } },
       { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) }).dx;
   }), undefined, undefined], [lse]);
 }

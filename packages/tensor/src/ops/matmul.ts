@@ -2,7 +2,7 @@
 import * as k from '@rna/kernels';
 import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
-import { describe, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
+import { describe, floatTypeOf, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
 
 interface ProductOptions {
   readonly transposeA?: boolean;
@@ -65,9 +65,10 @@ export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
  * @param weight [cols, inner], of any dtype but integers; a quantised one has no gradients, nor has x through it.
  * @param bias [cols]
  * @param residual [...leading, cols]
+ * @param dtype How the result is stored. The gradient of x is stored as x is, that of the weight is f32.
  * @returns [...leading, cols]
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor, dtype: FloatType = 'f32'): Tensor {
   const [cols = 0, inner = 0] = weight.shape;
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
@@ -76,10 +77,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tens
   }
   const rows = x.size / inner;
   requireShape(residual === undefined || residual.size === rows * cols, 'linear', x.shape, weight.shape, residual?.shape ?? []);
-  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, residual, shape: [...x.shape.slice(0, -1), cols] });
+  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, residual, shape: [...x.shape.slice(0, -1), cols], dtype });
   const added = [...(bias === undefined ? [] : [bias]), ...(residual === undefined ? [] : [residual])];
   return record(y, [x, weight, ...added], (dy, [needsX, needsWeight, ...needsAdded]) => [
-    needsX === true ? product(dy, weight, rows, cols, inner, { shape: x.shape }) : undefined,
+    needsX === true ? product(dy, weight, rows, cols, inner, { shape: x.shape, dtype: floatTypeOf(x) }) : undefined,
     needsWeight === true ? product(dy, x, cols, rows, inner, { transposeA: true }) : undefined,
     ...added.map((tensor, i) => (needsAdded[i] !== true ? undefined : tensor === bias ? columnSum(dy, rows, cols) : dy.alias())),
   ]);

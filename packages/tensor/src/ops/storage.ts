@@ -1,13 +1,13 @@
 /** How values are stored: casts between f32 and f16, and weights as bytes for inference. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
-import { requireShape, Tensor, type FloatType } from '../tensor.ts';
+import { floatTypeOf, requireShape, Tensor, type FloatType } from '../tensor.ts';
 
 /** x stored as `dtype`; x itself where it is stored so already. Its gradient is stored as x is. */
 export function cast(x: Tensor, dtype: FloatType): Tensor {
   if (x.dtype === dtype) return x;
   const { y } = x.device.run(k.cast, { x }, { y: { shape: x.shape, dtype } }, { count: x.size });
-  return record(y, [x], (dy) => [x.dtype === dy.dtype ? dy.alias() : cast(dy, x.dtype === 'f16' ? 'f16' : 'f32')]);
+  return record(y, [x], (dy) => [x.dtype === dy.dtype ? dy.alias() : cast(dy, floatTypeOf(x))]);
 }
 
 /**
