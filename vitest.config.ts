@@ -6,13 +6,13 @@
  */
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
-import { driverProjects } from './packages/tensor/test/softwareDrivers.ts';
+import { driverProjects, fullMatrix } from './packages/tensor/test/softwareDrivers.ts';
 import { findChromium } from './scripts/setup/chromium.ts';
 
 // What a person tuned on this machine must not decide what is tested.
 const untuned = { RNA_TUNING: 'off' };
 // Software drivers compile a large kernel for seconds.
-const timeouts = { testTimeout: 300_000, hookTimeout: 120_000 };
+const timeouts = { testTimeout: fullMatrix ? 3_600_000 : 300_000, hookTimeout: 120_000 };
 const browserTests = 'packages/*/test/**/*.browser.test.ts';
 
 const node: TestProjectConfiguration = {
@@ -51,8 +51,8 @@ const browser: TestProjectConfiguration[] = chromium === undefined ? [] : [{
   },
 }];
 
-const drivers = driverProjects(chromium?.executable).map(({ name, env }): TestProjectConfiguration => ({
-  test: { name, env: { ...untuned, ...env }, include: ['packages/tensor/test/kernels.test.ts', 'packages/tensor/test/properties.test.ts'], pool: 'forks', ...timeouts },
+const drivers = driverProjects(chromium?.executable).map(({ name, env, tests }): TestProjectConfiguration => ({
+  test: { name, env: { ...untuned, ...env }, include: tests.map((file) => `packages/tensor/test/${file}`), pool: 'forks', ...timeouts },
 }));
 
 export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers] } });

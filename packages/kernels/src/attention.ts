@@ -74,8 +74,15 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   let low = segments[2u * min(4u * firstBlock, u.tokens - 1u)];
   let high = segments[2u * (min(4u * firstBlock + ${rows}u, u.tokens) - 1u) + 1u];
   ${each(blocks, (b) => `let block${b} = min(firstBlock + ${b}u, blocks - 1u);`)}
-  ${each(rows, (r) => /* wgsl */ `
-  let row${r} = min(4u * firstBlock + ${r}u, u.tokens - 1u);
+  ${each(rows, (r) => `let row${r} = min(4u * firstBlock + ${r}u, u.tokens - 1u);`)}
+  ${shuffle
+    // A lane loads for a row: every load of a software driver is as many as it has lanes.
+    ? each(Math.ceil(rows / lanes), (i) => /* wgsl */ `
+  let kept${i} = min(4u * firstBlock + min(sid + ${i * lanes}u, ${rows - 1}u), u.tokens - 1u);
+  let starts${i} = segments[2u * kept${i}];
+  let ends${i} = select(0u, segments[2u * kept${i} + 1u], 4u * firstBlock + sid + ${i * lanes}u < u.tokens);
+  ${list(Math.min(lanes, rows - i * lanes)).map((l) => `let start${i * lanes + l} = subgroupBroadcast(starts${i}, ${l}u); let end${i * lanes + l} = subgroupBroadcast(ends${i}, ${l}u);`).join('\n')}`)
+    : each(rows, (r) => /* wgsl */ `
   let start${r} = segments[2u * row${r}];
   let end${r} = select(0u, segments[2u * row${r} + 1u], 4u * firstBlock + ${r}u < u.tokens);`)}`,
 

@@ -14,15 +14,14 @@ import { verifyCall } from '../src/checks.ts';
 import { openDevice } from '../src/node/index.ts';
 import { accessesBeyond } from './boundsChecked.ts';
 import { coveringCalls, coveringVariants } from './covering.ts';
-import { wantedAdapter } from './softwareDrivers.ts';
+import { fullMatrix, wantedAdapter } from './softwareDrivers.ts';
 
 const wanted = wantedAdapter();
 // Opened before the tests are collected: its traits say which variants there are.
 const device = await openDevice({ poison: true });
 afterAll(() => { device.destroy(); });
 
-const full = process.env['RNA_MATRIX'] === 'full';
-const slowCompiler = /llvmpipe/i.test(device.traits.description) && !full;
+const slowCompiler = /llvmpipe/i.test(device.traits.description) && !fullMatrix;
 const repeated = wanted.repeated && slowCompiler;
 const tested = repeated ? checks.filter(({ kernel }) => kernel.subgroups !== undefined) : checks;
 
@@ -35,7 +34,7 @@ async function faults(test: (call: Call) => Promise<string[]>, calls: readonly C
 describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
   describe.each(tested.map((check) => [check.kernel.name, check] as const))('%s', (_, check) => {
     const all = check.calls(new RandomStream(1, 2)).filter(({ variant = {} }) => device.traits.f16 || halfNames(variant).length === 0);
-    const few = full ? all : coveringCalls(check, all);
+    const few = fullMatrix ? all : coveringCalls(check, all);
     const space = ((check.kernel as unknown as Kernel).tuning?.space(device.traits) ?? []) as readonly Variant[];
     const tunings = slowCompiler ? coveringVariants(space) : space;
     const key = (call: Call, tuning: Variant): string => pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms));
@@ -51,7 +50,7 @@ describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
 
     // Indices are computed alike on every driver but for the number of lanes, so it is left to those that compile quickly.
     it.runIf(!slowCompiler)('accesses no element beyond its buffers', async () => {
-      for (const tuning of [{}, ...(full ? space : coveringVariants(space))]) {
+      for (const tuning of [{}, ...(fullMatrix ? space : coveringVariants(space))]) {
         expect(await faults((call) => accessesBeyond(device, check, call, tuning), few)).toEqual([]);
       }
     });
