@@ -56,7 +56,8 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
   // Above and left of the map the differences wrap to large numbers.
   let row = pixelRow + tapRow - u.size / 2u;
   let col = pixel - pixelRow * u.width + tap - tapRow * u.size - u.size / 2u;
-  return select(0.0, x[(row * u.width + col) * u.channels + c], row < u.height && col < u.width);
+  let inside = row < u.height && col < u.width;
+  return select(0.0, x[select(0u, (row * u.width + col) * u.channels + c, inside)], inside);
 }`;
 
 /**

@@ -3,9 +3,10 @@
  * against the reference in doubles, every element written, nothing read or written beyond a buffer, the same bits in
  * every run. vitest.config.ts repeats the file on other software drivers (softwareDrivers.ts).
  *
- * Where compiling is quick, every variant runs the calls that cover a check's options (`covering.ts`). On lavapipe,
- * which compiles for minutes, the variants are a covering subset too, and its repetitions with other subgroup sizes
- * run the adapter's choice of the kernels that use subgroups. With `RNA_MATRIX=full` everything runs everything.
+ * Variants are a subset that shows each value of each field, and run the calls that cover a check's options
+ * (`covering.ts`): lavapipe compiles for minutes, and SwiftShader keeps gigabytes for the kernels with barriers.
+ * Lavapipe's repetitions with other subgroup sizes run the adapter's choice of the kernels that use subgroups. With
+ * `RNA_MATRIX=full` everything runs everything.
  */
 import { halfNames, pipelineKey, RandomStream, type Kernel, type Variant } from '@rna/kernels';
 import { checks, type Call } from '@rna/kernels/checks';
@@ -36,7 +37,7 @@ describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
     const all = check.calls(new RandomStream(1, 2)).filter(({ variant = {} }) => device.traits.f16 || halfNames(variant).length === 0);
     const few = fullMatrix ? all : coveringCalls(check, all);
     const space = ((check.kernel as unknown as Kernel).tuning?.space(device.traits) ?? []) as readonly Variant[];
-    const tunings = slowCompiler ? coveringVariants(space) : space;
+    const tunings = fullMatrix ? space : coveringVariants(space);
     const key = (call: Call, tuning: Variant): string => pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms));
 
     it('is right as the adapter chooses it', async () => {

@@ -1,7 +1,7 @@
 /**
  * Laws over random shapes: linear layers, norms and attention over random packings agree with formulas in doubles,
  * output and every gradient, and a sequence's attention does not depend on its neighbours. Seeds are fixed. The head
- * dimension is part of attention's pipeline, so on lavapipe, which compiles for seconds, it comes from a small set.
+ * dimension is part of attention's pipeline, so it comes from a small set, smaller on lavapipe, which compiles slowly.
  */
 import { RandomStream } from '@rna/kernels';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ const device = await openDevice({ poison: true });
 afterAll(() => { device.destroy(); });
 
 const lavapipe = /llvmpipe/i.test(device.traits.description);
-const headDims = wanted.repeated && lavapipe ? [16] : lavapipe ? [2, 16, 24] : Array.from({ length: 32 }, (_, i) => 2 * i + 2);
+const headDims = wanted.repeated && lavapipe ? [16] : lavapipe ? [2, 16, 24] : [2, 6, 16, 22, 64];
 const parameters = { seed: 20240917, numRuns: 25 };
 
 const normals = (random: RandomStream, count: number): Doubles => Float64Array.from({ length: count }, () => Math.fround(random.normal()));
@@ -85,7 +85,7 @@ describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
   async function attend(packing: Packing, qkv: Doubles, dy: Doubles): Promise<{ y: Float32Array; dqkv: Float32Array }> {
     const { lengths, headDim } = packing;
     const pack = uploadPack(device, Uint32Array.from([0, ...lengths.map((_, i) => tokensOf({ ...packing, lengths: lengths.slice(0, i + 1) }))]), headDim, 10000);
-    const { y, gradients } = await run((x) => attention(x!, pack, packing), [[qkv, [tokensOf(packing), widthOf(packing)]]], dy);
+    const { y, gradients } = await run((x) => attention(x, pack, packing), [[qkv, [tokensOf(packing), widthOf(packing)]]], dy);
     pack.segments.dispose();
     pack.rope.dispose();
     return { y, dqkv: gradients[0]! };
