@@ -17,6 +17,7 @@
  */
 import { dropoutWgsl } from './elementwise.ts';
 import { defineKernel, octave, type AdapterTraits, type Grid, type Tuning } from './kernel.ts';
+import { range } from './text.ts';
 
 export type AttentionVariant = {
   headDim: number;
@@ -41,8 +42,7 @@ const tuning: Tuning<typeof sizes, AttentionVariant> = {
   shape: ({ tokens, headDim }) => `${octave(tokens, 64, 8192)}x${headDim}`,
 };
 
-const list = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const each = (count: number, text: (i: number) => string): string => list(count).map(text).join('\n');
+const each = (count: number, text: (i: number) => string): string => range(count).map(text).join('\n');
 /** Row r as a component of its block's vector. */
 const part = (name: string, r: number): string => `${name}${Math.floor(r / 4)}[${r % 4}]`;
 
@@ -81,7 +81,7 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   let kept${i} = min(4u * firstBlock + min(sid + ${i * lanes}u, ${rows - 1}u), u.tokens - 1u);
   let starts${i} = segments[2u * kept${i}];
   let ends${i} = select(0u, segments[2u * kept${i} + 1u], 4u * firstBlock + sid + ${i * lanes}u < u.tokens);
-  ${list(Math.min(lanes, rows - i * lanes)).map((l) => `let start${i * lanes + l} = subgroupBroadcast(starts${i}, ${l}u); let end${i * lanes + l} = subgroupBroadcast(ends${i}, ${l}u);`).join('\n')}`)
+  ${range(Math.min(lanes, rows - i * lanes)).map((l) => `let start${i * lanes + l} = subgroupBroadcast(starts${i}, ${l}u); let end${i * lanes + l} = subgroupBroadcast(ends${i}, ${l}u);`).join('\n')}`)
     : each(rows, (r) => /* wgsl */ `
   let start${r} = segments[2u * row${r}];
   let end${r} = select(0u, segments[2u * row${r} + 1u], 4u * firstBlock + ${r}u < u.tokens);`)}`,
@@ -181,7 +181,13 @@ const workgroup = ({ lanes }: AttentionVariant): Grid => [lanes, 1, 1];
 const tiles = (tokens: number, heads: number, { rows }: AttentionVariant): Grid => [Math.ceil(tokens / rows), heads, 1];
 
 const KEY = 'vec2u(u.key0, u.key1)';
-const KV_HEAD = 'head / (u.heads / u.kvHeads)';
+
+/** First lines of the kernels whose rows are queries: the heads that they attend to, and the queries kept. */
+const queryHead = (f: ReturnType<typeof family>): string => /* wgsl */ `${f.head}
+  let head = wid.y;
+  let keyHead = u.heads + head / (u.heads / u.kvHeads);
+  let valueHead = keyHead + u.kvHeads;
+  ${f.keep('q', 'packed', 'head')}`;
 
 /**
  * y[t, h] = Σ_j softmax_j(q[t, h]·k[j, h′]) · v[j, h′] over the tokens j of t's sequence, with
@@ -202,11 +208,7 @@ export const attention = defineKernel({
   body: (variant) => {
     const f = family(variant);
     return /* wgsl */ `
-  ${f.head}
-  let head = wid.y;
-  let keyHead = u.heads + ${KV_HEAD};
-  let valueHead = keyHead + u.kvHeads;
-  ${f.keep('q', 'packed', 'head')}
+  ${queryHead(f)}
   ${f.each((r) => `var m${r} = -3e38; var l${r} = 0.0;`)}
   ${f.zeros('o')}
   ${f.walk(/* wgsl */ `
@@ -258,11 +260,7 @@ export const attentionBackwardQuery = defineKernel({
   body: (variant) => {
     const f = family(variant);
     return /* wgsl */ `
-  ${f.head}
-  let head = wid.y;
-  let keyHead = u.heads + ${KV_HEAD};
-  let valueHead = keyHead + u.kvHeads;
-  ${f.keep('q', 'packed', 'head')}
+  ${queryHead(f)}
   ${f.keep('g', 'gradient', 'head')}
   ${each(f.rows / 4, (b) => `let lse${b} = lse[head * blocks + block${b}]; let delta${b} = delta[head * blocks + block${b}];`)}
   ${f.zeros('dq')}
@@ -297,8 +295,8 @@ export const attentionBackwardKey = defineKernel({
     const f = family(variant);
     // One draw decides on four keys for one query; here four queries lie along the vector and keys along the rows.
     const keep = /* wgsl */ `
-    ${each(f.rows / 4, (b) => list(4).map((e) => `let drawn${b}_${e} = keepFour(${KEY}, block${b}, tokens[${e}] * u.heads + head, u.threshold);`).join('\n'))}
-    ${f.each((r) => `let keep${r} = vec4f(${list(4).map((e) => `drawn${Math.floor(r / 4)}_${e}[${r % 4}]`).join(', ')}); p${r} *= keep${r}; dp${r} *= keep${r};`)}`;
+    ${each(f.rows / 4, (b) => range(4).map((e) => `let drawn${b}_${e} = keepFour(${KEY}, block${b}, tokens[${e}] * u.heads + head, u.threshold);`).join('\n'))}
+    ${f.each((r) => `let keep${r} = vec4f(${range(4).map((e) => `drawn${Math.floor(r / 4)}_${e}[${r % 4}]`).join(', ')}); p${r} *= keep${r}; dp${r} *= keep${r};`)}`;
     return /* wgsl */ `
   ${f.head}
   let kvHead = wid.y;

@@ -9,8 +9,9 @@
  * The gradient of the filters is a product over all pixels, taken in chunks
  * that are summed in a fixed order, for parallelism and for accuracy.
  */
-import { four, gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
+import { four } from './text.ts';
 
 const unturned: { turn: boolean } = { turn: false };
 const withoutBias: { bias: boolean } = { bias: false };

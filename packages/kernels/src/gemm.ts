@@ -16,6 +16,7 @@
  * along the inner index (`along: 'inner'`): `loadB4(col, k4) -> vec4f`.
  */
 import { flatGrid, octave, type AdapterTraits, type Grid } from './kernel.ts';
+import { four, range } from './text.ts';
 
 export type GemmVariant = {
   algorithm: 'register' | 'subgroup' | 'tiled';
@@ -81,10 +82,7 @@ var<workgroup> tileA: array<vec4f, ${DEPTH * SIDE * rows / 4}>;
 var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;` : '';
 }
 
-/** WGSL of a vec4f from the text of each component. */
-export const four = (component: (e: number) => string): string => `vec4f(${[0, 1, 2, 3].map(component).join(', ')})`;
-
-/** `loadA4` from four calls of `loadA`, where A has no vectors to read; `end` is the inner index's last but one. */
+/** `loadA4` from four calls of `loadA`, where A has no vectors to read; `end` is one beyond the last inner index. */
 export const gatherA4 = (end: string): string => /* wgsl */ `
 fn loadA4(row: u32, k4: u32) -> vec4f {
   let last = ${end} - 1u;
@@ -121,7 +119,6 @@ export function gemmBody(variant: GemmVariant, text: GemmText): string {
   return head + (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along));
 }
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (items: readonly string[]): string => items.join('\n');
 
 function threadBody({ algorithm, rows, vectors, lanes: subgroupLanes }: GemmVariant, along: Along): string {

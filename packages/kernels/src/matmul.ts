@@ -6,9 +6,10 @@
  * Every operand and y may be stored in half precision, and B as signed bytes with
  * a scale per row (quantize.ts); products and sums are f32.
  */
-import { four, gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import { gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
+import { four } from './text.ts';
 
 export type MatmulVariant = GemmVariant & {
   /** A is stored [inner, rows]. */
@@ -81,7 +82,8 @@ export const matmul = defineKernel({
   tuning: {
     space: gemmSpace,
     // How an operand is stored decides how it is read, which another tile may suit.
-    shape: ({ rows, inner, cols }, { transposeA, transposeB }) => `${gemmShape(rows, inner, cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
+    shape: ({ rows, inner, cols, depth }, { transposeA, transposeB, quantized }) =>
+      `${gemmShape(rows, Math.min(inner, depth), cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${quantized ? ' int8' : ''}`,
   },
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant)}
