@@ -12,8 +12,10 @@ import {
   bindingNames, decodeHalves, elementTypes, encodeHalves, fill, halfStorage, kernelWgsl, packUniforms, pipelineKey,
   type AdapterTraits, type AnyKernel, type Bindings, type Kernel, type Uniforms, type UniformTypes, type Variant,
 } from '@rna/kernels';
+import { adapterTraits } from './adapter.ts';
 import { DeviceError, DeviceLostError } from './errors.ts';
 import { MemoryPool, type Storage } from './memory.ts';
+import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipelines.ts';
 import { Scope } from './scope.ts';
 import type { Tape } from './tape.ts';
 import { byteLength, describe, elements, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
@@ -33,6 +35,8 @@ export interface DeviceOptions {
   readonly tuned?: AdapterAnswers;
   /** Tuning by kernel name that goes before both, for calls of any size. */
   readonly pinned?: Readonly<Record<string, Variant>>;
+  /** Told of every pipeline, so that it may compile it beside the device's own queue. */
+  readonly compiler?: PipelineCompiler;
   /** Fills every new output with NaN, so that an element that a kernel forgets shows. For tests. */
   readonly poison?: boolean;
 }
@@ -74,6 +78,7 @@ export class Device {
 
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #choose: VariantChoice;
+  readonly #compiler: PipelineCompiler | undefined;
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -97,6 +102,7 @@ export class Device {
     this.gpu = gpu;
     this.traits = traits;
     this.#wait = options.wait ?? ((promise) => promise);
+    this.#compiler = options.compiler;
     this.poison = options.poison ?? false;
     this.tuned = options.tuned ?? {};
     this.#choose = variantChoice({ traits, tuned: this.tuned, pinned: options.pinned ?? {} });
@@ -331,6 +337,7 @@ export class Device {
 
   /** Frees the device and everything on it. */
   destroy(): void {
+    this.#compiler?.destroy();
     this.gpu.destroy();
   }
 
@@ -346,17 +353,9 @@ export class Device {
     const uniformBytes = Object.keys(kernel.uniforms).length * 4;
     if (uniformBytes > this.#slotBytes) throw new RangeError(`${kernel.name}: ${uniformBytes} bytes of uniforms do not fit a slot of ${this.#slotBytes}`);
     const layout = this.#layout(signature);
-    const code = kernelWgsl(kernel, variant);
-    const pipeline = this.#guard(
-      () => {
-        const module = this.gpu.createShaderModule({ label, code });
-        return this.gpu.createComputePipeline({
-          label,
-          layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-          compute: { module, entryPoint: 'main' },
-        });
-      },
-      () => `kernel ${label}`, code);
+    const source = { label, code: kernelWgsl(kernel, variant), signature };
+    const pipeline = this.#guard(() => computePipeline(this.gpu, source, layout), () => `kernel ${label}`, source.code);
+    this.#compiler?.add(source);
     this.counts.pipelines++;
     const made = { label, pipeline, layout, signature };
     this.#pipelines.set(label, made);
@@ -365,19 +364,7 @@ export class Device {
 
   #layout(signature: string): GPUBindGroupLayout {
     let layout = this.#layouts.get(signature);
-    if (layout === undefined) {
-      const visibility = GPUShaderStage.COMPUTE;
-      layout = this.gpu.createBindGroupLayout({
-        label: signature,
-        entries: [
-          { binding: 0, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
-          ...[...signature].map((access, i): GPUBindGroupLayoutEntry => ({
-            binding: i + 1, visibility, buffer: { type: access === 'r' ? 'read-only-storage' : 'storage' },
-          })),
-        ],
-      });
-      this.#layouts.set(signature, layout);
-    }
+    if (layout === undefined) this.#layouts.set(signature, layout = bindGroupLayout(this.gpu, signature));
     return layout;
   }
 
@@ -444,6 +431,7 @@ export class Device {
 
   /** Waits for the findings of the error scopes and throws the first failure. A lost device stays failed. */
   async #settle(): Promise<void> {
+    this.#compiler?.clear();
     if (this.#pendingErrors.size > 0) await this.#wait(Promise.all(this.#pendingErrors));
     const failure = this.#failure;
     if (failure === undefined) return;
@@ -466,21 +454,6 @@ function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<A
   const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
   halves.set(encodeHalves(values));
   return halves;
-}
-
-/** What the choice of variants depends on, read off an adapter. */
-export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
-  const { info } = adapter;
-  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
-  const software = /llvmpipe|lavapipe|swiftshader|software|warp/.test(text);
-  return {
-    class: software ? 'cpu' : 'gpu',
-    description: [info.vendor, info.architecture, info.description || info.device].filter((part) => part !== '').join(' '),
-    subgroups: adapter.features.has('subgroups'),
-    subgroupSize: info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
-    f16: adapter.features.has('shader-f16'),
-    workgroupStorage: adapter.limits.maxComputeWorkgroupStorageSize,
-  };
 }
 
 function namesOf(labels: readonly string[]): string {

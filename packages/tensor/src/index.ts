@@ -1,8 +1,10 @@
 /// <reference types="@webgpu/types" preserve="true" />
 export { answersOf, collectJobs, tune, type Candidate, type TuningJob, type TuningOptions, type TuningResult } from './autotune.ts';
-export { adapterTraits, Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
+export { adapterTraits } from './adapter.ts';
+export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
+export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { backward, record, type Rule } from './tape.ts';
 export { describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 export {

@@ -6,12 +6,16 @@
  */
 import { freemem, totalmem } from 'node:os';
 import { create, globals } from 'webgpu';
-import { adapterTraits, Device, type DeviceOptions } from '../device.ts';
+import { adapterTraits } from '../adapter.ts';
+import { Device, type DeviceOptions } from '../device.ts';
 import { DeviceError } from '../errors.ts';
 import { adapterKey } from '../tuning.ts';
+import { compileAhead, compilesAhead } from './compileAhead.ts';
 import { usePrivateDriver } from './driver.ts';
+import { sleepingWait } from './sleepingWait.ts';
 import { keptTuning } from './tuningFile.ts';
 
+export { sleepingWait } from './sleepingWait.ts';
 export { usePrivateDriver } from './driver.ts';
 export { keptTuning, tuningFile, type TuningFile } from './tuningFile.ts';
 
@@ -52,7 +56,8 @@ export async function openDevice({ tuning = true, ...options }: NodeDeviceOption
   const adapter = await requestAdapter();
   const kept = tuning && options.tuned === undefined ? await keptTuning()?.load() : undefined;
   const tuned = kept?.adapters[adapterKey(adapter)] ?? {};
-  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, tuned, ...options });
+  const compiler = compilesAhead(adapter) ? compileAhead(requestAdapter) : undefined;
+  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, tuned, ...(compiler && { compiler }), ...options });
 }
 
 /**
@@ -67,22 +72,4 @@ export function defaultMemoryBudget(adapter: GPUAdapter): number {
     return megabytes * 2 ** 20;
   }
   return adapterTraits(adapter).class === 'cpu' ? Math.min(0.75 * freemem(), 0.75 * totalmem()) : Infinity;
-}
-
-const POLLS_BEFORE_SLEEP = 8;
-const NAP_MS = 0.25;
-
-/** Awaits a promise of Dawn, sleeping between its polls after the first few. */
-export async function sleepingWait<T>(promise: Promise<T>): Promise<T> {
-  let pending = true;
-  const settled = promise.finally(() => { pending = false; });
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  let polls = 0;
-  const nap = (): void => {
-    if (!pending) return;
-    if (polls++ >= POLLS_BEFORE_SLEEP) Atomics.wait(cell, 0, 0, NAP_MS);
-    setImmediate(nap);
-  };
-  nap();
-  return settled;
 }
