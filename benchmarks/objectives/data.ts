@@ -1,0 +1,97 @@
+/**
+ * The RNAs of the comparison, written once as files that the `rna` commands
+ * read: a corpus without the validation and test sequences, a part of it held
+ * out, and subsets of the labelled RNAs by length and number.
+ */
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { RandomStream } from '@rna/kernels';
+import { parseFasta, parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
+import { z } from 'zod';
+
+export interface DataFiles {
+  readonly corpus: readonly string[];
+  readonly train: readonly string[];
+  readonly validation: readonly string[];
+  readonly test: readonly string[];
+  readonly maxLength?: number;
+  readonly maxTrain?: number;
+  readonly maxValidation?: number;
+  readonly maxTest?: number;
+}
+
+const counts = z.strictObject({ corpus: z.int(), corpusDuplicates: z.int(), corpusTooLong: z.int(), heldOut: z.int(), train: z.int(), validation: z.int(), test: z.int() });
+
+export interface Prepared {
+  readonly corpus: string;
+  readonly heldOut: string;
+  readonly train: string;
+  readonly validation: string;
+  readonly test: string;
+  /** Records in each, and what was left out. */
+  readonly counts: z.infer<typeof counts>;
+}
+
+const DRAW_STREAM = 0x64726177;
+const HELD_OUT_SHARE = 0.02;
+
+/** Writes the files into `folder`, which appears whole, or finds them there. */
+export async function prepareData(files: DataFiles, folder: string): Promise<Prepared> {
+  const paths = Object.fromEntries((['corpus.fasta', 'heldOut.fasta', 'train.dbn', 'validation.dbn', 'test.dbn'] as const)
+    .map((name) => [name.replace(/\..*/, ''), join(folder, name)])) as Record<Exclude<keyof Prepared, 'counts'>, string>;
+  const countsFile = join(folder, 'counts.json');
+  if (existsSync(countsFile)) return { ...paths, counts: counts.parse(JSON.parse(await readFile(countsFile, 'utf8'))) };
+
+  const { maxLength = Infinity } = files;
+  const [train, validation, test] = [
+    draw(await readStructures(files.train, maxLength), files.maxTrain),
+    draw(await readStructures(files.validation, maxLength), files.maxValidation),
+    draw(await readStructures(files.test, maxLength), files.maxTest),
+  ];
+  const seen = new Set([...await readStructures(files.validation, Infinity), ...await readStructures(files.test, Infinity)].map(({ sequence }) => sequence));
+  const corpus: { id: string; sequence: string }[] = [];
+  let [duplicates, tooLong] = [0, 0];
+  for (const file of files.corpus) {
+    for (const { id, sequence } of await readSequences(file)) {
+      if (seen.has(sequence)) duplicates++;
+      else if (sequence.length > maxLength) tooLong++;
+      else corpus.push({ id, sequence });
+      seen.add(sequence);
+    }
+  }
+  const shuffled = draw(corpus, undefined);
+  const held = Math.ceil(HELD_OUT_SHARE * shuffled.length);
+  const [heldOut, kept] = [shuffled.slice(0, held), shuffled.slice(held)];
+
+  await rm(`${folder}.partial`, { recursive: true, force: true });
+  await mkdir(`${folder}.partial`, { recursive: true });
+  const write = (path: string, text: string): Promise<void> => writeFile(join(`${folder}.partial`, basename(path)), text);
+  const fasta = (records: typeof corpus): string => records.map(({ id, sequence }) => `>${id}\n${sequence}\n`).join('');
+  await write(paths.corpus, fasta(kept));
+  await write(paths.heldOut, fasta(heldOut));
+  for (const [path, records] of [[paths.train, train], [paths.validation, validation], [paths.test, test]] as const) await write(path, records.map(writeDotBracket).join(''));
+  const found = { corpus: kept.length, corpusDuplicates: duplicates, corpusTooLong: tooLong, heldOut: held, train: train.length, validation: validation.length, test: test.length };
+  await write(countsFile, `${JSON.stringify(found, null, 2)}\n`);
+  await rename(`${folder}.partial`, folder);
+  return { ...paths, counts: found };
+}
+
+/** A random order of the records, cut to `most`: the same for the same records. */
+function draw<T>(records: readonly T[], most = records.length): T[] {
+  return new RandomStream(0, DRAW_STREAM).shuffle([...records]).slice(0, most);
+}
+
+const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
+
+async function readStructures(files: readonly string[], maxLength: number): Promise<Structure[]> {
+  const read = await Promise.all(files.map(async (file) => parseStructureFile(await readFile(file, 'utf8'), file)));
+  return read.flat().filter(({ sequence }) => sequence.length <= maxLength).map((record) => ({ ...record, sequence: standard(record.sequence) }));
+}
+
+async function readSequences(file: string): Promise<{ id: string; sequence: string }[]> {
+  if (!/\.(fa|fna|fasta)$/i.test(file)) return (await readStructures([file], Infinity)).map(({ id, sequence }) => ({ id, sequence }));
+  const records: { id: string; sequence: string }[] = [];
+  for await (const { id, sequence } of parseFasta(createReadStream(file, 'utf8') as AsyncIterable<string>, { file })) records.push({ id, sequence: standard(sequence) });
+  return records;
+}
