@@ -2,7 +2,8 @@
  * The projects: `node` runs every `*.test.ts` on Dawn, `browser` runs every
  * `*.browser.test.ts` in real Chromium on SwiftShader. The second is left out
  * where no browser is found; scripts/test.mjs says so. One more for each
- * software driver repeats the kernels' tests there.
+ * software driver repeats the kernels' tests there. `examples` runs Node beside
+ * Chromium, where there is a Chromium with its driver.
  */
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
@@ -55,4 +56,16 @@ const drivers = driverProjects(chromium?.executable).map(({ name, env, tests }):
   test: { name, env: { ...untuned, ...env }, include: tests.map((file) => `packages/tensor/test/${file}`), pool: 'forks', ...timeouts },
 }));
 
-export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers] } });
+// A run in Node and one in Chromium have the same bits on the same driver, and Chromium's is SwiftShader.
+const swiftShader = driverProjects(chromium?.executable).find(({ name }) => name === 'SwiftShader')?.env ?? {};
+const examples: TestProjectConfiguration[] = chromium === undefined || !('VK_DRIVER_FILES' in swiftShader) ? [] : [{
+  test: {
+    name: 'examples',
+    include: ['examples/test/**/*.test.ts'],
+    pool: 'forks',
+    env: { ...untuned, ...swiftShader, ...chromium.env, CHROME_PATH: chromium.executable },
+    ...timeouts,
+  },
+}];
+
+export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers, ...examples] } });

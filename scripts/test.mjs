@@ -70,7 +70,7 @@ function report(results) {
 async function test() {
   const { noBrowser } = await setup({ browser: true });
   const results = [
-    timed('type check', () => single(tool('typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'))),
+    timed('type check', () => single(['tsconfig.json', 'tsconfig.dom.json'].every((project) => tool('typescript/bin/tsc', '--noEmit', '-p', project)))),
     timed('lint', () => single(tool('eslint/bin/eslint.js', '--max-warnings', '0', '.'))),
     timed('tests', () => vitest(process.argv.slice(2))),
   ];

@@ -30,7 +30,7 @@ export function codeFiles(): SourceFile[] {
 
 /** The workspace's packages by short name, with the folder of each. */
 export function packageFolders(): Map<string, string> {
-  return new Map([...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`), 'benchmarks'].map((folder) => [basename(folder), folder]));
+  return new Map([...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`), 'benchmarks', 'examples'].map((folder) => [basename(folder), folder]));
 }
 
 function isHidden(name: string): boolean {

@@ -1,5 +1,5 @@
 /**
- * The arrows of the house: kernels <- tensor <- model <- train <- cli, web.
+ * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples.
  * Sources and manifests agree with it and with each other, the lower packages
  * name no platform, and no file needs itself through others.
  */
@@ -18,6 +18,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   train: ['kernels', 'tensor', 'model'],
   cli: ['kernels', 'tensor', 'model', 'train'],
   web: ['kernels', 'tensor', 'model', 'train'],
+  examples: ['kernels', 'tensor', 'model', 'train', 'cli', 'web'],
   benchmarks: ['kernels', 'tensor', 'model', 'train', 'cli', 'web'],
 };
 

@@ -5,7 +5,7 @@
  * one form is best on every driver; the best sample of the best form is the
  * ceiling.
  */
-import { defineKernel, flatGrid } from '@rna/kernels';
+import { defineKernel, flatGrid, multiplyAdd, multiplyAddFlops } from '@rna/kernels';
 import type { Device } from '@rna/tensor';
 import { makeRow, type Row, type Work } from './rows.ts';
 import { measure, sampleOf } from './timing.ts';
@@ -16,36 +16,6 @@ export interface Ceilings {
 }
 
 const THREADS = 64;
-/** Steps of a chain in one turn of the loop, so that the loop itself does not count. */
-const STEPS = 4;
-
-// Typed, so that `fused` is any boolean.
-const chainForms: { accumulators: number; fused: boolean } = { accumulators: 8, fused: true };
-
-/** y[i] = Σ over `accumulators` chains of x ← x·factor + addend, STEPS · `iterations` times; 8 flops a step of a chain of vec4f. */
-const multiplyAdd = defineKernel({
-  name: 'multiplyAdd',
-  inputs: {},
-  outputs: { y: 'vec4f' },
-  uniforms: { count: 'u32', iterations: 'u32', factor: 'f32', addend: 'f32' },
-  variant: chainForms,
-  workgroup: () => [THREADS, 1, 1],
-  grid: ({ count }) => flatGrid(count, THREADS),
-  body: ({ accumulators, fused }) => {
-    const chains = Array.from({ length: accumulators }, (_, i) => `x${i}`);
-    const step = (x: string): string => (fused ? `${x} = fma(${x}, factor, addend);` : `${x} = ${x} * factor + addend;`);
-    return /* wgsl */ `
-  let i = (wid.y * groups.x + wid.x) * ${THREADS}u + lane;
-  let factor = vec4f(u.factor);
-  let addend = vec4f(u.addend);
-${chains.map((x, n) => `  var ${x} = vec4f(f32(lane + ${n}u));`).join('\n')}
-  for (var n = 0u; n < u.iterations; n++) {
-${Array.from({ length: STEPS }, () => `    ${chains.map(step).join(' ')}`).join('\n')}
-  }
-  if (i < u.count) { y[i] = ${chains.join(' + ')}; }`;
-  },
-});
-
 /** y = x, `perThread` vectors a thread, a workgroup's reads side by side. */
 const copy = defineKernel({
   name: 'copy',
@@ -75,7 +45,7 @@ export async function measureCeilings(device: Device, report: (row: Row) => void
   for (const accumulators of [2, 4, 8]) {
     for (const fused of [true, false]) {
       const uniforms = { count: threads, iterations, factor: 0.999, addend: 0.001 };
-      await time('multiplyAdd', { flops: threads * iterations * STEPS * accumulators * 8 }, { accumulators, fused },
+      await time('multiplyAdd', { flops: multiplyAddFlops(uniforms, accumulators) }, { accumulators, fused },
         () => { device.run(multiplyAdd, {}, { y: [4 * threads] }, uniforms, { accumulators, fused }); });
     }
   }

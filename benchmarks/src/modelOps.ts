@@ -99,7 +99,7 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
     }
     case 'adamW': {
       const parameters = new Map(model.shapes.map((shape, i) => [`p${i}`, normal(shape)]));
-      const optimizer = new AdamW(device, { groups: decayGroups(parameters, 0.01), maxNorm: 1 });
+      const optimizer = new AdamW(device, { groups: decayGroups(parameters, { weightDecay: 0.01 }), maxNorm: 1 });
       for (const moment of optimizer.moments().values()) own(moment);
       const gradients = [...parameters.values()].map(({ shape }) => normal(shape));
       const loss = own(device.full([1], 1));

@@ -2,7 +2,7 @@
  * What a training step and inference of a preset cost by the book: floating-
  * point operations and bytes of device memory. Knows no GPU.
  */
-import { elementCount, encoderParameters, type EncoderConfig } from '@rna/model';
+import { elementCount, encoderParameters, forwardFlops, type EncoderConfig } from '@rna/model';
 
 export type ModelSuite = 'step' | 'inference';
 
@@ -18,14 +18,9 @@ export function batchSize(adapterClass: 'cpu' | 'gpu'): BatchSize {
   return adapterClass === 'gpu' ? { rows: 8, rowTokens: 1024, length: 256 } : { rows: 1, rowTokens: 512, length: 256 };
 }
 
-/**
- * 2·N·tokens for the products with weights (N without the embedding, which is looked up) and 4·layers·dim·length
- * a token for attention; three times that for a step (Kaplan et al. 2020, section 2.1).
- */
+/** `forwardFlops` of sequences of one length; three times that for a step. */
 export function modelFlops(suite: ModelSuite, config: EncoderConfig, tokens: number, length: number): number {
-  let weights = 0;
-  for (const [name, shape] of encoderParameters(config)) if (name !== 'embedding.weight') weights += elementCount(shape);
-  const forward = 2 * weights * tokens + 4 * config.layers * config.dim * tokens * length;
+  const forward = forwardFlops(config, Array.from({ length: tokens / length + 1 }, (_, i) => i * length));
   return suite === 'step' ? 3 * forward : forward;
 }
 

@@ -7,7 +7,7 @@ import { RandomStream } from '@rna/kernels';
 import { Encoder, packTokens, PRESETS, tokenize, type PresetName } from '@rna/model';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
-import { AdamW, constantSchedule, decayGroups, pretrainingTask, train, type CorpusRecord, type TrainingTask } from '@rna/train';
+import { AdamW, constantSchedule, corpusBatches, decayGroups, memoryCorpus, pretrainingTask, train, type TrainingTask } from '@rna/train';
 import type { BatchSize, ModelSuite } from './modelWork.ts';
 import { SAMPLES, statistics, type Statistics } from './timing.ts';
 
@@ -40,8 +40,11 @@ function sequences(length: number): string[] {
 }
 
 async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, length }: BatchSize): Promise<ModelFigures> {
-  const records: CorpusRecord[] = sequences(length).map((sequence) => ({ sequence }));
-  const masked = pretrainingTask({ encoder, train: records, masking: { scheme: 'mlm', rate: 0.15, spanOffset: 3 }, maxTokens: rowTokens, rowsPerStep: rows, dropout: true, seed: 1 });
+  const records = sequences(length).map((sequence) => ({ sequence }));
+  const masked = pretrainingTask({
+    encoder, dropout: true, seed: 1,
+    batches: corpusBatches(memoryCorpus(records), { masking: { scheme: 'mlm', rate: 0.15, spanOffset: 3 }, maxTokens: rowTokens, rowsPerStep: rows, seed: 1 }),
+  });
   let hostMs = 0;
   let hostBegin = 0;
   const task: TrainingTask = {
@@ -57,7 +60,7 @@ async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, len
       return report;
     }
   }
-  const optimizer = new TimedAdamW(device, { groups: decayGroups(encoder.parameters, 0.01), maxNorm: 1 });
+  const optimizer = new TimedAdamW(device, { groups: decayGroups(encoder.parameters, { weightDecay: 0.01 }), maxNorm: 1 });
   const run = async (steps: number): Promise<Mark[]> => {
     const marks: Mark[] = [];
     await train({ device, task, optimizer, schedule: constantSchedule(1e-5), steps, onProgress: () => { marks.push({ at: performance.now(), hostMs, ...device.counts }); } });

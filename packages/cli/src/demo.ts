@@ -14,7 +14,7 @@ import {
 } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
 import {
-  evaluateStructures, finetune, finetuneConfig, pairPredictor, pretrain, pretrainConfig, savedModel, tuneThreshold,
+  evaluateStructures, finetune, finetuneConfig, memoryCorpus, pairPredictor, pretrain, pretrainConfig, savedModel, tuneThreshold,
   type Evaluation, type FinetuneConfig, type LogEntry, type PretrainConfig, type Progress, type StructureEvaluation, type StructureModel,
 } from '@rna/train';
 import { writeAtomically } from './files.ts';
@@ -69,7 +69,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     note('scoring the untrained model');
     const before = await scoreModel(model, sets, configs.finetune);
     const pretraining = recorder('pre-training', 'steps');
-    await pretrain({ encoder, config: configs.pretrain, train: sets.corpus, validation: sets.validation, ...pretraining.places });
+    await pretrain({ encoder, config: configs.pretrain, train: memoryCorpus(sets.corpus), validation: memoryCorpus(sets.validation), ...pretraining.places });
     const finetuning = recorder('fine-tuning', 'steps');
     await finetune({ encoder, head, config: configs.finetune, train: sets.train, validation: sets.validation, ...finetuning.places });
     note('scoring the trained model');

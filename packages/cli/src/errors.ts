@@ -25,7 +25,7 @@ export class InterruptedError extends Error {
 
 // By name: importing their classes here would load the whole model package for `rna --help`.
 const EXPECTED = new Set([
-  'CommandError', 'UsageError', 'InterruptedError', 'InputError', 'EmptyBatchError', 'CheckpointError', 'ConfigError', 'TrainingError',
+  'CommandError', 'UsageError', 'InterruptedError', 'InputError', 'EmptyBatchError', 'CheckpointError', 'CorpusError', 'ConfigError', 'TrainingError',
   'DeviceError', 'DeviceLostError', 'MemoryBudgetError', 'TuningError',
 ]);
 

@@ -5,11 +5,11 @@
  * evaluation and this command cannot disagree.
  */
 import {
-  basePairs, meanScore, SecondaryStructureHead, type Encoder, type OpenedModel, type PairScore, type Precision,
+  basePairs, meanScore, SecondaryStructureHead, type OpenedModel, type PairScore, type Precision,
 } from '@rna/model';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import {
-  evaluateStructures, pairPredictor, pretrainingTask, tuneThreshold,
+  evaluateStructures, heldOutBatches, MASK_KIND, maskedMetrics, memoryCorpus, pairPredictor, tuneThreshold,
   type MaskingScheme, type PairPredictor, type StructureEvaluation, type StructureScore,
 } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
@@ -156,20 +156,19 @@ async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promis
   const cropped = records.filter(({ sequence }) => sequence.length + 2 > maxTokens).length;
   note(`${reason}, under ${scheme}`);
   if (cropped > 0) note(`${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (--max-tokens)`);
-  const { loss, accuracy } = await withEncoder(model, (encoder) => maskedMetrics(encoder, records, scheme, maxTokens), options);
+  // The trainer's own evaluation.
+  const batches = heldOutBatches(memoryCorpus(records), { masking: { scheme }, maxTokens });
+  const metrics = await withEncoder(model, (encoder) => maskedMetrics(encoder, batches), options);
+  const kinds = Object.keys(MASK_KIND).filter((kind) => metrics[`${kind}.loss`] !== undefined);
+  const row = (name: string, prefix: string): string[] =>
+    [name, formatLoss(metrics[`${prefix}loss`]!), formatLoss(metrics[`${prefix}perplexity`]!), formatScore(metrics[`${prefix}accuracy`]!)];
   await writeResult(json
-    ? `${JSON.stringify({ model: options.model, rnas: records.length, masking: scheme, maxTokens, loss, accuracy }, null, 2)}\n`
+    ? `${JSON.stringify({ model: options.model, rnas: records.length, masking: scheme, maxTokens, ...metrics }, null, 2)}\n`
     : textTable({
       caption: `Masked nucleotides of ${formatCount(records.length)} RNAs`,
-      columns: [{ header: 'masking', group: '', align: 'left' }, { header: 'loss (nats)', group: '', align: 'right' }, { header: 'accuracy', group: '', align: 'right' }],
+      columns: [{ header: 'masking', group: '', align: 'left' }, ...['loss (nats)', 'perplexity', 'accuracy'].map((header) => ({ header, group: '', align: 'right' as const }))],
       rowHeaders: 1,
-      rows: [[scheme, formatLoss(loss), formatScore(accuracy)]],
+      rows: [row(scheme, ''), ...(kinds.length > 1 ? kinds.map((kind) => row(kind, `${kind}.`)) : [])],
     }));
 }
 
-async function maskedMetrics(encoder: Encoder, records: Parameters<typeof pretrainingTask>[0]['train'], scheme: MaskingScheme, maxTokens: number): Promise<{ loss: number; accuracy: number }> {
-  // The trainer's own evaluation; no step is taken, so seed and rows per step do not matter.
-  const task = pretrainingTask({ encoder, train: records, validation: records, masking: { scheme }, maxTokens, rowsPerStep: 1, seed: 0 });
-  const { metrics } = (await task.evaluate?.())!;
-  return { loss: metrics['loss']!, accuracy: metrics['accuracy']! };
-}

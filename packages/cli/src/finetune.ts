@@ -3,10 +3,10 @@
  * puts the secondary-structure head on it, and hands all to `@rna/train`'s
  * recipe. The run's folder is trainingRun.ts's.
  */
-import { Encoder, initializeParameters, SecondaryStructureHead, secondaryStructureParameters, type OpenedModel } from '@rna/model';
+import { Encoder, initializeParameters, loadParameters, SecondaryStructureHead, secondaryStructureParameters, type OpenedModel } from '@rna/model';
 import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
 import { UsageError } from './errors.ts';
-import { withEncoder, withModel } from './loadModel.ts';
+import { withModel } from './loadModel.ts';
 import { formatCount, formatScore } from './report/format.ts';
 import { lossTable, scoreTable, textTable, type Table } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
@@ -24,9 +24,9 @@ export async function finetune(options: TrainingOptions): Promise<void> {
   note(`${formatCount(records.length)} structures to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) => withModel(config.model.checkpoint, {}, (model) => {
     checkHead(model, config);
-    return keepRun('finetune', finetuneConfig, config, signal, (places) => withEncoder(model, ({ device, config: sizes, parameters }) => {
+    return keepRun('finetune', finetuneConfig, config, signal, (places, onDevice) => onDevice(async (device) => {
       // On the f32 originals, which are what is trained.
-      const encoder = new Encoder(device, sizes, parameters, trainingPrecision(config));
+      const encoder = new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
       return train({ encoder, head: headOf(model, encoder, config), config, train: records, validation, ...places });
     }));
   }));

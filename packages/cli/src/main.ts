@@ -6,19 +6,22 @@
  */
 import { Command, CommanderError } from 'commander';
 import { registerConvert } from './commands/convert.ts';
+import { registerCorpus } from './commands/corpus.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerEmbed } from './commands/embed.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { registerFinetune } from './commands/finetune.ts';
 import { registerFold } from './commands/fold.ts';
 import { registerInfo } from './commands/info.ts';
+import { registerPlot } from './commands/plot.ts';
 import { registerPretrain } from './commands/pretrain.ts';
+import { registerStructures } from './commands/structures.ts';
 import { registerTune } from './commands/tune.ts';
 import { describeFailure, EXIT } from './errors.ts';
 import { EXIT_HELP } from './options.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerConvert, registerPretrain, registerFinetune, registerEvaluate, registerDemo, registerTune];
+const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerConvert, registerCorpus, registerPretrain, registerFinetune, registerEvaluate, registerPlot, registerDemo, registerTune];
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -1,15 +1,17 @@
 /**
  * The work of `rna pretrain`: reads config and RNAs, makes an encoder, and
- * hands all to `@rna/train`'s recipe. The run's folder is trainingRun.ts's.
+ * hands all to `@rna/train`'s recipe. The run's folder is trainingRun.ts's, the
+ * data and the worker that makes batches of it trainingData.ts's.
  */
 import { CheckpointError, Encoder, type EncoderConfig } from '@rna/model';
-import { newEncoderConfig, pretrain as train, pretrainConfig, trainingPrecision, type PretrainConfig } from '@rna/train';
+import { newEncoderConfig, pretrain as train, pretrainConfig, RECORD_KINDS, trainingPrecision, type OpenedCorpus, type PretrainConfig } from '@rna/train';
+import { openData } from './dataSource.ts';
 import { UsageError } from './errors.ts';
-import { withDevice } from './loadModel.ts';
 import { formatCount } from './report/format.ts';
 import { lossTable, textTable } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
-import { readConfig, readRecords, type InputRecord } from './trainingInput.ts';
+import { readTrainingData, startBatches } from './trainingData.ts';
+import { readConfig } from './trainingInput.ts';
 import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from './trainingRun.ts';
 
 /** Throws a UsageError for a config that cannot be, an InputError or CommandError for RNAs, all before the run's folder is touched. */
@@ -17,12 +19,19 @@ export async function pretrain(options: TrainingOptions): Promise<void> {
   const config = await readConfig(pretrainConfig, options.config, options.overrides);
   const sizes = encoderSizes(config);
   if (options.printConfig) return printConfig(config);
-  const { data, seed } = config;
-  const [records, validation] = [await readRecords(data.train), await readRecords(data.validation)];
-  describeData(records, validation, config);
+  const data = await readTrainingData(config.data);
+  const corpora = { train: await openData(data.train), ...(data.validation && { validation: await openData(data.validation) }) };
+  describeData(corpora, config);
   const finished = await interruptible((signal) =>
-    keepRun('pretrain', pretrainConfig, config, signal, (places) => withDevice((device) =>
-      train({ encoder: Encoder.initialize(device, sizes, seed, trainingPrecision(config)), config, train: records, validation, ...places }))));
+    keepRun('pretrain', pretrainConfig, config, signal, async (places, onDevice) => {
+      const batches = startBatches(data, config);
+      try {
+        return await onDevice((device) =>
+          train({ encoder: Encoder.initialize(device, sizes, config.seed, trainingPrecision(config)), config, ...corpora, batches, ...places }));
+      } finally {
+        await batches.close();
+      }
+    }));
   await writeResult(options.json ? `${JSON.stringify(finished, null, 2)}\n` : resultText(finished));
 }
 
@@ -35,13 +44,22 @@ function encoderSizes(config: PretrainConfig): EncoderConfig {
   }
 }
 
-function describeData(train: readonly InputRecord[], validation: readonly InputRecord[], { batch, masking }: PretrainConfig): void {
-  const structured = train.filter(({ partners }) => partners !== undefined).length;
+function describeData({ train, validation }: { readonly train: OpenedCorpus; readonly validation?: OpenedCorpus }, { batch, masking, data }: PretrainConfig): void {
+  const { structured, ncrna, other } = train.sections;
+  const all = structured.records + ncrna.records + other.records;
+  const clusters = structured.clusters + ncrna.clusters + other.clusters;
+  const heldOut = validation === undefined ? 0 : RECORD_KINDS.reduce((sum, kind) => sum + validation.sections[kind].records, 0);
   const longest = batch.maxTokens - 2;
-  const cropped = train.filter(({ sequence }) => sequence.length > longest).length;
-  note(`${formatCount(train.length)} RNAs to train on, ${formatCount(structured)} with a structure; ${formatCount(validation.length)} held out`);
-  if (masking.scheme === 'ssm' && structured === 0) note('no RNA has a structure, so structure-aware masking (masking.scheme ssm) is span masking (sm)');
-  if (cropped > 0) note(`${formatCount(cropped)} RNAs are longer than ${longest} nucleotides and are cropped, anew in each epoch (batch.maxTokens)`);
+  const otherShare = other.records === 0 ? '' : `, ${formatCount(other.records)} other than ncRNA`;
+  note(`${formatCount(all)} RNAs to train on, ${formatCount(structured.records)} with a structure${otherShare}; ${formatCount(heldOut)} held out`);
+  if (clusters < all) note(`they are in ${formatCount(clusters)} clusters, of each of which one is drawn at a time`);
+  if (other.records > 0 && structured.records + ncrna.records > 0) {
+    note(`of the sequences drawn, ${Math.round(100 * data.otherShare)} % are other than ncRNA (data.otherShare); an epoch visits every ${clusters < all ? 'cluster' : 'RNA'}, those of the smaller part repeatedly`);
+  }
+  if (masking.scheme === 'ssm' && structured.records === 0) note('no RNA has a structure, so structure-aware masking (masking.scheme ssm) is span masking (sm)');
+  if (RECORD_KINDS.some((kind) => train.table.sections[kind].statistics.longest > longest)) {
+    note(`RNAs longer than ${longest} nucleotides are cropped, anew each time (batch.maxTokens)`);
+  }
 }
 
 function resultText({ folder, steps, modelStep, trainingLoss, before, after }: FinishedRun): string {

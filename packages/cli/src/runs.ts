@@ -1,19 +1,22 @@
 /**
- * A training run's folder: `log.jsonl`, and `checkpoints/` with one folder per
- * checkpoint, itself a model that `rna embed` and `rna fold` read. A checkpoint
+ * A training run's folder: `log.jsonl`, `timings.jsonl`, and `checkpoints/` with
+ * one folder per checkpoint, itself a model that `rna embed` and `rna fold` read. A checkpoint
  * is written under a temporary name, flushed to disk and renamed, so that a
  * process killed at any moment leaves complete ones only. What is in them is
- * `@rna/train`'s business.
+ * `@rna/train`'s business. One process at a time has the folder (runLock.ts).
  */
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CheckpointStore, TrainingLog } from '@rna/train';
+import type { CheckpointStore, Progress, TrainingLog } from '@rna/train';
 import { openFileSource, writeAtomically, type FileSource } from './files.ts';
+import { lockFolder } from './runLock.ts';
 
 export interface Run {
   readonly store: CheckpointStore;
   readonly log: TrainingLog;
+  /** Notes now and then how fast the run is and what memory it takes: what differs from time to time has no place in the log. */
+  readonly time: (progress: Progress) => void;
   /** The folder of a checkpoint. */
   readonly path: (checkpoint: string) => string;
   readonly close: () => void;
@@ -22,15 +25,32 @@ export interface Run {
 const WRITING = '.writing-';
 const REMOVING = '.removing-';
 
-/** Opens a run's folder, making it if it is not there, and clears what a killed process left half done. */
+/**
+ * Opens a run's folder, making it if it is not there, and clears what a killed process left half done. Rejects with a
+ * CommandError where another process has it open.
+ */
 export async function openRun(folder: string): Promise<Run> {
   const checkpoints = join(folder, 'checkpoints');
   await mkdir(checkpoints, { recursive: true });
-  for (const name of await readdir(checkpoints)) {
-    if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
+  const unlock = lockFolder(folder);
+  try {
+    for (const name of await readdir(checkpoints)) {
+      if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
+    }
+    const log = openLog(join(folder, 'log.jsonl'));
+    const timings = openTimings(join(folder, 'timings.jsonl'));
+    return {
+      store: folderStore(checkpoints, log.flush), log, time: timings.time, path: (checkpoint) => join(checkpoints, checkpoint),
+      close: () => {
+        timings.close();
+        log.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
   }
-  const log = openLog(join(folder, 'log.jsonl'));
-  return { store: folderStore(checkpoints, log.flush), log, path: (checkpoint) => join(checkpoints, checkpoint), close: log.close };
 }
 
 /** Checkpoints as folders. `beforeSave` makes durable what must not be older than a checkpoint. */
@@ -92,6 +112,23 @@ function openLog(path: string): TrainingLog & { readonly flush: () => void; read
     },
     append: (entry) => { writeSync(descriptor, `${JSON.stringify(entry)}\n`); },
     flush: () => { fsyncSync(descriptor); },
+    close: () => { closeSync(descriptor); },
+  };
+}
+
+const TIMING_INTERVAL_MS = 5000;
+
+/** A line every few seconds, and one at the end. */
+function openTimings(path: string): { readonly time: (progress: Progress) => void; readonly close: () => void } {
+  const descriptor = openSync(path, 'a');
+  let last = -Infinity;
+  return {
+    time({ step, steps, tokensPerSecond, flopsPerSecond, dataWait, memory }) {
+      const now = Date.now();
+      if (step !== steps && now - last < TIMING_INTERVAL_MS) return;
+      last = now;
+      writeSync(descriptor, `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`);
+    },
     close: () => { closeSync(descriptor); },
   };
 }

@@ -5,18 +5,15 @@
  * The RNAs are held in memory, in upper case with U for T, as `rna fold` reads
  * them.
  */
-import { createReadStream, existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { InputError, parseFasta, parseStructureFile, type Structure } from '@rna/model';
+import { readFile } from 'node:fs/promises';
+import { InputError, RECORD_FORMATS, recordFormat, type Structure } from '@rna/model';
 import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';
+import { listRecordFiles, readRecordFile } from './corpus/recordFiles.ts';
 import { CommandError, UsageError } from './errors.ts';
-import { note } from './terminal.ts';
 
-const FASTA = ['.fasta', '.fa', '.fna', '.fas', '.ffn', '.frn'];
-const STRUCTURES = ['.dbn', '.dot', '.db', '.dotbracket', '.vienna', '.ct', '.bpseq', '.st'];
+const STRUCTURES = Object.values({ ...RECORD_FORMATS, fasta: [] }).flat();
 
 /** An RNA of a file. `partners` is missing where the format has no structures. */
 export interface InputRecord extends CorpusRecord {
@@ -71,17 +68,9 @@ export function fieldsHelp(schema: ZodType): string {
  */
 export async function readRecords(paths: readonly string[]): Promise<InputRecord[]> {
   const records: InputRecord[] = [];
-  for (const file of await listFiles(paths)) {
-    const extension = extname(file).toLowerCase();
-    if (FASTA.includes(extension)) {
-      const text = createReadStream(file, 'utf8') as AsyncIterable<string>;
-      for await (const { id, sequence } of parseFasta(text, { file })) records.push({ id, file, sequence: standard(sequence) });
-    } else if (STRUCTURES.includes(extension)) {
-      for (const { id, sequence, partners } of parseStructureFile(await readFile(file, 'utf8'), file)) {
-        records.push({ id, file, sequence: standard(sequence), partners });
-      }
-    } else {
-      throw new CommandError(`${file}: no format has the extension "${extension}"; expected FASTA (${FASTA.join(' ')}) or structures (${STRUCTURES.join(' ')})`);
+  for (const file of await listRecordFiles(paths)) {
+    for await (const { id, sequence, partners } of readRecordFile(file)) {
+      records.push({ id, file, sequence: standard(sequence), ...(partners && { partners }) });
     }
   }
   return records;
@@ -90,7 +79,7 @@ export async function readRecords(paths: readonly string[]): Promise<InputRecord
 /** As `readRecords`, of files with structures alone. An RNA too short to have a pair is refused. */
 export async function readStructures(paths: readonly string[]): Promise<StructureRecord[]> {
   return (await readRecords(paths)).map(({ id, file, sequence, partners }) => {
-    if (partners === undefined) throw new InputError(file, 1, 'FASTA has no structures', `give files of structures (${STRUCTURES.join(' ')})`);
+    if (partners === undefined) throw new InputError(file, 1, recordFormat(file) === 'fasta' ? 'FASTA has no structures' : `record "${id}" has no structure`, `give files of structures (${STRUCTURES.join(' ')})`);
     if (sequence.length < 2) throw new CommandError(`${file}: record "${id}" has one nucleotide, and a pair needs two; remove it`);
     return { id, file, sequence, partners };
   });
@@ -98,26 +87,3 @@ export async function readStructures(paths: readonly string[]): Promise<Structur
 
 // Letters are ASCII here, or the readers would have refused them.
 const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
-
-async function listFiles(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
-  for (const path of paths) {
-    if (!existsSync(path)) throw new CommandError(`${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`);
-    files.push(...((await stat(path)).isDirectory() ? await listFolder(path) : [path]));
-  }
-  return files;
-}
-
-/** The files of known formats under a folder. What else is there is said, not read; hidden files are neither. */
-async function listFolder(folder: string): Promise<string[]> {
-  const entries = (await readdir(folder, { recursive: true, withFileTypes: true }))
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.slice(folder.length).split(/[/\\]/).some((part) => part.startsWith('.')))
-    .sort();
-  const isKnown = (path: string): boolean => [...FASTA, ...STRUCTURES].includes(extname(path).toLowerCase());
-  const [files, others] = [entries.filter(isKnown), entries.filter((path) => !isKnown(path))];
-  if (files.length === 0) throw new CommandError(`${folder}: the folder has no file of sequences or structures (${[...FASTA, ...STRUCTURES].join(' ')})`);
-  if (others.length > 0) note(`${folder}: ${others.length === 1 ? `1 file of another kind is not read (${others[0]!})` : `${others.length} files of other kinds are not read (${others[0]!}, …)`}`);
-  return files;
-}

@@ -4,7 +4,7 @@
  */
 import { SingleBar } from 'cli-progress';
 import { megabytes } from '@rna/tensor';
-import type { Evaluation, Progress } from '@rna/train';
+import type { DeviceLoss, Evaluation, Progress } from '@rna/train';
 import { formatCount, formatLoss, formatRate, formatScore } from './report/format.ts';
 import { note } from './terminal.ts';
 
@@ -14,6 +14,9 @@ const LINE_INTERVAL_MS = 10_000;
 export interface TrainingDisplay {
   readonly onProgress: (progress: Progress) => void;
   readonly onEvaluation: (evaluation: Evaluation) => void;
+  readonly onLost: (loss: DeviceLoss) => void;
+  /** What the adapter can do, against which the run's work is shown. */
+  readonly setPeakFlops: (flops: number) => void;
   readonly stop: () => void;
 }
 
@@ -22,10 +25,19 @@ export function trainingDisplay(): TrainingDisplay {
   const pace = createPace();
   let bar: SingleBar | undefined;
   let lastLine = -Infinity;
+  let peakFlops: number | undefined;
+  // The bar's line is cleared; it draws itself anew at the next step.
+  const line = (text: string): void => {
+    if (bar !== undefined) process.stderr.write('\r\x1b[K');
+    note(text);
+  };
   return {
     onProgress(progress) {
-      const { step, steps } = progress;
-      const status = describeProgress(progress, pace(progress));
+      const { step, steps, refused, loss, gradientNorm } = progress;
+      const status = describeProgress(progress, { secondsLeft: pace(progress), peakFlops });
+      if (refused === 'notFinite' || refused === 'spike') {
+        line(`step ${step} is refused: ${refused === 'spike' ? 'a spike, ' : ''}loss ${formatLoss(loss)}, gradient norm ${formatLoss(gradientNorm)}`);
+      }
       if (isTerminal) {
         bar ??= startBar(steps, status);
         bar.update(step, { status });
@@ -35,10 +47,12 @@ export function trainingDisplay(): TrainingDisplay {
       }
     },
     onEvaluation({ step, metrics }) {
-      // The bar's line is cleared; it draws itself anew at the next step.
-      if (bar !== undefined) process.stderr.write('\r\x1b[K');
-      note(`step ${step}, held-out RNAs: ${describeMetrics(metrics)}`);
+      line(`step ${step}, held-out RNAs: ${describeMetrics(metrics)}`);
     },
+    onLost({ error, attempt, retries, checkpoint }) {
+      line(`${error.message}\nrna: going on ${checkpoint === undefined ? 'from the beginning' : `from ${checkpoint}`} on a new device (${attempt} of ${retries} attempts without a new checkpoint)`);
+    },
+    setPeakFlops: (flops) => { peakFlops = flops; },
     stop: () => { bar?.stop(); },
   };
 }
@@ -56,10 +70,30 @@ function startBar(steps: number, status: string): SingleBar {
   return bar;
 }
 
-const describeProgress = ({ loss, learningRate, skipped, tokensPerSecond, memory }: Progress, secondsLeft: number | undefined): string => [
-  `loss ${formatLoss(loss)}`, `rate ${formatRate(learningRate)}`, `${formatCount(tokensPerSecond)} tokens/s`,
-  megabytes(memory.live + memory.pooled), ...(skipped === undefined || skipped === 0 ? [] : [`${skipped} steps overflowed`]), ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
-].join(' · ');
+// Below, the wait is what is not worth a word.
+const SHOWN_WAIT = 0.01;
+
+function describeProgress(
+  { loss, learningRate, refusals, skipped = 0, tokensPerSecond, flopsPerSecond, dataWait, memory }: Progress,
+  { secondsLeft, peakFlops }: { readonly secondsLeft: number | undefined; readonly peakFlops: number | undefined },
+): string {
+  const parts = [`loss ${formatLoss(loss)}`, `rate ${formatRate(learningRate)}`, `${formatCount(tokensPerSecond)} tokens/s`];
+  if (flopsPerSecond !== undefined) {
+    const share = peakFlops === undefined ? '' : ` (${Math.round(100 * flopsPerSecond / peakFlops)} % of peak)`;
+    parts.push(`${flopsText(flopsPerSecond)}${share}`);
+  }
+  parts.push(`peak ${megabytes(memory.peak)}`);
+  if (dataWait >= SHOWN_WAIT) parts.push(`${Math.round(100 * dataWait)} % waiting for data`);
+  if (skipped > 0) parts.push(`${skipped} steps overflowed`);
+  if (refusals > 0) parts.push(`${refusals} steps refused`);
+  if (secondsLeft !== undefined) parts.push(`${duration(secondsLeft)} left`);
+  return parts.join(' · ');
+}
+
+function flopsText(flops: number): string {
+  if (flops >= 1e12) return `${(flops / 1e12).toFixed(1)} TFLOP/s`;
+  return `${flops >= 1e10 ? formatCount(flops / 1e9) : (flops / 1e9).toPrecision(2)} GFLOP/s`;
+}
 
 /** Gives the function that estimates the seconds to the end, by the steps of this process. */
 function createPace(): (progress: Progress) => number | undefined {

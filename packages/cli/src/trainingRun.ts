@@ -1,21 +1,24 @@
 /**
  * What `rna pretrain` and `rna finetune` share: the run's folder (`config.yaml`
- * beside what runs.ts keeps, and at the end `model/`), going on with a run that
- * was stopped, and the ends of a run: done, interrupted, or failed with its last
- * checkpoint intact.
+ * beside what runs.ts keeps, and at the end `model/` and `report.html`), going on with a run that
+ * was stopped or whose device was lost, and the ends of a run: done, interrupted
+ * with a checkpoint, or failed with its last checkpoint intact.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DeviceError, DeviceLostError, MemoryBudgetError } from '@rna/tensor';
+import { basename, join, resolve } from 'node:path';
+import { DeviceError, DeviceLostError, measurePeakFlops, MemoryBudgetError, type Device } from '@rna/tensor';
+import { openDevice } from '@rna/tensor/node';
 import {
-  checkpointName, configFields, ConfigError, TrainingError, validateConfig,
+  checkpointName, configFields, ConfigError, TrainingError, validateConfig, withRecovery,
   type Evaluation, type LogEntry, type RunPlaces, type TrainState,
 } from '@rna/train';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import { CommandError, InterruptedError, UsageError } from './errors.ts';
 import { openFileSource, writeAtomically } from './files.ts';
+import { readRun } from './plot.ts';
+import { renderRuns } from './report/runPage.ts';
 import { openRun, type Run } from './runs.ts';
 import { note, writeResult } from './terminal.ts';
 import { parseYaml } from './trainingInput.ts';
@@ -47,6 +50,7 @@ type Config = { readonly out: string };
 
 const CONFIG_FILE = 'config.yaml';
 const LOG_FILE = 'log.jsonl';
+const REPORT_FILE = 'report.html';
 const CHECKPOINTS = 'checkpoints';
 const MODEL_FOLDER = 'model';
 const MODEL_FILES = ['config.json', 'model.safetensors'];
@@ -58,12 +62,16 @@ export const configText = (config: object): string => stringify(config);
 
 export const printConfig = (config: object): Promise<void> => writeResult(configText(config));
 
+/** Runs a run's work on this machine's device, and on a new one if it is lost. */
+export type OnDevice = (run: (device: Device) => Promise<TrainState>) => Promise<TrainState>;
+
 /**
  * Opens the run's folder, calls `train` with the places where a run is kept and shown, and makes `model/` of the
- * result. A run found there is gone on with; it must have the same config, but for `out` and `run.*`.
+ * result. A run found there is gone on with; it must have the same config, but for `out`, `run.*` and what changes no
+ * bit. `train` puts on the device what it needs each time anew.
  */
 export async function keepRun<T extends Config>(
-  command: string, schema: ZodType<T>, config: T, signal: AbortSignal, train: (places: RunPlaces) => Promise<TrainState>,
+  command: string, schema: ZodType<T>, config: T, signal: AbortSignal, train: (places: RunPlaces, onDevice: OnDevice) => Promise<TrainState>,
 ): Promise<FinishedRun> {
   const folder = config.out;
   await prepareFolder(command, schema, config);
@@ -73,12 +81,19 @@ export async function keepRun<T extends Config>(
     const last = (await run.store.names()).at(-1);
     note(last === undefined ? `a new run in ${folder}` : `resuming from step ${stepOf(last)} (${run.path(last)})`);
     const state = await train({
-      store: run.store, log: run.log, onEvaluation: display.onEvaluation,
+      store: run.store, log: run.log, stop: signal, onEvaluation: display.onEvaluation,
       onProgress: (progress) => {
+        run.time(progress);
         display.onProgress(progress);
-        signal.throwIfAborted();
       },
-    });
+    }, (onDevice) => withRecovery({
+      store: run.store, stop: signal, onLost: display.onLost,
+      open: (tuned) => openDevice(tuned && { tuned }),
+      run: async (device) => {
+        display.setPeakFlops(await measurePeakFlops(device));
+        return onDevice(device);
+      },
+    }));
     display.stop();
     return await finish(folder, run, state);
   } catch (error) {
@@ -125,7 +140,7 @@ function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command
 
 /** A line for each field in which two configs differ, apart from where the run is and how often it is looked at. */
 function differingFields(schema: ZodType, then: unknown, now: unknown): string[] {
-  return configFields(schema).map(({ path }) => path).filter((path) => path !== 'out' && !path.startsWith('run.')).flatMap((path) => {
+  return configFields(schema).map(({ path }) => path).filter((path) => path !== 'out' && path !== 'train.recompute' && !path.startsWith('run.')).flatMap((path) => {
     const [a, b] = [then, now].map((config) => JSON.stringify(valueAt(config, path)) ?? 'absent');
     return a === b ? [] : [`  ${path}: then ${a}, now ${b}`];
   });
@@ -145,6 +160,7 @@ async function finish(folder: string, run: Run, state: TrainState): Promise<Fini
   const modelStep = best?.step ?? state.step;
   await installModel(folder, run.path(checkpointName(modelStep)));
 
+  await writeReport(folder);
   const entries = readLog(await readFile(join(folder, LOG_FILE), 'utf8'));
   const losses = entries.flatMap((entry) => ('loss' in entry ? [entry.loss] : []));
   const evaluationAt = (step: number): Evaluation['metrics'] | undefined =>
@@ -155,6 +171,12 @@ async function finish(folder: string, run: Run, state: TrainState): Promise<Fini
     trainingLoss: { before: losses[0]!, after: losses.at(-1)! },
     ...(before && { before }), ...(after && { after }),
   };
+}
+
+/** `report.html`: the run's curves, where it ended, its config. */
+async function writeReport(folder: string): Promise<void> {
+  const text = renderRuns([await readRun(folder, basename(resolve(folder)))]);
+  await writeAtomically(join(folder, REPORT_FILE), (sink) => sink.write(new TextEncoder().encode(text)));
 }
 
 const readLog = (text: string): LogEntry[] => text.trim().split('\n').map((line) => JSON.parse(line) as LogEntry);

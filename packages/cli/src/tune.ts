@@ -8,7 +8,7 @@ import {
 } from '@rna/tensor';
 import { uploadCall } from '@rna/tensor/checks';
 import { keptTuning, openDevice, type TuningFile } from '@rna/tensor/node';
-import { FIRST_CURSOR, pretrainingTask } from '@rna/train';
+import { corpusBatches, FIRST_CURSOR, memoryCorpus, pretrainingTask } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
 import { textTable, type Column } from './report/table.ts';
 import { interruptible, note, progressBar, writeResult, type ProgressBar } from './terminal.ts';
@@ -51,7 +51,7 @@ async function measure(options: TuneOptions, file: TuningFile): Promise<TuningRe
     let bar: ProgressBar | undefined;
     try {
       const key = adapterKey(device.adapter);
-      return await tuneJobs(device, jobsOf(device), {
+      return await tuneJobs(device, await jobsOf(device), {
         onJob: ({ index, of }) => {
           signal.throwIfAborted();
           bar ??= progressBar('tuning', of, 'classes of sizes');
@@ -67,15 +67,15 @@ async function measure(options: TuneOptions, file: TuningFile): Promise<TuningRe
 }
 
 /** The jobs that the options ask for, checked before a device is opened. */
-function chosenJobs({ model, tokens = DEFAULT_TOKENS, kernel }: TuneOptions): (device: Device) => TuningJob[] {
+function chosenJobs({ model, tokens = DEFAULT_TOKENS, kernel }: TuneOptions): (device: Device) => Promise<TuningJob[]> {
   const tunable = checks.filter((check) => check.kernel.tuning !== undefined);
   const names = tunable.map((check) => check.kernel.name);
   if (kernel !== undefined && !names.includes(kernel)) throw new UsageError(`--kernel ${kernel}: no kernel of this name has variants to time; there are ${names.join(', ')}`);
   const wanted = (name: string): boolean => kernel === undefined || name === kernel;
-  if (model === undefined) return (device) => tunable.filter((check) => wanted(check.kernel.name)).flatMap((check) => benchmarkJobs(device, check));
+  if (model === undefined) return (device) => Promise.resolve(tunable.filter((check) => wanted(check.kernel.name)).flatMap((check) => benchmarkJobs(device, check)));
   if (!isPreset(model)) throw new UsageError(`--model ${model} is no preset; there are ${Object.keys(PRESETS).join(', ')}`);
-  return (device) => {
-    const jobs = stepJobs(device, model, tokens).filter((job) => wanted(job.kernel.name));
+  return async (device) => {
+    const jobs = (await stepJobs(device, model, tokens)).filter((job) => wanted(job.kernel.name));
     if (jobs.length === 0) throw new UsageError(`a training step of ${model} does not run ${kernel}`);
     return jobs;
   };
@@ -93,15 +93,19 @@ function benchmarkJobs(device: Device, check: KernelCheck): TuningJob[] {
 }
 
 /** What a step of pre-training runs, forward and back, over `tokens` tokens of made-up RNAs. Blocks are alike, so one is enough. */
-function stepJobs(device: Device, preset: PresetName, tokens: number): TuningJob[] {
+async function stepJobs(device: Device, preset: PresetName, tokens: number): Promise<TuningJob[]> {
   const encoder = Encoder.initialize(device, { ...PRESETS[preset], layers: 1 }, SEED);
   encoder.parameters.forEach((parameter) => { parameter.train(); });
   const random = new RandomStream(SEED);
   const sequence = (): string => Array.from({ length: 8 + random.below(tokens - 9) }, () => 'ACGU'[random.below(4)]!).join('');
   const train = Array.from({ length: 64 }, () => ({ sequence: sequence() }));
-  const task = pretrainingTask({ encoder, train, masking: { scheme: 'mlm' }, maxTokens: tokens, rowsPerStep: 1, dropout: true, seed: SEED });
+  const task = pretrainingTask({
+    encoder, dropout: true, seed: SEED,
+    batches: corpusBatches(memoryCorpus(train), { masking: { scheme: 'mlm' }, maxTokens: tokens, rowsPerStep: 1, seed: SEED }),
+  });
+  const { microBatches } = await task.batchAt(FIRST_CURSOR, 0);
   const jobs = collectJobs(device, () => {
-    for (const batch of task.batchAt(FIRST_CURSOR, 0).microBatches) backward(device, () => batch.loss()).dispose();
+    for (const batch of microBatches) backward(device, () => batch.loss()).dispose();
   });
   encoder.parameters.forEach((parameter) => { parameter.dispose(); });
   return jobs;

@@ -1,6 +1,7 @@
 /** A run's folder: what a killed process leaves, and the log's way back. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openRun } from '../src/runs.ts';
@@ -75,5 +76,52 @@ describe('openRun', () => {
     writeFileSync(join(folder, 'log.jsonl'), '{"loss":1}\n');
     await expect(log.rewind(5)).rejects.toThrow(/log\.jsonl:1: no log entry/);
     close();
+  });
+
+  it('notes times beside the log, not in it', async () => {
+    const { time, log, close } = await openRun(folder);
+    const memory = { live: 10, pooled: 0, peak: 20, budget: 100, tensors: 1 };
+    for (const step of [1, 2, 3, 50]) {
+      log.append(entry(step));
+      time({ step, steps: 50, epoch: 0, loss: 1, learningRate: 0.1, gradientNorm: 2, refusals: 0, tokensPerSecond: 7, flopsPerSecond: 9, dataWait: 0.5, memory });
+    }
+    close();
+    const lines = readFileSync(join(folder, 'timings.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { step: number; time: string });
+    expect(lines.map(({ step }) => step)).toEqual([1, 50]);
+    expect(lines[0]).toMatchObject({ tokensPerSecond: 7, flopsPerSecond: 9, dataWait: 0.5, liveBytes: 10, peakBytes: 20 });
+    expect(readFileSync(join(folder, 'log.jsonl'), 'utf8')).not.toMatch(/time|PerSecond/);
+  });
+});
+
+describe('the lock of a run\'s folder', () => {
+  const lock = (content: object | string) => { writeFileSync(join(folder, '.lock'), typeof content === 'string' ? content : JSON.stringify(content)); };
+
+  it('keeps a second opener out until the first has closed', async () => {
+    const first = await openRun(folder);
+    await expect(openRun(folder)).rejects.toThrow(new RegExp(`^${folder} is in use by process ${process.pid} on ${hostname()}; .* delete ${join(folder, '.lock')}$`));
+    first.close();
+    (await openRun(folder)).close();
+    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'log.jsonl', 'timings.jsonl']);
+  });
+
+  it('is taken over from a process that is gone, even where its number was given to this one', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    for (const dead of [pid, process.pid]) {
+      lock({ pid: dead, host: hostname() });
+      const run = await openRun(folder);
+      await expect(openRun(folder)).rejects.toThrow('is in use by');
+      run.close();
+    }
+    expect(existsSync(join(folder, '.lock'))).toBe(false);
+  });
+
+  it.each([
+    ['a process that lives', { pid: process.ppid, host: hostname() }, `process ${process.ppid}`],
+    ['a process of another machine', { pid: 1, host: 'elsewhere' }, 'process 1 on elsewhere'],
+    ['something else', 'locked', 'another process'],
+  ])('is left to %s', async (_, content, who) => {
+    lock(content);
+    await expect(openRun(folder)).rejects.toThrow(who);
+    expect(existsSync(join(folder, '.lock'))).toBe(true);
   });
 });

@@ -30,6 +30,9 @@ export function lastEvaluation(run: string): Readonly<Record<string, number>> {
   return evaluations.at(-1)!;
 }
 
+/** Files of a run that name it or its times, and so differ between runs of the same bits. */
+export const RUN_ITSELF: ReadonlySet<string> = new Set(['/config.yaml', '/timings.jsonl', '/report.html']);
+
 /** Every file under a folder, by its path there. */
 export function filesUnder(folder: string): Map<string, string> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

@@ -11,6 +11,9 @@ import * as norm from './norm.check.ts';
 import * as elementwise from './elementwise.check.ts';
 import * as matmul from './matmul.check.ts';
 import * as lossScale from './lossScale.check.ts';
+import * as movingAverage from './movingAverage.check.ts';
+import * as multiplyAdd from './multiplyAdd.check.ts';
+import * as stepGuard from './stepGuard.check.ts';
 import * as softmax from './softmax.check.ts';
 import * as norm2 from './norm2.check.ts';
 import * as pair from './pair.check.ts';
@@ -19,8 +22,15 @@ import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
 import * as quantize from './quantize.check.ts';
 import * as reduction from './reduction.check.ts';
+import * as gatherRows from './gatherRows.check.ts';
+import * as conv1d from './conv1d.check.ts';
+import * as segmentNorm from './segmentNorm.check.ts';
+import * as segmentMean from './segmentMean.check.ts';
+import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
+import * as huber from './huber.check.ts';
+import * as apc from './apc.check.ts';
 
-const modules = [norm, softmax, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, lossScale, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d];
+const modules = [norm, softmax, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, lossScale, stepGuard, movingAverage, multiplyAdd, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d, gatherRows, conv1d, segmentNorm, segmentMean, binaryCrossEntropy, huber, apc];
 
 const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
 

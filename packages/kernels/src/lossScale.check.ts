@@ -1,9 +1,9 @@
 /** Check of `lossScale`. What its rules come to over many steps is tested with the optimiser. */
 import { floats, uniform, type Call, type KernelCheck } from './check.ts';
-import { LARGEST_SCALE, lossScale } from './lossScale.ts';
+import { LARGEST_SCALE, lossScale, SCALED_REPORT } from './lossScale.ts';
 
 const call = (norm: number, applied: number, scaler: readonly [scale: number, good: number, skipped: number], maxNorm = 1): Call => ({
-  inputs: { report: Float64Array.of(2.5, norm, 0.5, applied, 0, 0), scaler: Float64Array.from(scaler) },
+  inputs: { report: Float64Array.of(2.5, norm, 0.5, applied, 0, 0, 0, 0, 0, 0), scaler: Float64Array.from(scaler) },
   outputs: {},
   uniforms: { maxNorm, interval: 3 },
 });
@@ -21,7 +21,7 @@ export const lossScaleCheck: KernelCheck = {
     const grows = run >= uniform(each, 'interval');
     const scaler = Float64Array.of(!applied ? scale / 2 : grows ? Math.min(2 * scale, LARGEST_SCALE) : scale, grows ? 0 : run, skipped + (applied ? 0 : 1));
     report.set([norm, Math.min(1, uniform(each, 'maxNorm') / (norm + 1e-6)) / scale], 1);
-    report.set([scale, scaler[2]!], 4);
+    report.set([scale, scaler[2]!], SCALED_REPORT.scale);
     return { report, scaler };
   },
   work: () => ({ flops: 10, bytes: 36 }),

@@ -55,11 +55,16 @@ export const stridedSum = defineKernel({
   y[i] = sum;`,
 });
 
-/** Where a step's report [4] holds what. `applied` is 1 or 0: whether loss and norm are finite and the update is done. */
-export const REPORT = { loss: 0, norm: 1, clip: 2, applied: 3 } as const;
+/**
+ * Where a step's report [8] holds what. `applied` is 1 or 0: whether the update is done; here, whether loss and norm
+ * are finite. The fields after it are `stepGuard`'s.
+ */
+export const REPORT = { loss: 0, norm: 1, clip: 2, applied: 3, reason: 4, refused: 5, inRow: 6, usualNorm: 7 } as const;
+
+export const REPORT_SIZE = 8;
 
 /**
- * report = [loss, norm, clip, applied] with norm = √Σ squares and clip = min(1, maxNorm / (norm + 1e-6)), as
+ * The first four fields of the report, with norm = √Σ squares and clip = min(1, maxNorm / (norm + 1e-6)), as
  * PyTorch's `clip_grad_norm_`.
  */
 export const clipFactor = defineKernel({

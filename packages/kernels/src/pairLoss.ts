@@ -2,14 +2,10 @@
  * Binary cross entropy with logits over the strict upper triangle of a matrix
  * of pairs: ℓ(x, t) = max(x, 0) − x·t + log(1 + e^−|x|), every pair weighted alike.
  */
+import { logisticWgsl } from './binaryCrossEntropy.ts';
 import { defineKernel, elementwise, flatGrid, FLAT_SIZE, flatIndex } from './kernel.ts';
 
-/**
- * y[chunk, j] = scale · Σ ℓ(x[i, j], labels[i, j]) over the rows i < j of a chunk; the loss is the sum of all.
- *
- * log(1 + e) is 2·artanh(s) with s = e / (2 + e) ≤ 1/3, whose series keeps its relative accuracy where e is tiny,
- * as it is for the many pairs that a trained model is sure of.
- */
+/** y[chunk, j] = scale · Σ ℓ(x[i, j], labels[i, j]) over the rows i < j of a chunk; the loss is the sum of all. */
 export const pairLoss = defineKernel({
   name: 'pairLoss',
   inputs: { x: 'f32', labels: 'f32' },
@@ -18,6 +14,7 @@ export const pairLoss = defineKernel({
   variant: {},
   workgroup: () => [FLAT_SIZE, 1, 1],
   grid: ({ length, chunkRows }) => flatGrid(Math.ceil(length / chunkRows) * length, FLAT_SIZE),
+  declarations: () => logisticWgsl,
   body: () => /* wgsl */ `
   let i = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
   let chunk = i / u.length;
@@ -27,11 +24,7 @@ export const pairLoss = defineKernel({
   var sum = 0.0;
   for (var row = chunk * u.chunkRows; row < end; row++) {
     let v = x[row * u.length + col];
-    let e = exp(-abs(v));
-    let s = e / (2.0 + e);
-    let z = s * s;
-    let series = 1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0 + z * (1.0 / 11.0 + z * (1.0 / 13.0 + z / 15.0))))));
-    sum += max(v, 0.0) - v * labels[row * u.length + col] + 2.0 * s * series;
+    sum += max(v, 0.0) - v * labels[row * u.length + col] + log1pExp(v);
   }
   y[i] = u.scale * sum;`,
 });
@@ -44,8 +37,7 @@ export const pairLossBackward = defineKernel({
   uniforms: { count: 'u32', length: 'u32', scale: 'f32' },
   variant: {},
   ...elementwise,
+  declarations: () => logisticWgsl,
   body: () => /* wgsl */ `${flatIndex}
-  let e = exp(-abs(x[i]));
-  let sigmoid = select(e, 1.0, x[i] >= 0.0) / (1.0 + e);
-  dx[i] = select(0.0, u.scale * dy[0] * (sigmoid - labels[i]), i / u.length < i % u.length);`,
+  dx[i] = select(0.0, u.scale * dy[0] * (sigmoid(x[i]) - labels[i]), i / u.length < i % u.length);`,
 });

@@ -27,6 +27,17 @@ export interface EncoderConfig {
   readonly ropeTheta: number;
 }
 
+/** A task head as a file names it: the task, and sizes that the task's declaration (heads/) checks. */
+export interface HeadConfig {
+  readonly task: string;
+  readonly sizes: Readonly<Record<string, unknown>>;
+}
+
+/** What a `config.json` says: the encoder, and the head on it if there is one. */
+export interface ModelConfig extends EncoderConfig {
+  readonly head?: HeadConfig;
+}
+
 export type Shape = readonly number[];
 export type ParameterShapes = ReadonlyMap<string, Shape>;
 
@@ -90,11 +101,17 @@ const PORT_UNUSED = [
   'lm_head', 'max_position_embeddings', 'output_attentions', 'output_hidden_states', 'tie_word_embeddings',
 ] as const;
 
+/** The field that this project adds to either kind of config.json; the port's `head` is something else. */
+const taskHeadField = {
+  task_head: z.strictObject({ task: z.string().min(1), sizes: z.record(z.string(), z.unknown()) }).optional(),
+};
+
 const unused = (names: readonly string[]): Record<string, z.ZodType> =>
   Object.fromEntries(names.map((name) => [name, z.unknown().optional()]));
 
 const portConfig = z.strictObject({
   ...unused(PORT_UNUSED),
+  ...taskHeadField,
   model_type: z.literal('rinalmo'),
   vocab_size: z.literal([22, 26, 28]),
   hidden_size: size,
@@ -118,6 +135,7 @@ const portConfig = z.strictObject({
 
 const llamaConfig = z.strictObject({
   ...unused(HUB_BOOKKEEPING),
+  ...taskHeadField,
   model_type: z.literal('ssr-lm'),
   vocab_size: z.literal(OFFICIAL_VOCABULARY_SIZE),
   hidden_size: size,
@@ -133,7 +151,7 @@ const llamaConfig = z.strictObject({
  * Reads a `config.json`. `file` is the name that errors begin with.
  * @throws CheckpointError listing every unknown, missing or impossible field.
  */
-export function parseConfig(json: string, file: string): EncoderConfig {
+export function parseConfig(json: string, file: string): ModelConfig {
   let fields: unknown;
   try {
     fields = JSON.parse(json);
@@ -161,15 +179,17 @@ function validate<T>(schema: z.ZodType<T>, fields: unknown, file: string): T {
   throw new CheckpointError(file, problems.join('; '));
 }
 
-function fromPort(fields: z.infer<typeof portConfig>): EncoderConfig {
+function fromPort(fields: z.infer<typeof portConfig>): ModelConfig {
   return {
+    ...(fields.task_head && { head: fields.task_head }),
     ...rinalmo(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads),
     ffnDim: truncatedTwoThirds(fields.intermediate_size),
   };
 }
 
-function fromLlama(fields: z.infer<typeof llamaConfig>): EncoderConfig {
+function fromLlama(fields: z.infer<typeof llamaConfig>): ModelConfig {
   return {
+    ...(fields.task_head && { head: fields.task_head }),
     ...ssrLm(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads, fields.intermediate_size),
     kvHeads: fields.num_key_value_heads,
     normEps: fields.rms_norm_eps,
@@ -181,7 +201,7 @@ function fromLlama(fields: z.infer<typeof llamaConfig>): EncoderConfig {
  * Checks what the fields' types cannot say and returns the config unchanged.
  * @throws CheckpointError if heads do not divide dim evenly into even head dims, or kvHeads does not divide heads.
  */
-export function checkConfig(config: EncoderConfig, file: string): EncoderConfig {
+export function checkConfig<C extends EncoderConfig>(config: C, file: string): C {
   const { dim, heads, kvHeads } = config;
   if (dim % heads !== 0 || (dim / heads) % 2 !== 0) {
     throw new CheckpointError(
@@ -198,9 +218,10 @@ export function checkConfig(config: EncoderConfig, file: string): EncoderConfig 
 /**
  * The text of a `config.json` that `parseConfig` reads back to the same config:
  * the port's fields for RiNALMo, LLaMA's for SSR-LM. `vocabularySize` is the
- * number of rows that the file beside it stores (28 under the port's names).
+ * number of rows that the file beside it stores (28 under the port's names);
+ * `head` is written with them.
  */
-export function configJson(config: EncoderConfig, vocabularySize = config.vocabularySize): string {
+export function configJson(config: EncoderConfig, vocabularySize = config.vocabularySize, head?: HeadConfig): string {
   const shared = {
     vocab_size: vocabularySize,
     hidden_size: config.dim,
@@ -225,7 +246,7 @@ export function configJson(config: EncoderConfig, vocabularySize = config.vocabu
           learnable_beta: true, token_dropout: true, tie_word_embeddings: false,
           pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, unk_token_id: 3, mask_token_id: 4, null_token_id: 5,
         };
-  return `${JSON.stringify(fields, null, 2)}\n`;
+  return `${JSON.stringify({ ...fields, ...(head && { task_head: head }) }, null, 2)}\n`;
 }
 
 /** An `intermediate_size` whose two thirds truncate to ffnDim; 4·dim where it does, as published. */

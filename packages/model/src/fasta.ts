@@ -10,6 +10,7 @@
  */
 
 import { InputError } from './errors.ts';
+import { splitLines } from './lines.ts';
 import { findInvalidLetter } from './tokenizer.ts';
 
 export interface FastaRecord {
@@ -28,6 +29,8 @@ export interface FastaOptions {
   readonly file: string;
   /** Accept letters outside IUPAC; `tokenize` reads them as `<unk>`. Default false. */
   readonly allowUnknown?: boolean;
+  /** Accept records with one id, and so hold no ids. Default false. */
+  readonly allowRepeatedIds?: boolean;
 }
 
 /**
@@ -37,7 +40,7 @@ export interface FastaOptions {
  */
 export async function* parseFasta(
   chunks: AsyncIterable<string> | Iterable<string>,
-  { file, allowUnknown = false }: FastaOptions,
+  { file, allowUnknown = false, allowRepeatedIds = false }: FastaOptions,
 ): AsyncGenerator<FastaRecord, void, undefined> {
   const lineOfId = new Map<string, number>();
   let header: { id: string; description: string; line: number } | undefined;
@@ -63,7 +66,7 @@ export async function* parseFasta(
     if (earlier !== undefined) {
       throw new InputError(file, line, `a second record has the id "${id}" (the first is on line ${earlier})`, 'give each record an id of its own');
     }
-    lineOfId.set(id, line);
+    if (!allowRepeatedIds) lineOfId.set(id, line);
     header = { id, description: description!, line };
   };
 
@@ -100,26 +103,4 @@ export async function* parseFasta(
   const last = finish();
   if (!last) throw new InputError(file, 1, 'no record in the file', 'give at least one, as ">ID" and a line of letters');
   yield last;
-}
-
-/** Lines of a chunked text, without their ends (LF or CRLF): those that each chunk completes. */
-async function* splitLines(chunks: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[], void, undefined> {
-  // Pieces of an unfinished line are joined once, so that a genome on one line does not cost quadratic time.
-  let pending: string[] = [];
-  for await (const chunk of chunks) {
-    const pieces = chunk.split('\n');
-    const unfinished = pieces.pop()!;
-    if (pieces.length > 0) {
-      pieces[0] = pending.join('') + pieces[0]!;
-      pending = [];
-      yield pieces.map(stripCarriageReturn);
-    }
-    pending.push(unfinished);
-  }
-  const last = pending.join('');
-  if (last !== '') yield [stripCarriageReturn(last)];
-}
-
-function stripCarriageReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line;
 }

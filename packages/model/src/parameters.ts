@@ -27,7 +27,7 @@ export function initializeParameters(device: Device, shapes: ParameterShapes, mo
   return new Map([...shapes].map(([name, shape], index) => {
     const random = new RandomStream(seed, index);
     const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    const head = name.startsWith('secondaryStructure.');
+    const head = !/^(embedding|blocks|finalNorm|lmHead)\./.test(name);
     if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
       values.fill(1);
     } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {

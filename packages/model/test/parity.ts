@@ -6,9 +6,9 @@
 import { backward, crossEntropy, pairLoss, type Device, type Tensor } from '@rna/tensor';
 import { describe, expect, it } from 'vitest';
 import {
-  Encoder, encoderMappings, FULL_PRECISION, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, SecondaryStructureHead,
-  secondaryStructureMappings, TOKEN, unpackRows, WRITTEN_LAYOUTS,
-  type PackedTokens, type ParameterMap, type ParameterMapping, type Precision, type SecondaryStructureSizes, type TensorFile,
+  Encoder, encoderMappings, FULL_PRECISION, headMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, secondaryStructure, SecondaryStructureHead,
+  TOKEN, unpackRows, WRITTEN_LAYOUTS,
+  type PackedTokens, type ParameterMap, type ParameterMapping, type Precision, type SecondaryStructureSizes, type TaskHead, type TensorFile,
 } from '../src/index.ts';
 
 export interface Platform {
@@ -178,18 +178,20 @@ export async function packedBatch(file: TensorFile): Promise<PackedTokens> {
   };
 }
 
-/** The secondary-structure head of an oracle on its encoder. */
-async function fixtureHead(platform: Platform, file: TensorFile, encoder: Encoder, sizes: SecondaryStructureSizes): Promise<SecondaryStructureHead> {
-  const parameters = new Map<string, Tensor>();
-  for (const { parameter, sources: [source] } of secondaryStructureMappings(encoder.config.dim, sizes, 'official')) {
+/** The parameters of an oracle's head on an encoder of width `dim`. */
+export async function fixtureHead(platform: Platform, file: TensorFile, task: TaskHead, dim: number): Promise<ParameterMap> {
+  const parameters: ParameterMap = new Map();
+  for (const { parameter, sources: [source] } of headMappings(task, dim, 'official')) {
     const { shape, values } = await readNumbers(file, source!.name);
     parameters.set(parameter, platform.device().tensor(values, shape).keep());
   }
-  return new SecondaryStructureHead(platform.device(), sizes, parameters);
+  return parameters;
 }
 
+const structureTask = (sizes: SecondaryStructureSizes): TaskHead => ({ head: secondaryStructure, sizes });
+
 /** Largest |gradient| difference of each parameter relative to the tolerance that the oracle's README allows it. */
-async function gradientExcess(
+export async function gradientExcess(
   parameters: ParameterMap, mappings: readonly ParameterMapping[], file: TensorFile, prefix: string,
 ): Promise<Map<string, number>> {
   const excess = new Map<string, number>();
@@ -244,7 +246,7 @@ export function gradientTests(platform: Platform): void {
       const device = platform.device();
       const encoder = await fixtureEncoder(platform, model);
       const file = await openFixture(platform, `${model}/ss_head.safetensors`);
-      const head = await fixtureHead(platform, file, encoder, sizes);
+      const head = new SecondaryStructureHead(device, sizes, await fixtureHead(platform, file, structureTask(sizes), encoder.config.dim));
       const expected = (name: string): Promise<Float32Array> => readNumbers(file, `${tag}.${name}`).then(({ values }) => values);
       const batch = packTokens([Uint32Array.from(await expected('tokens'))]);
       const length = batch.tokens.length - 2;
@@ -259,7 +261,7 @@ export function gradientTests(platform: Platform): void {
       const target = device.tensor(await expected('target'), [length, length]).keep();
       const loss = backward(device, () => pairLoss(head.forward(encoder.forward(batch)), target));
       expect(Math.abs(await loss.item() - (await expected('loss'))[0]!)).toBeLessThan(TOLERANCE);
-      const excess = await gradientExcess(head.parameters, secondaryStructureMappings(encoder.config.dim, sizes, 'official'), file, `${tag}.grad.`);
+      const excess = await gradientExcess(head.parameters, headMappings(structureTask(sizes), encoder.config.dim, 'official'), file, `${tag}.grad.`);
       if (file.tensors.has(`${tag}.grad.lm.embedding.weight`)) {
         // The LM head has no part in this loss.
         const mappings = encoderMappings(encoder.config, WRITTEN_LAYOUTS.official).filter(({ parameter }) => !parameter.startsWith('lmHead.'));

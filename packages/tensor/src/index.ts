@@ -5,7 +5,8 @@ export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from 
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
-export { backward, record, type Rule } from './tape.ts';
+export { measurePeakFlops } from './peakFlops.ts';
+export { backward, recompute, record, type Rule } from './tape.ts';
 export { describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 export {
   adapterKey, addAnswers, currentAnswers, NO_ANSWERS, parseTuningRecord,
@@ -20,5 +21,7 @@ export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
 export * from './ops/attention.ts';
 export * from './ops/pair.ts';
+export * from './ops/segments.ts';
+export * from './ops/apc.ts';
 export * from './ops/conv2d.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

@@ -96,22 +96,62 @@ export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, ex
 }
 
 /**
+ * body(x) as one step of the open tape: nothing of what it computes on the way is kept, and the walk back runs it
+ * again before it differentiates it (Chen et al. 2016). It must give the same values again: dropout by key does. Then
+ * the gradients have the same bits as those of `body(x)` recorded op by op. Without an open tape it is body(x).
+ *
+ * @param reads What else the body reads: its parameters, whose gradients are accumulated where they are, and tables,
+ * which the tape keeps for the walk.
+ */
+export function recompute(x: Tensor, body: (x: Tensor) => Tensor, reads: readonly Tensor[]): Tensor {
+  const { device } = x;
+  const { tape } = device;
+  if (tape === undefined) return body(x);
+  let y: Tensor;
+  try {
+    device.tape = undefined;
+    y = device.scope(() => body(x));
+  } finally {
+    device.tape = tape;
+  }
+  return record(y, [x, ...reads], (dy, [needsX]) => {
+    // A leaf of its own: the walk ends there and leaves the gradient.
+    const leaf = x.alias().train(needsX === true);
+    try {
+      differentiate(device, () => body(leaf), () => dy.alias()).dispose();
+      const dx = leaf.gradient;
+      leaf.gradient = undefined;
+      return [dx && device.adopt(dx)];
+    } finally {
+      leaf.dispose();
+    }
+  });
+}
+
+/**
  * Runs `forward`, which returns a loss of one element, and accumulates d(scale · loss)/d(parameter) in the
  * `gradient` of every trainable parameter; `scale` may be a tensor of one element, which is left alone. Returns
  * the loss. The function must be synchronous.
  */
 export function backward(device: Device, forward: () => Tensor, scale: number | Tensor = 1): Tensor {
   if (device.tape !== undefined) throw new Error('backward: a tape is open already');
+  return differentiate(device, forward, (loss) => {
+    if (loss.size !== 1) throw new Error(`backward: the loss must have one element, not ${loss.size}`);
+    return typeof scale === 'number' ? device.tensor(new Float32Array([scale]), loss.shape) : scale.alias(loss.shape);
+  });
+}
+
+/** Runs `forward` with a tape, walks back from its output with the gradient `seed` makes, and returns the output. */
+function differentiate(device: Device, forward: () => Tensor, seed: (y: Tensor) => Tensor): Tensor {
   const tape = new Tape();
   return device.scope(() => {
     try {
       device.tape = tape;
-      const loss = forward();
-      if (loss.size !== 1) throw new Error(`backward: the loss must have one element, not ${loss.size}`);
+      const y = forward();
       device.tape = undefined;
-      tape.walk(loss, typeof scale === 'number' ? device.tensor(new Float32Array([scale]), loss.shape) : scale.alias(loss.shape));
-      // The loss outlives the tape that owned it.
-      return loss.owner === tape ? device.adopt(loss.keep()) : loss;
+      tape.walk(y, seed(y));
+      // The output outlives the tape that owned it.
+      return y.owner === tape ? device.adopt(y.keep()) : y;
     } finally {
       device.tape = undefined;
       tape.dispose();

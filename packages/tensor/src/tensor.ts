@@ -89,6 +89,12 @@ export class Tensor {
     return this.device.adopt(new Tensor(this.device, this.storage, shape, this.dtype));
   }
 
+  /** Exchanges values with a tensor of the same kind, without moving them. Nothing on an open tape may need either. */
+  exchange(other: Tensor): void {
+    requireShape(this.device === other.device && this.dtype === other.dtype && describe(this.shape) === describe(other.shape), 'exchange', this.shape, other.shape);
+    [this.#storage, other.#storage] = [other.#storage, this.#storage];
+  }
+
   /** Reads the values back as f32, once everything recorded before has run. */
   read(): Promise<Float32Array> {
     if (this.dtype !== 'f32' && this.dtype !== 'f16') throw new TypeError(`read: tensor is ${this.dtype}, not f32 or f16`);

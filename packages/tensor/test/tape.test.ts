@@ -2,7 +2,7 @@
 import { RandomStream } from '@rna/kernels';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { add, backward, gelu, layerNorm, linear, reshape, scale, sum, type Device, type Shape, type Tensor } from '../src/index.ts';
+import { add, backward, dropout, gelu, layerNorm, linear, recompute, reshape, scale, sum, type Device, type Shape, type Tensor } from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
@@ -92,6 +92,58 @@ describe('the tape', () => {
     x.dispose();
     expect(device.memory.use().tensors).toBe(before);
     expect(device.tape).toBeUndefined();
+  });
+
+  it('recomputes a part: the same bits, dropout and shared parameters included, in less memory', async () => {
+    const [weight, bias, x] = [draw([64, 64]).train(), draw([64]).train(), draw([256, 64]).train()];
+    const table = device.full([256, 64], 0.5);
+    const body = (input: Tensor, block: number): Tensor => {
+      const y = gelu(gelu(gelu(linear(layerNorm(input, bias, bias), weight, bias))));
+      return add(add(input, dropout(y, { rate: 0.25, key: [1, block] })), table);
+    };
+    const forward = (part: (input: Tensor, block: number) => Tensor) => (): Tensor => {
+      let y = x;
+      for (let block = 0; block < 6; block++) y = part(y, block);
+      return sum(y, 1e-3);
+    };
+    const results = [];
+    for (const part of [body, (input: Tensor, block: number) => recompute(input, (leaf) => body(leaf, block), [weight, bias, table])]) {
+      const before = device.memory.use();
+      device.memory.trim();
+      let most = 0;
+      const allocate = device.memory.allocate.bind(device.memory);
+      device.memory.allocate = (...args) => {
+        const storage = allocate(...args);
+        most = Math.max(most, device.memory.use().live);
+        return storage;
+      };
+      const loss = backward(device, forward(part));
+      device.memory.allocate = allocate;
+      results.push({ most: most - before.live, values: await Promise.all([loss, weight.gradient!, bias.gradient!, x.gradient!].map((tensor) => tensor.read())) });
+      [weight, bias, x].forEach((tensor) => { tensor.train(false).train(); });
+      loss.dispose();
+      expect(device.memory.use().tensors).toBe(before.tensors);
+    }
+    const [plain, recomputed] = results;
+    expect(recomputed!.values).toEqual(plain!.values);
+    expect(recomputed!.most).toBeLessThan(0.5 * plain!.most);
+    [weight, bias, x, table].forEach((tensor) => { tensor.dispose(); });
+  });
+
+  it('recomputes what only parameters need a gradient of, and is the function itself without a tape', async () => {
+    const [x, weight] = [draw([5, 8]), draw([8, 8]).train()];
+    const body = (input: Tensor): Tensor => linear(input, weight);
+    const losses = [() => sum(body(x)), () => sum(recompute(x, body, [weight]))].map((loss) => {
+      const value = backward(device, loss);
+      const { gradient } = weight;
+      weight.gradient = undefined;
+      return [value, gradient!] as const;
+    });
+    const values = await Promise.all(losses.flat().map((tensor) => tensor.read()));
+    expect(values.slice(2)).toEqual(values.slice(0, 2));
+    const free = recompute(x, body, [weight]);
+    expect(free.tracked).toBe(false);
+    [...losses.flat(), free, x, weight].forEach((tensor) => { tensor.dispose(); });
   });
 
   it('records nothing where no gradient is wanted', () => {

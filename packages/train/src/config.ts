@@ -33,8 +33,19 @@ const dropout = z.boolean().default(true).describe('Dropout where the architectu
 const precision = z.enum(['f32', 'f16']).default('f32')
   .describe('Storage of activations and of weights in products; f16 keeps f32 originals, scales the loss, and needs an adapter that has it');
 
+const recompute = z.boolean().default(false)
+  .describe('Keep no activations inside of a block and run it again for its gradient: the same bits in much less memory, a third more work');
+
+const ema = z.number().gt(0).lt(1).optional()
+  .describe('Decay of a moving average of the weights, which is then evaluated and saved as the model; 0.999 is usual');
+
+const spikeFactor = z.number().min(0).refine((factor) => factor === 0 || factor > 1, 'must be 0 or above 1')
+  .describe('A step is refused whose loss or gradient norm is more than this many times its median over the last 64 steps; 0: none is for that');
+
 const adamW = {
-  weightDecay: rate.describe('Decoupled decay of matrices; norms, biases and the embedding have none'),
+  weightDecay: rate.describe('Decoupled decay of matrices; norms, biases and the embedding have none unless asked for'),
+  decayVectors: z.boolean().default(false).describe('Decay norms, biases and scalars too'),
+  decayEmbedding: z.boolean().default(false).describe('Decay the embedding too'),
   beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment'),
   eps: z.number().positive().default(1e-8).describe('Added to the root of the second moment'),
@@ -45,6 +56,8 @@ const run = z.strictObject({
   evaluateEvery: count.default(500).describe('Steps between evaluations on the held-out data'),
   checkpointEvery: count.default(500).describe('Steps between checkpoints'),
   keep: count.default(2).describe('Newest checkpoints to keep, beside the best'),
+  patience: count.optional().describe('Stop after so many evaluations in a row that are no better than the best'),
+  maxRefused: count.default(10).describe('Stop after so many steps in a row that were refused (loss or gradient not finite, or a spike)'),
 }).prefault({});
 
 export const pretrainConfig = z.strictObject({
@@ -52,8 +65,11 @@ export const pretrainConfig = z.strictObject({
   out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
   model: newModel.prefault({}),
   data: z.strictObject({
-    train: z.array(z.string()).min(1).describe('Files of sequences, with structures where SSM is to use them'),
-    validation: z.array(z.string()).default([]).describe('Held-out files of the same kinds'),
+    train: z.array(z.string()).min(1).describe('Files of ncRNA sequences, with structures where SSM is to use them; or one corpus that rna corpus build made'),
+    other: z.array(z.string()).default([]).describe('Files of other RNA to train on, whose structures are not used; a corpus has its own'),
+    validation: z.array(z.string()).default([]).describe('Held-out files of ncRNA, or one corpus'),
+    otherShare: z.number().gt(0).lt(1).default(0.5).describe('Part of the sequences drawn that is other RNA, where there are both; 0.5 is SSR-LM\'s 1:1'),
+    window: count.default(2048).describe('Sequences that are read, shuffled and packed together; more fill rows better and take more memory'),
   }),
   masking: z.strictObject({
     scheme: z.enum(['mlm', 'sm', 'ssm']).default('ssm').describe('RiNALMo\'s masking, spans, or structure-aware spans (one half of the RNAs with a structure)'),
@@ -72,11 +88,14 @@ export const pretrainConfig = z.strictObject({
     warmupSteps: steps.default(100).describe('Steps of the linear warm-up; half a cosine down to the floor fills the rest'),
     ...adamW,
     weightDecay: adamW.weightDecay.default(0.01),
+    spikeFactor: spikeFactor.default(10),
   }).prefault({}),
   train: z.strictObject({
     steps: count.describe('Updates in all'),
     precision,
     dropout,
+    recompute,
+    ema,
   }),
   run,
 });
@@ -102,6 +121,8 @@ export const finetuneConfig = z.strictObject({
     batchSize: count.default(1).describe('RNAs per step'),
     precision,
     dropout,
+    recompute,
+    ema,
   }).prefault({}),
   optimizer: z.strictObject({
     learningRate: rate.default(1e-4).describe('Rate of the head'),
@@ -111,6 +132,7 @@ export const finetuneConfig = z.strictObject({
     linearSteps: count.default(7000).describe('Steps in which the linear schedule comes to a tenth'),
     ...adamW,
     weightDecay: adamW.weightDecay.default(0.01),
+    spikeFactor: spikeFactor.default(0),
   }).prefault({}),
   decode: z.strictObject({
     allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),

@@ -26,6 +26,8 @@ export interface FinetuningOptions extends StructureModel {
   readonly batchSize: number;
   /** Dropout in a trained encoder, where its architecture has it. Default false. */
   readonly dropout?: boolean;
+  /** Keep no activations of a block of a trained encoder, run it again on the way back. Default false. */
+  readonly recompute?: boolean;
   readonly decode: TuningOptions;
   readonly seed: number;
 }
@@ -43,7 +45,7 @@ const CACHE_SHARE = 0.25;
 
 /** Throws a RangeError that names a training record without a pair of positions. */
 export function finetuningTask(options: FinetuningOptions): FinetuningTask {
-  const { encoder, head, train, validation, freeze, batchSize, dropout = false, decode, seed } = options;
+  const { encoder, head, train, validation, freeze, batchSize, dropout = false, recompute = false, decode, seed } = options;
   const short = train.find(({ sequence }) => sequence.length < 2);
   if (short !== undefined) throw new RangeError(`finetuningTask: '${short.id}' has ${short.sequence.length} nucleotides; two are the least that can pair, remove it`);
   if (train.length === 0) throw new RangeError('finetuningTask: there are no structures to train on');
@@ -58,14 +60,15 @@ export function finetuningTask(options: FinetuningOptions): FinetuningTask {
 
   return {
     stepsPerEpoch,
-    batchAt({ epoch, row }, step) {
+    // eslint-disable-next-line @typescript-eslint/require-await -- a fault is the promise's rejection
+    async batchAt({ epoch, row }, step) {
       const indices = orderOf(epoch).slice(row * batchSize, (row + 1) * batchSize);
       const microBatches = indices.map((index, micro) => {
         const { sequence, partners } = train[index]!;
         const dropoutKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
         const representation = freeze
           ? () => cache.get(index)
-          : () => encoder.forward(packTokens([tokenize(sequence)]), dropout ? { dropoutKey } : {});
+          : () => encoder.forward(packTokens([tokenize(sequence)]), { recompute, ...(dropout && { dropoutKey }) });
         return {
           targets: (sequence.length * (sequence.length - 1)) / 2,
           tokens: sequence.length + 2,
@@ -73,7 +76,7 @@ export function finetuningTask(options: FinetuningOptions): FinetuningTask {
         };
       });
       const isLast = row + 1 >= stepsPerEpoch;
-      return { epoch, microBatches, next: isLast ? { epoch: epoch + 1, row: 0 } : { epoch, row: row + 1 } };
+      return { epoch, microBatches, next: isLast ? { epoch: epoch + 1, window: 0, row: 0 } : { epoch, window: 0, row: row + 1 } };
     },
     ...(validation.length > 0 && {
       async evaluate() {

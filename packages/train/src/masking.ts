@@ -1,7 +1,7 @@
 /**
  * Corruption of a sequence for pre-training: MLM, span masking (SM) and
  * structure-aware span masking (SSM), as in SSR-LM sections 3.2.1 and A.1.1.
- * Every draw is a function of (seed, epoch, sequence index), so a sequence's
+ * Every draw is a function of (seed, epoch, pass, sequence), so a sequence's
  * mask depends neither on its batch nor on what ran before, and a resumed run
  * repeats it. Sequences are masked one by one, before they are packed.
  *
@@ -23,17 +23,27 @@ export interface MaskingOptions {
   readonly spanOffset?: number;
 }
 
-/** What a sequence's mask is drawn from; `index` is the sequence's number in the corpus. */
+/** What a sequence's draws follow from. */
 export interface MaskKey {
   readonly seed: number;
   readonly epoch: number;
-  readonly index: number;
+  /** Which visit of the sequence within the epoch: a corpus's smaller part is passed through several times in one. */
+  readonly pass: number;
+  /** Which sequence: a hash of all its letters, so that it is masked alike in whatever corpus it stands. */
+  readonly sequence: number;
 }
 
-/** `tokens` [length] after corruption; `labels` [length]: the original token where the model must predict it, else `IGNORED`. */
+/**
+ * Why a position was chosen. A position of SSM counts by the span that it was drawn with: `ssmStem` is a stretch of
+ * one side of a stem, `ssmLoop` a span that begins unpaired.
+ */
+export const MASK_KIND = { none: 0, mlm: 1, sm: 2, ssmStem: 3, ssmLoop: 4 } as const;
+
+/** `tokens` [length] after corruption; `labels` [length]: the original token where the model must predict it, else `IGNORED`; `kinds` [length] of `MASK_KIND`. */
 export interface MaskedSequence {
   readonly tokens: Uint32Array;
   readonly labels: Int32Array;
+  readonly kinds: Uint8Array;
 }
 
 /** The label of a position that the loss passes over. */
@@ -56,7 +66,7 @@ export function maskSequence(
   tokens: Uint32Array,
   partners: Int32Array | undefined,
   { scheme, rate = 0.15, spanOffset = 3 }: MaskingOptions,
-  { seed, epoch, index }: MaskKey,
+  { seed, epoch, pass, sequence }: MaskKey,
 ): MaskedSequence {
   const length = tokens.length - 2;
   if (length < 1 || tokens[0] !== TOKEN.cls || tokens[length + 1] !== TOKEN.eos) {
@@ -66,26 +76,26 @@ export function maskSequence(
   if (!(Number.isInteger(spanOffset) && spanOffset >= 0)) {
     throw new RangeError(`maskSequence: the span offset must be an integer of 0 or more, got ${spanOffset}`);
   }
-  const random = new RandomStream(seed, MASK_STREAM, epoch, index);
+  const random = new RandomStream(seed, MASK_STREAM, epoch, pass, sequence);
   const budget = Math.max(1, Math.round(rate * length));
-  const chosen =
-    scheme === 'mlm'
-      ? choosePositions(length, budget, random)
-      : chooseSpans(scheme === 'ssm' ? mainStructure(partners, length) : new Int32Array(length).fill(-1), budget, spanOffset, random);
-
   const corrupted = tokens.slice();
   const labels = new Int32Array(tokens.length).fill(IGNORED);
-  for (const position of chosen) {
-    const at = position + 1;
+  const kinds = new Uint8Array(tokens.length);
+  const chosen = kinds.subarray(1, length + 1);
+  if (scheme === 'mlm') choosePositions(chosen, budget, random);
+  else chooseSpans(chosen, scheme === 'ssm' ? mainStructure(partners, length) : undefined, budget, spanOffset, random);
+
+  for (let at = 1; at <= length; at++) {
+    if (kinds[at] === MASK_KIND.none) continue;
     labels[at] = tokens[at]!;
     corrupted[at] = scheme === 'mlm' ? mlmReplacement(tokens[at]!, random) : TOKEN.mask;
   }
-  return { tokens: corrupted, labels };
+  return { tokens: corrupted, labels, kinds };
 }
 
 /** Which span masking a sequence gets: SSM or SM, one half each, with a structure; always SM without (SSR-LM 3.2.2). */
-export function drawScheme(hasStructure: boolean, { seed, epoch, index }: MaskKey): 'sm' | 'ssm' {
-  return hasStructure && new RandomStream(seed, SCHEME_STREAM, epoch, index).below(2) === 0 ? 'ssm' : 'sm';
+export function drawScheme(hasStructure: boolean, { seed, epoch, pass, sequence }: MaskKey): 'sm' | 'ssm' {
+  return hasStructure && new RandomStream(seed, SCHEME_STREAM, epoch, pass, sequence).below(2) === 0 ? 'ssm' : 'sm';
 }
 
 function mainStructure(partners: Int32Array | undefined, length: number): Int32Array {
@@ -95,54 +105,49 @@ function mainStructure(partners: Int32Array | undefined, length: number): Int32A
   return nestedPartners(partners);
 }
 
-/** `count` distinct positions in 0 … length − 1, each set equally likely (Floyd's algorithm). */
-function choosePositions(length: number, count: number, random: RandomStream): Set<number> {
-  const chosen = new Set<number>();
-  for (let last = length - count; last < length; last++) {
+/** Marks `count` distinct positions of `chosen` [nucleotides], each set equally likely (Floyd's algorithm). */
+function choosePositions(chosen: Uint8Array, count: number, random: RandomStream): void {
+  for (let last = chosen.length - count; last < chosen.length; last++) {
     const position = random.below(last + 1);
-    chosen.add(chosen.has(position) ? last : position);
+    chosen[chosen[position] === MASK_KIND.none ? position : last] = MASK_KIND.mlm;
   }
-  return chosen;
 }
 
 /**
  * Draws spans until `budget` positions are chosen. A position whose partner is
  * chosen is left out of every span, also of one that began in a loop: the other
  * side of a pair must stay readable. Stops early only when every position left
- * is such a one.
+ * is such a one. Without partners [nucleotides] the spans are SM's.
  */
-function chooseSpans(partners: Int32Array, budget: number, spanOffset: number, random: RandomStream): Set<number> {
-  const chosen = new Set<number>();
-  const blocked = (position: number) => chosen.has(partners[position]!);
-  let available = partners.length;
-  while (chosen.size < budget && available > 0) {
-    for (const position of spanFrom(random.below(partners.length), partners, spanOffset)) {
-      if (chosen.has(position) || blocked(position)) continue;
-      chosen.add(position);
-      // Choosing one side of a pair takes away both.
-      available -= partners[position]! >= 0 ? 2 : 1;
+function chooseSpans(chosen: Uint8Array, partners: Int32Array | undefined, budget: number, spanOffset: number, random: RandomStream): void {
+  const length = chosen.length;
+  const partnerOf = (position: number): number => partners?.[position] ?? -1;
+  const side = (position: number): number => {
+    const partner = partnerOf(position);
+    return partner < 0 ? 0 : Math.sign(partner - position);
+  };
+  let missing = budget;
+  let available = length;
+  const choose = (position: number, kind: number): void => {
+    const partner = partnerOf(position);
+    if (chosen[position] !== MASK_KIND.none || (partner >= 0 && chosen[partner] !== MASK_KIND.none)) return;
+    chosen[position] = kind;
+    missing--;
+    // Choosing one side of a pair takes away both.
+    available -= partner >= 0 ? 2 : 1;
+  };
+  while (missing > 0 && available > 0) {
+    const start = random.below(length);
+    const direction = side(start);
+    if (direction === 0) {
+      // From a dot `spanOffset` further to the right.
+      const kind = partners === undefined ? MASK_KIND.sm : MASK_KIND.ssmLoop;
+      for (let position = start; position <= Math.min(start + spanOffset, length - 1); position++) choose(position, kind);
+    } else {
+      // From an opening bracket right to the end of its run, from a closing one left to the start of its run.
+      for (let position = start; position >= 0 && position < length && side(position) === direction; position += direction) choose(position, MASK_KIND.ssmStem);
     }
   }
-  return chosen;
-}
-
-/**
- * The positions of the span that a draw of `i` gives: from an opening bracket
- * right to the end of its run, from a closing one left to the start of its run,
- * from a dot `spanOffset` further to the right.
- */
-function spanFrom(i: number, partners: Int32Array, spanOffset: number): number[] {
-  const side = (position: number) => {
-    const partner = partners[position];
-    return partner === undefined || partner < 0 ? 0 : Math.sign(partner - position);
-  };
-  const direction = side(i);
-  if (direction === 0) {
-    return Array.from({ length: Math.min(spanOffset + 1, partners.length - i) }, (_, k) => i + k);
-  }
-  const span: number[] = [];
-  for (let position = i; side(position) === direction; position += direction) span.push(position);
-  return span;
 }
 
 /** RiNALMo's corruption of a chosen token: `<mask>` 80 %, a random letter 10 %, itself 10 %. */

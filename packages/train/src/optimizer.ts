@@ -1,12 +1,16 @@
 /**
  * AdamW on the GPU, wholly: global gradient norm, clipping, the decision
- * whether the step may be taken, the scale of the next step's loss where
+ * whether the step may be taken (not where loss or norm is not finite, or a
+ * spike), the scale of the next step's loss where
  * gradients are halves, and the update are recorded without waiting.
  * What happened is in the step's report, a tensor that the trainer reads one
  * step late. Adam is AdamW without decay. Learning rates come from outside, one
- * a step (schedule.ts); the only state is the two moments of each parameter.
+ * a step (schedule.ts); the state is the two moments of each parameter, and a few
+ * numbers by which the next step is judged.
  */
-import { adamW, clipFactor, lossScale, SCALED_REPORT, scale, SQUARED_TENSORS, stridedSum, sumOfSquares } from '@rna/kernels';
+import {
+  adamW, clipFactor, GUARD_SIZE, lossScale, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
+} from '@rna/kernels';
 import type { Device, Tensor } from '@rna/tensor';
 
 /** Parameters that share a rate and a decay. */
@@ -26,6 +30,11 @@ export interface AdamWOptions {
   readonly eps?: number;
   /** Largest global gradient norm; a larger one is scaled down to it. Default: no clipping. */
   readonly maxNorm?: number;
+  /**
+   * A step is refused whose gradient norm or loss is more than this many times its median over the last 64 steps.
+   * Default: no step is, but one whose loss or norm is not finite.
+   */
+  readonly spikeFactor?: number;
   /** For gradients that pass through halves: they are those of a multiple of the loss (`lossSeed`), which adapts. */
   readonly lossScaling?: LossScaling;
 }
@@ -45,22 +54,42 @@ export interface StepReport {
   readonly loss: number;
   /** Global norm before clipping. */
   readonly gradientNorm: number;
-  /** False if loss or norm is not a finite number: parameters and moments are as they were. */
+  /** False if the step was refused: parameters and moments are as they were. */
   readonly applied: boolean;
-  /** Where the loss is scaled: by how much it was, and how many steps of the run were not applied. */
+  /** Why it was: a loss or norm that is not finite, one far above the usual, or gradients of a scaled loss that overflowed. */
+  readonly refused?: Refusal;
+  /** Steps refused so far and in a row, this one included; overflows are counted apart. */
+  readonly refusals: { readonly total: number; readonly inRow: number };
+  /** Median norm of the last steps, from when there are enough of them. */
+  readonly usualNorm?: number;
+  /** Where the loss is scaled: by how much it was, and how many steps of the run overflowed. */
   readonly scaling?: { readonly scale: number; readonly skipped: number };
 }
+
+export type Refusal = Exclude<keyof typeof REASON, 'taken'>;
+
+const REFUSALS: readonly Refusal[] = ['notFinite', 'spike', 'overflow'];
 
 /** Elements that a thread of the sum of squares takes at least, and threads of a tensor at most. */
 const ELEMENTS_PER_THREAD = 64;
 const MAX_THREADS = 8192;
 const SUMS = 256;
 // A uniform may not be infinite.
-const NO_CLIPPING = 3e38;
+const UNLIMITED = 3e38;
 
-/** The usual two groups: decay on matrices and convolutions, none on norms, biases, scalars and the embedding. */
-export function decayGroups(parameters: ReadonlyMap<string, Tensor>, weightDecay: number, rateScale = 1): ParameterGroup[] {
-  const decays = ([name, { shape }]: [string, Tensor]): boolean => shape.length >= 2 && name !== 'embedding.weight';
+/** What is to decay beside matrices. */
+export interface DecayOptions {
+  /** λ. */
+  readonly weightDecay: number;
+  /** Norms, biases and scalars too. Default false. */
+  readonly decayVectors?: boolean;
+  /** The embedding too. Default false. */
+  readonly decayEmbedding?: boolean;
+}
+
+/** The usual two groups: decay on matrices and convolutions, and none, unless asked for, on norms, biases, scalars and the embedding. */
+export function decayGroups(parameters: ReadonlyMap<string, Tensor>, { weightDecay, decayVectors = false, decayEmbedding = false }: DecayOptions, rateScale = 1): ParameterGroup[] {
+  const decays = ([name, { shape }]: [string, Tensor]): boolean => (name === 'embedding.weight' ? decayEmbedding : shape.length >= 2 || decayVectors);
   const entries = [...parameters];
   return [
     { parameters: new Map(entries.filter(decays)), rateScale, weightDecay },
@@ -83,13 +112,16 @@ export class AdamW {
   readonly #betas: readonly [number, number];
   readonly #eps: number;
   readonly #maxNorm: number;
+  readonly #spikeFactor: number;
+  readonly #guard: Tensor;
   readonly #scaling: { readonly interval: number; readonly state: Tensor } | undefined;
 
   /** Marks the groups' parameters as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
-  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = NO_CLIPPING, lossScaling }: AdamWOptions) {
+  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = UNLIMITED, spikeFactor = UNLIMITED, lossScaling }: AdamWOptions) {
     if (!betas.every((beta) => beta >= 0 && beta < 1)) throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
     if (!(eps > 0)) throw new RangeError(`AdamW: eps must be positive, got ${eps}`);
     if (!(maxNorm > 0)) throw new RangeError(`AdamW: the largest gradient norm must be positive, got ${maxNorm}`);
+    if (!(spikeFactor > 1)) throw new RangeError(`AdamW: the factor of a spike must be above 1, got ${spikeFactor}`);
     if (lossScaling !== undefined && !(Number.isInteger(Math.log2(lossScaling.initial)) && lossScaling.interval >= 1)) {
       throw new RangeError(`AdamW: the loss scale must be a power of two and its interval at least 1, got ${lossScaling.initial} and ${lossScaling.interval}`);
     }
@@ -100,7 +132,9 @@ export class AdamW {
     this.#device = device;
     this.#betas = betas;
     this.#eps = eps;
-    this.#maxNorm = Math.min(maxNorm, NO_CLIPPING);
+    this.#maxNorm = Math.min(maxNorm, UNLIMITED);
+    this.#spikeFactor = Math.min(spikeFactor, UNLIMITED);
+    this.#guard = device.zeros([GUARD_SIZE]).keep();
     this.#slots = entries.map((entry) => {
       const zeros = (): Tensor => device.zeros(entry.parameter.shape).keep();
       entry.parameter.train();
@@ -114,10 +148,11 @@ export class AdamW {
     this.#bySize = [...this.#slots].sort((a, b) => b.parameter.size - a.parameter.size);
   }
 
-  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter, and the loss scaler's state. */
+  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter, and what the next step is judged by. */
   moments(): Map<string, Tensor> {
     return new Map([
       ...this.#slots.flatMap(({ name, m, v }): [string, Tensor][] => [[`m.${name}`, m], [`v.${name}`, v]]),
+      ['stepGuard', this.#guard],
       ...(this.#scaling === undefined ? [] : [['lossScaler', this.#scaling.state] as const]),
     ]);
   }
@@ -176,10 +211,10 @@ export class AdamW {
     const cols = Math.min(SUMS, count);
     const { y } = device.run(stridedSum, { x: partials }, { y: [cols] }, { count, cols });
     const uniforms = { count: cols, maxNorm: this.#maxNorm };
-    if (this.#scaling === undefined) return device.run(clipFactor, { squares: y, loss }, { report: [4] }, uniforms).report;
-    const { report } = device.run(clipFactor, { squares: y, loss }, { report: [6] }, uniforms);
-    const { interval, state } = this.#scaling;
-    device.run(lossScale, { report, scaler: state }, {}, { maxNorm: this.#maxNorm, interval });
+    const scaling = this.#scaling;
+    const { report } = device.run(clipFactor, { squares: y, loss }, { report: [scaling === undefined ? REPORT_SIZE : SCALED_REPORT_SIZE] }, uniforms);
+    if (scaling !== undefined) device.run(lossScale, { report, scaler: scaling.state }, {}, { maxNorm: this.#maxNorm, interval: scaling.interval });
+    device.run(stepGuard, { report, guard: this.#guard }, {}, { factor: this.#spikeFactor }, { scaled: scaling !== undefined });
     return report;
   }
 
@@ -189,6 +224,7 @@ export class AdamW {
       m.dispose();
       v.dispose();
     }
+    this.#guard.dispose();
     this.#scaling?.state.dispose();
   }
 }
@@ -197,8 +233,12 @@ export class AdamW {
 export async function readReport(report: Tensor): Promise<StepReport> {
   const values = await report.read();
   const [scale, skipped] = [values[SCALED_REPORT.scale], values[SCALED_REPORT.skipped]];
+  const refused = REFUSALS.find((reason) => REASON[reason] === values[SCALED_REPORT.reason]);
+  const usualNorm = values[SCALED_REPORT.usualNorm]!;
   return {
     loss: values[SCALED_REPORT.loss]!, gradientNorm: values[SCALED_REPORT.norm]!, applied: values[SCALED_REPORT.applied] === 1,
+    ...(refused && { refused }), refusals: { total: values[SCALED_REPORT.refused]!, inRow: values[SCALED_REPORT.inRow]! },
+    ...(usualNorm > 0 && { usualNorm }),
     ...(scale !== undefined && skipped !== undefined && { scaling: { scale, skipped } }),
   };
 }

@@ -1,130 +1,99 @@
 /**
- * Pre-training: sequences, some with structures, are cropped, corrupted and
- * packed into rows, and the encoder predicts what was there (MLM, SM or SSM;
- * masking.ts). The corpus is in memory. What a step sees and drops is a function
- * of the seed, its place in the data and its number.
+ * Pre-training: the encoder predicts what was at the corrupted positions of
+ * packed sequences. Which these are is a batch source's (corpusBatches.ts); a
+ * step's dropout follows from the seed and the step's number.
  */
 import { deriveKey } from '@rna/kernels';
-import { cropPartners, packTokens, tokenize, type Encoder, type PackedTokens } from '@rna/model';
+import { forwardFlops, type Encoder } from '@rna/model';
 import { crossEntropy } from '@rna/tensor';
-import { createBatches, cropTokens, FIRST_CURSOR, type Cursor, type Placement } from './batching.ts';
-import { drawScheme, maskSequence, type MaskedSequence, type MaskingOptions, type MaskKey } from './masking.ts';
+import type { BatchSource, MaskedBatch } from './batchSource.ts';
+import { FIRST_CURSOR, type Cursor } from './batching.ts';
+import { MASK_KIND } from './masking.ts';
 import type { TrainingTask } from './trainer.ts';
-
-/** A sequence of the corpus; `partners` [length] (−1 where unpaired) if its structure is known. */
-export interface CorpusRecord {
-  readonly sequence: string;
-  readonly partners?: Int32Array;
-}
 
 export interface PretrainingOptions {
   readonly encoder: Encoder;
-  readonly train: readonly CorpusRecord[];
-  /** Held-out records; without them there is no evaluation. */
-  readonly validation?: readonly CorpusRecord[];
-  readonly masking: MaskingOptions;
-  /** Tokens of a row at most. */
-  readonly maxTokens: number;
-  readonly rowsPerStep: number;
-  /** Parts into which a step's rows are cut. Default 1. */
-  readonly accumulation?: number;
+  readonly batches: BatchSource;
+  /** Held-out batches, of which the first epoch is scored; without them there is no evaluation. */
+  readonly validation?: BatchSource;
   /** Dropout, where the encoder's architecture has it. Default false. */
   readonly dropout?: boolean;
+  /** Keep no activations of a block, run it again on the way back (see `ForwardOptions`). Default false. */
+  readonly recompute?: boolean;
+  /** Of the dropout; the batches have their own. */
   readonly seed: number;
 }
 
-/** A packed batch and what is to be predicted of it: `labels` [tokens], negative where nothing is. */
-interface MaskedPack {
-  readonly pack: PackedTokens;
-  readonly labels: Int32Array;
-  readonly targets: number;
-}
-
 const DROPOUT_STREAM = 0x64726f70;
-// Held-out masks are the same in every run, so that runs can be compared.
-const EVALUATION_SEED = 0x6576616c;
 
-export function pretrainingTask(options: PretrainingOptions): TrainingTask {
-  const { encoder, train, validation = [], masking, maxTokens, rowsPerStep, accumulation = 1, dropout = false, seed } = options;
-  const maskTraining = createMasker(train, masking);
-  const batchAt = createBatches({ lengths: train.map(tokenCount), maxTokens, rowsPerStep, seed });
-  const held = validation.length === 0 ? [] : heldOutPacks(validation, masking, maxTokens);
+export function pretrainingTask({ encoder, batches, validation, dropout = false, recompute = false, seed }: PretrainingOptions): TrainingTask {
   return {
-    batchAt(cursor, step) {
-      const { epoch, rows, next } = batchAt(cursor);
-      const size = Math.ceil(rows.length / accumulation);
-      const parts = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
-      const microBatches = parts.map((part, micro) => {
-        const { pack, labels, targets } = packMasked(part.flat().map((placement) => maskTraining(placement, { seed, epoch })));
+    async batchAt(cursor, step) {
+      const { epoch, batches: parts, next } = await batches.at(cursor);
+      const microBatches = parts.map((batch, micro) => {
         const dropoutKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
         return {
-          targets,
-          tokens: pack.tokens.length,
-          loss: () => crossEntropy(encoder.logits(encoder.forward(pack, dropout ? { dropoutKey } : {})), labels),
+          targets: batch.targets,
+          tokens: batch.tokens.length,
+          flops: 3 * forwardFlops(encoder.config, batch.cuSeqlens),
+          loss: () => crossEntropy(encoder.logits(encoder.forward(batch, { recompute, ...(dropout && { dropoutKey }) })), batch.labels),
         };
       });
       return { epoch, microBatches, next };
     },
-    ...(held.length > 0 && {
+    ...(validation && {
       async evaluate() {
-        const metrics = await maskedAccuracy(encoder, held);
-        return { score: -metrics.loss, metrics };
+        const metrics = await maskedMetrics(encoder, validation);
+        return { score: -metrics['loss']!, metrics };
       },
     }),
   };
 }
 
-const tokenCount = ({ sequence }: CorpusRecord): number => sequence.length + 2;
-
-/** Gives the function that crops and corrupts a placement of these records. */
-function createMasker(records: readonly CorpusRecord[], masking: MaskingOptions) {
-  const tokens = records.map(({ sequence }) => tokenize(sequence));
-  return ({ index, start, length }: Placement, { seed, epoch }: Pick<MaskKey, 'seed' | 'epoch'>): MaskedSequence => {
-    const partners = records[index]!.partners;
-    const key = { seed, epoch, index };
-    const scheme = masking.scheme === 'ssm' ? drawScheme(partners !== undefined, key) : masking.scheme;
-    return maskSequence(
-      cropTokens(tokens[index]!, { start, length }), partners && cropPartners(partners, start, length), { ...masking, scheme }, key);
-  };
+/** Sums over predicted positions: cross entropy in nats, right answers, positions. */
+interface Tally {
+  loss: number;
+  right: number;
+  targets: number;
 }
 
-function packMasked(sequences: readonly MaskedSequence[]): MaskedPack {
-  const pack = packTokens(sequences.map(({ tokens }) => tokens));
-  const labels = new Int32Array(pack.tokens.length);
-  sequences.forEach((sequence, i) => { labels.set(sequence.labels, pack.cuSeqlens[i]); });
-  return { pack, labels, targets: labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0) };
-}
-
-/** One pass over held-out records, a row each, corrupted once and for all. */
-function heldOutPacks(records: readonly CorpusRecord[], masking: MaskingOptions, maxTokens: number): MaskedPack[] {
-  const mask = createMasker(records, masking);
-  const batchAt = createBatches({ lengths: records.map(tokenCount), maxTokens, rowsPerStep: 1, seed: EVALUATION_SEED });
-  const packs: MaskedPack[] = [];
+/**
+ * Scores an encoder on the first epoch of a source: `loss` (mean cross entropy over predicted positions, nats),
+ * `accuracy` and `perplexity`, over all and, with the name before (`ssmStem.loss`), for each mask kind that occurs.
+ * Sums are doubles; logits are on the host a batch at a time.
+ */
+export async function maskedMetrics(encoder: Encoder, source: BatchSource): Promise<Record<string, number>> {
+  const tallies = Object.values(MASK_KIND).map((): Tally => ({ loss: 0, right: 0, targets: 0 }));
   let cursor: Cursor = FIRST_CURSOR;
-  for (;;) {
-    const { rows, next, endsEpoch } = batchAt(cursor);
-    packs.push(packMasked(rows.flat().map((placement) => mask(placement, { seed: EVALUATION_SEED, epoch: 0 }))));
-    if (endsEpoch) return packs;
+  while (cursor.epoch === FIRST_CURSOR.epoch) {
+    const { batches, next } = await source.at(cursor);
+    for (const batch of batches) await tallyBatch(encoder, batch, tallies);
     cursor = next;
   }
+  const metrics: Record<string, number> = {};
+  const report = (prefix: string, { loss, right, targets }: Tally): void => {
+    if (targets === 0) return;
+    metrics[`${prefix}loss`] = loss / targets;
+    metrics[`${prefix}accuracy`] = right / targets;
+    metrics[`${prefix}perplexity`] = Math.exp(loss / targets);
+  };
+  report('', tallies.reduce((sum, tally) => ({ loss: sum.loss + tally.loss, right: sum.right + tally.right, targets: sum.targets + tally.targets })));
+  for (const [name, kind] of Object.entries(MASK_KIND)) if (kind !== MASK_KIND.none) report(`${name}.`, tallies[kind]!);
+  return metrics;
 }
 
-/** Mean cross entropy (nats) and accuracy over all labelled tokens of the packs, in doubles. */
-async function maskedAccuracy(encoder: Encoder, packs: readonly MaskedPack[]): Promise<{ loss: number; accuracy: number }> {
-  let [loss, right, targets] = [0, 0, 0];
-  for (const { pack, labels } of packs) {
-    const logits = encoder.device.scope(() => encoder.logits(encoder.forward(pack)));
-    const values = await logits.read();
-    logits.dispose();
-    const width = values.length / labels.length;
-    labels.forEach((label, row) => {
-      if (label < 0) return;
-      const scores = values.subarray(row * width, (row + 1) * width);
-      const largest = Math.max(...scores);
-      loss += largest - scores[label]! + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
-      right += scores[label] === largest ? 1 : 0;
-      targets++;
-    });
-  }
-  return { loss: loss / targets, accuracy: right / targets };
+async function tallyBatch(encoder: Encoder, batch: MaskedBatch, tallies: readonly Tally[]): Promise<void> {
+  const logits = encoder.device.scope(() => encoder.logits(encoder.forward(batch)));
+  const values = await logits.read();
+  logits.dispose();
+  const width = values.length / batch.labels.length;
+  batch.labels.forEach((label, row) => {
+    if (label < 0) return;
+    const scores = values.subarray(row * width, (row + 1) * width);
+    const largest = Math.max(...scores);
+    const tally = tallies[batch.maskKinds[row]!]!;
+    tally.loss += largest - scores[label]! + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
+    tally.right += scores[label] === largest ? 1 : 0;
+    tally.targets++;
+  });
 }

@@ -1,43 +1,67 @@
 /**
  * Whole runs from their configs: `pretrain` and `finetune` put task, optimiser
  * and schedule together and train. This is the one training script of Node and
- * the browser; the caller brings a device, a model, the records, and where
- * checkpoints, log and progress go.
+ * the browser; the caller brings a device, a model, the corpus or the records,
+ * and where checkpoints, log and progress go.
  */
 import type { Encoder, SecondaryStructureHead, Structure } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
+import type { BatchSource } from './batchSource.ts';
 import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
+import type { Corpus } from './corpus/corpus.ts';
+import { corpusBatches, heldOutBatches } from './corpusBatches.ts';
 import { finetuningTask } from './finetuning.ts';
+import { WeightAverage } from './ema.ts';
 import { AdamW, decayGroups, DEFAULT_LOSS_SCALING, type ParameterGroup } from './optimizer.ts';
-import { pretrainingTask, type CorpusRecord } from './pretraining.ts';
+import { pretrainingTask } from './pretraining.ts';
 import { savedModel, type ModelParts } from './savedModel.ts';
 import { train, type TrainingTask, type TrainOptions } from './trainer.ts';
 import type { CheckpointStore, Settings, TrainState } from './trainState.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Where a run is kept and shown. Without a store it is neither saved nor resumed. */
-export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation'> {
+export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation' | 'stop'> {
   readonly store?: CheckpointStore;
 }
 
 export interface PretrainRun extends RunPlaces {
   readonly encoder: Encoder;
   readonly config: PretrainConfig;
-  readonly train: readonly CorpusRecord[];
-  readonly validation: readonly CorpusRecord[];
+  readonly train: Corpus;
+  /** Held-out RNAs; without them there is no evaluation. */
+  readonly validation?: Corpus;
+  /** Where batches are made elsewhere, in a worker: `runBatches` of the same corpora and config. Closing them is the caller's. */
+  readonly batches?: RunBatches;
 }
+
+export interface RunBatches {
+  readonly train: BatchSource;
+  readonly validation?: BatchSource;
+}
+
+/** The batches that a run of this config trains on and is evaluated on. */
+export function runBatches({ train, validation }: Pick<PretrainRun, 'train' | 'validation'>, { data, masking, batch, seed }: PretrainConfig): RunBatches {
+  const { maxTokens, rows, accumulation } = batch;
+  return {
+    train: corpusBatches(train, { masking, maxTokens, rowsPerStep: rows, accumulation, seed, window: data.window, otherShare: data.otherShare }),
+    // What a step's micro-batch has room for, an evaluation has.
+    ...(validation && { validation: heldOutBatches(validation, { masking, maxTokens, rowsPerStep: Math.ceil(rows / accumulation) }) }),
+  };
+}
+
+/** Steps that a worker is to make ahead: enough rows to go on with while it reads and packs the next window. */
+export const stepsAhead = ({ batch }: PretrainConfig): number => Math.max(3, Math.ceil(256 / batch.rows));
 
 /** Pre-trains an encoder and its LM head, or goes on with a run that the store has. Ends after `config.train.steps`. */
 export async function pretrain(run: PretrainRun): Promise<TrainState> {
   const { config, encoder } = run;
-  const { masking, batch, train: { dropout, steps }, seed } = config;
-  const task = pretrainingTask({
-    encoder, masking, seed,
-    train: run.train, validation: run.validation,
-    maxTokens: batch.maxTokens, rowsPerStep: batch.rows, accumulation: batch.accumulation, dropout,
-  });
+  const { data, train: { dropout, recompute, steps }, seed } = config;
+  const { train: batches, validation } = run.batches ?? runBatches(run, config);
+  const task = pretrainingTask({ encoder, batches, ...(validation && { validation }), dropout, recompute, seed });
   const model = { config: encoder.config, parameters: encoder.parameters };
-  return trainWith(run, encoder, model, decayGroups(encoder.parameters, config.optimizer.weightDecay), task, pretrainSchedule(config), steps);
+  // The content counts, not the files that it is read from.
+  const settings = settingsOf({ ...config, data: { ...data, train: run.train.digest, other: undefined, validation: run.validation?.digest } });
+  return trainWith(run, encoder, model, decayGroups(encoder.parameters, config.optimizer), task, pretrainSchedule(config), steps, settings);
 }
 
 export interface FinetuneRun extends RunPlaces {
@@ -51,33 +75,34 @@ export interface FinetuneRun extends RunPlaces {
 /** Fine-tunes the secondary-structure head, and the encoder unless frozen. Ends after `config.train.epochs`. */
 export async function finetune(run: FinetuneRun): Promise<TrainState> {
   const { config, encoder, head } = run;
-  const { model: { freeze }, train: { batchSize, dropout, epochs }, optimizer: { encoderRateScale, weightDecay }, decode, seed } = config;
-  const task = finetuningTask({ encoder, head, train: run.train, validation: run.validation, freeze, batchSize, dropout, decode, seed });
+  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, optimizer, decode, seed } = config;
+  const task = finetuningTask({ encoder, head, train: run.train, validation: run.validation, freeze, batchSize, dropout, recompute, decode, seed });
   const parameters = new Map([...encoder.parameters, ...head.parameters]);
   const part = (belongs: (name: string) => boolean): Map<string, Tensor> => new Map([...parameters].filter(([name]) => belongs(name)));
   const isHead = (name: string): boolean => name.startsWith('secondaryStructure.');
-  const groups = decayGroups(part(isHead), weightDecay);
+  const groups = decayGroups(part(isHead), optimizer);
   // The LM head has no part in the loss and is saved as it was.
-  if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), weightDecay, encoderRateScale));
+  if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), optimizer, optimizer.encoderRateScale));
   try {
     const model = { config: encoder.config, head: head.config, parameters };
-    return await trainWith(run, encoder, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch);
+    return await trainWith(run, encoder, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch, settingsOf(config));
   } finally {
     task.dispose();
   }
 }
 
 async function trainWith(
-  { config, store, log, onProgress, onEvaluation }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
+  { config, store, log, onProgress, onEvaluation, stop }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
   { device, precision }: Encoder,
   model: ModelParts,
   groups: readonly ParameterGroup[],
   task: TrainingTask,
   schedule: Schedule,
   steps: number,
+  settings: Settings,
 ): Promise<TrainState> {
-  const { beta1, beta2, eps, maxGradientNorm } = config.optimizer;
-  const { evaluateEvery, checkpointEvery, keep } = config.run;
+  const { optimizer: { beta1, beta2, eps, maxGradientNorm, spikeFactor }, train: { ema } } = config;
+  const { evaluateEvery, checkpointEvery, keep, patience, maxRefused } = config.run;
   const wanted = trainingPrecision(config);
   if (precision.weights !== wanted.weights || precision.activations !== wanted.activations) {
     throw new TypeError(`train.precision is ${config.train.precision}, but the encoder was made with ${precision.weights} weights and ${precision.activations} activations; make it with trainingPrecision(config)`);
@@ -87,22 +112,25 @@ async function trainWith(
   freeze();
   const optimizer = new AdamW(device, {
     groups, betas: [beta1, beta2], eps,
-    ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }), ...(precision.activations === 'f16' && { lossScaling: DEFAULT_LOSS_SCALING }),
+    ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }), ...(spikeFactor > 0 && { spikeFactor }),
+    ...(precision.activations === 'f16' && { lossScaling: DEFAULT_LOSS_SCALING }),
   });
+  const average = ema === undefined ? undefined : new WeightAverage(new Map(groups.flatMap(({ parameters }) => [...parameters])), ema);
   try {
     return await train({
-      device, task, optimizer, schedule, steps, evaluateEvery,
-      ...(store && { checkpoints: { store, model: savedModel(model), settings: settingsOf(config), every: checkpointEvery, keep } }),
-      ...(log && { log }), ...(onProgress && { onProgress }), ...(onEvaluation && { onEvaluation }),
+      device, task, optimizer, schedule, steps, evaluateEvery, maxRefused, ...(average && { average }), ...(patience !== undefined && { patience }),
+      ...(store && { checkpoints: { store, model: savedModel(model), settings, every: checkpointEvery, keep } }),
+      ...(log && { log }), ...(onProgress && { onProgress }), ...(onEvaluation && { onEvaluation }), ...(stop && { stop }),
     });
   } finally {
+    average?.dispose();
     optimizer.dispose();
     freeze();
   }
 }
 
-/** What a resumed run must share: all of the config but where the run is and how often it is looked at. */
-function settingsOf(config: PretrainConfig | FinetuneConfig): Settings {
+/** What a resumed run must share: all of the config but where the run is, how often it is looked at, and what changes no bit. */
+function settingsOf(config: { readonly train: object; readonly [field: string]: unknown }): Settings {
   // Through JSON, which drops the fields that are absent.
-  return JSON.parse(JSON.stringify({ ...config, out: undefined, run: undefined })) as Settings;
+  return JSON.parse(JSON.stringify({ ...config, train: { ...config.train, recompute: undefined }, out: undefined, run: undefined })) as Settings;
 }

@@ -1,17 +1,21 @@
 /**
  * The training loop, for any task that gives losses: accumulation, the update,
- * held-out evaluation, checkpoints, log and progress. The loop records a step
- * and then reads the report of the one before, so the adapter never waits for
- * the host. What a run does is a function of its settings alone: stopped at any
- * moment and resumed from its last checkpoint it ends in the same bits, and so
- * does its log. Data, masking and models are the tasks' (pretraining.ts,
- * finetuning.ts).
+ * held-out evaluation, checkpoints, log and progress. The loop asks for the next
+ * batch, records a step and then reads the report of the one before, so the
+ * adapter waits for neither host nor data. What a run does is a function of its
+ * settings alone: stopped at any moment and resumed from its last checkpoint it
+ * ends in the same bits, and so does its log. Data, masking and models are the
+ * tasks' (pretraining.ts, finetuning.ts); going on after the device was lost is
+ * recovery.ts's.
  */
-import { add, backward, scale, type Device, type MemoryUse, type Tensor } from '@rna/tensor';
+import { add, backward, scale, type Device, type Tensor } from '@rna/tensor';
 import { FIRST_CURSOR, type Cursor } from './batching.ts';
+import { createMeter, type Progress, type StepFacts, type TrainingLog } from './meter.ts';
 import { readReport, type AdamW, type StepReport } from './optimizer.ts';
+import type { WeightAverage } from './ema.ts';
+import { requireTuning } from './runTuning.ts';
 import type { Schedule } from './schedule.ts';
-import { checkpointName, restoreCheckpoint, saveCheckpoint, type CheckpointStore, type Evaluation, type SavedModel, type Settings, type TrainState } from './trainState.ts';
+import { asModel, pruneCheckpoints, restoreCheckpoint, saveCheckpoint, type CheckpointStore, type Evaluation, type SavedModel, type Settings, type TrainState } from './trainState.ts';
 
 /** A part of a step that fits in memory. */
 export interface MicroBatch {
@@ -19,6 +23,8 @@ export interface MicroBatch {
   readonly targets: number;
   /** Tokens that go through the model, for the rate. */
   readonly tokens: number;
+  /** Floating-point operations of its loss and gradient by the book, recomputation not counted. */
+  readonly flops?: number;
   /** Records the loss [1]. */
   readonly loss: () => Tensor;
 }
@@ -31,44 +37,28 @@ export interface StepBatch {
 }
 
 export interface TrainingTask {
-  /** The batch of a step, counted from 0: a function of its arguments and the task's seed alone. */
-  batchAt(cursor: Cursor, step: number): StepBatch;
+  /**
+   * The batch of a step, counted from 0: a function of its arguments and the task's seed alone. It is asked for one
+   * step ahead, while the device is at the step before, so it may be made elsewhere meanwhile.
+   */
+  batchAt(cursor: Cursor, step: number): Promise<StepBatch>;
   /** Scores the model on held-out data. */
   evaluate?(): Promise<Omit<Evaluation, 'step'>>;
 }
 
-/** A line of the log: a step, one whose scaled gradients overflowed so that it was not taken, or an evaluation. It has no times: a killed and resumed run writes the same lines as an undisturbed one. */
-export type LogEntry =
-  | { readonly step: number; readonly epoch: number; readonly loss: number; readonly learningRate: number; readonly gradientNorm: number; readonly tokens: number }
-  | { readonly step: number; readonly epoch: number; readonly skippedAtLossScale: number }
-  | { readonly step: number; readonly evaluation: Readonly<Record<string, number>> };
-
-export interface TrainingLog {
-  /** Drops the entries after `step`, which a resumed run writes again. A new run begins with `rewind(-1)`. */
-  rewind(step: number): Promise<void>;
-  append(entry: LogEntry): void;
-}
-
-/** What a progress display shows; not part of the log. */
-export interface Progress {
-  /** Updates done, of `steps`. */
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly gradientNorm: number;
-  /** Steps that were not taken since the run began, where the loss is scaled. */
-  readonly skipped?: number;
-  /** Since this process began to train. */
-  readonly tokensPerSecond: number;
-  readonly memory: MemoryUse;
+/** Asks a run to stop: an AbortSignal, for one. */
+export interface StopSignal {
+  readonly aborted: boolean;
+  /** What the run rejects with. */
+  readonly reason: unknown;
 }
 
 export interface TrainOptions {
   readonly device: Device;
   readonly task: TrainingTask;
   readonly optimizer: AdamW;
+  /** Evaluated and saved in place of the weights. */
+  readonly average?: WeightAverage;
   readonly schedule: Schedule;
   /** Updates to do in all, those before a resume included. */
   readonly steps: number;
@@ -85,6 +75,12 @@ export interface TrainOptions {
   };
   /** Steps between evaluations; there is also one before the first step and one after the last. Default: those two. */
   readonly evaluateEvery?: number;
+  /** Stop after so many evaluations without one better than the best. Default: never. */
+  readonly patience?: number;
+  /** Refused steps in a row at which the run stops. Default 10. */
+  readonly maxRefused?: number;
+  /** Once it is aborted, the run saves a checkpoint after the step at hand and rejects with its reason. */
+  readonly stop?: StopSignal;
   readonly log?: TrainingLog;
   readonly onProgress?: (progress: Progress) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void;
@@ -97,111 +93,120 @@ export class TrainingError extends Error {
 
 /**
  * Trains until `steps` updates are done, from the store's newest checkpoint if it has one, and returns the final
- * state. Throws a TrainingError at a loss or gradient that is not finite: that update is not done, and no
- * checkpoint holds what came after it. Where the loss is scaled, a gradient that is not finite costs its step alone,
- * as long as the scale is above 1.
+ * state. A step whose loss or gradient is not finite, or that the optimiser takes for a spike, is refused: its update
+ * is not done, the log says so, and the run goes on with the next batch. Throws a TrainingError where `maxRefused`
+ * are refused in a row, and where an evaluation's score is not finite; no checkpoint is from after the first of them.
  */
 export async function train(options: TrainOptions): Promise<TrainState> {
-  const { device, task, optimizer, schedule, steps, checkpoints, log, evaluateEvery = Infinity } = options;
+  const { device, task, optimizer, average, schedule, steps, checkpoints, log, stop, evaluateEvery = Infinity, patience = Infinity } = options;
   const settings = checkpoints?.settings ?? {};
-  const restored = checkpoints && await restoreCheckpoint(checkpoints.store, checkpoints.model, optimizer, settings);
-  let state: TrainState = restored ?? { step: 0, cursor: FIRST_CURSOR, settings };
+  const trained = checkpoints && { model: checkpoints.model, optimizer, ...(average && { average }) };
+  const restored = checkpoints && await restoreCheckpoint(checkpoints.store, trained!, settings);
+  if (restored !== undefined) requireTuning(device, restored);
+  let state: TrainState = restored ?? {
+    step: 0, cursor: FIRST_CURSOR, evaluationsSinceBest: 0, settings, ...(Object.keys(device.tuned).length > 0 && { tuned: device.tuned }),
+  };
   if (state.step > steps) throw new TrainingError(`the run to resume has done ${state.step} steps already, more than the ${steps} asked for; raise the number of steps`);
   await log?.rewind(restored === undefined ? -1 : state.step);
+  const prune = async (): Promise<void> => {
+    if (checkpoints !== undefined) await pruneCheckpoints(checkpoints.store, { keep: checkpoints.keep ?? 2, every: checkpoints.every, steps, best: state.best?.step });
+  };
   // The run may have ended between a checkpoint and the removal of those that it replaced.
-  if (checkpoints !== undefined && restored !== undefined) await prune(checkpoints.store, checkpoints.keep, state.best?.step);
+  if (restored !== undefined) await prune();
 
   const evaluate = async (): Promise<void> => {
     if (task.evaluate === undefined) return;
-    const evaluation = { step: state.step, ...await task.evaluate() };
+    const evaluation = { step: state.step, ...await asModel(options, () => task.evaluate!()) };
     if (!Number.isFinite(evaluation.score)) throw new TrainingError(`step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`);
     const isBest = state.best === undefined || evaluation.score > state.best.score;
-    state = { ...state, evaluation, ...(isBest && { best: evaluation }) };
+    state = { ...state, evaluation, ...(isBest && { best: evaluation }), evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1 };
     log?.append({ step: state.step, evaluation: evaluation.metrics });
     options.onEvaluation?.(evaluation);
   };
   const meter = createMeter(options);
-  let pending: { readonly step: RecordedStep; readonly report: Promise<StepReport> } | undefined;
+  let pending: { readonly step: StepFacts; readonly report: Promise<StepReport> } | undefined;
+  let refusedInRow = 0;
   const settle = async (): Promise<void> => {
     if (pending === undefined) return;
-    const { step, report } = pending;
+    const { step, report: promise } = pending;
     pending = undefined;
-    meter(step, await report);
+    const report = await promise;
+    meter.count(step, report);
+    refusedInRow = report.refusals.inRow;
+    if (refusedInRow >= (options.maxRefused ?? 10)) throw new TrainingError(await refusalText(step.step, report, checkpoints?.store));
   };
+  const isOver = (): boolean => state.step === steps || state.evaluationsSinceBest >= patience;
 
+  let upcoming = isOver() ? undefined : ask(task, state.cursor, state.step);
   if (restored === undefined) await evaluate();
-  while (state.step < steps) {
-    const batch = task.batchAt(state.cursor, state.step);
+  let isDue = false;
+  while (upcoming !== undefined) {
+    const batch = await meter.waiting(upcoming);
+    const after = state.step + 1;
+    upcoming = after < steps ? ask(task, batch.next, after) : undefined;
     const learningRate = schedule(state.step);
-    state = { ...state, step: state.step + 1, cursor: batch.next };
-    const recorded = recordStep(device, optimizer, batch, state.step, learningRate);
+    state = { ...state, step: after, cursor: batch.next };
+    const recorded = recordStep(options, batch, after, learningRate);
     const report = readReport(recorded);
     recorded.dispose();
     // A failure is met where the report is awaited; until then it must not count as unhandled.
     report.catch(() => undefined);
     await settle();
-    pending = { step: { step: state.step, epoch: batch.epoch, learningRate, tokens: sum(batch.microBatches.map(({ tokens }) => tokens)) }, report };
+    pending = { step: { step: after, epoch: batch.epoch, learningRate, ...workOf(batch) }, report };
 
-    const isLast = state.step === steps;
-    const evaluates = isLast || state.step % evaluateEvery === 0;
-    const isDue = isLast || (checkpoints !== undefined && state.step % checkpoints.every === 0);
-    if (evaluates || isDue) await settle();
+    const evaluates = after === steps || after % evaluateEvery === 0;
+    isDue ||= checkpoints !== undefined && after % checkpoints.every === 0;
+    // Asked once: it may be aborted while what follows waits.
+    const isAsked = stop?.aborted === true;
+    if (evaluates || isDue || isAsked) await settle();
     if (evaluates) await evaluate();
-    const improved = state.best?.step === state.step;
-    if (checkpoints !== undefined && (isDue || improved)) {
-      await saveCheckpoint(checkpoints.store, checkpoints.model, optimizer, state);
-      await prune(checkpoints.store, checkpoints.keep, state.best?.step);
+    if (isOver()) upcoming = undefined;
+    const improved = state.best?.step === after;
+    const stops = isAsked && !isOver();
+    // While steps are refused nothing is learnt, and what came before them is the last that is known to be good.
+    const saves = isOver() || improved || ((isDue || stops) && refusedInRow === 0);
+    if (checkpoints !== undefined && saves) {
+      await saveCheckpoint(checkpoints.store, trained!, state);
+      await prune();
+      isDue = false;
     }
+    if (stops) throw stop.reason;
   }
   return state;
 }
 
-interface RecordedStep {
-  readonly step: number;
-  readonly epoch: number;
-  readonly learningRate: number;
-  readonly tokens: number;
+/** Asks for a batch without waiting. A failure is met where the batch is awaited; until then it must not count as unhandled. */
+function ask(task: TrainingTask, cursor: Cursor, step: number): Promise<StepBatch> {
+  const batch = task.batchAt(cursor, step);
+  batch.catch(() => undefined);
+  return batch;
 }
 
 /**
  * Records forward, backward and update of a step and returns its report. The loss is the mean over all targets
  * of all micro-batches, so that how a batch is cut does not change it.
  */
-function recordStep(device: Device, optimizer: AdamW, { microBatches }: StepBatch, step: number, learningRate: number): Tensor {
+function recordStep({ device, optimizer, average }: TrainOptions, { microBatches }: StepBatch, step: number, learningRate: number): Tensor {
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
   return device.scope(() => {
     const losses = microBatches.map((batch) => scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets));
-    return optimizer.update(losses.reduce((total, loss) => add(total, loss)), step, learningRate);
+    const report = optimizer.update(losses.reduce((total, loss) => add(total, loss)), step, learningRate);
+    average?.update(report, step);
+    return report;
   });
 }
 
-/** Gives the function that checks a step's report, logs it and shows progress. */
-function createMeter({ device, steps, log, onProgress, checkpoints }: TrainOptions): (step: RecordedStep, report: StepReport) => void {
-  let tokensSeen = 0;
-  const begin = Date.now();
-  return ({ step, epoch, learningRate, tokens }, { loss, gradientNorm, applied, scaling }) => {
-    const overflowed = !applied && Number.isFinite(loss) && scaling !== undefined && scaling.scale > 1;
-    if (!applied && !overflowed) {
-      const kept = checkpoints === undefined ? '' : ' The last checkpoint is from before it and is kept.';
-      throw new TrainingError(`step ${step}: the loss is ${loss} and the gradient's norm ${gradientNorm}, so the step was not taken. Lower the learning rate, lengthen the warm-up or clip the gradient to a smaller norm.${kept}`);
-    }
-    tokensSeen += tokens;
-    log?.append(overflowed ? { step, epoch, skippedAtLossScale: scaling.scale } : { step, epoch, loss, learningRate, gradientNorm, tokens });
-    const seconds = Math.max(0.001, (Date.now() - begin) / 1000);
-    onProgress?.({
-      step, steps, epoch, loss, learningRate, gradientNorm, ...(scaling && { skipped: scaling.skipped }),
-      tokensPerSecond: tokensSeen / seconds, memory: device.memory.use(),
-    });
-  };
+function workOf({ microBatches }: StepBatch): { tokens: number; flops: number | undefined } {
+  const flops = microBatches.map((batch) => batch.flops);
+  return { tokens: sum(microBatches.map(({ tokens }) => tokens)), flops: flops.every((each) => each !== undefined) ? sum(flops) : undefined };
 }
 
-/** Removes all checkpoints but the newest `keep` and the best. */
-async function prune(store: CheckpointStore, keep = 2, best: number | undefined): Promise<void> {
-  const names = await store.names();
-  for (const name of names.slice(0, Math.max(0, names.length - keep))) {
-    if (best === undefined || name !== checkpointName(best)) await store.remove(name);
-  }
+async function refusalText(step: number, { loss, gradientNorm, refusals: { inRow } }: StepReport, store: CheckpointStore | undefined): Promise<string> {
+  const last = (await store?.names())?.at(-1);
+  const kept = store === undefined ? '' : last === undefined ? ' There is no checkpoint yet.' : ` The last good checkpoint is ${last}.`;
+  const steps = inRow === 1 ? `step ${step} was refused` : `${inRow} steps in a row were refused`;
+  return `step ${step}: the loss is ${loss} and the gradient's norm ${gradientNorm}; ${steps}, so the run stops. Lower the learning rate, lengthen the warm-up or clip the gradient to a smaller norm, in a new run.${kept}`;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -82,7 +82,7 @@ describe('finetune', () => {
 });
 
 describe('finetuningTask', () => {
-  it('shows every RNA once an epoch, in another order each time', () => {
+  it('shows every RNA once an epoch, in another order each time', async () => {
     const model = tinyModel();
     const t = task(model, { train: rnas });
     expect(t.stepsPerEpoch).toBe(7);
@@ -91,7 +91,7 @@ describe('finetuningTask', () => {
     for (let epoch = 0; epoch < 2; epoch++) {
       const targets: number[] = [];
       for (let step = 0; step < t.stepsPerEpoch; step++) {
-        const batch = t.batchAt(cursor, step);
+        const batch = await t.batchAt(cursor, step);
         expect(batch.epoch).toBe(epoch);
         targets.push(...batch.microBatches.map((micro) => micro.targets));
         cursor = batch.next;
@@ -101,7 +101,7 @@ describe('finetuningTask', () => {
       expect(targets.sort((a, b) => a - b)).toEqual(rnas.map(({ sequence }) => pairs(sequence.length)).sort((a, b) => a - b));
     }
     expect(orders[0]).not.toBe(orders[1]);
-    expect(cursor).toEqual({ epoch: 2, row: 0 });
+    expect(cursor).toEqual({ epoch: 2, window: 0, row: 0 });
     t.dispose();
     model.dispose();
   });
@@ -117,8 +117,9 @@ describe('finetuningTask', () => {
     });
     const [frozen, live] = [task(model, { encoder: counted, freeze: true }), task(model)];
     for (let repeat = 0; repeat < 2; repeat++) {
-      for (const [i, micro] of frozen.batchAt(FIRST_CURSOR, 0).microBatches.entries()) {
-        const [a, b] = device.scope(() => [micro.loss(), live.batchAt(FIRST_CURSOR, 0).microBatches[i]!.loss()]);
+      const [{ microBatches }, { microBatches: others }] = [await frozen.batchAt(FIRST_CURSOR, 0), await live.batchAt(FIRST_CURSOR, 0)];
+      for (const [i, micro] of microBatches.entries()) {
+        const [a, b] = device.scope(() => [micro.loss(), others[i]!.loss()]);
         expect(await a.item()).toBe(await b.item());
         a.dispose();
         b.dispose();

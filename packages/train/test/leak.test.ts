@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import type { MemoryUse } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { expect, it } from 'vitest';
-import { AdamW, constantSchedule, decayGroups, pretrainingTask, train } from '../src/index.ts';
+import { AdamW, constantSchedule, corpusBatches, decayGroups, memoryCorpus, pretrainingTask, train } from '../src/index.ts';
 import { disposeAll, rnas, tinyEncoder } from './tinyModel.ts';
 
 const STEPS = Number(process.env['RNA_LEAK_STEPS'] ?? 300);
@@ -27,10 +27,13 @@ function processBytes(): number {
 it(`keeps its memory over ${STEPS} steps`, { timeout: 60_000 + 200 * STEPS }, async () => {
   const device = await openDevice();
   const encoder = tinyEncoder(device, 'rinalmo');
-  const optimizer = new AdamW(device, { groups: decayGroups(encoder.parameters, 0.01), maxNorm: 1 });
+  const optimizer = new AdamW(device, { groups: decayGroups(encoder.parameters, { weightDecay: 0.01 }), maxNorm: 1 });
   // Sequences of one length, so that every step needs the same buffers.
   const corpus = rnas.filter(({ sequence }) => sequence.length === 37);
-  const task = pretrainingTask({ encoder, train: corpus, masking: { scheme: 'mlm' }, maxTokens: 80, rowsPerStep: 2, accumulation: 2, dropout: true, seed: 1 });
+  const task = pretrainingTask({
+    encoder, dropout: true, seed: 1,
+    batches: corpusBatches(memoryCorpus(corpus), { masking: { scheme: 'mlm' }, maxTokens: 80, rowsPerStep: 2, accumulation: 2, seed: 1 }),
+  });
   const seen = new Map<number, { memory: MemoryUse; bindGroups: number; process: number }>();
   let bindGroups = 0;
   const createBindGroup = device.gpu.createBindGroup.bind(device.gpu);

@@ -5,7 +5,7 @@ import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { AdamW, constantSchedule, decayGroups, DEFAULT_LOSS_SCALING, pretrain, pretrainConfig, pretrainingTask, readReport, train, TrainingError, type LossScaling } from '../src/index.ts';
+import { AdamW, constantSchedule, corpusBatches, decayGroups, DEFAULT_LOSS_SCALING, heldOutBatches, memoryCorpus, pretrain, pretrainConfig, pretrainingTask, readReport, train, TrainingError, type LossScaling } from '../src/index.ts';
 import { memoryLog, memoryStore, PointTask } from './memoryRun.ts';
 import { disposeAll, rnas, tinyConfig } from './tinyModel.ts';
 
@@ -37,7 +37,8 @@ describe('AdamW with a scaled loss', () => {
           report.dispose();
         }
         if (!isFinite) skipped++;
-        expect(reports[1]).toEqual({ ...reports[0], scaling: { scale, skipped } });
+        const judged = isFinite ? {} : { refused: 'overflow', refusals: { total: 0, inRow: 0 } };
+        expect(reports[1]).toEqual({ ...reports[0], refusals: { total: 0, inRow: 0 }, ...judged, scaling: { scale, skipped } });
         good = isFinite ? good + 1 : 0;
         if (!isFinite) scale /= 2;
         else if (good === interval) [scale, good] = [2 * scale, 0];
@@ -107,12 +108,14 @@ describe('train with a scaled loss', () => {
     }
   });
 
-  it('stops where the loss itself is not finite, or gradients overflow at a scale of 1', async () => {
-    await expect(run({ poisoned: 15 })).rejects.toThrow(TrainingError);
+  it('refuses a step where the loss itself is not finite, or gradients overflow at a scale of 1', async () => {
+    const log = memoryLog();
+    await run({ poisoned: 15, log });
+    expect(log.lines.filter((line) => line.includes('refused'))).toEqual([expect.stringContaining('"step":15')]);
     const unscaled = new PointTask(device);
     const optimizer = new AdamW(device, { groups: [{ parameters: unscaled.parameters, rateScale: 1, weightDecay: 0 }], lossScaling: { initial: 1, interval: 9 } });
     device.write(unscaled.w, new Float32Array(6).fill(1e19)); // the loss is 6e38 / 3 of f32's largest, its gradient's square is not
-    await expect(train({ device, task: unscaled, optimizer, schedule: constantSchedule(0.1), steps: 3 })).rejects.toThrow(/so the step was not taken/);
+    await expect(train({ device, task: unscaled, optimizer, schedule: constantSchedule(0.1), steps: 3, maxRefused: 2 })).rejects.toThrow(TrainingError);
     optimizer.dispose();
     unscaled.w.dispose();
   });
@@ -125,11 +128,13 @@ describe('training in half precision', () => {
   async function losses(model: 'rinalmo' | 'ssr-lm', precision: Precision): Promise<number[]> {
     const encoder = Encoder.initialize(device, tinyConfig(model), 1, precision);
     const lossScaling = precision === HALF ? { lossScaling: DEFAULT_LOSS_SCALING } : {};
-    const optimizer = new AdamW(device, { groups: decayGroups(encoder.parameters, 0.01), maxNorm: 1, ...lossScaling });
+    const optimizer = new AdamW(device, { groups: decayGroups(encoder.parameters, { weightDecay: 0.01 }), maxNorm: 1, ...lossScaling });
     const log = memoryLog();
+    const packing = { maxTokens: 80, masking: { scheme: model === 'rinalmo' ? 'mlm' : 'ssm' } } as const;
     const task = pretrainingTask({
-      encoder, train: rnas.slice(0, 16), validation: rnas.slice(16), maxTokens: 80, rowsPerStep: 4, accumulation: 2, seed: 7,
-      masking: { scheme: model === 'rinalmo' ? 'mlm' : 'ssm' }, dropout: true,
+      encoder, dropout: true, seed: 7,
+      batches: corpusBatches(memoryCorpus(rnas.slice(0, 16)), { ...packing, rowsPerStep: 4, accumulation: 2, seed: 7 }),
+      validation: heldOutBatches(memoryCorpus(rnas.slice(16)), packing),
     });
     await train({ device, task, optimizer, schedule: constantSchedule(0.01), steps: STEPS, log });
     expect([...encoder.parameters.values()].every(({ dtype }) => dtype === 'f32'), 'the originals stay f32').toBe(true);
@@ -153,7 +158,7 @@ describe('training in half precision', () => {
   it('refuses an encoder that was made for another precision', async () => {
     const encoder = Encoder.initialize(device, tinyConfig('ssr-lm'), 1);
     const config = pretrainConfig.parse({ out: 'run', data: { train: ['rnas.fasta'] }, train: { steps: 1, precision: 'f16' } });
-    await expect(pretrain({ encoder, config, train: rnas, validation: [] })).rejects.toThrow(
+    await expect(pretrain({ encoder, config, train: memoryCorpus(rnas) })).rejects.toThrow(
       'train.precision is f16, but the encoder was made with f32 weights and f32 activations; make it with trainingPrecision(config)');
     disposeAll(encoder.parameters);
   });

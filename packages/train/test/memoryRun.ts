@@ -2,7 +2,7 @@
 import { RandomStream } from '@rna/kernels';
 import { memorySink, memorySource, openTensorFile, readFloat32, writeSafetensors } from '@rna/model';
 import { add, linear, type Device, type Tensor } from '@rna/tensor';
-import type { CheckpointStore, LogEntry, SavedModel, TrainingLog, TrainingTask } from '../src/index.ts';
+import type { CheckpointStore, Cursor, LogEntry, SavedModel, TrainingLog, TrainingTask } from '../src/index.ts';
 
 export type Files = Map<string, Uint8Array>;
 
@@ -56,6 +56,8 @@ export class PointTask implements TrainingTask {
   readonly cuts: readonly number[];
   /** The step, from 1, whose loss is not a number. */
   poisoned: number | undefined;
+  /** Multiplies the targets of steps, from 1: the loss is about the square of it. */
+  spikes: Readonly<Record<number, number>> = {};
   /** Score of the evaluation after a step. */
   scores: Readonly<Record<number, number>> = {};
   evaluations = 0;
@@ -67,10 +69,11 @@ export class PointTask implements TrainingTask {
     this.parameters = new Map([['w', this.w]]);
   }
 
-  batchAt(cursor: { epoch: number; row: number }, step: number) {
-    const { device, w, poisoned } = this;
+  // eslint-disable-next-line @typescript-eslint/require-await -- a fault is the promise's rejection
+  async batchAt(cursor: Cursor, step: number) {
+    const { device, w, poisoned, spikes } = this;
     const random = new RandomStream(11, cursor.epoch, cursor.row);
-    const target = Float32Array.from({ length: 6 }, () => (step + 1 === poisoned ? NaN : random.normal()));
+    const target = Float32Array.from({ length: 6 }, () => (step + 1 === poisoned ? NaN : (spikes[step + 1] ?? 1) * random.normal()));
     return {
       epoch: cursor.epoch,
       microBatches: this.cuts.map((targets) => ({
@@ -80,7 +83,7 @@ export class PointTask implements TrainingTask {
           return linear(difference, difference);
         },
       })),
-      next: cursor.row === 4 ? { epoch: cursor.epoch + 1, row: 0 } : { epoch: cursor.epoch, row: cursor.row + 1 },
+      next: cursor.row === 4 ? { epoch: cursor.epoch + 1, window: 0, row: 0 } : { ...cursor, row: cursor.row + 1 },
     };
   }
 

@@ -88,7 +88,7 @@ describe('AdamW', () => {
       loss.dispose();
       return applied;
     };
-    const state = async (): Promise<Float32Array[]> => Promise.all([w, ...optimizer.moments().values()].map((tensor) => tensor.read()));
+    const state = async (): Promise<Float32Array[]> => Promise.all([w, ...[...optimizer.moments()].flatMap(([name, tensor]) => (name === 'stepGuard' ? [] : [tensor]))].map((tensor) => tensor.read()));
     expect(await step([1, 2], 1, 1)).toBe(true);
     const before = await state();
     expect(await step(gradient, lossValue, 2)).toBe(false);
@@ -106,12 +106,16 @@ describe('AdamW', () => {
     w.dispose();
   });
 
-  it('decays matrices, and neither norms, biases nor the embedding', () => {
+  it('decays matrices, and neither norms, biases nor the embedding unless asked', () => {
     const shapes = { 'embedding.weight': [22, 4], 'blocks.0.attention.norm.weight': [4], 'blocks.0.attention.out.weight': [4, 4], 'lmHead.decoder.bias': [22] };
     const parameters = new Map(Object.entries(shapes).map(([name, shape]) => [name, device.zeros(shape).keep()]));
-    const [decayed, plain] = decayGroups(parameters, 0.01);
+    const [decayed, plain] = decayGroups(parameters, { weightDecay: 0.01 });
     expect([...decayed!.parameters.keys()]).toEqual(['blocks.0.attention.out.weight']);
     expect([decayed!.weightDecay, plain!.weightDecay, plain!.parameters.size]).toEqual([0.01, 0, 3]);
+    const decaying = (options: object): string[] => [...decayGroups(parameters, { weightDecay: 0.01, ...options })[0]!.parameters.keys()];
+    expect(decaying({ decayVectors: true })).toEqual(Object.keys(shapes).slice(1));
+    expect(decaying({ decayEmbedding: true })).toEqual(['embedding.weight', 'blocks.0.attention.out.weight']);
+    expect(decayGroups(parameters, { weightDecay: 0.01, decayVectors: true, decayEmbedding: true })).toHaveLength(1);
     parameters.forEach((parameter) => { parameter.dispose(); });
   });
 

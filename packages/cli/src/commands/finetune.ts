@@ -15,9 +15,9 @@ export function registerFinetune(program: Command): void {
       'Trains a secondary-structure head on a pre-trained model, and the model with it unless model.freeze is set. Input is',
       'dot-bracket, CT, bpseq or ST; folders of such files are read by name. At each evaluation the threshold of the decode',
       'is tuned on data.validation and kept with the model. The run is kept in the folder out: config.yaml, log.jsonl,',
-      'checkpoints/, and at the end model/, the best by the held-out F1, which rna fold and rna evaluate take. The same',
-      'command resumes a run that was stopped, to the same bits. Paths are relative to the working directory.',
-      'rna finetune --help lists every field of the config.',
+      'timings.jsonl, checkpoints/, and at the end report.html and model/, the best by the held-out F1, which rna fold and',
+      'rna evaluate take. Ctrl-C saves a checkpoint and ends the run; the same command resumes it, to the same bits. Paths',
+      'are relative to the working directory. rna finetune --help lists every field of the config.',
     ].join(' '));
   examples(command, [
     'rna finetune finetune.yaml --model.checkpoint runs/first/model --out runs/fold',

@@ -6,11 +6,14 @@
  */
 import {
   elementCount, PRESETS,
-  type EncoderConfig, type ParameterShapes, type SecondaryStructureSizes, type Shape,
+  type EncoderConfig, type ModelConfig, type ParameterShapes, type SecondaryStructureSizes, type Shape,
 } from '../config.ts';
+import type { Head, TaskHead } from '../heads/head.ts';
+import { HEADS } from '../heads/index.ts';
+import { secondaryStructure } from '../heads/secondaryStructure.ts';
 import { CheckpointError } from './error.ts';
 import {
-  detectLayout, detectSecondaryStructure, encoderMappings, foreignHead, isIgnored, SCALAR_NAMES, secondaryStructureMappings,
+  detectLayout, encoderMappings, findHead, foreignHead, headMappings, isIgnored, SCALAR_NAMES,
   type Layout, type ParameterMapping, type SourceTensor,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
@@ -29,6 +32,9 @@ export interface OpenedModel {
   readonly layout: Layout;
   /** False for a bare encoder: such a file gives representations but no logits. */
   readonly lmHead: boolean;
+  /** The head that the file holds, of whatever task. */
+  readonly task?: TaskHead;
+  /** Its sizes where the task is secondary structure. */
   readonly head?: SecondaryStructureSizes & { readonly kind: 'secondary-structure' };
   /** Names and shapes of what `parameters()` yields, in its order. */
   readonly shapes: ParameterShapes;
@@ -42,13 +48,15 @@ export interface OpenedModel {
 }
 
 /**
- * Fits a file to a model. Without a config the sizes must be those of a preset.
+ * Fits a file to a model. Without a config the sizes must be those of a preset. A head is one of `heads`: the one that
+ * the config or the file's metadata names, else the one that the tensors' names and shapes show.
  * @throws CheckpointError listing every missing, unexpected and misshapen tensor at once;
  *   from `parameters` and `read` also for a weight that is not a finite number.
  */
-export async function openModel(tensors: TensorFile, config?: EncoderConfig): Promise<OpenedModel> {
+export async function openModel(tensors: TensorFile, config?: ModelConfig, heads: readonly Head[] = HEADS): Promise<OpenedModel> {
   const layout = detectLayout(tensors);
-  const fitted = config ?? inferConfig(tensors, layout);
+  const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout);
+  const fitted: EncoderConfig = sizes;
   const model = layout.scheme === 'llama' ? 'ssr-lm' : 'rinalmo';
   if (fitted.model !== model) {
     throw new CheckpointError(tensors.name, `holds a ${model} encoder, but the config is for ${fitted.model}`);
@@ -56,13 +64,12 @@ export async function openModel(tensors: TensorFile, config?: EncoderConfig): Pr
   const encoder = encoderMappings(fitted, layout);
   const isPresent = ({ sources }: ParameterMapping): boolean => sources.some((source) => find(source, tensors) !== undefined);
   const lmHead = encoder.some((mapping) => mapping.parameter.startsWith('lmHead.') && isPresent(mapping));
-  const found = detectSecondaryStructure(tensors);
-  const mappings = [
-    ...(lmHead ? encoder : encoder.filter(({ parameter }) => !parameter.startsWith('lmHead.'))),
-    ...(found ? secondaryStructureMappings(fitted.dim, found.sizes, found.naming) : []),
-  ];
+  const found = findHead(tensors, fitted.dim, heads, layout.scheme, named);
+  const ofHead = found ? headMappings(found.task, fitted.dim, found.naming) : [];
+  const mappings = [...(lmHead ? encoder : encoder.filter(({ parameter }) => !parameter.startsWith('lmHead.'))), ...ofHead];
 
-  const { problems, foreign } = compare(tensors, mappings, layout, found && (found.naming === 'official' ? 'pred_head.' : 'ss_head.'));
+  const headPrefix = ofHead[0]?.sources[0]?.name.replace(/\..*/, '.');
+  const { problems, foreign } = compare(tensors, mappings, layout, headPrefix);
   problems.push(...(await contradictions(tensors, mappings)));
   if (problems.length > 0) {
     throw new CheckpointError(
@@ -76,7 +83,8 @@ export async function openModel(tensors: TensorFile, config?: EncoderConfig): Pr
   const byName = new Map(mappings.map((mapping) => [mapping.parameter, mapping]));
   return {
     config: fitted, layout, lmHead, warnings,
-    ...(found && { head: { kind: 'secondary-structure' as const, ...found.sizes } }),
+    ...(found && { task: found.task }),
+    ...(found?.task.head === secondaryStructure && { head: { kind: 'secondary-structure' as const, ...(found.task.sizes as SecondaryStructureSizes) } }),
     shapes: new Map(mappings.map(({ parameter, shape }) => [parameter, shape])),
     scalars: await readScalars(tensors),
     async *parameters(maxBytes = CHUNK_BYTES) {

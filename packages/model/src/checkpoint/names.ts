@@ -5,10 +5,9 @@
  * writing. `detectLayout` tells from the names alone which scheme a file
  * follows. Data are not touched here (load.ts, save.ts).
  */
-import {
-  encoderParameters, secondaryStructureParameters,
-  type EncoderConfig, type ParameterShapes, type SecondaryStructureSizes, type Shape,
-} from '../config.ts';
+import * as z from 'zod';
+import { encoderParameters, type EncoderConfig, type HeadConfig, type ParameterShapes, type Shape } from '../config.ts';
+import { headPrefix, taskHead, type Head, type TaskHead } from '../heads/head.ts';
 import { CheckpointError } from './error.ts';
 import type { TensorFile } from './tensorFile.ts';
 
@@ -131,22 +130,6 @@ const LLAMA: NameTable = {
   'lmHead.decoder': ['lm_head'],
 };
 
-const OFFICIAL_HEAD: NameTable = {
-  'secondaryStructure.project': ['pred_head.linear_in'],
-  'secondaryStructure.blocks.{i}.conv1': ['pred_head.resnet.blocks.{i}.conv_net.0'],
-  'secondaryStructure.blocks.{i}.conv2': ['pred_head.resnet.blocks.{i}.conv_net.3'],
-  'secondaryStructure.blocks.{i}.conv3': ['pred_head.resnet.blocks.{i}.conv_net.6'],
-  'secondaryStructure.out': ['pred_head.conv_out'],
-};
-
-const PORT_HEAD: NameTable = {
-  'secondaryStructure.project': ['ss_head.projection'],
-  'secondaryStructure.blocks.{i}.conv1': ['ss_head.convnet.layers.{i}.conv1'],
-  'secondaryStructure.blocks.{i}.conv2': ['ss_head.convnet.layers.{i}.conv2'],
-  'secondaryStructure.blocks.{i}.conv3': ['ss_head.convnet.layers.{i}.conv3'],
-  'secondaryStructure.out': ['ss_head.prediction'],
-};
-
 function encoderTable({ scheme, splitQkv }: Layout): NameTable {
   if (scheme === 'official') return splitQkv ? OFFICIAL_SPLIT_QKV : OFFICIAL;
   return scheme === 'port' ? PORT : LLAMA;
@@ -171,14 +154,26 @@ export function encoderMappings(config: EncoderConfig, layout: Layout): Paramete
   });
 }
 
-/** The same for the secondary-structure head: `pred_head.*` in official files, `ss_head.*` elsewhere. */
-export function secondaryStructureMappings(
-  dim: number,
-  sizes: SecondaryStructureSizes,
-  naming: 'official' | 'port',
-): ParameterMapping[] {
-  const table = naming === 'official' ? OFFICIAL_HEAD : PORT_HEAD;
-  return mapParameters(secondaryStructureParameters(dim, sizes), table, '', (_, shape) => ({ storedRows: [shape[0]!] }));
+/** How a file names a head's tensors: as RiNALMo's code does, as the port does, or as this project does. */
+export type HeadNaming = 'official' | 'port' | 'own';
+
+/** The naming of a head in files of a scheme: published names where there are any. */
+export const writtenHeadNaming = ({ names }: Head, scheme: Scheme): HeadNaming =>
+  (names === undefined ? 'own' : scheme !== 'official' && names.port !== undefined ? 'port' : 'official');
+
+/** The stored name of a head's parameter, which is given without the task's prefix. */
+function storedHeadName(head: Head, naming: HeadNaming, name: string): string {
+  const names = naming === 'own' ? undefined : head.names?.[naming];
+  if (names === undefined) return headPrefix(head) + name;
+  return storedNames(name, Object.fromEntries(Object.entries(names).map(([module, stored]) => [module, [stored]])), '')[0]![0]!;
+}
+
+/** The stored tensors of every parameter of a head. */
+export function headMappings({ head, sizes }: TaskHead, dim: number, naming: HeadNaming): ParameterMapping[] {
+  return [...head.parameters(dim, sizes)].map(([name, shape]) => ({
+    parameter: headPrefix(head) + name, shape,
+    sources: [{ name: storedHeadName(head, naming, name), aliases: [], shape, rows: [0, shape[0]!] }],
+  }));
 }
 
 type RowRule = (parameter: string, shape: Shape) => { storedRows: readonly number[]; rowMap?: readonly number[] };
@@ -266,27 +261,45 @@ export function detectLayout(file: TensorFile): Layout {
   return { scheme, prefix, vocabularySize: rows, splitQkv };
 }
 
-export interface SecondaryStructureLayout {
-  readonly naming: 'official' | 'port';
-  readonly sizes: SecondaryStructureSizes;
+export interface FoundHead {
+  readonly task: TaskHead;
+  readonly naming: HeadNaming;
 }
 
-/** The secondary-structure head of a file, with its sizes read off its tensors; undefined if it has none. */
-export function detectSecondaryStructure(file: TensorFile): SecondaryStructureLayout | undefined {
-  for (const [naming, table] of [['official', OFFICIAL_HEAD], ['port', PORT_HEAD]] as const) {
-    const project = file.tensors.get(`${table['secondaryStructure.project']![0]!}.weight`);
-    const out = file.tensors.get(`${table['secondaryStructure.out']![0]!}.weight`);
-    // The ribosome-loading head has a `pred_head.linear_in` as well, and this beside it.
-    if (out === undefined && (project === undefined || file.tensors.has('pred_head.linear_out.weight'))) continue;
-    const conv1 = `${table['secondaryStructure.blocks.{i}.conv1']![0]!}.weight`;
-    let blocks = 0;
-    while (file.tensors.has(conv1.replace('{i}', String(blocks)))) blocks++;
-    return {
-      naming,
-      sizes: { convDim: project?.shape[0] ?? out?.shape[1] ?? 1, kernelSize: out?.shape[2] ?? 1, blocks },
-    };
+/** Key of a file's metadata that names its head, as `task_head` of config.json does. */
+export const HEAD_METADATA = 'task_head';
+
+/**
+ * The head of a file: the one that its config or its metadata names, or one that its tensors show, with sizes read
+ * off them; undefined if it has none. Throws a CheckpointError where the named one is unknown or cannot be.
+ */
+export function findHead(file: TensorFile, dim: number, heads: readonly Head[], scheme: Scheme, config?: HeadConfig): FoundHead | undefined {
+  const named = config ?? metadataHead(file);
+  const namings = ({ names }: Head): HeadNaming[] => [...(names ? ['official' as const] : []), ...(names?.port ? ['port' as const] : []), 'own'];
+  if (named !== undefined) {
+    const task = taskHead(named, heads, file.name);
+    const isUsed = (naming: HeadNaming): boolean => headMappings(task, dim, naming).some(({ sources }) => sources.some(({ name }) => file.tensors.has(name)));
+    return { task, naming: namings(task.head).find(isUsed) ?? writtenHeadNaming(task.head, scheme) };
+  }
+  for (const head of heads) {
+    for (const naming of namings(head)) {
+      const sizes = head.sizesOf?.((name) => file.tensors.get(storedHeadName(head, naming, name))?.shape, dim);
+      if (sizes !== undefined) return { task: { head, sizes }, naming };
+    }
   }
   return undefined;
+}
+
+const headMetadata = z.strictObject({ task: z.string(), sizes: z.record(z.string(), z.unknown()) });
+
+function metadataHead({ name, metadata }: TensorFile): HeadConfig | undefined {
+  const text = metadata.get(HEAD_METADATA);
+  if (text === undefined) return undefined;
+  try {
+    return headMetadata.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new CheckpointError(name, `its metadata "${HEAD_METADATA}" is not a task and its sizes: ${text}`, { cause });
+  }
 }
 
 /** Tensors that carry nothing an encoder needs: RoPE's tables and the port's untrained pooler. */

@@ -5,7 +5,9 @@
  */
 import { elementCount, type EncoderConfig, type SecondaryStructureSizes } from '../config.ts';
 import { CheckpointError } from './error.ts';
-import { encoderMappings, PORT_X, secondaryStructureMappings, WRITTEN_LAYOUTS, type ParameterMapping, type Scheme } from './names.ts';
+import { headConfig, type TaskHead } from '../heads/head.ts';
+import { secondaryStructure } from '../heads/secondaryStructure.ts';
+import { encoderMappings, HEAD_METADATA, headMappings, PORT_X, WRITTEN_LAYOUTS, writtenHeadNaming, type ParameterMapping, type Scheme } from './names.ts';
 import { writePyTorch } from './pytorchWriter.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
@@ -15,8 +17,10 @@ export interface ModelToWrite {
   readonly scheme: Scheme;
   /** Default true; false writes a bare encoder. */
   readonly lmHead?: boolean;
+  readonly task?: TaskHead | undefined;
+  /** The same for a secondary-structure head, by its sizes. */
   readonly head?: SecondaryStructureSizes | undefined;
-  /** Numbers such as `threshold`: plain in a `.pt`, metadata in safetensors, which has tensors only. */
+  /** Numbers such as `threshold`: plain in a `.pt` (but for the scaler's), metadata in safetensors, which has tensors only. */
   readonly scalars?: ReadonlyMap<string, number>;
   /** The values of one parameter, under this project's name. */
   readonly read: (name: string) => Promise<Float32Array>;
@@ -28,22 +32,33 @@ export interface ModelToWrite {
  */
 export async function writeModel(sink: ByteSink, model: ModelToWrite, format: 'safetensors' | 'pt' = 'safetensors'): Promise<void> {
   const entries = modelEntries(model);
-  if (format === 'pt') return writePyTorch(sink, entries, model.scalars);
+  if (format === 'pt') return writePyTorch(sink, [...entries, ...bufferEntries(model)], new Map([...model.scalars ?? []].filter(([name]) => !isBuffer(name))));
   const metadata = new Map([['format', 'pt']]);
+  const task = taskOf(model);
+  if (task !== undefined) metadata.set(HEAD_METADATA, JSON.stringify(headConfig(task)));
   for (const [name, value] of model.scalars ?? []) metadata.set(name, String(value));
   await writeSafetensors(sink, entries, metadata);
 }
 
+/** Scalars that the reference's modules keep as buffers of one element, and load as nothing else. */
+const isBuffer = (name: string): boolean => name.startsWith('scaler.');
+
+const bufferEntries = ({ scalars }: ModelToWrite): TensorEntry[] => [...scalars ?? []].filter(([name]) => isBuffer(name))
+  .map(([name, value]) => ({ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(Float32Array.of(value)) }));
+
+const taskOf = ({ task, head }: ModelToWrite): TaskHead | undefined => task ?? (head && { head: secondaryStructure, sizes: head });
+
 /** The stored tensors of a model, float32, in the order of its parameters. */
-function modelEntries({ config, scheme, lmHead = true, head, read }: ModelToWrite): TensorEntry[] {
+function modelEntries(model: ModelToWrite): TensorEntry[] {
+  const { config, scheme, lmHead = true, read } = model;
   const layout = WRITTEN_LAYOUTS[scheme];
   if ((scheme === 'llama') !== (config.model === 'ssr-lm')) {
     throw new CheckpointError('output', `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`);
   }
-  const naming = scheme === 'official' ? 'official' : 'port';
+  const task = taskOf(model);
   const mappings = [
     ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !parameter.startsWith('lmHead.')),
-    ...(head ? secondaryStructureMappings(config.dim, head, naming) : []),
+    ...(task ? headMappings(task, config.dim, writtenHeadNaming(task.head, scheme)) : []),
   ];
   return mappings.flatMap((mapping) => parameterEntries(mapping, read));
 }

@@ -3,10 +3,114 @@
  * nucleotides (RiNALMo section 3.3; RINALMO section 5.1; SSR-LM A.1.2 takes the
  * same). It works on one sequence at a time, as the maps fill the memory.
  */
-import { conv2d, instanceNorm, linear, normConv2d, pairLogits, pairSum, reshape, rows, type Device, type Tensor } from '@rna/tensor';
+import { conv2d, instanceNorm, linear, normConv2d, pairLogits, pairLoss, pairSum, reshape, rows, type Device, type Tensor } from '@rna/tensor';
+import * as z from 'zod';
 import { secondaryStructureParameters, type SecondaryStructureSizes } from '../config.ts';
 import { parameter, type ParameterMap } from '../parameters.ts';
+import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
+import { averagePrecision, bestThreshold, meanScore, scoreBasePairs, thresholdCurve } from '../structure/metrics.ts';
+import type { Head, HeadInput } from './head.ts';
+import { sigmoid } from './scores.ts';
 
+const PREFIX = 'secondaryStructure.';
+const DEFAULT_THRESHOLD = 0.5;
+
+/** Labels are partners [length], −1 without; predictions the probabilities of the strict upper triangle, row by row. */
+export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float32Array> = {
+  task: 'secondary-structure',
+  title: 'base pairs',
+  sizes: z.strictObject({
+    convDim: z.int().positive().default(64).describe('Channels of the ResNet'),
+    kernelSize: z.int().positive().refine((size) => size % 2 === 1, 'must be odd').default(3).describe('Width of its spatial convolutions'),
+    blocks: z.int().positive().default(2).describe('Residual blocks'),
+  }),
+  names: {
+    official: {
+      project: 'pred_head.linear_in',
+      'blocks.{i}.conv1': 'pred_head.resnet.blocks.{i}.conv_net.0',
+      'blocks.{i}.conv2': 'pred_head.resnet.blocks.{i}.conv_net.3',
+      'blocks.{i}.conv3': 'pred_head.resnet.blocks.{i}.conv_net.6',
+      out: 'pred_head.conv_out',
+    },
+    port: {
+      project: 'ss_head.projection',
+      'blocks.{i}.conv1': 'ss_head.convnet.layers.{i}.conv1',
+      'blocks.{i}.conv2': 'ss_head.convnet.layers.{i}.conv2',
+      'blocks.{i}.conv3': 'ss_head.convnet.layers.{i}.conv3',
+      out: 'ss_head.prediction',
+    },
+  },
+  oneSequence: true,
+  parameters: (dim, sizes) => new Map([...secondaryStructureParameters(dim, sizes)].map(([name, shape]) => [name.slice(PREFIX.length), shape])),
+  sizesOf(shapeOf, dim) {
+    const [project, out] = [shapeOf('project.weight'), shapeOf('out.weight')];
+    // A ribosome-load head has a projection too, of half the width.
+    if (out === undefined && project?.[1] !== 2 * dim) return undefined;
+    let blocks = 0;
+    while (shapeOf(`blocks.${blocks}.conv1.weight`) !== undefined) blocks++;
+    return { convDim: project?.[0] ?? out?.[1] ?? 1, kernelSize: out?.[2] ?? 1, blocks };
+  },
+  forward: pairMap,
+  loss(logits, [partners]) {
+    const length = partners!.length;
+    return pairLoss(logits, logits.device.tensor(pairLabels(partners!), [length, length]));
+  },
+  predict: (logits) => [upperTriangle(logits, Math.sqrt(logits.length)).map(sigmoid)],
+  tune(probabilities, examples) {
+    const curves = examples.map(({ sequence, target }, i) => thresholdCurve(probabilities[i]!, sequence, target, { flexible: true }));
+    return new Map([['threshold', bestThreshold(curves).threshold]]);
+  },
+  metrics(probabilities, examples, scalars) {
+    const threshold = scalars.get('threshold') ?? DEFAULT_THRESHOLD;
+    const predicted = examples.map(({ sequence }, i) => decodeBasePairs(probabilities[i]!, sequence, { threshold }));
+    const score = (flexible: boolean) => meanScore(examples.map(({ target }, i) => scoreBasePairs(target, predicted[i]!, { flexible })));
+    const [strict, flexible] = [score(false), score(true)];
+    return {
+      precision: strict.precision, recall: strict.recall, f1: strict.f1,
+      flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
+      averagePrecision: examples.reduce((sum, { target }, i) => sum + averagePrecision(probabilities[i]!, target), 0) / examples.length,
+      threshold,
+    };
+  },
+  best: { metric: 'flexibleF1', order: 'largest' },
+};
+
+/** [length · length]: 1 at (i, j) and (j, i) of each pair. */
+export function pairLabels(partners: Int32Array): Float32Array {
+  const labels = new Float32Array(partners.length ** 2);
+  partners.forEach((j, i) => { if (j >= 0) labels[i * partners.length + j] = 1; });
+  return labels;
+}
+
+/** Logits of all pairs of nucleotides of one sequence: [length, length], symmetric, 0 on the diagonal. */
+function pairMap({ device, representation, weight }: Pick<HeadInput, 'device' | 'representation' | 'weight'>, { convDim, blocks }: SecondaryStructureSizes): Tensor {
+  const length = (representation.shape[0] ?? 0) - 2;
+  return device.scope(() => {
+    const project = weight('project.weight');
+    // Row 2c of the reshaped weight is the half of channel c for the row's nucleotide, row 2c + 1 that for the column's.
+    const pq = linear(rows(representation, 1, length), reshape(project, [2 * convDim, project.size / (2 * convDim)]));
+    let x = pairSum(pq, weight('project.bias'));
+    for (let b = 0; b < blocks; b++) {
+      const input = x;
+      const next = device.scope(() => block(device, input, (conv) => weight(`blocks.${b}.conv${conv}.weight`)));
+      // What a tape recorded stays for the walk back.
+      if (x.owner?.kind === 'scope') x.dispose();
+      x = next;
+    }
+    return pairLogits(conv2d(x, weight('out.weight'), weight('out.bias')));
+  });
+}
+
+/** x + relu(norm(conv1(relu(norm(conv3(relu(norm(conv1(x)))))))). */
+function block(device: Device, x: Tensor, filters: (conv: number) => Tensor): Tensor {
+  // A scope around each step's input frees that map as soon as the step is done.
+  const first = (): Tensor => conv2d(x, filters(1));
+  const second = (): Tensor => normConv2d(device.scope(first), filters(2));
+  const third = (): Tensor => normConv2d(device.scope(second), filters(3));
+  return instanceNorm(device.scope(third), { relu: true, residual: x });
+}
+
+/** The head with its parameters on a device. */
 export class SecondaryStructureHead {
   readonly device: Device;
   readonly config: SecondaryStructureSizes;
@@ -14,7 +118,7 @@ export class SecondaryStructureHead {
 
   /** `parameters` holds every `secondaryStructure.*` name of `secondaryStructureParameters`; others are left alone. */
   constructor(device: Device, config: SecondaryStructureSizes, parameters: ParameterMap) {
-    const dim = (parameter(parameters, 'secondaryStructure.project.weight').shape[1] ?? 0) / 2;
+    const dim = (parameter(parameters, `${PREFIX}project.weight`).shape[1] ?? 0) / 2;
     this.device = device;
     this.config = config;
     this.parameters = new Map([...secondaryStructureParameters(dim, config).keys()].map((name) => [name, parameter(parameters, name)]));
@@ -27,35 +131,7 @@ export class SecondaryStructureHead {
    * @throws ShapeError for a sequence of one nucleotide, as the reference does.
    */
   forward(representation: Tensor): Tensor {
-    const { device, config: { convDim, blocks } } = this;
-    const length = (representation.shape[0] ?? 0) - 2;
-    return device.scope(() => {
-      const weight = this.#get('project.weight');
-      // Row 2c of the reshaped weight is the half of channel c for the row's nucleotide, row 2c + 1 that for the column's.
-      const pq = linear(rows(representation, 1, length), reshape(weight, [2 * convDim, weight.size / (2 * convDim)]));
-      let x = pairSum(pq, this.#get('project.bias'));
-      for (let block = 0; block < blocks; block++) {
-        const next = device.scope(() => this.#block(x, block));
-        // What a tape recorded stays for the walk back.
-        if (x.owner?.kind === 'scope') x.dispose();
-        x = next;
-      }
-      return pairLogits(conv2d(x, this.#get('out.weight'), this.#get('out.bias')));
-    });
-  }
-
-  /** x + relu(norm(conv1(relu(norm(conv3(relu(norm(conv1(x)))))))). */
-  #block(x: Tensor, block: number): Tensor {
-    const { device } = this;
-    const filters = (index: number): Tensor => this.#get(`blocks.${block}.conv${index}.weight`);
-    // A scope around each step's input frees that map as soon as the step is done.
-    const first = (): Tensor => conv2d(x, filters(1));
-    const second = (): Tensor => normConv2d(device.scope(first), filters(2));
-    const third = (): Tensor => normConv2d(device.scope(second), filters(3));
-    return instanceNorm(device.scope(third), { relu: true, residual: x });
-  }
-
-  #get(name: string): Tensor {
-    return parameter(this.parameters, `secondaryStructure.${name}`);
+    const { device, config, parameters } = this;
+    return pairMap({ device, representation, weight: (name) => parameter(parameters, PREFIX + name) }, config);
   }
 }

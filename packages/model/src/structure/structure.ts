@@ -67,3 +67,28 @@ export function cropPartners(partners: Int32Array, start: number, length: number
   }
   return partners.slice(start, start + length).map((j) => (j >= start && j < start + length ? j - start : -1));
 }
+
+/**
+ * A sequence without its gaps (`-`), and its partners [length] renumbered. A
+ * pair with a gap at one end is dropped and counted; one of two gaps was none. Throws a RangeError for
+ * partners that do not agree.
+ */
+export function removeGaps<T extends { readonly sequence: string; readonly partners?: Int32Array }>({ sequence, partners }: T): Pick<T, 'sequence' | 'partners'> & { readonly droppedPairs: number } {
+  const letters = sequence.replaceAll('-', '');
+  if (partners === undefined) return { sequence: letters, droppedPairs: 0 };
+  if (partners.length !== sequence.length) throw new RangeError(`removeGaps: ${partners.length} partners for ${sequence.length} letters`);
+  checkPartners(partners, 'removeGaps');
+  const place = new Int32Array(sequence.length);
+  let next = 0;
+  for (let i = 0; i < sequence.length; i++) place[i] = sequence[i] === '-' ? -1 : next++;
+  const kept = new Int32Array(letters.length).fill(-1);
+  let droppedPairs = 0;
+  for (const [i, j] of basePairs(partners)) {
+    const [from, to] = [place[i]!, place[j]!];
+    if (from >= 0 && to >= 0) {
+      kept[from] = to;
+      kept[to] = from;
+    } else if (from >= 0 || to >= 0) droppedPairs++;
+  }
+  return { sequence: letters, partners: kept, droppedPairs };
+}

@@ -1,4 +1,4 @@
-/** Sums and the cross entropy. */
+/** Sums, the cross entropies of classes and of yes or no, and losses of numbers. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
@@ -36,3 +36,43 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
     [device.run(k.crossEntropyBackward, { dloss, logits, labels: target }, { dlogits: logits.shape }, { rows, cols }).dlogits, undefined]);
   return sum(recorded, 1 / counted);
 }
+
+/** Labels or targets of `x` on its device. Throws a ShapeError where their number differs from its size. */
+function targetsOf(op: string, x: Tensor, values: Float32Array): Tensor {
+  requireShape(values.length === x.size, op, x.shape, [values.length]);
+  return x.device.tensor(values);
+}
+
+/**
+ * Binary cross entropy with logits, the mean over all of them.
+ * @param x logits, of any shape
+ * @param values 0 or 1 for each
+ * @returns [1]
+ */
+export function binaryCrossEntropy(x: Tensor, values: Float32Array): Tensor {
+  const { device, size: count } = x;
+  const labels = targetsOf('binaryCrossEntropy', x, values);
+  const { y } = device.run(k.binaryCrossEntropy, { x, labels }, { y: x.shape }, { count });
+  const recorded = record(y, [x, labels], (dy) =>
+    [device.run(k.binaryCrossEntropyBackward, { dy, x, labels }, { dx: x.shape }, { count }).dx, undefined]);
+  return sum(recorded, 1 / count);
+}
+
+/** The sum of the Huber losses of x − values, times a factor: [1]. */
+function hubers(op: string, x: Tensor, values: Float32Array, delta: number, factor: number): Tensor {
+  const { device, size: count } = x;
+  const goal = targetsOf(op, x, values);
+  const { y } = device.run(k.huber, { x, goal }, { y: x.shape }, { count, delta });
+  const recorded = record(y, [x, goal], (dy) =>
+    [device.run(k.huberBackward, { dy, x, goal }, { dx: x.shape }, { count, delta }).dx, undefined]);
+  return sum(recorded, factor);
+}
+
+/** The Huber loss with δ = 1, the mean over the elements of x: [1]. */
+export const huberLoss = (x: Tensor, values: Float32Array): Tensor => hubers('huberLoss', x, values, 1, 1 / x.size);
+
+// Twice the Huber loss of errors below delta; this is no error's size.
+const BEYOND_ANY_ERROR = 3e38;
+
+/** The mean squared error over the elements of x: [1]. */
+export const squaredError = (x: Tensor, values: Float32Array): Tensor => hubers('squaredError', x, values, BEYOND_ANY_ERROR, 2 / x.size);

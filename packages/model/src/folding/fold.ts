@@ -1,0 +1,74 @@
+/**
+ * Folding by the CONTRAfold model: the partition function of a sequence, the
+ * probability of every pair, and the structure of maximum expected accuracy.
+ * Structures are nested; pairs are AU, CG and GU, with any number of
+ * nucleotides between them; letters other than A, C, G, U and T are unpaired.
+ * Cubic time, quadratic memory, no limit to the length but memory.
+ */
+import { maximumExpectedAccuracy } from './accuracy.ts';
+import { unconstrained, type FoldingConstraint } from './constraint.ts';
+import { inside } from './inside.ts';
+import { pairProbabilities } from './outside.ts';
+import type { FoldingParameters } from './parameters.ts';
+import { foldingProblem, type FoldingProblem } from './problem.ts';
+import { FOLDING_RULES, type FoldingRules } from './rules.ts';
+import { foldingWeights } from './weights.ts';
+
+export interface FoldingOptions {
+  /** Weight of pairs against unpaired positions, above 0. Default 6, as CONTRAfold's. */
+  readonly gamma?: number;
+  /** Default: CONTRAfold's. */
+  readonly rules?: FoldingRules;
+  /** As `parseFoldingConstraint` reads it. */
+  readonly constraint?: FoldingConstraint;
+}
+
+export interface Folding {
+  /** The natural logarithm of the partition function: the sum over all structures that the constraint allows. */
+  readonly logPartition: number;
+  /** Of all pairs i < j: the strict upper triangle, row-major, [length · (length − 1) / 2]. */
+  readonly probabilities: Float32Array;
+  /** [length]: of the structure of maximum expected accuracy; -1 where unpaired. */
+  readonly partners: Int32Array;
+}
+
+/** No structure meets the constraint. */
+export class UnfoldableError extends Error {
+  override readonly name = 'UnfoldableError';
+}
+
+/**
+ * A function that folds sequences, any letters, T or U, any case. It keeps its
+ * memory from call to call. Throws a RangeError for an empty sequence, a γ that
+ * is not above 0 or a constraint of another length, an UnfoldableError where
+ * the constraint leaves no structure.
+ */
+export function createFolder(parameters: FoldingParameters): (sequence: string, options?: FoldingOptions) => Folding {
+  const weights = foldingWeights(parameters);
+  let square = new Float64Array(0);
+  return (sequence, { gamma = 6, rules = FOLDING_RULES.contrafold, constraint = unconstrained(sequence.length) } = {}) => {
+    const { length } = sequence;
+    if (length === 0) throw new RangeError('fold: an empty sequence; give at least one nucleotide');
+    if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`fold: gamma must be above 0, got ${gamma}`);
+    if (constraint.may.length !== length) throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
+    if (square.length < length * length) square = new Float64Array(length * length);
+    const problem = foldingProblem(sequence, constraint, rules, weights);
+    const found = inside(problem, weights, rules, square);
+    if (found.prefix[length] === 0) throw new UnfoldableError('no structure meets the constraint');
+    if (!Number.isFinite(found.logPartition)) throw new RangeError('fold: the partition function left the range of numbers; the weights of these parameters are too great');
+    const probabilities = pairProbabilities(problem, weights, rules, found, square);
+    return {
+      logPartition: found.logPartition,
+      probabilities: triangle(problem, probabilities),
+      partners: maximumExpectedAccuracy(problem, probabilities, gamma, square),
+    };
+  };
+}
+
+function triangle({ length, rowStart, rowJ }: FoldingProblem, probabilities: Float64Array): Float32Array {
+  const values = new Float32Array((length * (length - 1)) / 2);
+  for (let i = 0, row = 0; i < length; row += length - 1 - i++) {
+    for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) values[row + rowJ[entry]! - i - 1] = probabilities[entry]!;
+  }
+  return values;
+}

@@ -1,0 +1,131 @@
+/**
+ * What a task's head is: one declaration in one file of its sizes, parameters,
+ * names in published files, forward pass, loss, predictions, scores, and the
+ * columns of its tables. Loading, saving, training and the command line take
+ * everything about a task from here (index.ts lists them); adding a task is
+ * adding such a file. Batches are packed, as everywhere.
+ */
+import type { Device, Tensor } from '@rna/tensor';
+import type * as z from 'zod';
+import { CheckpointError } from '../checkpoint/error.ts';
+import type { HeadConfig, ParameterShapes, Shape } from '../config.ts';
+import { parameter, type ParameterMap } from '../parameters.ts';
+
+/** Numbers that a fine-tuned file keeps beside its weights, such as `threshold` or the mean and deviation of targets. */
+export type Scalars = ReadonlyMap<string, number>;
+
+/** Names of modules in a file by those here, without the task's prefix; `{i}` is the block, `.weight` and `.bias` follow. */
+export type HeadNames = Readonly<Record<string, string>>;
+
+/** An RNA and what it is labelled with. */
+export interface Labelled<T> {
+  readonly sequence: string;
+  readonly target: T;
+}
+
+export interface HeadInput {
+  readonly device: Device;
+  /** [tokens, dim], `<cls>` and `<eos>` included. */
+  readonly representation: Tensor;
+  /** Where each sequence begins and ends, [sequences + 1]. */
+  readonly cuSeqlens: Uint32Array;
+  /** A parameter by its name without the task's prefix. */
+  readonly weight: (name: string) => Tensor;
+  /** Key of the pass's dropout masks; no dropout without it. */
+  readonly dropoutKey?: readonly [number, number];
+}
+
+/** How labelled RNAs stand in a table: names of columns, and what a cell means. */
+export interface TargetColumns<S, T> {
+  readonly sequence: string;
+  readonly target: string;
+  /** Throws a RangeError that says what was expected. */
+  parse(text: string, sizes: S): T;
+}
+
+/**
+ * S are the sizes, T what an RNA is labelled with, P what is predicted of it. Functions are declared as methods, which
+ * TypeScript compares loosely, so that a list may hold heads of any S, T and P; one task's never meet another's.
+ */
+export interface Head<S extends object = object, T = unknown, P = unknown> {
+  /** The task's name in `config.json` and on the command line. Its parameters have it in camel case as their prefix. */
+  readonly task: string;
+  /** A few words for people. */
+  readonly title: string;
+  /** Every size with its default and description. */
+  readonly sizes: z.ZodType<S>;
+  /** Names in published files; of the port's where they differ. Without them, files have the names of this project. */
+  readonly names?: { readonly official: HeadNames; readonly port?: HeadNames };
+  /** The pass takes one sequence at a time. */
+  readonly oneSequence?: true;
+  /** Every parameter and its shape, in the order of the pass, without the task's prefix. */
+  parameters(dim: number, sizes: S): ParameterShapes;
+  /** The sizes of a published file that says nothing but its tensors; undefined if they are not this head's. */
+  sizesOf?(shapeOf: (parameter: string) => Shape | undefined, dim: number): S | undefined;
+  /** Recorded where a tape is open. The output is what `loss` and `predict` take. */
+  forward(input: HeadInput, sizes: S): Tensor;
+  /** [1], the mean over a batch; targets in the order of its sequences. */
+  loss(output: Tensor, targets: readonly T[], scalars: Scalars): Tensor;
+  /** Scalars that follow from the training set's targets, before the first step. */
+  fit?(targets: readonly T[]): Scalars;
+  /** Predictions from an output that was read back, in the order of the sequences. */
+  predict(output: Float32Array, sizes: S, scalars: Scalars): P[];
+  /** Scalars that are chosen on a validation set, after each evaluation. */
+  tune?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
+  metrics(predictions: readonly P[], examples: readonly Labelled<T>[], scalars: Scalars): Readonly<Record<string, number>>;
+  /** The metric by which a model is chosen. */
+  readonly best: { readonly metric: string; readonly order: 'largest' | 'smallest' };
+  /** Absent where labels are no cells of a table, as structures are. */
+  readonly columns?: TargetColumns<S, T>;
+}
+
+/** A head of stated sizes. */
+export interface TaskHead<S extends object = object, T = unknown, P = unknown> {
+  readonly head: Head<S, T, P>;
+  readonly sizes: S;
+}
+
+/** What the parameters of a head begin with: `ncrnaFamily.` of `ncrna-family`. */
+export const headPrefix = ({ task }: Pick<Head, 'task'>): string => `${task.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.`;
+
+/** Every parameter of a head on an encoder of width `dim`, under the names that all parameters go by. */
+export function headParameters({ head, sizes }: TaskHead, dim: number): ParameterShapes {
+  const prefix = headPrefix(head);
+  return new Map([...head.parameters(dim, sizes)].map(([name, shape]) => [prefix + name, shape]));
+}
+
+/**
+ * A head's output for a batch.
+ * @param parameters Holds every name of `headParameters`; others are left alone.
+ * @throws RangeError for several sequences where the head takes one.
+ */
+export function runHead({ head, sizes }: TaskHead, parameters: ParameterMap, input: Omit<HeadInput, 'device' | 'weight'>): Tensor {
+  const { representation: { device }, cuSeqlens } = input;
+  if (head.oneSequence === true && cuSeqlens.length !== 2) {
+    throw new RangeError(`${head.task}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
+  }
+  const prefix = headPrefix(head);
+  return device.scope(() => head.forward({ ...input, device, weight: (name) => parameter(parameters, prefix + name) }, sizes));
+}
+
+/** As `config.json` and a file's metadata name it. */
+export const headConfig = ({ head, sizes }: TaskHead): HeadConfig => ({ task: head.task, sizes: { ...sizes } });
+
+/** The head that a config names, its sizes checked. Throws a CheckpointError for an unknown task or sizes that cannot be. */
+export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], file: string): TaskHead {
+  const head = heads.find((each) => each.task === task);
+  if (head === undefined) throw new CheckpointError(file, `has a head for the task "${task}"; known are ${heads.map((each) => each.task).join(', ')}`);
+  const checked = head.sizes.safeParse(sizes);
+  if (!checked.success) {
+    const problems = checked.error.issues.map(({ path, message }) => `${path.length === 0 ? '' : `"${path.join('.')}": `}${message}`);
+    throw new CheckpointError(file, `the sizes of its ${task} head cannot be: ${problems.join('; ')}`);
+  }
+  return { head, sizes: checked.data };
+}
+
+/** A scalar that a head cannot do without. Throws a RangeError that says where it comes from. */
+export function scalar(scalars: Scalars, name: string): number {
+  const value = scalars.get(name);
+  if (value === undefined) throw new RangeError(`the number "${name}" is missing: it is fitted to the training set and saved with the model`);
+  return value;
+}

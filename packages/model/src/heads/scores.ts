@@ -1,0 +1,158 @@
+/**
+ * Scores of predictions that are numbers, yes or no, or classes, and the small
+ * functions that turn logits into predictions. Scores of base pairs are
+ * structure/metrics.ts. A score that is 0 / 0 is 0, as the references have it.
+ */
+
+/** 1 / (1 + e^−x). */
+export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+
+/** exp(x) / Σ exp(x) of each row of [rows, cols]. */
+export function softmaxRows(logits: Float32Array, cols: number): Float32Array[] {
+  return Array.from({ length: logits.length / cols }, (_, r) => {
+    const row = logits.subarray(r * cols, (r + 1) * cols);
+    const largest = Math.max(...row);
+    const exponentials = row.map((value) => Math.exp(value - largest));
+    const sum = exponentials.reduce((a, b) => a + b, 0);
+    return exponentials.map((value) => value / sum);
+  });
+}
+
+/** Index of the largest value, the first of equals. */
+export const argmax = (values: ArrayLike<number>): number => {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+};
+
+/** A number of a table. Throws a RangeError where the cell is none. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new RangeError(`expected a number, got "${text}"`);
+  return value;
+}
+
+/** How often a yes or no was right and wrong. */
+export interface Confusion {
+  readonly tp: number;
+  readonly fp: number;
+  readonly fn: number;
+  readonly tn: number;
+}
+
+export interface BinaryScores {
+  readonly accuracy: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly specificity: number;
+  readonly f1: number;
+}
+
+/** Counts of answers above the threshold beside labels of 0 and 1. */
+export function confusion(values: readonly number[], labels: readonly number[], threshold = 0.5): Confusion {
+  requirePairs('confusion', values, labels);
+  const count = (yes: boolean, label: number): number => values.filter((value, i) => value > threshold === yes && labels[i] === label).length;
+  return { tp: count(true, 1), fp: count(true, 0), fn: count(false, 1), tn: count(false, 0) };
+}
+
+const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+function scoresOf({ tp, fp, fn, tn }: Confusion): BinaryScores {
+  return {
+    accuracy: ratio(tp + tn, tp + fp + fn + tn),
+    precision: ratio(tp, tp + fp),
+    recall: ratio(tp, tp + fn),
+    specificity: ratio(tn, tn + fp),
+    f1: ratio(2 * tp, 2 * tp + fp + fn),
+  };
+}
+
+export const binaryScores = (probabilities: readonly number[], labels: readonly number[]): BinaryScores => scoresOf(confusion(probabilities, labels));
+
+/**
+ * The counts that the reference's splice-site code takes of one batch of logits: it passes them through the sigmoid
+ * only if one of them lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for probabilities.
+ */
+export function publishedConfusion(logits: readonly number[], labels: readonly number[]): Confusion {
+  const areLogits = logits.some((logit) => logit < 0 || logit > 1);
+  return confusion(areLogits ? logits.map(sigmoid) : logits, labels);
+}
+
+/** The reference's splice-site scores: in percent, rounded to two decimals in float32, F1 from rounded precision and recall. */
+export function publishedBinaryScores(counts: Confusion): BinaryScores {
+  const { accuracy, precision, recall, specificity } = scoresOf(counts);
+  const rounded = (percent: number): number => Math.fround(Math.fround(Math.round(Math.fround(percent * 100))) / 100);
+  const percent = (score: number): number => rounded(Math.fround(score) * 100);
+  const [p, r] = [percent(precision), percent(recall)];
+  return { accuracy: percent(accuracy), precision: p, recall: r, specificity: percent(specificity), f1: rounded(ratio(2 * p * r, p + r)) };
+}
+
+export interface ClassScores {
+  readonly accuracy: number;
+  /** Mean of the classes' F1, weighted by how often a class is the truth. */
+  readonly weightedF1: number;
+  /** Plain mean over the classes that occur as truth or prediction. */
+  readonly macroF1: number;
+}
+
+export function classScores(predicted: readonly number[], labels: readonly number[]): ClassScores {
+  requirePairs('classScores', predicted, labels);
+  const classes = [...new Set([...predicted, ...labels])];
+  const scores = classes.map((each) => {
+    const support = labels.filter((label) => label === each).length;
+    const called = predicted.filter((label) => label === each).length;
+    const hits = predicted.filter((label, i) => label === each && labels[i] === each).length;
+    return { support, f1: ratio(2 * hits, support + called) };
+  });
+  return {
+    accuracy: predicted.filter((label, i) => label === labels[i]).length / labels.length,
+    weightedF1: scores.reduce((sum, { support, f1 }) => sum + support * f1, 0) / labels.length,
+    macroF1: scores.reduce((sum, { f1 }) => sum + f1, 0) / classes.length,
+  };
+}
+
+export interface RegressionScores {
+  /** Coefficient of determination; negative for what is worse than the mean. */
+  readonly r2: number;
+  readonly mse: number;
+  readonly mae: number;
+  /** Rank correlation, equal values with their mean rank; 0 where one side is constant. */
+  readonly spearman: number;
+}
+
+export function regressionScores(predicted: readonly number[], targets: readonly number[]): RegressionScores {
+  requirePairs('regressionScores', predicted, targets);
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const centre = mean(targets);
+  const mse = mean(predicted.map((value, i) => (value - targets[i]!) ** 2));
+  return {
+    r2: 1 - mse / mean(targets.map((value) => (value - centre) ** 2)),
+    mse,
+    mae: mean(predicted.map((value, i) => Math.abs(value - targets[i]!))),
+    spearman: correlation(ranks(predicted), ranks(targets)),
+  };
+}
+
+/** Ranks from 0, equal values with the mean of theirs. */
+function ranks(values: readonly number[]): number[] {
+  const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!);
+  const result = new Array<number>(values.length);
+  for (let start = 0, end = 0; start < order.length; start = end) {
+    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
+    for (let i = start; i < end; i++) result[order[i]!] = (start + end - 1) / 2;
+  }
+  return result;
+}
+
+function correlation(a: readonly number[], b: readonly number[]): number {
+  // Ranks have the same mean on both sides.
+  const centre = (a.length - 1) / 2;
+  const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, value, i) => sum + (value - centre) * (y[i]! - centre), 0);
+  return ratio(product(a, b), Math.sqrt(product(a, a) * product(b, b)));
+}
+
+function requirePairs(what: string, values: readonly unknown[], labels: readonly unknown[]): void {
+  if (values.length !== labels.length || values.length === 0) {
+    throw new RangeError(`${what}: ${values.length} predictions and ${labels.length} labels; as many of both are needed, and at least one`);
+  }
+}

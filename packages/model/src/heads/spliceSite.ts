@@ -1,0 +1,38 @@
+/**
+ * Whether the middle of a sequence is a splice site (RINALMO 5.2). One model per
+ * kind of site, donor or acceptor.
+ */
+import { binaryCrossEntropy } from '@rna/tensor';
+import * as z from 'zod';
+import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } from './classifier.ts';
+import type { Head } from './head.ts';
+import { binaryScores, sigmoid } from './scores.ts';
+
+export interface SpliceSiteSizes {
+  readonly hidden: number;
+}
+
+/** Labels are 0 or 1, predictions probabilities. */
+export const spliceSite: Head<SpliceSiteSizes, number, number> = {
+  task: 'splice-site',
+  title: 'splice sites',
+  sizes: z.strictObject({ hidden: z.int().positive().default(128).describe('Width of the hidden layer') }),
+  names: { official: CLASSIFIER_NAMES },
+  parameters: (dim, { hidden }) => classifierParameters(dim, hidden, 1),
+  sizesOf(shapeOf) {
+    const found = classifierSizes(shapeOf);
+    return found?.outputs === 1 ? { hidden: found.hidden } : undefined;
+  },
+  forward: (input) => classify(input),
+  loss: (logits, labels) => binaryCrossEntropy(logits, Float32Array.from(labels)),
+  predict: (logits) => Array.from(logits, sigmoid),
+  metrics: (probabilities, examples) => ({ ...binaryScores(probabilities, examples.map(({ target }) => target)) }),
+  best: { metric: 'f1', order: 'largest' },
+  columns: {
+    sequence: 'sequence', target: 'label',
+    parse(text) {
+      if (text !== '0' && text !== '1') throw new RangeError(`expected 0 or 1, got "${text}"`);
+      return Number(text);
+    },
+  },
+};

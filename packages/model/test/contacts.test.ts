@@ -1,0 +1,197 @@
+/** Contacts from attention maps: the maps against the oracle, the regression against its optimality conditions and a slow solver, the device's sum against the host's. */
+import { readFile } from 'node:fs/promises';
+import { RandomStream } from '@rna/kernels';
+import type { Device } from '@rna/tensor';
+import { openDevice } from '@rna/tensor/node';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  contactFeatures, contactLabels, contactPrecision, detokenize, fitContacts, fitLogistic, logisticValues, predictContacts, sigmoid,
+  type Encoder, type Samples,
+} from '../src/index.ts';
+import { fixtureText } from './checkpoint.fixtures.ts';
+import { fixtureEncoder, openFixture, readNumbers, type Platform } from './parity.ts';
+
+let device: Device;
+let encoder: Encoder;
+const platform: Platform = {
+  device: () => device,
+  bytes: async (path) => new Uint8Array(await readFile(new URL(`./fixtures/${path}`, import.meta.url))),
+};
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+  encoder = await fixtureEncoder(platform, 'rinalmo-A');
+});
+afterAll(() => { device.destroy(); });
+
+async function oracleSequence(): Promise<string> {
+  const file = await openFixture(platform, 'rinalmo-A/forward.safetensors');
+  return detokenize(Uint32Array.from((await readNumbers(file, 'single47.tokens')).values));
+}
+
+const SEQUENCE = 'GGGAAACUCCAGUUCGCUGGAGUUUCCCAAGG';
+const partnersOf = (length: number): Int32Array => {
+  const partners = new Int32Array(length).fill(-1);
+  for (let i = 0; i < 10; i++) [partners[i], partners[27 - i]] = [27 - i, i];
+  return partners;
+};
+
+describe('features', () => {
+  it('are the symmetric, corrected maps of the oracle', async () => {
+    const sequence = await oracleSequence();
+    expect(sequence).toHaveLength(47);
+    const columns = await contactFeatures(encoder, sequence, 1);
+    const file = await openFixture(platform, 'rinalmo-A/apc.safetensors');
+    const { layers, heads } = encoder.config;
+    let worst = 0;
+    for (const layer of [0, layers - 1]) {
+      const { values } = await readNumbers(file, `single47.sym_apc.${layer}`);
+      for (let h = 0; h < heads; h++) {
+        let at = 0;
+        for (let i = 0; i < 47; i++) {
+          for (let j = i + 1; j < 47; j++) worst = Math.max(worst, Math.abs(columns[layer * heads + h]![at++]! - values[(h * 47 + i) * 47 + j]!));
+        }
+        expect(columns[layer * heads + h]).toHaveLength(at);
+      }
+    }
+    expect(worst).toBeLessThan(3e-5);
+    expect(device.memory.use().tensors, 'the encoder alone').toBe(encoder.parameters.size);
+  });
+
+  it('of the pairs that are far apart are those of all pairs without the near ones, and stand beside their labels', async () => {
+    const [all, far] = [await contactFeatures(encoder, SEQUENCE, 1), await contactFeatures(encoder, SEQUENCE, 6)];
+    const labels = contactLabels(partnersOf(SEQUENCE.length), 6);
+    expect(labels.reduce((a, b) => a + b)).toBe(10);
+    const kept: number[] = [];
+    let [at, where] = [0, 0];
+    for (let i = 0; i < SEQUENCE.length; i++) {
+      for (let j = i + 1; j < SEQUENCE.length; j++, at++) {
+        if (j - i < 6) continue;
+        kept.push(all[5]![at]!);
+        expect(labels[where++]).toBe(i < 10 && j === 27 - i ? 1 : 0);
+      }
+    }
+    expect(Array.from(far[5]!)).toEqual(kept);
+    await expect(contactFeatures(encoder, 'GGGAAA')).rejects.toThrow('a sequence of 6 nucleotides has no pair 6 apart');
+  });
+});
+
+/** Samples whose labels follow some of the features, in two parts. */
+function samples(seed: number, count: number, features: number): Samples[] {
+  const random = new RandomStream(seed);
+  return [count, Math.ceil(count / 2)].map((size) => {
+    // Features share a part, as attention maps do.
+    const shared = Array.from({ length: size }, () => random.normal());
+    const columns = Array.from({ length: features }, () => Float32Array.from(shared, (value) => 0.7 * value + random.normal()));
+    const labels = Uint8Array.from(shared, (_, i) => (random.uniform() < sigmoid(2 * columns[0]![i]! - columns[1]![i]! - 1) ? 1 : 0));
+    labels.set([0, 1]);
+    return { columns, labels };
+  });
+}
+
+function objective(parts: readonly Samples[], intercept: number, weights: ArrayLike<number>, penalty: number): number {
+  let sum = penalty * Array.from(weights).reduce((total, value) => total + Math.abs(value), 0);
+  for (const { columns, labels } of parts) {
+    labels.forEach((label, i) => {
+      const f = columns.reduce((value, column, j) => value + weights[j]! * column[i]!, intercept);
+      sum += Math.log(1 + Math.exp(f)) - label * f;
+    });
+  }
+  return sum;
+}
+
+describe('regression', () => {
+  it('is no worse than any neighbour, and its probabilities sum to the number of positives', () => {
+    fc.assert(fc.property(fc.nat(1000), fc.integer({ min: 2, max: 12 }), fc.double({ min: 0.05, max: 20, noNaN: true }), (seed, features, penalty) => {
+      const parts = samples(seed, 60, features);
+      const { intercept, weights, violation } = fitLogistic(parts, { penalty });
+      expect(violation).toBeLessThanOrEqual(1e-6);
+      const best = objective(parts, intercept, weights, penalty);
+      for (let j = 0; j < features; j++) {
+        for (const by of [-1e-3, 1e-3]) expect(objective(parts, intercept, weights.map((value, k) => (k === j ? value + by : value)), penalty)).toBeGreaterThan(best - 1e-9);
+      }
+      // The condition of the intercept, which has no penalty.
+      const expected = parts.flatMap(({ columns }) => Array.from(logisticValues({ intercept, weights }, columns), sigmoid)).reduce((a, b) => a + b);
+      expect(expected).toBeCloseTo(parts.flatMap(({ labels }) => [...labels]).reduce((a, b) => a + b), 4);
+    }), { numRuns: 25 });
+  });
+
+  it('finds what proximal gradient descent finds in many small steps', () => {
+    const parts = samples(3, 40, 5);
+    const penalty = 2;
+    let intercept = 0;
+    let weights = [0, 0, 0, 0, 0];
+    const rate = 4 / 60 / 8;
+    for (let step = 0; step < 20_000; step++) {
+      const gradient = [0, 0, 0, 0, 0, 0];
+      for (const { columns, labels } of parts) {
+        labels.forEach((label, i) => {
+          const residual = sigmoid(columns.reduce((value, column, j) => value + weights[j]! * column[i]!, intercept)) - label;
+          columns.forEach((column, j) => { gradient[j]! += residual * column[i]!; });
+          gradient[5]! += residual;
+        });
+      }
+      intercept -= rate * gradient[5]!;
+      weights = weights.map((value, j) => {
+        const moved = value - rate * gradient[j]!;
+        return Math.sign(moved) * Math.max(0, Math.abs(moved) - rate * penalty);
+      });
+    }
+    const fitted = fitLogistic(parts, { penalty });
+    expect(fitted.intercept).toBeCloseTo(intercept, 6);
+    weights.forEach((value, j) => { expect(fitted.weights[j]).toBeCloseTo(value, 6); });
+    expect(weights.filter((value) => value === 0).length, 'some weights are zero').toBeGreaterThan(0);
+    expect(Array.from(fitted.weights, (value) => value === 0)).toEqual(weights.map((value) => value === 0));
+  });
+
+  it("has scikit-learn's weights (1.9.1, saga, C = 0.15)", () => {
+    const { x, y, C, intercept, coef } = JSON.parse(fixtureText('logisticRegression.json')) as { x: number[][]; y: number[]; C: number; intercept: number; coef: number[] };
+    const fitted = fitLogistic([{ columns: x.map((column) => Float32Array.from(column)), labels: Uint8Array.from(y) }], { penalty: 1 / C });
+    expect(fitted.intercept).toBeCloseTo(intercept, 6);
+    coef.forEach((value, j) => { expect(fitted.weights[j]).toBeCloseTo(value, 6); });
+  });
+
+  it('keeps no feature under a penalty that outweighs all, whose intercept is the share of positives', () => {
+    const parts = samples(4, 50, 3);
+    const labels = parts.flatMap((part) => [...part.labels]);
+    const { intercept, weights, iterations } = fitLogistic(parts, { penalty: 1e4 });
+    expect([...weights]).toEqual([0, 0, 0]);
+    expect(iterations).toBe(0);
+    expect(sigmoid(intercept)).toBeCloseTo(labels.reduce((a, b) => a + b) / labels.length, 12);
+  });
+
+  it('refuses samples of one label and columns that do not fit', () => {
+    const column = Float32Array.of(1, 2);
+    expect(() => fitLogistic([{ columns: [column], labels: Uint8Array.of(0, 0) }], { penalty: 1 })).toThrow('0 of 2 samples are positive');
+    expect(() => fitLogistic([{ columns: [column], labels: Uint8Array.of(0, 1, 1) }], { penalty: 1 })).toThrow('1 columns of as many samples');
+    expect(() => fitLogistic([{ columns: [column], labels: Uint8Array.of(0, 1) }], { penalty: 0 })).toThrow('penalty must be positive');
+  });
+});
+
+describe('prediction', () => {
+  it('on the device is the regression on the features', async () => {
+    const columns = await contactFeatures(encoder, SEQUENCE, 6);
+    const partners = partnersOf(SEQUENCE.length);
+    const regression = fitContacts(encoder, [{ columns, labels: contactLabels(partners, 6) }], 0.05);
+    expect(regression.weights.some((value) => value !== 0)).toBe(true);
+    const probabilities = await predictContacts(encoder, SEQUENCE, regression);
+    const expected = Array.from(logisticValues(regression, await contactFeatures(encoder, SEQUENCE, 1)), sigmoid);
+    expect(probabilities).toHaveLength(expected.length);
+    probabilities.forEach((value, i) => { expect(value).toBeCloseTo(expected[i]!, 4); });
+    expect(device.memory.use().tensors, 'the encoder alone').toBe(encoder.parameters.size);
+    await expect(predictContacts(encoder, SEQUENCE, { ...regression, heads: 2 })).rejects.toThrow('is for 3 layers of 2 heads, the encoder has 3 of 4');
+  });
+});
+
+describe('precision', () => {
+  it('counts the most probable pairs that are far enough apart', () => {
+    // Pairs of eight positions six or more apart: (0, 6), (0, 7), (1, 7).
+    const partners = Int32Array.of(7, -1, -1, -1, -1, -1, -1, 0);
+    const probabilities = new Float32Array(28).fill(0.9);
+    probabilities[5] = 0.3;
+    probabilities[6] = 0.6;
+    probabilities[12] = 0.5;
+    expect(contactPrecision(probabilities, partners)).toEqual({ atL: 1 / 3, atHalf: 1 / 3, atFifth: 1, atTrue: 1 });
+    expect(() => contactPrecision(probabilities, new Int32Array(8).fill(-1))).toThrow('no true pair is 6 or more apart');
+  });
+});

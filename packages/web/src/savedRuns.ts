@@ -1,0 +1,46 @@
+/**
+ * The runs that this browser keeps: their list, and what each is, its config as
+ * `config.yaml` (in the JSON that is part of YAML).
+ */
+import { pretrainConfig, validateConfig, type PretrainConfig } from '@rna/train';
+import { CONFIG_FILE } from './archive.ts';
+import { childFolder, folderNames, openRuns, readText, removeEntry, writeFile } from './opfs.ts';
+import { CHECKPOINTS, checkpointNames } from './runFolder.ts';
+
+/** A run in the list of those kept here. */
+export interface SavedRun {
+  readonly name: string;
+  /** Updates that its newest checkpoint has done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** All runs with a checkpoint, by name. */
+export async function savedRuns(): Promise<SavedRun[]> {
+  const runs = await openRuns();
+  const found: SavedRun[] = [];
+  for (const name of await folderNames(runs)) {
+    const folder = await runs.getDirectoryHandle(name);
+    const checkpoints = await childFolder(folder, CHECKPOINTS);
+    const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
+    if (newest === undefined) continue;
+    const { train } = await readConfig(folder);
+    found.push({ name, step: Number(/\d+$/.exec(newest)?.[0]), steps: train.steps });
+  }
+  return found;
+}
+
+/** Deletes a run with all it keeps. */
+export async function deleteRun(name: string): Promise<void> {
+  await removeEntry(await openRuns(), name);
+}
+
+export async function readConfig(folder: FileSystemDirectoryHandle): Promise<PretrainConfig> {
+  const text = await readText(folder, CONFIG_FILE);
+  if (text === undefined) throw new Error(`the run '${folder.name}' has no ${CONFIG_FILE}; delete it and begin anew`);
+  return validateConfig(pretrainConfig, JSON.parse(text), `${folder.name}/${CONFIG_FILE}`);
+}
+
+export async function writeConfig(folder: FileSystemDirectoryHandle, config: PretrainConfig): Promise<void> {
+  await writeFile(folder, CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)));
+}
