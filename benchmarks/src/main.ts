@@ -10,6 +10,7 @@ import { Command, Option } from 'commander';
 import { measureCeilings, type Ceilings } from './ceilings.ts';
 import { peerChart } from './chart.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
+import { benchmarkFolding } from './folding.ts';
 import { benchmarkKernels } from './kernels.ts';
 import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
@@ -17,7 +18,7 @@ import { terminalReport, type Report } from './report.ts';
 import { readResults, writeResults, type Results } from './rows.ts';
 import { compareTable, peerTable } from './tables.ts';
 
-const SUITES = ['kernels', 'peers', 'step', 'inference'] as const;
+const SUITES = ['kernels', 'peers', 'step', 'inference', 'folding'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Options {
@@ -68,6 +69,7 @@ async function benchmark(suites: readonly Suite[], { filter = /./, json, svg, li
   for (const suite of ['step', 'inference'] as const) {
     if (suites.includes(suite) && ceilings !== undefined) await benchmarkModels(suite, { filter, limitMs: limits.modelMs, ceilings, cold, report, adapterClass, memoryBudget });
   }
+  if (suites.includes('folding')) await benchmarkFolding(filter, report);
   const results: Results = { ...environment, versions: { ...environment.versions, ...peerVersions }, rows: [...rows] };
   if (suites.includes('peers')) process.stdout.write(`\n${peerTable(rows)}`);
   process.stdout.write(`\n${environment.adapter}, commit ${environment.commit.slice(0, 12)}, ${environment.date}, load ${environment.load.map((load) => load.toFixed(2)).join(' ')}\n`);
@@ -94,7 +96,7 @@ async function measureAlone(suites: readonly Suite[], filter: RegExp, limit: num
     const limits = limit === undefined && device.traits.class === 'cpu' ? SOFTWARE_LIMITS : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
     report.progress(`adapter: ${environment.adapter}`);
     const found = { environment, limits, adapterClass: device.traits.class, memoryBudget: device.memory.use().budget };
-    if (suites.every((suite) => suite === 'peers')) return { ...found, ceilings: undefined };
+    if (suites.every((suite) => suite === 'peers' || suite === 'folding')) return { ...found, ceilings: undefined };
     const ceilings = await measureCeilings(device, (row) => { report.row(row); });
     if (suites.includes('kernels')) await benchmarkKernels({ device, ceilings, filter, limitMs: limits.kernelMs, report });
     return { ...found, ceilings };

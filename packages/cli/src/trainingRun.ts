@@ -138,9 +138,12 @@ function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command
   }
 }
 
-/** A line for each field in which two configs differ, apart from where the run is and how often it is looked at. */
+/** Fields that a resumed run may have otherwise: where it is, what costs memory or time alone, and from which files RNAs come, whose content its checkpoints know. */
+const ELSEWHERE = ['out', 'train.recompute', 'data.train', 'data.other', 'data.validation'];
+
+/** A line for each field in which two configs differ, apart from those and how often the run is looked at. */
 function differingFields(schema: ZodType, then: unknown, now: unknown): string[] {
-  return configFields(schema).map(({ path }) => path).filter((path) => path !== 'out' && path !== 'train.recompute' && !path.startsWith('run.')).flatMap((path) => {
+  return configFields(schema).map(({ path }) => path).filter((path) => !ELSEWHERE.includes(path) && !path.startsWith('run.')).flatMap((path) => {
     const [a, b] = [then, now].map((config) => JSON.stringify(valueAt(config, path)) ?? 'absent');
     return a === b ? [] : [`  ${path}: then ${a}, now ${b}`];
   });

@@ -162,6 +162,20 @@ describe('a corpus file', () => {
     expect([text.code, text.stderr]).toEqual([1, expect.stringContaining('not a corpus')]);
   });
 
+  test('shows what an epoch of batches holds', async () => {
+    const { code, stdout } = await rna('corpus', 'epoch', file, '--max-tokens', '512', '--json');
+    const figures = JSON.parse(stdout) as Record<'rows' | 'sequences' | 'tokens' | 'filled' | 'corrupted', number> & { targets: Record<string, number> };
+    expect(code).toBe(0);
+    // One to one: the one other RNA comes again after each of the sixty but the last.
+    expect(figures.sequences).toBe(119);
+    expect(figures.filled).toBeCloseTo(figures.tokens / (512 * figures.rows), 12);
+    expect(figures.corrupted).toBeGreaterThan(0.14);
+    expect(figures.corrupted).toBeLessThan(0.2);
+    expect(Object.keys(figures.targets)).toEqual(['sm', 'ssmStem', 'ssmLoop']);
+    expect((await rna('corpus', 'epoch', file, '--masking', 'mlm')).stdout).toMatch(/slots filled\s+\d\d\.\d\d %/);
+    expect((await rna('corpus', 'epoch', file, '--other-share', '1')).code).toBe(2);
+  });
+
   test('gives its records back', async () => {
     const out = join(folder, 'back.dbn');
     expect((await rna('corpus', 'export', file, '--kind', 'structured', '--out', out)).code).toBe(0);

@@ -1,5 +1,6 @@
 export * from './kernel.ts';
 export * from './random.ts';
+export * as portable from './portableMath.ts';
 export * from './variants.ts';
 export * from './elementwise.ts';
 export * from './cast.ts';

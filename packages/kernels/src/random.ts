@@ -7,6 +7,7 @@
  * Kernels include `threefryWgsl` and call `threefry(key, counter)`. The host
  * uses `threefry2x32`, or `RandomStream` for draws one after the other.
  */
+import { cos, log } from './portableMath.ts';
 
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const PARITY = 0x1bd11bda;
@@ -105,8 +106,8 @@ export class RandomStream {
 
   /** A standard normal number (Box–Muller). */
   normal(): number {
-    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
-    return radius * Math.cos(2 * Math.PI * this.uniform());
+    const radius = Math.sqrt(-2 * log(1 - this.uniform()));
+    return radius * cos(2 * Math.PI * this.uniform());
   }
 
   /** Shuffles `items` in place (Fisher–Yates) and returns it. */

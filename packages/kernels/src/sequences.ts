@@ -1,4 +1,5 @@
 /** Tables that the attention kernels read, made on the host: rotary angles, and each token's sequence in the pack. */
+import { cos, pow, sin } from './portableMath.ts';
 
 /**
  * cos (first half) and sin (second half) of the rotary angles, [positions, headDim] in f32: angle = position ·
@@ -10,11 +11,11 @@ export function ropeTable(headDim: number, positions: number, theta: number): Fl
   const table = new Float32Array(positions * headDim);
   for (let d = 0; d < half; d++) {
     // The reference keeps the inverse frequencies and the angles in f32.
-    const frequency = Math.fround(theta ** (-d / half));
+    const frequency = Math.fround(pow(theta, -d / half));
     for (let position = 0; position < positions; position++) {
       const angle = Math.fround(position * frequency);
-      table[position * headDim + d] = Math.cos(angle);
-      table[position * headDim + d + half] = Math.sin(angle);
+      table[position * headDim + d] = cos(angle);
+      table[position * headDim + d + half] = sin(angle);
     }
   }
   return table;

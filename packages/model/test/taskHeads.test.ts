@@ -75,6 +75,16 @@ describe('published fine-tuned files', () => {
     expect((await openModel(file, A)).scalars).toEqual(scalars);
   });
 
+  test('a .pt is not written of a head that it could not name', async () => {
+    const model = await openModel(await finetuned('lm.', 'mrl_head'), A);
+    const sizes = { channels: 32, blocks: 6, padding: 'none' };
+    const read = (name: string) => model.read(name.replace(/^(translationEfficiency)\./, 'ribosomeLoad.'));
+    for (const head of [ribosomeLoad, translationEfficiency]) {
+      await expect(written({ config: A, scheme: 'official', task: { head, sizes }, read }, 'pt')).rejects.toThrow(`a .pt cannot say that its head is a ${head.task} head with sizes`);
+      expect((await openModel(await written({ config: A, scheme: 'official', task: { head, sizes }, read }), A)).task).toEqual({ head, sizes });
+    }
+  });
+
   test('a stray tensor beside a head is refused', async () => {
     const file = await edited(await finetuned('rinalmo.', 'splice_head'), () => ({}), [entry('pred_head.classifier.4.weight', [1, 1], Float32Array.of(1))]);
     await expect(openModel(file, A)).rejects.toThrow('unexpected "pred_head.classifier.4.weight" [1, 1]');

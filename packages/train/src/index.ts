@@ -19,6 +19,7 @@ export * from './pretraining.ts';
 export * from './recipes.ts';
 export * from './recovery.ts';
 export * from './runTuning.ts';
+export { createSampling, type Sampling, type SamplingOptions } from './sampling.ts';
 export * from './savedModel.ts';
 export * from './schedule.ts';
 export * from './structureScores.ts';

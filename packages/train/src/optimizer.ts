@@ -9,7 +9,7 @@
  * numbers by which the next step is judged.
  */
 import {
-  adamW, clipFactor, GUARD_SIZE, lossScale, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
+  adamW, clipFactor, GUARD_SIZE, lossScale, portable, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
 } from '@rna/kernels';
 import type { Device, Tensor } from '@rna/tensor';
 
@@ -182,7 +182,7 @@ export class AdamW {
           count: parameter.size,
           keep: 1 - rate * group.weightDecay,
           beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2,
-          stepSize: rate / (1 - beta1 ** step), rootCorrection2: Math.sqrt(1 - beta2 ** step),
+          stepSize: rate / (1 - portable.pow(beta1, step)), rootCorrection2: Math.sqrt(1 - portable.pow(beta2, step)),
           eps: this.#eps,
         });
         parameter.gradient?.dispose();

@@ -3,7 +3,7 @@
  * packed sequences. Which these are is a batch source's (corpusBatches.ts); a
  * step's dropout follows from the seed and the step's number.
  */
-import { deriveKey } from '@rna/kernels';
+import { deriveKey, portable } from '@rna/kernels';
 import { forwardFlops, type Encoder } from '@rna/model';
 import { crossEntropy } from '@rna/tensor';
 import type { BatchSource, MaskedBatch } from './batchSource.ts';
@@ -75,7 +75,7 @@ export async function maskedMetrics(encoder: Encoder, source: BatchSource): Prom
     if (targets === 0) return;
     metrics[`${prefix}loss`] = loss / targets;
     metrics[`${prefix}accuracy`] = right / targets;
-    metrics[`${prefix}perplexity`] = Math.exp(loss / targets);
+    metrics[`${prefix}perplexity`] = portable.exp(loss / targets);
   };
   report('', tallies.reduce((sum, tally) => ({ loss: sum.loss + tally.loss, right: sum.right + tally.right, targets: sum.targets + tally.targets })));
   for (const [name, kind] of Object.entries(MASK_KIND)) if (kind !== MASK_KIND.none) report(`${name}.`, tallies[kind]!);
@@ -92,7 +92,7 @@ async function tallyBatch(encoder: Encoder, batch: MaskedBatch, tallies: readonl
     const scores = values.subarray(row * width, (row + 1) * width);
     const largest = Math.max(...scores);
     const tally = tallies[batch.maskKinds[row]!]!;
-    tally.loss += largest - scores[label]! + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
+    tally.loss += largest - scores[label]! + portable.log(scores.reduce((sum, score) => sum + portable.exp(score - largest), 0));
     tally.right += scores[label] === largest ? 1 : 0;
     tally.targets++;
   });

@@ -4,6 +4,7 @@
  * the step alone. A parameter group with a rate of its own (layers unfrozen at
  * a tenth) multiplies what the schedule gives.
  */
+import { portable } from '@rna/kernels';
 
 export type Schedule = (step: number) => number;
 
@@ -47,7 +48,7 @@ export function warmupCosineSchedule({ startRate = 0, peakRate, floorRate = 0, w
   return (step) =>
     step < warmupSteps
       ? startRate + (peakRate - startRate) * progress(step, warmupSteps)
-      : floorRate + ((peakRate - floorRate) * (1 + Math.cos(Math.PI * progress(step - warmupSteps, decaySteps)))) / 2;
+      : floorRate + ((peakRate - floorRate) * (1 + portable.cos(Math.PI * progress(step - warmupSteps, decaySteps)))) / 2;
 }
 
 /** The part of `steps` that is done, 0 … 1; all of no steps. */

@@ -1,8 +1,9 @@
 /** `rna corpus …`: what it is told. The work is in ../corpus/, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { BuildOptions } from '../corpus/build.ts';
+import type { EpochOptions } from '../corpus/epoch.ts';
 import type { ExportOptions, InfoOptions } from '../corpus/show.ts';
-import { examples, wholeNumber } from '../options.ts';
+import { examples, probability, wholeNumber } from '../options.ts';
 
 const reportOption = (): Option => new Option('--report <file>', 'also draw lengths, letters and clusters, to an .html page or an .svg');
 const JSON_HELP = 'as JSON, for scripts';
@@ -54,6 +55,22 @@ export function registerCorpus(program: Command): void {
       const { corpusVerify } = await import('../corpus/show.ts');
       await corpusVerify({ file });
     });
+
+  const epoch = corpus.command('epoch')
+    .summary('make an epoch of batches as rna pretrain would, and say what is in them')
+    .description('Draws, packs and corrupts one epoch: rows and how full they are, sequences, what is to be predicted by kind of mask, and how long it takes on one core.')
+    .argument('<file>', 'a corpus')
+    .addOption(new Option('--masking <scheme>', 'as masking.scheme').choices(['ssm', 'sm', 'mlm']).default('ssm'))
+    .option('--max-tokens <n>', 'as batch.maxTokens: tokens of a row', wholeNumber(3), 1024)
+    .option('--window <n>', 'as data.window: sequences that are packed together', wholeNumber(1), 2048)
+    .option('--other-share <p>', 'as data.otherShare: part of the sequences that is other RNA', probability, 0.5)
+    .option('--seed <n>', 'as seed', wholeNumber(0), 0)
+    .option('--json', JSON_HELP)
+    .action(async (file: string, options: Omit<EpochOptions, 'file'>) => {
+      const { corpusEpoch } = await import('../corpus/epoch.ts');
+      await corpusEpoch({ ...options, file });
+    });
+  examples(epoch, ['rna corpus epoch train.corpus --window 8192', 'rna corpus epoch train.corpus --json | jq .filled']);
 
   const exporting = corpus.command('export')
     .summary('write the records of a corpus as FASTA, those with structures as dot-bracket')

@@ -27,17 +27,33 @@ export interface ModelToWrite {
 }
 
 /**
- * @throws CheckpointError if the scheme is not the model's (RiNALMo: official, port; SSR-LM: llama),
- *   or a parameter has the wrong number of values.
+ * @throws CheckpointError if the scheme is not the model's (RiNALMo: official, port; SSR-LM: llama), a parameter has
+ *   the wrong number of values, or a `.pt` could not say which head it holds.
  */
 export async function writeModel(sink: ByteSink, model: ModelToWrite, format: 'safetensors' | 'pt' = 'safetensors'): Promise<void> {
   const entries = modelEntries(model);
-  if (format === 'pt') return writePyTorch(sink, [...entries, ...bufferEntries(model)], new Map([...model.scalars ?? []].filter(([name]) => !isBuffer(name))));
+  if (format === 'pt') {
+    checkSaysItself(model);
+    return writePyTorch(sink, [...entries, ...bufferEntries(model)], new Map([...model.scalars ?? []].filter(([name]) => !isBuffer(name))));
+  }
   const metadata = new Map([['format', 'pt']]);
   const task = taskOf(model);
   if (task !== undefined) metadata.set(HEAD_METADATA, JSON.stringify(headConfig(task)));
   for (const [name, value] of model.scalars ?? []) metadata.set(name, String(value));
   await writeSafetensors(sink, entries, metadata);
+}
+
+/** A `.pt` holds tensors and numbers alone: a head must be one that they show, or it would be taken for another. */
+function checkSaysItself(model: ModelToWrite): void {
+  const task = taskOf(model);
+  if (task === undefined) return;
+  const { head, sizes } = task;
+  const { dim } = model.config;
+  const shapes = head.parameters(dim, sizes);
+  const shown = head.sizesOf?.((name) => shapes.get(name), dim) as Readonly<Record<string, unknown>> | undefined;
+  if (shown === undefined || Object.entries(sizes).some(([name, value]) => shown[name] !== value)) {
+    throw new CheckpointError('output', `a .pt cannot say that its head is a ${head.task} head with sizes ${JSON.stringify(sizes)}; write safetensors, or a folder`);
+  }
 }
 
 /** Scalars that the reference's modules keep as buffers of one element, and load as nothing else. */

@@ -59,15 +59,16 @@ export function inside(problem: FoldingProblem, weights: FoldingWeights, { repea
   prefix[0] = 1;
   for (let j = 0; j < length; j++) {
     const column = j * length;
+    const freeJ = unpaired[j]!;
     scale[j] = 1;
-    free[j] = unpaired[j]!;
+    free[j] = freeJ;
     loopsBefore(j, weights.loop, free, loop);
-    const unpairedJ = free[j] * multiUnpaired;
+    const unpairedJ = freeJ * multiUnpaired;
     const repeated = repeatedMultiLoops ? unpairedJ : 0;
     let oneBranch = 0;
     let enclosed = 1;
     let place = columnStart[j + 1]! - 1;
-    let external = prefix[j]! * free[j] * externalUnpaired;
+    let external = prefix[j]! * freeJ * externalUnpaired;
     let greatest = 0;
     multi[column + j] = 0;
     twoBranches[j] = 0;
@@ -91,11 +92,11 @@ export function inside(problem: FoldingProblem, weights: FoldingWeights, { repea
         place--;
       }
       const unpairedI = free[i]! * multiUnpaired;
-      firstBranch[i] = firstBranch[i]! * unpairedJ + asBranch;
-      oneBranch = unpairedI * oneBranch + firstBranch[i];
-      twoBranches[i] = unpairedI * twoBranches[i + 1]! + branches(problem, branch, rowEnd, multi, i, column);
-      twoAfter[i] = repeated * twoAfter[i]! + twoBranches[i];
-      const sum = multi[column + i] = oneBranch + twoAfter[i];
+      const first = firstBranch[i] = firstBranch[i]! * unpairedJ + asBranch;
+      oneBranch = unpairedI * oneBranch + first;
+      const two = twoBranches[i] = unpairedI * twoBranches[i + 1]! + branches(problem, branch, rowEnd, multi, i, column);
+      const after = twoAfter[i] = repeated * twoAfter[i]! + two;
+      const sum = multi[column + i] = oneBranch + after;
       if (sum > greatest) greatest = sum;
       enclosed *= free[i]!;
     }

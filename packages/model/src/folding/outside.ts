@@ -50,8 +50,8 @@ export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeigh
       const any = i === 0 || multi[i * length + j]! < LEAST ? 0 : branchesBefore(columnStart[i - 1]!, columnStart[i]!, columnI, branchByColumn, aroundTwo);
       aroundOne = any + unpairedBefore * aroundOne;
       aroundFirst[i] = aroundOne + unpairedNext * aroundFirst[i]!;
-      aroundAfter[i] = any + (repeatedMultiLoops ? unpairedNext * aroundAfter[i]! : 0);
-      two = aroundAfter[i] + unpairedBefore * two + (i > 0 ? closingBefore[i - 1]! : 0);
+      const after = aroundAfter[i] = any + (repeatedMultiLoops ? unpairedNext * aroundAfter[i]! : 0);
+      two = after + unpairedBefore * two + (i > 0 ? closingBefore[i - 1]! : 0);
       aroundTwo[i] = two;
       multi[(length - 1 - i) * length + length - 1 - j] = two;
       closing[i] = 0;

@@ -121,8 +121,8 @@ function readWeights(text: string, file: string): Map<string, Weight> {
 
 /** Everything about an internal loop or bulge that depends on its two lengths alone. */
 function loopLengths(take: (name: string) => number, atLeast: (prefix: string, first: number, last: number) => Float64Array): Float64Array {
-  const explicit = new Map<number, number>();
-  for (let a = 1; a <= MAX_EXPLICIT; a++) for (let b = a; b <= MAX_EXPLICIT; b++) explicit.set(a * LETTERS + b, take(`internal_explicit_${a}_${b}`));
+  const explicit = new Map<string, number>();
+  for (let a = 1; a <= MAX_EXPLICIT; a++) for (let b = a; b <= MAX_EXPLICIT; b++) explicit.set(`${a}_${b}`, take(`internal_explicit_${a}_${b}`));
   const bulge = atLeast('bulge_length', 1, MAX_LOOP);
   const internal = atLeast('internal_length', 2, MAX_LOOP);
   const symmetric = atLeast('internal_symmetric_length', 1, MAX_SYMMETRIC);
@@ -134,7 +134,7 @@ function loopLengths(take: (name: string) => number, atLeast: (prefix: string, f
       const [less, more] = left < right ? [left, right] : [right, left];
       scores[left * width + right] = less === 0
         ? bulge[more]!
-        : internal[less + more]! + (less === more ? symmetric[less]! : asymmetry[more - less]!) + (explicit.get(less * LETTERS + more) ?? 0);
+        : internal[less + more]! + (less === more ? symmetric[less]! : asymmetry[more - less]!) + (explicit.get(`${less}_${more}`) ?? 0);
     }
   }
   return scores;

@@ -53,7 +53,7 @@ export function fitLogistic(parts: readonly Samples[], { penalty, tolerance = 1e
   for (let iteration = 0; ; iteration++) {
     const { gradient, curvature } = derivatives(parts, values, features);
     const violation = worstViolation(beta, gradient, penalty) / penalty;
-    if (violation <= tolerance) return { intercept: beta[features]!, weights: beta.slice(0, features), violation, iterations: iteration };
+    if (violation <= tolerance) return { intercept: beta[features], weights: beta.slice(0, features), violation, iterations: iteration };
     if (iteration === MOST_ITERATIONS) throw new Error(`fitLogistic: after ${MOST_ITERATIONS} steps the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`);
     const active = [...beta.keys()].filter((j) => j === features || beta[j] !== 0 || Math.abs(gradient[j]!) > penalty);
     const step = newtonStep(active, beta, gradient, hessian(parts, curvature, active, features), penalty, features);

@@ -1,0 +1,137 @@
+/** `rna structures`: what it writes, what it refuses, and that a run that was killed goes on where it stopped. */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseStructureFile } from '@rna/model';
+import { describe, expect, test } from 'vitest';
+import { fasta, rna, rnaProcess, temporaryFolder } from './harness.ts';
+
+interface Reference { readonly id: string; readonly sequence: string; readonly contrafold: { readonly mea: string }; readonly eternafold: { readonly mea: string } }
+const references = (JSON.parse(readFileSync(new URL('../../model/test/fixtures/folding/oracle.json', import.meta.url), 'utf8')) as Reference[]).slice(0, 6);
+
+const records = (set: 'contrafold' | 'eternafold'): string => references.map((reference) => `>${reference.id}\n${reference.sequence}\n${reference[set].mea}\n`).join('');
+const input = (folder: string): string => fasta(folder, references.map(({ id, sequence }, i) => `>${id} words\n${i % 2 === 0 ? sequence : sequence.toLowerCase().replaceAll('u', 't')}\n`).join(''));
+
+test.each(['contrafold', 'eternafold'] as const)('structures of %s, on stdout and in a file, in the order of the input', async (set) => {
+  const folder = temporaryFolder();
+  const file = input(folder);
+  const out = join(folder, 'out.dbn');
+  if (set === 'contrafold') expect(await rna('structures', file, '--jobs', '1')).toMatchObject({ code: 0, stdout: records(set) });
+  expect(await rna('structures', file, '--params', set, '--out', out, '--jobs', '2')).toEqual({ code: 0, stdout: '', stderr: '' });
+  expect(readFileSync(out, 'utf8')).toBe(records(set));
+  expect(parseStructureFile(readFileSync(out, 'utf8'), out)).toHaveLength(references.length);
+  expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
+});
+
+test('probabilities, as a table and in JSON', async () => {
+  const folder = temporaryFolder();
+  const out = join(folder, 'out.dbn');
+  const file = fasta(folder, ['GGGGAAAACCCC', 'AAAA']);
+  expect(await rna('structures', file, '--out', out, '--probs', '--jobs', '1')).toMatchObject({ code: 0 });
+  const [header, ...lines] = readFileSync(`${out}.probs.tsv`, 'utf8').trimEnd().split('\n');
+  expect(header).toBe('id\ti\tj\tp');
+  const { stdout } = await rna('structures', file, '--jobs', '1', '--json', '--probs');
+  const parsed = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as { id: string; structure: string; logZ: number; pairs: [number, number, number][] });
+  expect(parsed.map(({ id, structure, pairs }) => [id, structure, pairs.length > 0])).toEqual([['s0', '((((....))))', true], ['s1', '....', false]]);
+  expect(lines).toEqual(parsed[0]!.pairs.map((pair) => `s0\t${pair.join('\t')}`));
+  expect(parsed[0]!.pairs.find(([i, j]) => i === 2 && j === 11)![2]).toBeGreaterThan(0.5);
+  expect(Object.keys(JSON.parse((await rna('structures', file, '--jobs', '1', '--json')).stdout.split('\n')[0]!) as object)).toEqual(['id', 'sequence', 'structure', 'logZ']);
+  expect(await rna('structures', file, '--probs')).toMatchObject({ code: 2, stderr: expect.stringContaining('--probs needs --out FILE or --json') as string });
+});
+
+test('options change what they say', async () => {
+  const folder = temporaryFolder();
+  const file = fasta(folder, ['GGGGAAAACCCCAAAAGGGG']);
+  const structure = async (...argv: string[]): Promise<string> => (await rna('structures', file, ...argv)).stdout.split('\n')[2]!;
+  expect(await structure('--gamma', '0.0001')).toBe('.'.repeat(20));
+  const constraints = join(folder, 'constraints.txt');
+  writeFileSync(constraints, '>s0\nxxxx................\n');
+  expect(await structure('--constraints', constraints)).toBe('........((((....))))');
+  const hairpin = fasta(folder, ['GGGGGGAACCCCCC'], 'hairpin.fasta');
+  const pairs = async (rules: string): Promise<number> => (await rna('structures', hairpin, '--rules', rules)).stdout.split('\n')[2]!.split('(').length - 1;
+  expect(await pairs('contrafold')).toBe(6);
+  expect(await pairs('eternafold')).toBe(5);
+});
+
+describe('a run that did not end', () => {
+  const sequences = Array.from({ length: 40 }, (_, i) => references.map(({ sequence }) => sequence).join('').repeat(2).slice(i, i + 250));
+  const journal = (folder: string): string | undefined => readdirSync(folder).find((name) => name.startsWith('.out.dbn') && name.endsWith('.partial'));
+  const done = (folder: string): number => {
+    const name = journal(folder);
+    return name === undefined ? 0 : readFileSync(join(folder, name), 'utf8').split('\n').length - 1;
+  };
+
+  test('goes on where it was killed, with the same result', async () => {
+    const folder = temporaryFolder();
+    const file = fasta(folder, sequences);
+    const out = join(folder, 'out.dbn');
+    await killWhen(['structures', file, '--out', out, '--jobs', '1'], () => done(folder) >= 4);
+    const kept = done(folder);
+    expect(kept).toBeGreaterThanOrEqual(4);
+    expect(existsSync(out)).toBe(false);
+    // Half a line, as a process leaves it that is killed while it writes.
+    const path = join(folder, journal(folder)!);
+    writeFileSync(path, `${readFileSync(path, 'utf8')}{"id":"s`);
+    const again = await rna('structures', file, '--out', out);
+    expect(again).toMatchObject({ code: 0, stdout: '' });
+    expect(again.stderr).toContain(`continuing: ${kept} of 40 records were folded before`);
+    expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
+    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', file)).stdout);
+  });
+
+  test('keeps what it has at Ctrl-C, and takes nothing of it for another input or another setting', async () => {
+    const folder = temporaryFolder();
+    const file = fasta(folder, sequences);
+    const out = join(folder, 'out.dbn');
+    const { code, stderr } = await rnaProcess(['structures', file, '--out', out, '--jobs', '1'], { interruptWhen: () => done(folder) >= 2 });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/\d+ of 40 records are kept; the same command continues there/);
+    const first = fasta(folder, [sequences[0]!, 'GGGGAAAACCCC'], 'other.fasta');
+    expect((await rna('structures', first, '--out', out, '--jobs', '1', '--gamma', '3')).stderr).toBe('');
+    expect((await rna('structures', first, '--jobs', '1', '--out', out)).stderr).toContain('continuing: 1 of 2');
+    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', first, '--jobs', '1')).stdout);
+  });
+});
+
+describe('refused, with the file and the line', () => {
+  const refused = async (lines: string, constraint: string | undefined, parameters: string | undefined, message: string): Promise<void> => {
+    const folder = temporaryFolder();
+    const out = join(folder, 'out.dbn');
+    const argv = ['structures', fasta(folder, lines), '--out', out];
+    if (constraint !== undefined) { writeFileSync(join(folder, 'c.txt'), constraint); argv.push('--constraints', join(folder, 'c.txt')); }
+    if (parameters !== undefined) { writeFileSync(join(folder, 'p.txt'), parameters); argv.push('--params', join(folder, 'p.txt')); }
+    const { code, stderr } = await rna(...argv);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) as string });
+    expect(existsSync(out)).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  };
+  const good = '>a\nGGGGAAAACCCC\n';
+
+  test.each([
+    ['a FASTA file without header', 'ACGU\n', undefined, undefined, 'input.fasta:1: a sequence without a header'],
+    ['a letter that is none', '>a\nAC!U\n', undefined, undefined, 'input.fasta:2: "!"'],
+    ['parameters that are none', good, undefined, 'base_pair_AA zero\n', 'p.txt:1: "base_pair_AA zero" is not "feature weight"'],
+    ['parameters that end too early', good, undefined, 'base_pair_AA 0\n', 'p.txt:1: ends without the feature "base_pair_AC"'],
+    ['a constraint of nobody', good, '>b\n....\n', undefined, 'c.txt:1: '],
+    ['a constraint too short', good, '>a\n....\n', undefined, 'c.txt:2: a constraint of 4 characters for the 12 nucleotides of "a"'],
+    ['a constraint without a header', good, '............\n', undefined, 'c.txt:1: a constraint without a header'],
+    ['brackets around what cannot pair', good, '>a\n(...)......x\n', undefined, 'c.txt:2: positions 1 and 5 are to pair, but G and A cannot'],
+    ['what no structure meets', good, '>a\n....|.......\n', undefined, 'c.txt:2: no structure of "a" meets the constraint'],
+  ])('%s', (_name, lines, constraint, parameters, message) => refused(lines, constraint, parameters, message));
+
+  test('a parameter file that is not there', async () => {
+    const folder = temporaryFolder();
+    expect(await rna('structures', fasta(folder, good), '--params', join(folder, 'none'))).toMatchObject({ code: 1, stderr: expect.stringContaining('none: no such file') as string });
+  });
+});
+
+/** Runs the program and kills it, as a machine does that goes down, when `condition` holds. */
+function killWhen(argv: readonly string[], condition: () => boolean): Promise<void> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/rna.js', import.meta.url)), ...argv], { stdio: 'ignore' });
+  return new Promise((resolve, reject) => {
+    const watch = setInterval(() => { if (condition()) child.kill('SIGKILL'); }, 5);
+    child.on('error', reject);
+    child.on('exit', () => { clearInterval(watch); resolve(); });
+  });
+}

@@ -1,0 +1,3 @@
+import { portableMathTests } from './portableMath.ts';
+
+portableMathTests();
