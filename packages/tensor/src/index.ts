@@ -23,5 +23,6 @@ export * from './ops/attention.ts';
 export * from './ops/pair.ts';
 export * from './ops/segments.ts';
 export * from './ops/apc.ts';
-export * from './ops/conv2d.ts';
+export { conv2d, normConv2d } from './ops/conv2d.ts';
+export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

@@ -6,7 +6,7 @@
  * the output when all records are in it.
  */
 import { createReadStream } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FoldedSequence } from './pool.ts';
@@ -30,7 +30,7 @@ export interface Journal {
 
 /** Opens a journal behind the first `bytes` bytes; what stands behind them is cut off. */
 export async function openJournal(path: string, bytes: number): Promise<Journal> {
-  const handle: FileHandle = await open(path, bytes > 0 ? 'r+' : 'w');
+  const handle = await open(path, bytes > 0 ? 'r+' : 'w');
   await handle.truncate(bytes);
   let position = bytes;
   return {
@@ -49,9 +49,7 @@ export async function openJournal(path: string, bytes: number): Promise<Journal>
 /** The records of a journal with the bytes up to the end of each; what is cut off or damaged ends them. */
 export async function* readJournal(path: string): AsyncGenerator<{ readonly record: FoldedRecord; readonly end: number }, void, undefined> {
   let end = 0;
-  const { size } = await open(path, 'r').then(async (handle) => {
-    try { return await handle.stat(); } finally { await handle.close(); }
-  });
+  const { size } = await stat(path);
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
     end += Buffer.byteLength(line) + 1;
     // A last line without its end was not written whole.

@@ -8,7 +8,7 @@ import { columnSum, product } from './matmul.ts';
 const CHUNKS = 32;
 const LEAST_CHUNK_PIXELS = 512;
 
-interface MapSize {
+export interface MapSize {
   readonly height: number;
   readonly width: number;
 }
@@ -20,7 +20,7 @@ interface ConvolveOptions {
 }
 
 /** y = x * filters (+ bias), not recorded. */
-function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias, turn = false }: ConvolveOptions): Tensor {
+export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias, turn = false }: ConvolveOptions): Tensor {
   const { device } = x;
   const [first = 0, second = 0, size = 0] = filters.shape;
   const [inner, cols] = turn ? [first, second] : [second, first];
@@ -40,7 +40,7 @@ function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias
 }
 
 /** The gradient of the filters: a product over all pixels in chunks, summed in order. Not recorded. */
-function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width }: MapSize): Tensor {
+export function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width }: MapSize): Tensor {
   const { device } = x;
   const [outputs = 0, channels = 0, size = 0] = filters.shape;
   const taps = size * size;
@@ -58,7 +58,7 @@ function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width 
   });
 }
 
-function mapSize(op: string, x: Tensor, filters: Tensor, bias?: Tensor): MapSize {
+export function mapSize(op: string, x: Tensor, filters: Tensor, bias?: Tensor): MapSize {
   const [height = 0, width = 0, channels = 0] = x.shape;
   const [outputs = 0, inner = 0, size = 0] = filters.shape;
   requireShape(
