@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { configJson, parameterCount, WRITTEN_LAYOUTS, writeModel, type OpenedModel, type Scheme } from '@rna/model';
+import { configJson, headConfig, parameterCount, WRITTEN_LAYOUTS, writeModel, type OpenedModel, type Scheme } from '@rna/model';
 import { CommandError, UsageError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 import { CONFIG_FILE, WEIGHTS_FILE } from './hub.ts';
@@ -43,21 +43,21 @@ export async function convert(options: ConvertOptions): Promise<void> {
       }
       if (isFolder) await mkdir(out, { recursive: true });
       await writeAtomically(weights, (sink) => writeModel(sink, {
-        config: model.config, scheme, lmHead: model.lmHead, head: model.head, scalars: model.scalars,
+        config: model.config, scheme, lmHead: model.lmHead, task: model.task, scalars: model.scalars,
         read: (name) => {
           signal.throwIfAborted();
           return model.read(name);
         },
       }, extension === '.pt' ? 'pt' : 'safetensors'));
       if (config !== undefined) {
-        await writeAtomically(config, (sink) => sink.write(new TextEncoder().encode(configJson(model.config, WRITTEN_LAYOUTS[scheme].vocabularySize))));
+        await writeAtomically(config, (sink) => sink.write(new TextEncoder().encode(configJson(model.config, WRITTEN_LAYOUTS[scheme].vocabularySize, model.task && headConfig(model.task)))));
       }
       await writeResult(report(options, model, scheme));
     }));
 }
 
-function report({ source, out }: ConvertOptions, { config, layout, lmHead, head, shapes, scalars }: OpenedModel, scheme: Scheme): string {
-  const parts = ['encoder', ...(lmHead ? ['language-model head'] : []), ...(head ? ['secondary-structure head'] : []), ...scalars.keys()];
+function report({ source, out }: ConvertOptions, { config, layout, lmHead, task, shapes, scalars }: OpenedModel, scheme: Scheme): string {
+  const parts = ['encoder', ...(lmHead ? ['language-model head'] : []), ...(task ? [`${task.head.task} head`] : []), ...scalars.keys()];
   return [
     `${source} (${config.model}, ${layout.scheme} names) -> ${out} (${scheme} names)`,
     `${parts.join(', ')}: ${parameterCount(shapes).toLocaleString('en')} parameters`,

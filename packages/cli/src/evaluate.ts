@@ -5,7 +5,7 @@
  * evaluation and this command cannot disagree.
  */
 import {
-  basePairs, meanScore, SecondaryStructureHead, type OpenedModel, type PairScore, type Precision,
+  basePairs, meanScore, SecondaryStructureHead, type OpenedModel, secondaryStructureSizes, type PairScore, type Precision, type SecondaryStructureSizes,
 } from '@rna/model';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import {
@@ -42,14 +42,16 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError('--threshold and --validation exclude each other: one gives the threshold, the other tunes it');
   }
   if (options.csv !== undefined) await checkOutputFile(options.csv);
-  await interruptible((signal) => withModel(options.model, options, (model) =>
-    model.head === undefined || options.masking !== undefined ? scoreMasked(model, options) : scoreStructures(model, model.head, options, signal)));
+  await interruptible((signal) => withModel(options.model, options, (model) => {
+    const sizes = secondaryStructureSizes(model);
+    return sizes === undefined || options.masking !== undefined ? scoreMasked(model, options) : scoreStructures(model, sizes, options, signal);
+  }));
 }
 
 type Flags = { readonly allowNcPairs: boolean; readonly allowSharpLoops: boolean };
 
 async function scoreStructures(
-  model: OpenedModel, sizes: NonNullable<OpenedModel['head']>, options: EvaluateOptions, signal: AbortSignal,
+  model: OpenedModel, sizes: SecondaryStructureSizes, options: EvaluateOptions, signal: AbortSignal,
 ): Promise<void> {
   const { validation, allowNcPairs = false, allowSharpLoops = false, tuneBy } = options;
   const records = await readStructures(options.files);
@@ -149,7 +151,7 @@ const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.repl
 /** Loss and accuracy on masked nucleotides, as rna pretrain evaluates. */
 async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promise<void> {
   const { maxTokens, masking: scheme = model.config.model === 'rinalmo' ? 'mlm' : 'ssm', csv, threshold, validation, json } = options;
-  const reason = model.head === undefined ? `${options.model} has no secondary-structure head, so masked nucleotides are scored` : '--masking scores masked nucleotides';
+  const reason = secondaryStructureSizes(model) === undefined ? `${options.model} has no secondary-structure head, so masked nucleotides are scored` : '--masking scores masked nucleotides';
   if (csv !== undefined || threshold !== undefined || validation !== undefined) throw new UsageError(`${reason}; --csv, --threshold and --validation are for structures`);
   if (!model.lmHead) throw new CommandError(`${options.model} has neither a secondary-structure head nor an LM head; there is nothing to score`);
   const records = await readRecords(options.files);

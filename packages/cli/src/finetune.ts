@@ -3,7 +3,7 @@
  * puts the secondary-structure head on it, and hands all to `@rna/train`'s
  * recipe. The run's folder is trainingRun.ts's.
  */
-import { Encoder, initializeParameters, loadParameters, SecondaryStructureHead, secondaryStructureParameters, type OpenedModel } from '@rna/model';
+import { Encoder, initializeParameters, loadParameters, SecondaryStructureHead, secondaryStructureParameters, secondaryStructureSizes, type OpenedModel } from '@rna/model';
 import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
 import { UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
@@ -34,7 +34,8 @@ export async function finetune(options: TrainingOptions): Promise<void> {
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */
-function checkHead({ head: found }: OpenedModel, { head: asked, model: { checkpoint } }: FinetuneConfig): void {
+function checkHead(opened: OpenedModel, { head: asked, model: { checkpoint } }: FinetuneConfig): void {
+  const found = secondaryStructureSizes(opened);
   if (found === undefined) return;
   const differing = (['convDim', 'kernelSize', 'blocks'] as const).filter((name) => found[name] !== asked[name]);
   if (differing.length > 0) {
@@ -45,7 +46,7 @@ function checkHead({ head: found }: OpenedModel, { head: asked, model: { checkpo
 
 function headOf(model: OpenedModel, encoder: Encoder, { head, seed }: FinetuneConfig): SecondaryStructureHead {
   const { device, config: { dim, model: architecture }, parameters } = encoder;
-  const own = model.head ? parameters : initializeParameters(device, secondaryStructureParameters(dim, head), architecture, seed + HEAD_SEED_OFFSET);
+  const own = secondaryStructureSizes(model) ? parameters : initializeParameters(device, secondaryStructureParameters(dim, head), architecture, seed + HEAD_SEED_OFFSET);
   return new SecondaryStructureHead(device, head, own);
 }
 

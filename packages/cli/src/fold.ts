@@ -7,8 +7,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  decodeBasePairs, SecondaryStructureHead, writeBpseq, writeCt, writeDotBracket,
-  type FastaRecord, type OpenedModel, type Structure, type Precision,
+  decodeBasePairs, SecondaryStructureHead, secondaryStructureSizes, writeBpseq, writeCt, writeDotBracket,
+  type FastaRecord, type OpenedModel, type Precision, type SecondaryStructureSizes, type Structure,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
@@ -69,9 +69,10 @@ export async function fold(options: FoldOptions): Promise<void> {
 /** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */
 const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
 
-function requireHead({ head }: OpenedModel, model: string): NonNullable<OpenedModel['head']> {
-  if (head === undefined) throw new CommandError(`${model} has no secondary-structure head; fine-tune one with rna finetune, or name a fine-tuned model`);
-  return head;
+function requireHead(opened: OpenedModel, model: string): SecondaryStructureSizes {
+  const sizes = secondaryStructureSizes(opened);
+  if (sizes === undefined) throw new CommandError(`${model} has no secondary-structure head; fine-tune one with rna finetune, or name a fine-tuned model`);
+  return sizes;
 }
 
 function chooseThreshold({ scalars }: OpenedModel, options: FoldOptions): number {

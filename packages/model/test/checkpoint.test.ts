@@ -6,6 +6,7 @@ import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
 import { readFloat32, type TensorFile } from '../src/checkpoint/tensorFile.ts';
+import { secondaryStructure, secondaryStructureSizes } from '../src/heads/index.ts';
 import { digest, edited, entry, fixtureConfig, fixtureText, openFixture, safetensorsBytes } from './checkpoint.fixtures.ts';
 
 /** Every parameter's size and bits. */
@@ -101,11 +102,11 @@ describe('the oracles', () => {
       const config = fixtureConfig(`rinalmo-${name}`);
       const extra = await Promise.all([...head.tensors.values()].map(async (tensor) => entry(tensor.name, tensor.shape, await readFloat32(tensor))));
       const model = await openModel(await edited(await port(name), () => ({}), extra), config);
-      expect(model.head).toEqual({ kind: 'secondary-structure', ...sizes });
+      expect(secondaryStructureSizes(model)).toEqual(sizes);
       expect([...model.shapes].slice(-secondaryStructureParameters(config.dim, sizes).size)).toEqual([...secondaryStructureParameters(config.dim, sizes)]);
       expect(digest(await model.read('secondaryStructure.blocks.1.conv2.weight'))).toBe(
         digest(await readFloat32(head.tensors.get('ss_head.convnet.layers.1.conv2.weight')!)));
-      const asOfficial = await written({ config, scheme: 'official', head: sizes, read: (each) => model.read(each) });
+      const asOfficial = await written({ config, scheme: 'official', task: { head: secondaryStructure, sizes }, read: (each) => model.read(each) });
       expect(asOfficial.tensors.get('pred_head.resnet.blocks.1.conv_net.3.weight')?.shape).toEqual([sizes.convDim, sizes.convDim, sizes.kernelSize, sizes.kernelSize]);
       expect(await allParameters(await openModel(asOfficial, config))).toEqual(await allParameters(model));
     });

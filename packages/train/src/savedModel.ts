@@ -5,7 +5,7 @@
  * metadata. Values go through unrounded, so a resumed run has the same bits.
  */
 import {
-  CheckpointError, configJson, openModel, openTensorFile, parseConfig, WRITTEN_LAYOUTS, writeModel,
+  CheckpointError, configJson, headConfig, openModel, openTensorFile, parseConfig, secondaryStructure, WRITTEN_LAYOUTS, writeModel,
   type EncoderConfig, type SecondaryStructureSizes,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
@@ -24,6 +24,7 @@ export interface ModelParts {
 
 /** How a run saves and loads a model. */
 export function savedModel({ config, head, parameters }: ModelParts): SavedModel {
+  const task = head && { head: secondaryStructure, sizes: head };
   const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
@@ -33,11 +34,11 @@ export function savedModel({ config, head, parameters }: ModelParts): SavedModel
   return {
     async save(writer, evaluation) {
       const threshold = evaluation?.metrics['threshold'];
-      await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize))));
+      await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)))));
       await writer.file(WEIGHTS_FILE, (sink) => writeModel(sink, {
         config, scheme,
         lmHead: parameters.has('lmHead.decoder.weight'),
-        ...(head && { head }),
+        task,
         scalars: new Map(threshold === undefined ? [] : [['threshold', threshold]]),
         read: (name) => find(name).read(),
       }));

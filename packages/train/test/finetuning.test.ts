@@ -1,5 +1,5 @@
 /** Fine-tuning of the secondary-structure head on real RNAs: it learns, frozen and not, and its checkpoints are whole models. */
-import { Encoder, initializeParameters, openModel, openTensorFile, SecondaryStructureHead, secondaryStructureParameters, type EncoderConfig } from '@rna/model';
+import { Encoder, initializeParameters, openModel, openTensorFile, SecondaryStructureHead, secondaryStructureParameters, secondaryStructureSizes, type EncoderConfig } from '@rna/model';
 import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -52,7 +52,7 @@ describe('finetune', () => {
     // The checkpoint is a whole model, with the tuned threshold.
     const reader = await store.open((await store.names()).at(-1)!);
     const opened = await openModel(await openTensorFile(await reader.open('model.safetensors')), model.encoder.config);
-    expect(opened.head).toEqual({ kind: 'secondary-structure', ...sizes });
+    expect(secondaryStructureSizes(opened)).toEqual(sizes);
     expect(opened.scalars.get('threshold')).toBe(threshold);
     expect(await opened.read('secondaryStructure.out.weight')).toEqual(await model.head.parameters.get('secondaryStructure.out.weight')!.read());
 

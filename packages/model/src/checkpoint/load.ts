@@ -6,11 +6,10 @@
  */
 import {
   elementCount, PRESETS,
-  type EncoderConfig, type ModelConfig, type ParameterShapes, type SecondaryStructureSizes, type Shape,
+  type EncoderConfig, type ModelConfig, type ParameterShapes, type Shape,
 } from '../config.ts';
 import type { Head, TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
-import { secondaryStructure } from '../heads/secondaryStructure.ts';
 import { CheckpointError } from './error.ts';
 import {
   detectLayout, encoderMappings, findHead, foreignHead, headMappings, isIgnored, SCALAR_NAMES,
@@ -34,8 +33,6 @@ export interface OpenedModel {
   readonly lmHead: boolean;
   /** The head that the file holds, of whatever task. */
   readonly task?: TaskHead;
-  /** Its sizes where the task is secondary structure. */
-  readonly head?: SecondaryStructureSizes & { readonly kind: 'secondary-structure' };
   /** Names and shapes of what `parameters()` yields, in its order. */
   readonly shapes: ParameterShapes;
   readonly scalars: ReadonlyMap<string, number>;
@@ -84,7 +81,6 @@ export async function openModel(tensors: TensorFile, config?: ModelConfig, heads
   return {
     config: fitted, layout, lmHead, warnings,
     ...(found && { task: found.task }),
-    ...(found?.task.head === secondaryStructure && { head: { kind: 'secondary-structure' as const, ...(found.task.sizes as SecondaryStructureSizes) } }),
     shapes: new Map(mappings.map(({ parameter, shape }) => [parameter, shape])),
     scalars: await readScalars(tensors),
     async *parameters(maxBytes = CHUNK_BYTES) {

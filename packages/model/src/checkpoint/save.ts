@@ -3,10 +3,9 @@
  * asked for one parameter at a time, in order, so a model larger than memory
  * can be written or converted. `config.json` beside it is `configJson`.
  */
-import { elementCount, type EncoderConfig, type SecondaryStructureSizes } from '../config.ts';
+import { elementCount, type EncoderConfig } from '../config.ts';
 import { CheckpointError } from './error.ts';
 import { headConfig, type TaskHead } from '../heads/head.ts';
-import { secondaryStructure } from '../heads/secondaryStructure.ts';
 import { encoderMappings, HEAD_METADATA, headMappings, PORT_X, WRITTEN_LAYOUTS, writtenHeadNaming, type ParameterMapping, type Scheme } from './names.ts';
 import { writePyTorch } from './pytorchWriter.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
@@ -18,8 +17,6 @@ export interface ModelToWrite {
   /** Default true; false writes a bare encoder. */
   readonly lmHead?: boolean;
   readonly task?: TaskHead | undefined;
-  /** The same for a secondary-structure head, by its sizes. */
-  readonly head?: SecondaryStructureSizes | undefined;
   /** Numbers such as `threshold`: plain in a `.pt` (but for the scaler's), metadata in safetensors, which has tensors only. */
   readonly scalars?: ReadonlyMap<string, number>;
   /** The values of one parameter, under this project's name. */
@@ -37,18 +34,16 @@ export async function writeModel(sink: ByteSink, model: ModelToWrite, format: 's
     return writePyTorch(sink, [...entries, ...bufferEntries(model)], new Map([...model.scalars ?? []].filter(([name]) => !isBuffer(name))));
   }
   const metadata = new Map([['format', 'pt']]);
-  const task = taskOf(model);
+  const { task } = model;
   if (task !== undefined) metadata.set(HEAD_METADATA, JSON.stringify(headConfig(task)));
   for (const [name, value] of model.scalars ?? []) metadata.set(name, String(value));
   await writeSafetensors(sink, entries, metadata);
 }
 
 /** A `.pt` holds tensors and numbers alone: a head must be one that they show, or it would be taken for another. */
-function checkSaysItself(model: ModelToWrite): void {
-  const task = taskOf(model);
+function checkSaysItself({ task, config: { dim } }: ModelToWrite): void {
   if (task === undefined) return;
   const { head, sizes } = task;
-  const { dim } = model.config;
   const shapes = head.parameters(dim, sizes);
   const shown = head.sizesOf?.((name) => shapes.get(name), dim) as Readonly<Record<string, unknown>> | undefined;
   if (shown === undefined || Object.entries(sizes).some(([name, value]) => shown[name] !== value)) {
@@ -62,16 +57,13 @@ const isBuffer = (name: string): boolean => name.startsWith('scaler.');
 const bufferEntries = ({ scalars }: ModelToWrite): TensorEntry[] => [...scalars ?? []].filter(([name]) => isBuffer(name))
   .map(([name, value]) => ({ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(Float32Array.of(value)) }));
 
-const taskOf = ({ task, head }: ModelToWrite): TaskHead | undefined => task ?? (head && { head: secondaryStructure, sizes: head });
-
 /** The stored tensors of a model, float32, in the order of its parameters. */
 function modelEntries(model: ModelToWrite): TensorEntry[] {
-  const { config, scheme, lmHead = true, read } = model;
+  const { config, scheme, lmHead = true, task, read } = model;
   const layout = WRITTEN_LAYOUTS[scheme];
   if ((scheme === 'llama') !== (config.model === 'ssr-lm')) {
     throw new CheckpointError('output', `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`);
   }
-  const task = taskOf(model);
   const mappings = [
     ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !parameter.startsWith('lmHead.')),
     ...(task ? headMappings(task, config.dim, writtenHeadNaming(task.head, scheme)) : []),

@@ -9,7 +9,7 @@ import { secondaryStructureParameters, type SecondaryStructureSizes } from '../c
 import { parameter, type ParameterMap } from '../parameters.ts';
 import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
 import { averagePrecision, bestThreshold, meanScore, scoreBasePairs, thresholdCurve } from '../structure/metrics.ts';
-import type { Head, HeadInput } from './head.ts';
+import type { Head, HeadInput, TaskHead } from './head.ts';
 import { sigmoid } from './scores.ts';
 
 const PREFIX = 'secondaryStructure.';
@@ -74,6 +74,11 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   },
   best: { metric: 'flexibleF1', order: 'largest' },
 };
+
+/** The sizes of a model's secondary-structure head; undefined where it has none, or one of another task. */
+export function secondaryStructureSizes({ task }: { readonly task?: TaskHead }): SecondaryStructureSizes | undefined {
+  return task?.head === secondaryStructure ? task.sizes as SecondaryStructureSizes : undefined;
+}
 
 /** [length · length]: 1 at (i, j) and (j, i) of each pair. */
 export function pairLabels(partners: Int32Array): Float32Array {
