@@ -49,8 +49,8 @@ describe('the page', () => {
     await tab.getByRole('button', { name: 'Resume mine' }).click();
     await expect.poll(() => status().textContent(), { timeout: 120_000 }).toBe('done, 60 steps');
     for (const title of ['Loss', 'Accuracy', 'Gradient norm', 'Learning rate']) {
-      const label = await tab.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label');
-      expect(label).toMatch(/ at step 60/);
+      // Plots are drawn a moment after the figures.
+      await expect.poll(() => tab.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label'), { timeout: 10_000 }).toMatch(/ at step 60/);
     }
 
     const downloading = tab.waitForEvent('download');
