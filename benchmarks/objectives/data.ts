@@ -60,6 +60,9 @@ export async function prepareData(files: DataFiles, folder: string): Promise<Pre
       seen.add(sequence);
     }
   }
+  for (const [option, records] of [['--corpus', corpus], ['--train', train], ['--validation', validation], ['--test', test]] as const) {
+    if (records.length < (option === '--corpus' ? 2 : 1)) throw new Error(`of ${option} ${records.length === 0 ? 'no RNA is' : 'one RNA alone is'} left (--max-length ${maxLength}); give other files or a larger limit`);
+  }
   const shuffled = draw(corpus, undefined);
   const held = Math.ceil(HELD_OUT_SHARE * shuffled.length);
   const [heldOut, kept] = [shuffled.slice(0, held), shuffled.slice(held)];

@@ -27,6 +27,7 @@ test('the corpus has no sequence of the validation and test sets, and none twice
   const written = [prepared.corpus, prepared.heldOut].map(async (file) => (await readFile(file, 'utf8')).split('\n')[1]);
   expect((await Promise.all(written)).sort()).toEqual(['ACGU', 'UUUU']);
   expect(parseStructureFile(await readFile(prepared.train, 'utf8'), prepared.train)).toHaveLength(2);
+  await expect(prepareData({ ...files, maxLength: 5 }, path('none'))).rejects.toThrow('of --validation no RNA is left (--max-length 5)');
   // Found again, not drawn again.
   expect(await prepareData(files, path('data'))).toEqual(prepared);
 });
@@ -44,7 +45,7 @@ test('the table has means and standard deviations over seeds', () => {
 test('runs from files to the table, and a second call finds it done', async () => {
   const data = (name: string): string => join('packages/cli/data', name);
   const args = ['--import', 'tsx', 'benchmarks/objectives/objectives.ts', '--corpus', data('demo_train.dbn'), '--train', data('demo_train.dbn'),
-    '--validation', data('demo_valid.dbn'), '--test', data('demo_test.dbn'), '--max-length', '74', '--max-train', '4', '--max-validation', '2', '--max-test', '3',
+    '--validation', data('demo_valid.dbn'), '--test', data('demo_test.dbn'), '--max-length', '78', '--max-train', '4', '--max-validation', '2', '--max-test', '3',
     '--objectives', 'none,ssm', '--pretrain-steps', '2', '--finetune-epochs', '1', '--out', join(folder, 'run')];
   const run = promisify(execFile);
   const first = await run(process.execPath, args);

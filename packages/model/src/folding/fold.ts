@@ -7,12 +7,15 @@
  */
 import { maximumExpectedAccuracy } from './accuracy.ts';
 import { unconstrained, type FoldingConstraint } from './constraint.ts';
+import { LEAST } from './floatLogarithms.ts';
 import { inside } from './inside.ts';
 import { pairProbabilities } from './outside.ts';
 import type { FoldingParameters } from './parameters.ts';
 import { foldingProblem, type FoldingProblem } from './problem.ts';
+import { floatParameters, programScores, type FloatParameters } from './programScores.ts';
+import { programInside, programOutside, programPosteriors } from './programSums.ts';
 import { FOLDING_RULES, type FoldingRules } from './rules.ts';
-import { foldingWeights } from './weights.ts';
+import { foldingWeights, type FoldingWeights } from './weights.ts';
 
 export interface FoldingOptions {
   /** Weight of pairs against unpaired positions, above 0. Default 6, as CONTRAfold's. */
@@ -21,7 +24,15 @@ export interface FoldingOptions {
   readonly rules?: FoldingRules;
   /** As `parseFoldingConstraint` reads it. */
   readonly constraint?: FoldingConstraint;
+  /**
+   * `program` (the default) adds as CONTRAfold and EternaFold do, in floats with
+   * approximated logarithms, and meets their log partition functions and
+   * probabilities within 1e-4; `exact` is the true sum, several times faster.
+   */
+  readonly arithmetic?: FoldingArithmetic;
 }
+
+export type FoldingArithmetic = 'program' | 'exact';
 
 export interface Folding {
   /** The natural logarithm of the partition function: the sum over all structures that the constraint allows. */
@@ -45,24 +56,43 @@ export class UnfoldableError extends Error {
  */
 export function createFolder(parameters: FoldingParameters): (sequence: string, options?: FoldingOptions) => Folding {
   const weights = foldingWeights(parameters);
+  const floats = floatParameters(parameters);
   let square = new Float64Array(0);
-  return (sequence, { gamma = 6, rules = FOLDING_RULES.contrafold, constraint = unconstrained(sequence.length) } = {}) => {
+  return (sequence, { gamma = 6, rules = FOLDING_RULES.contrafold, constraint = unconstrained(sequence.length), arithmetic = 'program' } = {}) => {
     const { length } = sequence;
     if (length === 0) throw new RangeError('fold: an empty sequence; give at least one nucleotide');
     if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`fold: gamma must be above 0, got ${gamma}`);
     if (constraint.may.length !== length) throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
     if (square.length < length * length) square = new Float64Array(length * length);
     const problem = foldingProblem(sequence, constraint, rules, weights);
-    const found = inside(problem, weights, rules, square);
-    if (found.prefix[length] === 0) throw new UnfoldableError('no structure meets the constraint');
-    if (!Number.isFinite(found.logPartition)) throw new RangeError('fold: the partition function left the range of numbers; the weights of these parameters are too great');
-    const probabilities = pairProbabilities(problem, weights, rules, found, square);
-    return {
-      logPartition: found.logPartition,
-      probabilities: triangle(problem, probabilities),
-      partners: maximumExpectedAccuracy(problem, probabilities, gamma, square),
-    };
+    const { logPartition, probabilities } = arithmetic === 'exact' ? exactSums(problem, weights, rules, square) : programSums(problem, floats, rules);
+    return { logPartition, probabilities: triangle(problem, probabilities), partners: maximumExpectedAccuracy(problem, probabilities, gamma, square) };
   };
+}
+
+interface SumsOverStructures {
+  readonly logPartition: number;
+  /** [pairs], by row. */
+  readonly probabilities: Float64Array;
+}
+
+function exactSums(problem: FoldingProblem, weights: FoldingWeights, rules: FoldingRules, square: Float64Array): SumsOverStructures {
+  const within = inside(problem, weights, rules, square);
+  checkPartition(within.logPartition, within.prefix[problem.length] === 0);
+  return { logPartition: within.logPartition, probabilities: pairProbabilities(problem, weights, rules, within, square) };
+}
+
+function programSums(problem: FoldingProblem, parameters: FloatParameters, rules: FoldingRules): SumsOverStructures {
+  const scores = programScores(problem, parameters, rules);
+  const within = programInside(scores);
+  const logPartition = within.prefix[problem.length]!;
+  checkPartition(logPartition, logPartition < LEAST);
+  return { logPartition, probabilities: programPosteriors(scores, within, programOutside(scores, within)) };
+}
+
+function checkPartition(logPartition: number, isEmpty: boolean): void {
+  if (isEmpty) throw new UnfoldableError('no structure meets the constraint');
+  if (!Number.isFinite(logPartition)) throw new RangeError('fold: the partition function left the range of numbers; the weights of these parameters are too great');
 }
 
 function triangle({ length, rowStart, rowJ }: FoldingProblem, probabilities: Float64Array): Float32Array {

@@ -1,10 +1,9 @@
 /**
  * Where CONTRAfold 2.02 and EternaFold, which read the same files, differ; found
  * by holding their partition functions against sums over all structures. What
- * is left, up to 7e-3 of log Z at 350 nt, is arithmetic: CONTRAfold sums in
- * floats and drops what is below e^-11.86 of the sum so far. With that imitated,
- * its log Z of 99 RNAs up to 154 nt is met within 6e-4 instead of 3e-3 (most of
- * that its six printed digits); it is not imitated here.
+ * is left, up to 7e-3 of log Z at 350 nt and 2.5e-3 of a probability, is the
+ * programs' arithmetic in floats, which the arithmetic `program` of `createFolder`
+ * has too (floatLogarithms.ts) and `exact` does not.
  */
 
 export interface FoldingRules {
