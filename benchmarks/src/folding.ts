@@ -1,7 +1,9 @@
 /**
  * The suite `folding`: the CONTRAfold engine on one core, from a sequence to log
  * partition function, pair probabilities and structure, for random sequences of
- * several lengths. A row is one sequence; sequences a second are its inverse.
+ * several lengths, in the arithmetic of the programs (`contrafold 150 nt`) and as
+ * the true sum (`contrafold exact 150 nt`). A row is one sequence; sequences a
+ * second are its inverse.
  */
 import { readFile } from 'node:fs/promises';
 import { RandomStream } from '@rna/kernels';
@@ -15,23 +17,25 @@ const SETS = { contrafold: 'contrafold/contrafold.params.complementary', eternaf
 const SEQUENCES = 4;
 const SEED = 20060714;
 
-/** Times every case whose name matches, a set and a length each. */
+/** Times every case whose name matches, a set, an arithmetic and a length each. */
 export async function benchmarkFolding(filter: RegExp, report: Report): Promise<void> {
   for (const set of ['contrafold', 'eternafold'] as const) {
     const text = await readFile(new URL(`../../packages/cli/data/${SETS[set]}`, import.meta.url), 'utf8');
     const fold = createFolder(parseFoldingParameters(text, SETS[set]));
-    for (const length of LENGTHS) {
-      const name = `${set} ${length} nt`;
-      if (!filter.test(name)) continue;
-      const random = new RandomStream(SEED + length);
-      const sequences = Array.from({ length: SEQUENCES }, () => Array.from({ length }, () => 'ACGU'[random.below(4)]!).join(''));
-      let next = 0;
-      const statistics = await measure((runs) => {
-        const begin = performance.now();
-        for (let run = 0; run < runs; run++) fold(sequences[next++ % SEQUENCES]!, { rules: FOLDING_RULES[set] });
-        return Promise.resolve((performance.now() - begin) / runs);
-      }, SAMPLES);
-      report.row(makeRow('folding', name, 'rna', statistics, { flops: 0 }, { tokensPerSecond: (1000 * length) / statistics.medianMs }));
+    for (const arithmetic of ['program', 'exact'] as const) {
+      for (const length of LENGTHS) {
+        const name = arithmetic === 'program' ? `${set} ${length} nt` : `${set} ${arithmetic} ${length} nt`;
+        if (!filter.test(name)) continue;
+        const random = new RandomStream(SEED + length);
+        const sequences = Array.from({ length: SEQUENCES }, () => Array.from({ length }, () => 'ACGU'[random.below(4)]!).join(''));
+        let next = 0;
+        const statistics = await measure((runs) => {
+          const begin = performance.now();
+          for (let run = 0; run < runs; run++) fold(sequences[next++ % SEQUENCES]!, { rules: FOLDING_RULES[set], arithmetic });
+          return Promise.resolve((performance.now() - begin) / runs);
+        }, SAMPLES);
+        report.row(makeRow('folding', name, 'rna', statistics, { flops: 0 }, { tokensPerSecond: (1000 * length) / statistics.medianMs }));
+      }
     }
   }
 }
