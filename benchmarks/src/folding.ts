@@ -3,7 +3,7 @@
  * partition function, pair probabilities and structure, for random sequences of
  * several lengths, in the arithmetic of the programs (`contrafold 150 nt`) and as
  * the true sum (`contrafold exact 150 nt`). A row is one sequence; sequences a
- * second are its inverse.
+ * second are its inverse. The longest, which take minutes, have three samples.
  */
 import { readFile } from 'node:fs/promises';
 import { RandomStream } from '@rna/kernels';
@@ -33,7 +33,7 @@ export async function benchmarkFolding(filter: RegExp, report: Report): Promise<
           const begin = performance.now();
           for (let run = 0; run < runs; run++) fold(sequences[next++ % SEQUENCES]!, { rules: FOLDING_RULES[set], arithmetic });
           return Promise.resolve((performance.now() - begin) / runs);
-        }, SAMPLES);
+        }, length > 500 ? 3 : SAMPLES);
         report.row(makeRow('folding', name, 'rna', statistics, { flops: 0 }, { tokensPerSecond: (1000 * length) / statistics.medianMs }));
       }
     }

@@ -49,12 +49,20 @@ test('options change what they say', async () => {
   writeFileSync(constraints, '>s0\nxxxx................\n');
   expect(await structure('--constraints', constraints)).toBe('........((((....))))');
   const hairpin = fasta(folder, ['GGGGGGAACCCCCC'], 'hairpin.fasta');
-  const pairs = async (rules: string): Promise<number> => (await rna('structures', hairpin, '--rules', rules)).stdout.split('\n')[2]!.split('(').length - 1;
+  const pairs = async (rules: string): Promise<number> => (await rna('structures', hairpin, '--gamma', '10', '--rules', rules)).stdout.split('\n')[2]!.split('(').length - 1;
   expect(await pairs('contrafold')).toBe(6);
   expect(await pairs('eternafold')).toBe(5);
+  const logZ = async (...argv: string[]): Promise<number> => (JSON.parse((await rna('structures', file, '--json', ...argv)).stdout) as { logZ: number }).logZ;
+  const [byDefault, program, exact] = [await logZ(), await logZ('--arithmetic', 'program'), await logZ('--arithmetic', 'exact')];
+  expect(program).toBe(byDefault);
+  expect(exact).not.toBe(program);
+  expect(Math.abs(exact - program)).toBeLessThan(1e-3);
+  expect(await rna('structures', file, '--arithmetic', 'roman')).toMatchObject({ code: 2, stderr: expect.stringContaining('program, exact') as string });
 });
 
 describe('a run that did not end', () => {
+  // The faster arithmetic: these are forty long sequences, several times.
+  const settings = ['--arithmetic', 'exact'];
   const sequences = Array.from({ length: 40 }, (_, i) => references.map(({ sequence }) => sequence).join('').repeat(2).slice(i, i + 250));
   const journal = (folder: string): string | undefined => readdirSync(folder).find((name) => name.startsWith('.out.dbn') && name.endsWith('.partial'));
   const done = (folder: string): number => {
@@ -66,31 +74,32 @@ describe('a run that did not end', () => {
     const folder = temporaryFolder();
     const file = fasta(folder, sequences);
     const out = join(folder, 'out.dbn');
-    await killWhen(['structures', file, '--out', out, '--jobs', '1'], () => done(folder) >= 4);
+    await killWhen(['structures', file, '--out', out, ...settings, '--jobs', '1'], () => done(folder) >= 4);
     const kept = done(folder);
     expect(kept).toBeGreaterThanOrEqual(4);
     expect(existsSync(out)).toBe(false);
     // Half a line, as a process leaves it that is killed while it writes.
     const path = join(folder, journal(folder)!);
     writeFileSync(path, `${readFileSync(path, 'utf8')}{"id":"s`);
-    const again = await rna('structures', file, '--out', out);
+    const again = await rna('structures', file, ...settings, '--out', out);
     expect(again).toMatchObject({ code: 0, stdout: '' });
     expect(again.stderr).toContain(`continuing: ${kept} of 40 records were folded before`);
     expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
-    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', file)).stdout);
+    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', file, ...settings)).stdout);
   });
 
   test('keeps what it has at Ctrl-C, and takes nothing of it for another input or another setting', async () => {
     const folder = temporaryFolder();
     const file = fasta(folder, sequences);
     const out = join(folder, 'out.dbn');
-    const { code, stderr } = await rnaProcess(['structures', file, '--out', out, '--jobs', '1'], { interruptWhen: () => done(folder) >= 2 });
+    const { code, stderr } = await rnaProcess(['structures', file, '--out', out, ...settings, '--jobs', '1'], { interruptWhen: () => done(folder) >= 2 });
     expect(code).toBe(130);
     expect(stderr).toMatch(/\d+ of 40 records are kept; the same command continues there/);
     const first = fasta(folder, [sequences[0]!, 'GGGGAAAACCCC'], 'other.fasta');
-    expect((await rna('structures', first, '--out', out, '--jobs', '1', '--gamma', '3')).stderr).toBe('');
-    expect((await rna('structures', first, '--jobs', '1', '--out', out)).stderr).toContain('continuing: 1 of 2');
-    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', first, '--jobs', '1')).stdout);
+    expect((await rna('structures', first, '--out', out, ...settings, '--jobs', '1', '--gamma', '3')).stderr).toBe('');
+    expect((await rna('structures', first, '--out', out, '--jobs', '1')).stderr).toBe('');
+    expect((await rna('structures', first, ...settings, '--jobs', '1', '--out', out)).stderr).toContain('continuing: 1 of 2');
+    expect(readFileSync(out, 'utf8')).toBe((await rna('structures', first, ...settings, '--jobs', '1')).stdout);
   });
 });
 

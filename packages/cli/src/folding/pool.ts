@@ -1,6 +1,6 @@
 /** Sequences folded on several threads, with the results in the order of the sequences. */
 import type { Worker } from 'node:worker_threads';
-import type { FoldingRules } from '@rna/model';
+import type { FoldingArithmetic, FoldingRules } from '@rna/model';
 import { startWorker } from '../startWorker.ts';
 
 /** What every thread is told once. */
@@ -9,6 +9,7 @@ export interface FoldingSettings {
   readonly parameters: { readonly text: string; readonly file: string };
   readonly gamma: number;
   readonly rules: FoldingRules;
+  readonly arithmetic: FoldingArithmetic;
   readonly probabilities: boolean;
 }
 

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { FOLDING_RULES, InputError, parseFoldingConstraint, parseFoldingParameters, type FastaRecord } from '@rna/model';
+import { FOLDING_RULES, InputError, parseFoldingConstraint, parseFoldingParameters, type FastaRecord, type FoldingArithmetic } from '@rna/model';
 import { UsageError } from '../errors.ts';
 import { withFasta, type FastaInput } from '../fastaInput.ts';
 import { writeAtomically } from '../files.ts';
@@ -26,6 +26,7 @@ export interface StructuresOptions {
   readonly gamma: number;
   /** Default: of the set's own program, for a file CONTRAfold's. */
   readonly rules?: keyof typeof FOLDING_RULES;
+  readonly arithmetic: FoldingArithmetic;
   readonly probs?: boolean;
   readonly json?: boolean;
   readonly constraints?: string;
@@ -57,15 +58,15 @@ export async function structures(options: StructuresOptions): Promise<void> {
   }));
 }
 
-async function readSettings({ params, gamma, rules, probs }: StructuresOptions): Promise<FoldingSettings> {
+async function readSettings({ params, gamma, rules, arithmetic, probs }: StructuresOptions): Promise<FoldingSettings> {
   const file = isSet(params) ? new URL(`../../data/${SETS[params]}`, import.meta.url) : params;
   const parameters = { text: await readFile(file, 'utf8'), file: params };
   parseFoldingParameters(parameters.text, parameters.file);
-  return { parameters, gamma, rules: FOLDING_RULES[rules ?? (isSet(params) ? params : 'contrafold')], probabilities: probs ?? false };
+  return { parameters, gamma, rules: FOLDING_RULES[rules ?? (isSet(params) ? params : 'contrafold')], arithmetic, probabilities: probs ?? false };
 }
 
 function digest(settings: FoldingSettings, constraints: Constraints | undefined): string {
-  return createHash('sha256').update(JSON.stringify([settings.parameters.text, settings.gamma, settings.rules, settings.probabilities, constraints?.text])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([settings.parameters.text, settings.gamma, settings.rules, settings.arithmetic, settings.probabilities, constraints?.text])).digest('hex');
 }
 
 interface Folding {

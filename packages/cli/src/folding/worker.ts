@@ -6,7 +6,7 @@ import type { FoldingSettings, FoldingTask, FoldingOutcome } from './pool.ts';
 /** Pairs below it are not written, as CONTRAfold and EternaFold are mostly told. */
 const LEAST_PROBABILITY = 1e-4;
 
-const { parameters, gamma, rules, probabilities } = workerData as FoldingSettings;
+const { parameters, gamma, rules, arithmetic, probabilities } = workerData as FoldingSettings;
 const fold = createFolder(parseFoldingParameters(parameters.text, parameters.file));
 
 parentPort!.on('message', ({ sequence, constraint }: FoldingTask) => {
@@ -15,7 +15,7 @@ parentPort!.on('message', ({ sequence, constraint }: FoldingTask) => {
 
 function outcome(sequence: string, constraint: string | undefined): FoldingOutcome {
   try {
-    const folding = fold(sequence, { gamma, rules, ...(constraint !== undefined && { constraint: parseFoldingConstraint(constraint, sequence) }) });
+    const folding = fold(sequence, { gamma, rules, arithmetic, ...(constraint !== undefined && { constraint: parseFoldingConstraint(constraint, sequence) }) });
     return {
       structure: dotBracket(folding.partners),
       logPartition: folding.logPartition,
