@@ -17,7 +17,7 @@ export function registerStructures(program: Command): void {
     .option('--params <set>', 'contrafold, eternafold, or a parameter file of these programs', 'contrafold')
     .option('--gamma <g>', 'weight of pairs against unpaired nucleotides: greater finds more pairs, smaller surer ones', positive, 6)
     .addOption(new Option('--rules <program>', 'whose structures are counted, where the two programs differ: eternafold\'s hairpins have at least three nucleotides, contrafold counts some loops more than once (default: the set\'s own; contrafold for a file)').choices(['contrafold', 'eternafold']))
-    .addOption(new Option('--arithmetic <kind>', 'program adds as CONTRAfold and EternaFold do, and gives their numbers to the digits that they print; exact is the true sum, about ten times faster, and up to 0.0025 of a probability from theirs').choices(['program', 'exact']).default('program'))
+    .addOption(new Option('--arithmetic <kind>', 'program adds as CONTRAfold and EternaFold do, and gives their numbers to the digits that they print; exact is the true sum, five to ten times faster, and up to 0.0025 of a probability from theirs').choices(['program', 'exact']).default('program'))
     .option('--probs', 'also pair probabilities of at least 0.0001: with --json in each record, else a table "id i j p" in FILE.probs.tsv')
     .option('--constraints <file>', 'what is known beforehand: a line ">id" and a line of . (anything) x (unpaired) | (paired) < > (paired to the right, left) and ( ) (with each other)')
     .option('--json', 'a line of JSON a record instead: id, sequence, structure, logZ (the log partition function), pairs')
