@@ -48,9 +48,14 @@ async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, len
   let hostMs = 0;
   let hostBegin = 0;
   const task: TrainingTask = {
-    batchAt(cursor, step) {
-      hostBegin = performance.now();
-      return masked.batchAt(cursor, step);
+    async batchAt(cursor, step) {
+      const batch = await masked.batchAt(cursor, step);
+      // Asked for a step ahead: a step's own time begins where its first loss is recorded.
+      const microBatches = batch.microBatches.map((each, i) => ({ ...each, loss: () => {
+        if (i === 0) hostBegin = performance.now();
+        return each.loss();
+      } }));
+      return { ...batch, microBatches };
     },
   };
   class TimedAdamW extends AdamW {

@@ -6,7 +6,7 @@
  * the model.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { packTokens, tokenize, upperTriangle, type Encoder, type SecondaryStructureHead, type Structure } from '@rna/model';
+import { packTokens, pairLabels, sigmoid, tokenize, upperTriangle, type Encoder, type SecondaryStructureHead, type Structure } from '@rna/model';
 import { pairLoss, type Tensor } from '@rna/tensor';
 import { tuneThreshold, type PairPredictor, type TuningOptions } from './structureScores.ts';
 import type { TrainingTask } from './trainer.ts';
@@ -102,7 +102,7 @@ export function pairPredictor({ encoder, head }: StructureModel): PairPredictor 
     const logits = encoder.device.scope(() => head.forward(encoder.forward(packTokens([tokenize(sequence)]))));
     const values = await logits.read();
     logits.dispose();
-    return upperTriangle(values, sequence.length).map((logit) => 1 / (1 + Math.exp(-logit)));
+    return upperTriangle(values, sequence.length).map(sigmoid);
   };
 }
 
@@ -128,11 +128,4 @@ function representationCache({ encoder, train }: FinetuningOptions) {
       kept.clear();
     },
   };
-}
-
-/** [length · length]: 1 at (i, j) and (j, i) of each pair. */
-function pairLabels(partners: Int32Array): Float32Array {
-  const labels = new Float32Array(partners.length ** 2);
-  partners.forEach((j, i) => { if (j >= 0) labels[i * partners.length + j] = 1; });
-  return labels;
 }
