@@ -134,6 +134,7 @@ interface GcSizes {
 const gcContent: Head<GcSizes, number, number> = {
   task: 'gc-content',
   title: 'share of G and C',
+  kind: 'number',
   sizes: z.strictObject({ scale: z.number().positive().default(1).describe('Factor of the output') }),
   parameters: (dim) => new Map([['out.weight', [1, dim]], ['out.bias', [1]]]),
   forward: ({ device, representation, cuSeqlens, weight }) =>

@@ -23,6 +23,12 @@ export interface Labelled<T> {
   readonly target: T;
 }
 
+/**
+ * 'probability': a number from 0 to 1, labels 0 or 1. 'classes': probabilities of all classes, a label is a class's
+ * number. 'number': a number in the labels' own unit. 'pairs': probabilities of all pairs, labels are partners.
+ */
+export type PredictionKind = 'probability' | 'classes' | 'number' | 'pairs';
+
 export interface HeadInput {
   readonly device: Device;
   /** [tokens, dim], `<cls>` and `<eos>` included. */
@@ -52,6 +58,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   readonly task: string;
   /** A few words for people. */
   readonly title: string;
+  /** What a prediction is, and so how tables and figures show it. */
+  readonly kind: PredictionKind;
   /** Every size with its default and description. */
   readonly sizes: z.ZodType<S>;
   /** Names in published files; of the port's where they differ. Without them, files have the names of this project. */

@@ -8,16 +8,20 @@ import { argmax, classScores, softmaxRows } from './scores.ts';
 export interface NcrnaFamilySizes {
   readonly hidden: number;
   readonly classes: number;
+  /** What the classes are called, in order. */
+  readonly names?: readonly string[] | undefined;
 }
 
 /** Labels are numbers of classes, predictions probabilities of all classes. */
 export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   task: 'ncrna-family',
   title: 'families of non-coding RNA',
+  kind: 'classes',
   sizes: z.strictObject({
     hidden: z.int().positive().default(256).describe('Width of the hidden layer'),
     classes: z.int().min(2).default(88).describe('Number of families'),
-  }),
+    names: z.array(z.string().min(1)).optional().describe('Names of the families, in the order of their numbers'),
+  }).refine(({ classes, names }) => names === undefined || new Set(names).size === classes, 'names must be as many as classes, each once'),
   names: { official: CLASSIFIER_NAMES },
   parameters: (dim, { hidden, classes }) => classifierParameters(dim, hidden, classes),
   sizesOf(shapeOf) {
@@ -31,9 +35,11 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   best: { metric: 'weightedF1', order: 'largest' },
   columns: {
     sequence: 'sequence', target: 'class_id',
-    parse(text, { classes }) {
+    parse(text, { classes, names }) {
+      const named = names?.indexOf(text) ?? -1;
+      if (named >= 0) return named;
       const label = Number(text);
-      if (!/^\d+$/.test(text) || label >= classes) throw new RangeError(`expected a class from 0 to ${classes - 1}, got "${text}"`);
+      if (!/^\d+$/.test(text) || label >= classes) throw new RangeError(`expected a class from 0 to ${classes - 1}${names ? `, or one of ${names.join(', ')}` : ''}, got "${text}"`);
       return label;
     },
   },

@@ -18,6 +18,7 @@ const REFERENCE_PADDING = 102;
 export const ribosomeLoad: Head<ResNet1dSizes, number, number> = {
   task: 'ribosome-load',
   title: 'mean ribosome load',
+  kind: 'number',
   sizes: resNet1dSizes,
   names: { official: RESNET_1D_NAMES },
   parameters: resNet1dParameters,

@@ -19,6 +19,7 @@ const DEFAULT_THRESHOLD = 0.5;
 export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float32Array> = {
   task: 'secondary-structure',
   title: 'base pairs',
+  kind: 'pairs',
   sizes: z.strictObject({
     convDim: z.int().positive().default(64).describe('Channels of the ResNet'),
     kernelSize: z.int().positive().refine((size) => size % 2 === 1, 'must be odd').default(3).describe('Width of its spatial convolutions'),

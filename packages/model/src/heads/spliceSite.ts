@@ -16,6 +16,7 @@ export interface SpliceSiteSizes {
 export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   task: 'splice-site',
   title: 'splice sites',
+  kind: 'probability',
   sizes: z.strictObject({ hidden: z.int().positive().default(128).describe('Width of the hidden layer') }),
   names: { official: CLASSIFIER_NAMES },
   parameters: (dim, { hidden }) => classifierParameters(dim, hidden, 1),

@@ -12,6 +12,7 @@ import { parseNumber, regressionScores } from './scores.ts';
 const utrTask = (task: string, title: string, column: string): Head<ResNet1dSizes, number, number> => ({
   task,
   title,
+  kind: 'number',
   sizes: resNet1dSizes,
   names: { official: RESNET_1D_NAMES },
   parameters: resNet1dParameters,
