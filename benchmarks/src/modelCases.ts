@@ -3,7 +3,7 @@
  * presets and their lists of parameters: nothing here is written down twice.
  * Knows no GPU; modelOps.ts makes the calls.
  */
-import { DEFAULT_SECONDARY_STRUCTURE, elementCount, encoderParameters, PRESETS, type EncoderConfig, type PresetName } from '@rna/model';
+import { elementCount, encoderParameters, PRESETS, secondaryStructure, type EncoderConfig, type PresetName } from '@rna/model';
 import type { Work } from './rows.ts';
 
 export type ModelCase =
@@ -62,7 +62,7 @@ export function encoderCases(config: EncoderConfig, tokens: number): ModelCase[]
 
 /** Cases of the secondary-structure head on maps of length × length pixels. */
 export function headCases(lengths: readonly number[]): ModelCase[] {
-  const { convDim: channels, kernelSize } = DEFAULT_SECONDARY_STRUCTURE;
+  const { convDim: channels, kernelSize } = secondaryStructure.sizes.parse({});
   return lengths.flatMap((length): ModelCase[] => [{ op: 'conv2d', length, channels, size: kernelSize }, { op: 'instanceNorm', length, channels }]);
 }
 

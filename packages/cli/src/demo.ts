@@ -9,13 +9,13 @@ import { arch, cpus, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import {
-  basePairs, Encoder, initializeParameters, parseStructureFile, SecondaryStructureHead, secondaryStructureParameters,
+  basePairs, Encoder, headParameters, initializeParameters, parseStructureFile, secondaryStructure,
   type EncoderConfig, type SecondaryStructureSizes, type Structure,
 } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
 import {
   evaluateStructures, finetune, finetuneConfig, memoryCorpus, pairPredictor, pretrain, pretrainConfig, savedModel, tuneThreshold,
-  type Evaluation, type FinetuneConfig, type LogEntry, type PretrainConfig, type Progress, type StructureEvaluation, type StructureModel,
+  type Evaluation, type FinetuneConfig, type LogEntry, type PretrainConfig, type Progress, type StructureEvaluation, type StructureModel, type TuningOptions,
 } from '@rna/train';
 import { writeAtomically } from './files.ts';
 import { withDevice } from './loadModel.ts';
@@ -61,9 +61,8 @@ export async function demo(options: DemoOptions): Promise<void> {
     note(`adapter: ${device.traits.description}`);
     const { seed } = options;
     const encoder = Encoder.initialize(device, MODEL, seed);
-    const head = new SecondaryStructureHead(
-      device, HEAD, initializeParameters(device, secondaryStructureParameters(MODEL.dim, HEAD), MODEL.model, seed + HEAD_SEED_OFFSET));
-    const model = { encoder, head };
+    const task = { head: secondaryStructure, sizes: HEAD };
+    const model = { encoder, task, parameters: initializeParameters(device, headParameters(task, MODEL.dim), MODEL.model, seed + HEAD_SEED_OFFSET) };
     const configs = demoConfigs(options);
 
     note('scoring the untrained model');
@@ -71,16 +70,16 @@ export async function demo(options: DemoOptions): Promise<void> {
     const pretraining = recorder('pre-training', 'steps');
     await pretrain({ encoder, config: configs.pretrain, train: memoryCorpus(sets.corpus), validation: memoryCorpus(sets.validation), ...pretraining.places });
     const finetuning = recorder('fine-tuning', 'steps');
-    await finetune({ encoder, head, config: configs.finetune, train: sets.train, validation: sets.validation, ...finetuning.places });
+    await finetune({ ...model, config: configs.finetune, train: labelled(sets.train), validation: labelled(sets.validation), ...finetuning.places });
     note('scoring the trained model');
     const after = await scoreModel(model, sets, configs.finetune);
 
     const out = resolve(options.out);
     const data = reportData({ options, device, sets, configs, before, after, pretraining, finetuning, seconds: (performance.now() - began) / 1000 });
     await mkdir(join(out, 'model'), { recursive: true });
-    const threshold = { step: 0, score: 0, metrics: { threshold: after.threshold } };
-    await savedModel({ config: MODEL, head: HEAD, parameters: new Map([...encoder.parameters, ...head.parameters]) })
-      .save({ file: (name, write) => writeAtomically(join(out, 'model', name), write) }, threshold);
+    const scalars = new Map([['threshold', after.threshold]]);
+    await savedModel({ config: MODEL, task, parameters: new Map([...encoder.parameters, ...model.parameters]), scalars })
+      .save({ file: (name, write) => writeAtomically(join(out, 'model', name), write) });
     const write = (name: string, text: string): Promise<void> => writeAtomically(join(out, name), (sink) => sink.write(new TextEncoder().encode(text)));
     await write('report.json', `${JSON.stringify(data, null, 1)}\n`);
     await write('report.html', renderReport(data));
@@ -90,6 +89,8 @@ export async function demo(options: DemoOptions): Promise<void> {
     note(`done in ${((performance.now() - began) / 1000).toFixed(0)} s; peak device memory ${megabytes(device.memory.use().peak)}`);
   });
 }
+
+const labelled = (rnas: readonly Structure[]) => rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
 
 type Sets = Awaited<ReturnType<typeof readSets>>;
 
@@ -104,7 +105,7 @@ function demoConfigs({ seed, out, pretrainSteps, finetuneEpochs }: DemoOptions):
       train: { steps: pretrainSteps },
       run: { evaluateEvery: Math.ceil(pretrainSteps / 6) },
     }),
-    finetune: finetuneConfig.parse({
+    finetune: finetuneConfig(secondaryStructure).parse({
       seed, out, data,
       model: { checkpoint: 'demo' }, head: HEAD,
       train: { epochs: finetuneEpochs, batchSize: 2 },
@@ -125,7 +126,8 @@ interface Scored {
 }
 
 /** Scores a model on both test sets, at the threshold that is best on the validation set. */
-async function scoreModel(model: StructureModel, { validation, tests }: Sets, { decode }: FinetuneConfig): Promise<Scored> {
+async function scoreModel(model: StructureModel, { validation, tests }: Sets, config: FinetuneConfig): Promise<Scored> {
+  const decode: TuningOptions = config.decode ?? { flexible: true };
   const predict = pairPredictor(model);
   const { threshold } = await tuneThreshold(predict, validation, decode);
   const bar = progressBar('scoring', tests.reduce((sum, { rnas }) => sum + rnas.length, 0), 'RNAs');

@@ -5,7 +5,7 @@
  * evaluation and this command cannot disagree.
  */
 import {
-  basePairs, meanScore, SecondaryStructureHead, type OpenedModel, secondaryStructureSizes, type PairScore, type Precision, type SecondaryStructureSizes,
+  basePairs, meanScore, secondaryStructure, secondaryStructureSizes, type OpenedModel, type PairScore, type Precision, type SecondaryStructureSizes,
 } from '@rna/model';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import {
@@ -60,7 +60,7 @@ async function scoreStructures(
   if (withoutPairs > 0) note(`${formatCount(withoutPairs)} of ${formatCount(records.length)} RNAs have no base pair in their file; their recall and F1 count as 0`);
   const flags: Flags = { allowNcPairs, allowSharpLoops };
   await withEncoder(model, async (encoder) => {
-    const predict = pairPredictor({ encoder, head: new SecondaryStructureHead(encoder.device, sizes, encoder.parameters) });
+    const predict = pairPredictor({ encoder, task: { head: secondaryStructure, sizes }, parameters: encoder.parameters });
     const run = <T>(label: string, rnas: readonly StructureRecord[], task: (predict: PairPredictor) => Promise<T>): Promise<T> =>
       withProgress(label, rnas, predict, signal, task);
     const tuned = tuning && await run('tune', tuning, (each) => tuneThreshold(each, tuning, { ...flags, flexible: tuneBy === 'within-one' }));

@@ -3,7 +3,7 @@
  * puts the secondary-structure head on it, and hands all to `@rna/train`'s
  * recipe. The run's folder is trainingRun.ts's.
  */
-import { Encoder, initializeParameters, loadParameters, SecondaryStructureHead, secondaryStructureParameters, secondaryStructureSizes, type OpenedModel } from '@rna/model';
+import { Encoder, headParameters, initializeParameters, loadParameters, parameter, secondaryStructure, type OpenedModel, type ParameterMap, type TaskHead } from '@rna/model';
 import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
 import { UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
@@ -18,36 +18,40 @@ const HEAD_SEED_OFFSET = 0x68656164;
 
 /** Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model, all before the run's folder is touched. */
 export async function finetune(options: TrainingOptions): Promise<void> {
-  const config = await readConfig(finetuneConfig, options.config, options.overrides);
+  const schema = finetuneConfig(secondaryStructure);
+  const config = await readConfig(schema, options.config, options.overrides);
   if (options.printConfig) return printConfig(config);
   const [records, validation] = [await readStructures(config.data.train), await readStructures(config.data.validation)];
   note(`${formatCount(records.length)} structures to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) => withModel(config.model.checkpoint, {}, (model) => {
-    checkHead(model, config);
-    return keepRun('finetune', finetuneConfig, config, signal, (places, onDevice) => onDevice(async (device) => {
+    const task = { head: secondaryStructure, sizes: secondaryStructure.sizes.parse(config.head) };
+    checkHead(model, task, config);
+    return keepRun('finetune', schema, config, signal, (places, onDevice) => onDevice(async (device) => {
       // On the f32 originals, which are what is trained.
       const encoder = new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
-      return train({ encoder, head: headOf(model, encoder, config), config, train: records, validation, ...places });
+      const labelled = (rnas: typeof records) => rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
+      return train({ encoder, task, parameters: headOf(model, task, encoder, config), config, train: labelled(records), validation: labelled(validation), ...places });
     }));
   }));
   await writeResult(options.json ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n` : resultText(finished, validation.length));
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */
-function checkHead(opened: OpenedModel, { head: asked, model: { checkpoint } }: FinetuneConfig): void {
-  const found = secondaryStructureSizes(opened);
-  if (found === undefined) return;
-  const differing = (['convDim', 'kernelSize', 'blocks'] as const).filter((name) => found[name] !== asked[name]);
+function checkHead({ task: found }: OpenedModel, { head, sizes }: TaskHead, { model: { checkpoint } }: FinetuneConfig): void {
+  if (found?.head !== head) return;
+  const [own, asked] = [found.sizes, sizes].map((each) => new Map<string, unknown>(Object.entries(each))) as [Map<string, unknown>, Map<string, unknown>];
+  const differing = [...own].filter(([name, value]) => asked.get(name) !== value);
   if (differing.length > 0) {
-    throw new UsageError(`${checkpoint} has a secondary-structure head of other sizes: ${differing.map((name) => `head.${name} is ${found[name]}, the config asks for ${asked[name]}`).join('; ')}`);
+    throw new UsageError(`${checkpoint} has a ${head.task} head of other sizes: ${differing.map(([name, value]) => `head.${name} is ${String(value)}, the config asks for ${String(asked.get(name))}`).join('; ')}`);
   }
-  note(`${checkpoint} has a secondary-structure head, which is trained further`);
+  note(`${checkpoint} has a ${head.task} head, which is trained further`);
 }
 
-function headOf(model: OpenedModel, encoder: Encoder, { head, seed }: FinetuneConfig): SecondaryStructureHead {
-  const { device, config: { dim, model: architecture }, parameters } = encoder;
-  const own = secondaryStructureSizes(model) ? parameters : initializeParameters(device, secondaryStructureParameters(dim, head), architecture, seed + HEAD_SEED_OFFSET);
-  return new SecondaryStructureHead(device, head, own);
+/** The head's parameters: the model's own, or new ones. */
+function headOf(model: OpenedModel, task: TaskHead, { device, config, parameters }: Encoder, { seed }: FinetuneConfig): ParameterMap {
+  const shapes = headParameters(task, config.dim);
+  if (model.task?.head !== task.head) return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
+  return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
 }
 
 function resultText({ folder, steps, modelStep, trainingLoss, before, after }: FinishedRun, rnas: number): string {

@@ -7,7 +7,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  decodeBasePairs, SecondaryStructureHead, secondaryStructureSizes, writeBpseq, writeCt, writeDotBracket,
+  decodeBasePairs, secondaryStructure, secondaryStructureSizes, writeBpseq, writeCt, writeDotBracket,
   type FastaRecord, type OpenedModel, type Precision, type SecondaryStructureSizes, type Structure,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
@@ -42,10 +42,10 @@ export async function fold(options: FoldOptions): Promise<void> {
     withFasta(options.input, { signal }, async (fasta) => {
       const names = out === undefined ? undefined : fileNames(fasta.plan, fasta.name);
       await withModel(options.model, options, async (model) => {
-        const head = requireHead(model, options.model);
+        const sizes = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
         await withEncoder(model, async (encoder) => {
-          const predict = pairPredictor({ encoder, head: new SecondaryStructureHead(encoder.device, head, encoder.parameters) });
+          const predict = pairPredictor({ encoder, task: { head: secondaryStructure, sizes }, parameters: encoder.parameters });
           if (out !== undefined) await mkdir(out, { recursive: true });
           const bar = progressBar('fold', fasta.plan.length, 'records');
           let done = 0;

@@ -5,6 +5,7 @@
  * messages and exit codes here and nowhere else.
  */
 import { Command, CommanderError } from 'commander';
+import { registerContacts } from './commands/contacts.ts';
 import { registerConvert } from './commands/convert.ts';
 import { registerCorpus } from './commands/corpus.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -21,7 +22,7 @@ import { describeFailure, EXIT } from './errors.ts';
 import { EXIT_HELP } from './options.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerConvert, registerCorpus, registerPretrain, registerFinetune, registerEvaluate, registerPlot, registerDemo, registerTune];
+const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerContacts, registerConvert, registerCorpus, registerPretrain, registerFinetune, registerEvaluate, registerPlot, registerDemo, registerTune];
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
+export const TASK_HELP = 'secondary-structure, splice-site, ribosome-load, translation-efficiency, expression-level or ncrna-family';
 export const INPUT_HELP = 'FASTA file, or - for stdin';
 
 export const EXIT_HELP = `

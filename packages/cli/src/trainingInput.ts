@@ -11,7 +11,7 @@ import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusR
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';
 import { listRecordFiles, readRecordFile } from './corpus/recordFiles.ts';
-import { CommandError, UsageError } from './errors.ts';
+import { UsageError } from './errors.ts';
 
 const STRUCTURES = Object.values({ ...RECORD_FORMATS, fasta: [] }).flat();
 
@@ -19,10 +19,12 @@ const STRUCTURES = Object.values({ ...RECORD_FORMATS, fasta: [] }).flat();
 export interface InputRecord extends CorpusRecord {
   readonly id: string;
   readonly file: string;
+  readonly line: number;
 }
 
 export interface StructureRecord extends Structure {
   readonly file: string;
+  readonly line: number;
 }
 
 /**
@@ -69,8 +71,8 @@ export function fieldsHelp(schema: ZodType): string {
 export async function readRecords(paths: readonly string[]): Promise<InputRecord[]> {
   const records: InputRecord[] = [];
   for (const file of await listRecordFiles(paths)) {
-    for await (const { id, sequence, partners } of readRecordFile(file)) {
-      records.push({ id, file, sequence: standard(sequence), ...(partners && { partners }) });
+    for await (const { id, sequence, partners, line } of readRecordFile(file)) {
+      records.push({ id, file, line, sequence: standard(sequence), ...(partners && { partners }) });
     }
   }
   return records;
@@ -78,12 +80,12 @@ export async function readRecords(paths: readonly string[]): Promise<InputRecord
 
 /** As `readRecords`, of files with structures alone. An RNA too short to have a pair is refused. */
 export async function readStructures(paths: readonly string[]): Promise<StructureRecord[]> {
-  return (await readRecords(paths)).map(({ id, file, sequence, partners }) => {
-    if (partners === undefined) throw new InputError(file, 1, recordFormat(file) === 'fasta' ? 'FASTA has no structures' : `record "${id}" has no structure`, `give files of structures (${STRUCTURES.join(' ')})`);
-    if (sequence.length < 2) throw new CommandError(`${file}: record "${id}" has one nucleotide, and a pair needs two; remove it`);
-    return { id, file, sequence, partners };
+  return (await readRecords(paths)).map(({ id, file, line, sequence, partners }) => {
+    if (partners === undefined) throw new InputError(file, line, recordFormat(file) === 'fasta' ? 'FASTA has no structures' : `record "${id}" has no structure`, `give files of structures (${STRUCTURES.join(' ')})`);
+    if (sequence.length < 2) throw new InputError(file, line, `record "${id}" has one nucleotide, and a pair needs two`, 'remove it');
+    return { id, file, line, sequence, partners };
   });
 }
 
-// Letters are ASCII here, or the readers would have refused them.
-const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
+/** Upper case with U for T. Letters are ASCII here, or the readers would have refused them. */
+export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');

@@ -118,7 +118,7 @@ test('sequences alone, a structure too short, an unknown model: refused before a
   writeFileSync(sequences, '>a\nGGCAAAGCC\n');
   writeFileSync(short, '>a\nG\n.\n');
   await refused(1, `${sequences}:1: FASTA has no structures`, '--data.train', sequences);
-  await refused(1, `${short}: record "a" has one nucleotide`, '--data.train', short);
+  await refused(1, `${short}:1: record "a" has one nucleotide`, '--data.train', short);
   await refused(1, 'no such file or folder', '--model.checkpoint', join(folder, 'none'));
   await refused(2, '--model.freez: unknown key model.freez; known are model.checkpoint, model.freeze', '--model.freez', 'true');
   await refused(2, "--model.freeze is 'yes'; expected true or false", '--model.freeze', 'yes');

@@ -1,9 +1,9 @@
 /**
  * Sizes of an encoder: presets under their published names, the reader and
  * writer of `config.json`, and the list of parameters that the sizes imply.
- * That list (`encoderParameters`, `secondaryStructureParameters`) is the one
- * place where this project's parameter names and shapes are written down;
- * checkpoints, modules and optimisers take theirs from it.
+ * That list (`encoderParameters`; a head's is in heads/) is the one place where
+ * this project's parameter names and shapes are written down; checkpoints,
+ * modules and optimisers take theirs from it.
  *
  * RiNALMo's `config.json` has the fields of the Hugging Face port, SSR-LM's
  * those of LLaMA. Training settings such as dropout are not read from it.
@@ -41,15 +41,7 @@ export interface ModelConfig extends EncoderConfig {
 export type Shape = readonly number[];
 export type ParameterShapes = ReadonlyMap<string, Shape>;
 
-/** Sizes of the secondary-structure ResNet (RiNALMo, section 3.3 and its code's `SecStructPredictionHead`). */
-export interface SecondaryStructureSizes {
-  readonly convDim: number;
-  readonly kernelSize: number;
-  readonly blocks: number;
-}
-
 export const OFFICIAL_VOCABULARY_SIZE = 22;
-export const DEFAULT_SECONDARY_STRUCTURE: SecondaryStructureSizes = { convDim: 64, kernelSize: 3, blocks: 2 };
 
 const NORM_EPS = 1e-5;
 const ROPE_THETA = 10000;
@@ -287,26 +279,6 @@ export function encoderParameters(config: EncoderConfig): ParameterShapes {
     affine('lmHead.norm', [D], true);
   }
   affine('lmHead.decoder', [V, D], withBias);
-  return shapes;
-}
-
-/** Every parameter of the secondary-structure head on an encoder of width `dim`; convolutions are [out, in, k, k]. */
-export function secondaryStructureParameters(
-  dim: number,
-  { convDim: C, kernelSize: k, blocks }: SecondaryStructureSizes = DEFAULT_SECONDARY_STRUCTURE,
-): ParameterShapes {
-  const shapes = new Map<string, Shape>([
-    // Columns 0..dim-1 read the row's token i, columns dim..2dim-1 the column's token j.
-    ['secondaryStructure.project.weight', [C, 2 * dim]],
-    ['secondaryStructure.project.bias', [C]],
-  ]);
-  for (let b = 0; b < blocks; b++) {
-    shapes.set(`secondaryStructure.blocks.${b}.conv1.weight`, [C, C, 1, 1]);
-    shapes.set(`secondaryStructure.blocks.${b}.conv2.weight`, [C, C, k, k]);
-    shapes.set(`secondaryStructure.blocks.${b}.conv3.weight`, [C, C, 1, 1]);
-  }
-  shapes.set('secondaryStructure.out.weight', [1, C, k, k]);
-  shapes.set('secondaryStructure.out.bias', [1]);
   return shapes;
 }
 

@@ -8,10 +8,11 @@
  */
 import { threefry2x32 } from '@rna/kernels';
 import {
-  attention, attentionMap, cast, embedding, gelu, layerNorm, linear, recompute, residual, rmsNorm, swiglu, uploadPack,
+  attention, attentionMap, cast, embedding, gelu, layerNorm, linear, lowRankLinear, recompute, residual, rmsNorm, swiglu, uploadPack,
   type Device, type Dropout, type FloatType, type Pack, type Tensor,
 } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig } from './config.ts';
+import { lowRankOf, type LoraSizes } from './lora.ts';
 import type { PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
 import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
@@ -41,13 +42,15 @@ export class Encoder {
   readonly config: EncoderConfig;
   readonly parameters: ParameterMap;
   readonly precision: Precision;
+  readonly lora: LoraSizes | undefined;
 
   /**
    * `parameters` holds every name of `encoderParameters(config)`; those of the LM head may be missing (a bare
    * encoder has no logits), and a task head's may be there as well. Of f32 weights that `precision` wants in f16,
-   * every pass makes copies, so that the originals can be trained; int8 ones must have been loaded so.
+   * every pass makes copies, so that the originals can be trained; int8 ones must have been loaded so. With `lora`
+   * the matrices that have low-rank terms among the parameters (lora.ts) are used with them.
    */
-  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap, precision: Precision = FULL_PRECISION) {
+  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap, precision: Precision = FULL_PRECISION, lora?: LoraSizes) {
     for (const name of encoderParameters(config).keys()) {
       if (name.startsWith('lmHead.') && !parameters.has(name)) continue;
       const { dtype } = parameter(parameters, name);
@@ -59,6 +62,7 @@ export class Encoder {
     this.config = config;
     this.parameters = parameters;
     this.precision = precision;
+    this.lora = lora;
   }
 
   /** An encoder with fresh parameters drawn from `seed`. */
@@ -149,7 +153,9 @@ export class Encoder {
   }
 
   #linear(x: Tensor, name: string, into?: Tensor, dtype: FloatType = 'f32'): Tensor {
-    return linear(x, this.#weight(`${name}.weight`), this.parameters.get(`${name}.bias`), into, dtype);
+    const [weight, bias] = [this.#weight(`${name}.weight`), this.parameters.get(`${name}.bias`)];
+    const low = lowRankOf(this, name);
+    return low === undefined ? linear(x, weight, bias, into, dtype) : lowRankLinear(x, weight, low, bias, into, dtype);
   }
 
   #weight(name: string): Tensor {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { encoderParameters, PRESETS, secondaryStructureParameters, type EncoderConfig } from '../src/config.ts';
+import { encoderParameters, PRESETS, type EncoderConfig } from '../src/config.ts';
 import { openModel, type OpenedModel } from '../src/checkpoint/load.ts';
 import { encoderMappings, WRITTEN_LAYOUTS, type Layout } from '../src/checkpoint/names.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
 import { readFloat32, type TensorFile } from '../src/checkpoint/tensorFile.ts';
-import { secondaryStructure, secondaryStructureSizes } from '../src/heads/index.ts';
+import { headParameters, secondaryStructure, secondaryStructureSizes } from '../src/heads/index.ts';
 import { digest, edited, entry, fixtureConfig, fixtureText, openFixture, safetensorsBytes } from './checkpoint.fixtures.ts';
 
 /** Every parameter's size and bits. */
@@ -103,7 +103,8 @@ describe('the oracles', () => {
       const extra = await Promise.all([...head.tensors.values()].map(async (tensor) => entry(tensor.name, tensor.shape, await readFloat32(tensor))));
       const model = await openModel(await edited(await port(name), () => ({}), extra), config);
       expect(secondaryStructureSizes(model)).toEqual(sizes);
-      expect([...model.shapes].slice(-secondaryStructureParameters(config.dim, sizes).size)).toEqual([...secondaryStructureParameters(config.dim, sizes)]);
+      const shapes = [...headParameters({ head: secondaryStructure, sizes }, config.dim)];
+      expect([...model.shapes].slice(-shapes.length)).toEqual(shapes);
       expect(digest(await model.read('secondaryStructure.blocks.1.conv2.weight'))).toBe(
         digest(await readFloat32(head.tensors.get('ss_head.convnet.layers.1.conv2.weight')!)));
       const asOfficial = await written({ config, scheme: 'official', task: { head: secondaryStructure, sizes }, read: (each) => model.read(each) });

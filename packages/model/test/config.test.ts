@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import {
-  configJson, encoderParameters, parameterCount, parseConfig, PRESETS, secondaryStructureParameters,
+  configJson, encoderParameters, parameterCount, parseConfig, PRESETS,
   type EncoderConfig, type PresetName,
 } from '../src/config.ts';
 import { fixtureConfig } from './checkpoint.fixtures.ts';
@@ -29,10 +29,6 @@ describe('presets', () => {
   ])('%s has a feed-forward width of %d and %d parameters', (name, ffnDim, count) => {
     expect(PRESETS[name].ffnDim).toBe(ffnDim);
     expect(parameterCount(encoderParameters(PRESETS[name]))).toBe(count);
-  });
-
-  test("giga's secondary-structure head has the published 254 593 parameters", () => {
-    expect(parameterCount(secondaryStructureParameters(1280))).toBe(254_593);
   });
 });
 

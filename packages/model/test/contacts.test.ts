@@ -172,7 +172,7 @@ describe('prediction', () => {
   it('on the device is the regression on the features', async () => {
     const columns = await contactFeatures(encoder, SEQUENCE, 6);
     const partners = partnersOf(SEQUENCE.length);
-    const regression = fitContacts(encoder, [{ columns, labels: contactLabels(partners, 6) }], 0.05);
+    const regression = await fitContacts(encoder, [{ columns, labels: contactLabels(partners, 6) }], { penalty: 0.05 });
     expect(regression.weights.some((value) => value !== 0)).toBe(true);
     const probabilities = await predictContacts(encoder, SEQUENCE, regression);
     const expected = Array.from(logisticValues(regression, await contactFeatures(encoder, SEQUENCE, 1)), sigmoid);
@@ -191,7 +191,7 @@ describe('precision', () => {
     probabilities[5] = 0.3;
     probabilities[6] = 0.6;
     probabilities[12] = 0.5;
-    expect(contactPrecision(probabilities, partners)).toEqual({ atL: 1 / 3, atHalf: 1 / 3, atFifth: 1, atTrue: 1 });
+    expect(contactPrecision(probabilities, partners)).toEqual({ l: 1 / 3, half: 1 / 3, fifth: 1, true: 1 });
     expect(() => contactPrecision(probabilities, new Int32Array(8).fill(-1))).toThrow('no true pair is 6 or more apart');
   });
 });

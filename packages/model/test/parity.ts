@@ -6,7 +6,7 @@
 import { backward, crossEntropy, pairLoss, type Device, type Tensor } from '@rna/tensor';
 import { describe, expect, it } from 'vitest';
 import {
-  Encoder, encoderMappings, FULL_PRECISION, headMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, secondaryStructure, SecondaryStructureHead,
+  Encoder, encoderMappings, FULL_PRECISION, headMappings, loadParameters, memorySource, openModel, openTensorFile, packTokens, parseConfig, readFloat32, runHead, secondaryStructure,
   TOKEN, unpackRows, WRITTEN_LAYOUTS,
   type PackedTokens, type ParameterMap, type ParameterMapping, type Precision, type SecondaryStructureSizes, type TaskHead, type TensorFile,
 } from '../src/index.ts';
@@ -246,22 +246,24 @@ export function gradientTests(platform: Platform): void {
       const device = platform.device();
       const encoder = await fixtureEncoder(platform, model);
       const file = await openFixture(platform, `${model}/ss_head.safetensors`);
-      const head = new SecondaryStructureHead(device, sizes, await fixtureHead(platform, file, structureTask(sizes), encoder.config.dim));
+      const task = structureTask(sizes);
+      const parameters = await fixtureHead(platform, file, task, encoder.config.dim);
       const expected = (name: string): Promise<Float32Array> => readNumbers(file, `${tag}.${name}`).then(({ values }) => values);
       const batch = packTokens([Uint32Array.from(await expected('tokens'))]);
       const length = batch.tokens.length - 2;
       const rows = Array.from({ length }, (_, i) => i);
+      const head = (representation: Tensor): Tensor => runHead(task, parameters, { representation, cuSeqlens: batch.cuSeqlens });
 
-      const logits = device.scope(() => head.forward(encoder.forward(batch)));
+      const logits = device.scope(() => head(encoder.forward(batch)));
       expect(largestDifference(await logits.read(), await expected('logits'), rows, length)).toBeLessThan(1e-4);
       logits.dispose();
 
-      const all = [...encoder.parameters.values(), ...head.parameters.values()];
+      const all = [...encoder.parameters.values(), ...parameters.values()];
       all.forEach((tensor) => { tensor.train(); });
       const target = device.tensor(await expected('target'), [length, length]).keep();
-      const loss = backward(device, () => pairLoss(head.forward(encoder.forward(batch)), target));
+      const loss = backward(device, () => pairLoss(head(encoder.forward(batch)), target));
       expect(Math.abs(await loss.item() - (await expected('loss'))[0]!)).toBeLessThan(TOLERANCE);
-      const excess = await gradientExcess(head.parameters, headMappings(structureTask(sizes), encoder.config.dim, 'official'), file, `${tag}.grad.`);
+      const excess = await gradientExcess(parameters, headMappings(task, encoder.config.dim, 'official'), file, `${tag}.grad.`);
       if (file.tensors.has(`${tag}.grad.lm.embedding.weight`)) {
         // The LM head has no part in this loss.
         const mappings = encoderMappings(encoder.config, WRITTEN_LAYOUTS.official).filter(({ parameter }) => !parameter.startsWith('lmHead.'));
@@ -271,7 +273,7 @@ export function gradientTests(platform: Platform): void {
 
       // The head alone, on the oracle's representation.
       const representation = device.tensor(await expected('representation'), [length + 2, encoder.config.dim]).train();
-      backward(device, () => pairLoss(head.forward(representation), target)).dispose();
+      backward(device, () => pairLoss(head(representation), target)).dispose();
       const gradient = await expected('grad_representation');
       const largest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const difference = largestDifference(await representation.gradient!.read(), gradient, [...rows, length, length + 1], encoder.config.dim);

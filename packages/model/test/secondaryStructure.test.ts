@@ -1,9 +1,9 @@
 /** The secondary-structure head: what it computes beside the oracle's numbers (parity.ts), and what it holds in memory. */
 import { RandomStream } from '@rna/kernels';
-import { backward, pairLoss, type Device } from '@rna/tensor';
+import { backward, pairLoss, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { initializeParameters, SecondaryStructureHead, secondaryStructureParameters, type SecondaryStructureSizes } from '../src/index.ts';
+import { headParameters, initializeParameters, runHead, secondaryStructure, type SecondaryStructureSizes } from '../src/index.ts';
 
 const DIM = 24;
 
@@ -11,8 +11,11 @@ let device: Device;
 beforeEach(async () => { device = await openDevice({ poison: true }); });
 afterEach(() => { device.destroy(); });
 
-function makeHead(sizes: SecondaryStructureSizes): SecondaryStructureHead {
-  return new SecondaryStructureHead(device, sizes, initializeParameters(device, secondaryStructureParameters(DIM, sizes), 'rinalmo', 1));
+function makeHead(sizes: SecondaryStructureSizes, own = device) {
+  const task = { head: secondaryStructure, sizes };
+  const parameters = initializeParameters(own, headParameters(task, DIM), 'rinalmo', 1);
+  const forward = (representation: Tensor): Tensor => runHead(task, parameters, { representation, cuSeqlens: Uint32Array.of(0, representation.shape[0]!) });
+  return { parameters, forward };
 }
 
 function representation(length: number): Float32Array {
@@ -67,7 +70,7 @@ describe('secondary-structure head', () => {
     const length = 128;
     const map = length * length * sizes.convDim * 4;
     const gradients = async (own: Device): Promise<{ readonly values: Float32Array[]; readonly peak: number }> => {
-      const head = new SecondaryStructureHead(own, sizes, initializeParameters(own, secondaryStructureParameters(DIM, sizes), 'rinalmo', 1));
+      const head = makeHead(sizes, own);
       const input = own.tensor(representation(length), [length + 2, DIM]).train();
       const all = [input, ...head.parameters.values()];
       all.forEach((tensor) => { tensor.train(); });

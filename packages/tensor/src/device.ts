@@ -18,7 +18,7 @@ import { MemoryPool, type Storage } from './memory.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipelines.ts';
 import { Scope } from './scope.ts';
 import type { Tape } from './tape.ts';
-import { byteLength, describe, elements, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
+import { byteLength, describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
 
 const SLOTS = 256;
@@ -172,13 +172,22 @@ export class Device {
     const data = hostBytes(tensor, values);
     // writeBuffer acts ahead of commands that are only recorded.
     if (storage.lastUse === this.counts.submits) this.submit();
-    this.gpu.queue.writeBuffer(storage.buffer, offset * 4, data.buffer, data.byteOffset, data.byteLength);
+    this.gpu.queue.writeBuffer(storage.buffer, storage.offset + offset * 4, data.buffer, data.byteOffset, data.byteLength);
     // The driver frees the copies that it made of uploads at a submission only.
     this.#uploaded += data.byteLength;
     if (this.#uploaded > MAX_UPLOADED) {
       this.gpu.queue.submit([]);
       this.#uploaded = 0;
     }
+  }
+
+  /** Records a copy of a tensor's values into another of its kind, in another buffer. */
+  copy(source: Tensor, target: Tensor): void {
+    requireShape(source.dtype === target.dtype && source.size === target.size, 'copy', source.shape, target.shape);
+    this.#endPass();
+    const bytes = byteLength(source.shape, source.dtype);
+    this.#open().copyBufferToBuffer(source.storage.buffer, source.storage.offset, target.storage.buffer, target.storage.offset, bytes);
+    source.storage.lastUse = target.storage.lastUse = this.counts.submits;
   }
 
   /**
@@ -189,7 +198,7 @@ export class Device {
     const bytes = byteLength(tensor.shape, tensor.dtype);
     const staging = this.#stagingBuffer(bytes);
     this.#endPass();
-    this.#open().copyBufferToBuffer(tensor.storage.buffer, 0, staging, 0, bytes);
+    this.#open().copyBufferToBuffer(tensor.storage.buffer, tensor.storage.offset, staging, 0, bytes);
     this.submit();
     try {
       await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, bytes));
@@ -378,7 +387,7 @@ export class Device {
         layout: pipeline.layout,
         entries: [
           { binding: 0, resource: { buffer: this.#arena, size: this.#slotBytes } },
-          ...storages.map((storage, i) => ({ binding: i + 1, resource: { buffer: storage.buffer } })),
+          ...storages.map(({ buffer, offset, bytes, whole }, i) => ({ binding: i + 1, resource: { buffer, offset, ...(whole && { size: bytes }) } })),
         ],
       });
       this.#bindGroups.set(key, group);

@@ -3,6 +3,7 @@ export { answersOf, collectJobs, tune, type Candidate, type TuningJob, type Tuni
 export { adapterTraits } from './adapter.ts';
 export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
+export { disposeFlat, flatten, flatZeros, type FlatTensors } from './flat.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
@@ -14,6 +15,7 @@ export {
 } from './tuning.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/matmul.ts';
+export { lowRankLinear, type LowRank } from './ops/lowRank.ts';
 export * from './ops/storage.ts';
 export * from './ops/norm.ts';
 export * from './ops/activations.ts';

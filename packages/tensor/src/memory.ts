@@ -11,6 +11,9 @@ import { MemoryBudgetError } from './errors.ts';
 
 const SMALLEST = 256;
 
+/** Where a part of a storage may begin: WebGPU's default alignment of a binding. */
+export const PART_BYTES = 256;
+
 /** Size classes, four to an octave: RNA batches come in many lengths. */
 export function sizeClass(bytes: number): number {
   if (bytes <= SMALLEST) return SMALLEST;
@@ -19,19 +22,33 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-/** A buffer in use by one or more tensors that share it. */
+/** A buffer, or a part of one, in use by one or more tensors that share it. */
 export class Storage {
   references = 1;
-  /** Number of the submission that last recorded a use of the buffer. */
-  lastUse = -1;
   readonly buffer: GPUBuffer;
   readonly id: number;
   readonly bytes: number;
+  /** What this is a part of, and where in the buffer it begins, in bytes. */
+  readonly whole: Storage | undefined;
+  readonly offset: number;
+  #lastUse = -1;
 
-  constructor(buffer: GPUBuffer, id: number, bytes: number) {
+  constructor(buffer: GPUBuffer, id: number, bytes: number, whole?: Storage, offset = 0) {
     this.buffer = buffer;
     this.id = id;
     this.bytes = bytes;
+    this.whole = whole;
+    this.offset = offset;
+  }
+
+  /** Number of the submission that last recorded a use of the buffer, of whichever part. */
+  get lastUse(): number {
+    return this.whole === undefined ? this.#lastUse : this.whole.lastUse;
+  }
+
+  set lastUse(submission: number) {
+    if (this.whole === undefined) this.#lastUse = submission;
+    else this.whole.lastUse = submission;
   }
 }
 
@@ -101,9 +118,23 @@ export class MemoryPool {
     this.#count++;
   }
 
+  /** A part of a storage, which it holds. `offset` must be a multiple of `PART_BYTES`. */
+  part(whole: Storage, offset: number, bytes: number): Storage {
+    if (offset % PART_BYTES !== 0 || offset + bytes > whole.bytes) {
+      throw new RangeError(`a part of ${bytes} bytes at ${offset} of a storage of ${whole.bytes}: it must begin at a multiple of ${PART_BYTES} and end within`);
+    }
+    this.retain(whole);
+    return new Storage(whole.buffer, this.#nextId++, bytes, whole, whole.offset + offset);
+  }
+
   release(storage: Storage): void {
+    if (--storage.references === 0 && storage.whole !== undefined) {
+      // A part is counted as a reference to the whole.
+      this.release(storage.whole);
+      return;
+    }
     this.#count--;
-    if (--storage.references > 0) return;
+    if (storage.references > 0) return;
     this.#live -= storage.bytes;
     this.#pooled += storage.bytes;
     const list = this.#free.get(storage.bytes);

@@ -89,6 +89,17 @@ export class Tensor {
     return this.device.adopt(new Tensor(this.device, this.storage, shape, this.dtype));
   }
 
+  /**
+   * A tensor on a part of this one's storage, from element `offset` on, not recorded on a tape; parts begin at multiples
+   * of 64 elements. Kernels that write whole vectors may write up to three elements behind it.
+   */
+  part(offset: number, shape: Shape): Tensor {
+    const { device, dtype, storage } = this;
+    requireShape(dtype !== 'f16' && dtype !== 'i8' && offset + elements(shape) <= this.size, 'part', this.shape, shape);
+    const bytes = Math.min(16 * Math.ceil(elements(shape) / 4), storage.bytes - 4 * offset);
+    return device.adopt(new Tensor(device, device.memory.part(storage, 4 * offset, bytes), shape, dtype));
+  }
+
   /** Exchanges values with a tensor of the same kind, without moving them. Nothing on an open tape may need either. */
   exchange(other: Tensor): void {
     requireShape(this.device === other.device && this.dtype === other.dtype && describe(this.shape) === describe(other.shape), 'exchange', this.shape, other.shape);

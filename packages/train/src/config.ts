@@ -5,7 +5,7 @@
  * overrides, are overrides.ts; what a config makes happen is in runs built from
  * it (pretraining.ts, finetuning.ts).
  */
-import { checkConfig, PRESETS, type EncoderConfig, type Precision, type PresetName } from '@rna/model';
+import { checkConfig, PRESETS, secondaryStructure, type EncoderConfig, type Head, type Precision, type PresetName } from '@rna/model';
 import { z } from 'zod';
 import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
 
@@ -100,21 +100,23 @@ export const pretrainConfig = z.strictObject({
   run,
 });
 
-export const finetuneConfig = z.strictObject({
+const decode = z.strictObject({
+  allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),
+  allowSharpLoops: z.boolean().default(false).describe('Allow fewer than three nucleotides between partners'),
+  flexible: z.boolean().default(true).describe('Tune the threshold by the F1 with a tolerance of one position'),
+});
+
+const finetuneFields = (head: Head) => ({
   seed: z.int().nonnegative().default(0).describe('Everything random follows from it'),
   out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
   model: z.strictObject({
     checkpoint: z.string().min(1).describe('Folder, file or hub name of the pre-trained model'),
     freeze: z.boolean().default(false).describe('Train the head alone; the encoder is run once per RNA'),
   }),
-  head: z.strictObject({
-    convDim: count.default(64).describe('Channels of the ResNet'),
-    kernelSize: z.int().positive().default(3).describe('Width of its spatial convolutions'),
-    blocks: count.default(2).describe('Residual blocks'),
-  }).prefault({}),
+  head: head.sizes.prefault({}),
   data: z.strictObject({
-    train: z.array(z.string()).min(1).describe('Files of structures (dot-bracket, CT, bpseq)'),
-    validation: z.array(z.string()).min(1).describe('Held-out files, on which the threshold is tuned'),
+    train: z.array(z.string()).min(1).describe('Files of labelled RNAs'),
+    validation: z.array(z.string()).min(1).describe('Held-out files, by which the best model is chosen'),
   }),
   train: z.strictObject({
     epochs: count.default(15).describe('Passes over the training set'),
@@ -123,6 +125,9 @@ export const finetuneConfig = z.strictObject({
     dropout,
     recompute,
     ema,
+  }).prefault({}),
+  batch: z.strictObject({
+    maxTokens: z.int().min(3).default(4096).describe('Tokens that are run at once; a step of more is cut in parts, the loss stays the same'),
   }).prefault({}),
   optimizer: z.strictObject({
     learningRate: rate.default(1e-4).describe('Rate of the head'),
@@ -134,16 +139,16 @@ export const finetuneConfig = z.strictObject({
     weightDecay: adamW.weightDecay.default(0.01),
     spikeFactor: spikeFactor.default(0),
   }).prefault({}),
-  decode: z.strictObject({
-    allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),
-    allowSharpLoops: z.boolean().default(false).describe('Allow fewer than three nucleotides between partners'),
-    flexible: z.boolean().default(true).describe('Tune the threshold by the F1 with a tolerance of one position'),
-  }).prefault({}),
   run,
 });
 
+/** The config of `rna finetune` for a task: its head's sizes, and for secondary structure the rules of the decode. */
+export const finetuneConfig = (head: Head): z.ZodType<FinetuneConfig> => (
+  head === secondaryStructure ? z.strictObject({ ...finetuneFields(head), decode: decode.prefault({}) }) : z.strictObject(finetuneFields(head))
+);
+
 export type PretrainConfig = z.infer<typeof pretrainConfig>;
-export type FinetuneConfig = z.infer<typeof finetuneConfig>;
+export type FinetuneConfig = z.infer<z.ZodObject<ReturnType<typeof finetuneFields>>> & { decode?: z.infer<typeof decode> };
 
 /** The sizes that a config's `model` asks for. Throws where they do not fit each other. */
 export function newEncoderConfig({ preset, dim, layers, heads, kvHeads, ffnDim }: PretrainConfig['model']): EncoderConfig {

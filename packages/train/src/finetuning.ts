@@ -1,56 +1,61 @@
 /**
- * Fine-tuning for secondary structure: the pair head on an encoder that is
- * trained with it or frozen. A step takes a few RNAs, each a micro-batch of its
- * own, since a map over pairs is what fills the memory. After an evaluation the
- * decode's threshold is the best one on the validation set, and is saved with
- * the model.
+ * Fine-tuning for any task: a head on an encoder that is trained with it or
+ * frozen. A step takes a few RNAs, packed into micro-batches as far as a budget
+ * of tokens goes; heads that take one sequence at a time get one each. Before
+ * the first step the head fits its scalars to the training set, after each
+ * evaluation it chooses those that depend on the validation set; both are saved
+ * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { packTokens, pairLabels, sigmoid, tokenize, upperTriangle, type Encoder, type SecondaryStructureHead, type Structure } from '@rna/model';
-import { pairLoss, type Tensor } from '@rna/tensor';
-import { tuneThreshold, type PairPredictor, type TuningOptions } from './structureScores.ts';
-import type { TrainingTask } from './trainer.ts';
+import { packTokens, runHead, secondaryStructure, tokenize, type Head, type SecondaryStructureSizes, type Structure } from '@rna/model';
+import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
+import { representationCache } from './representations.ts';
+import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
+import type { MicroBatch, TrainingTask } from './trainer.ts';
+import type { Evaluation } from './trainState.ts';
 
-/** What predicts pairs. */
-export interface StructureModel {
-  readonly encoder: Encoder;
-  readonly head: SecondaryStructureHead;
-}
-
-export interface FinetuningOptions extends StructureModel {
-  readonly train: readonly Structure[];
-  readonly validation: readonly Structure[];
+export interface FinetuningOptions<S extends object = object, T = unknown, P = unknown> extends TaskModel<S, T, P> {
+  readonly train: readonly LabelledRna<T>[];
+  readonly validation: readonly LabelledRna<T>[];
+  /** What the head knows beside its weights, from `fittedScalars`. Evaluations put here what they choose. */
+  readonly scalars: Map<string, number>;
   /** Do not train the encoder: each RNA's representation is computed once, without dropout. */
   readonly freeze: boolean;
   /** RNAs per step. */
   readonly batchSize: number;
-  /** Dropout in a trained encoder, where its architecture has it. Default false. */
+  /** Tokens of a micro-batch at most; a longer RNA has one of its own. */
+  readonly maxTokens: number;
+  /** Dropout, where encoder and head have it. Default false. */
   readonly dropout?: boolean;
   /** Keep no activations of a block of a trained encoder, run it again on the way back. Default false. */
   readonly recompute?: boolean;
-  readonly decode: TuningOptions;
+  /** How pairs are decoded and the threshold is tuned, for secondary structure. Default: as RiNALMo does. */
+  readonly decode?: TuningOptions;
   readonly seed: number;
 }
 
 export interface FinetuningTask extends TrainingTask {
   readonly stepsPerEpoch: number;
-  /** Frees the representations of a frozen encoder. */
-  dispose(): void;
 }
 
 const ORDER_STREAM = 0x66696e65;
 const DROPOUT_STREAM = 0x64726f70;
-// Of the memory budget; beyond it representations are computed anew each time.
-const CACHE_SHARE = 0.25;
+const HEAD_DROPOUT_STREAM = 0x68656164;
 
-/** Throws a RangeError that names a training record without a pair of positions. */
-export function finetuningTask(options: FinetuningOptions): FinetuningTask {
-  const { encoder, head, train, validation, freeze, batchSize, dropout = false, recompute = false, decode, seed } = options;
-  const short = train.find(({ sequence }) => sequence.length < 2);
-  if (short !== undefined) throw new RangeError(`finetuningTask: '${short.id}' has ${short.sequence.length} nucleotides; two are the least that can pair, remove it`);
-  if (train.length === 0) throw new RangeError('finetuningTask: there are no structures to train on');
+/** The scalars of a head that follow from its training set. Throws a RangeError where the targets do not give them. */
+export const fittedScalars = <S extends object, T, P>({ fit }: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> =>
+  new Map(fit?.(train.map(({ target }) => target)));
+
+/** Throws a RangeError for no training set, and one that names an RNA that nothing can be learnt from. */
+export function finetuningTask<S extends object, T, P>(options: FinetuningOptions<S, T, P>): FinetuningTask {
+  const { encoder, task, parameters, train, validation, scalars, freeze, batchSize, dropout = false, recompute = false, seed } = options;
+  const { head } = task;
+  const terms = ({ sequence }: LabelledRna<T>): number => head.terms?.(sequence) ?? 1;
+  if (train.length === 0) throw new RangeError('finetuningTask: there are no RNAs to train on');
+  const short = train.find((rna) => !(terms(rna) > 0));
+  if (short !== undefined) throw new RangeError(`finetuningTask: '${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`);
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
-  const cache = representationCache(options);
+  const representations = representationCache(encoder, train);
 
   let order: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
   const orderOf = (epoch: number): readonly number[] => {
@@ -58,74 +63,82 @@ export function finetuningTask(options: FinetuningOptions): FinetuningTask {
     return order.indices;
   };
 
+  const microBatch = async (indices: readonly number[], step: number, micro: number): Promise<MicroBatch> => {
+    const rnas = indices.map((index) => train[index]!);
+    const batch = packTokens(rnas.map(({ sequence }) => tokenize(sequence)));
+    const frozen = freeze ? await representations.of(indices) : undefined;
+    const encoderKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
+    const headKey = deriveKey(seed, HEAD_DROPOUT_STREAM, step, micro);
+    return {
+      targets: rnas.reduce((sum, rna) => sum + terms(rna), 0),
+      tokens: batch.tokens.length,
+      loss: () => {
+        const representation = frozen === undefined
+          ? encoder.forward(batch, { recompute, ...(dropout && { dropoutKey: encoderKey }) })
+          : encoder.device.tensor(frozen, [batch.tokens.length, encoder.config.dim]);
+        const output = runHead(task, parameters, { representation, cuSeqlens: batch.cuSeqlens, ...(dropout && { dropoutKey: headKey }) });
+        return head.loss(output, rnas.map(({ target }) => target), scalars);
+      },
+    };
+  };
+
   return {
     stepsPerEpoch,
-    // eslint-disable-next-line @typescript-eslint/require-await -- a fault is the promise's rejection
     async batchAt({ epoch, row }, step) {
       const indices = orderOf(epoch).slice(row * batchSize, (row + 1) * batchSize);
-      const microBatches = indices.map((index, micro) => {
-        const { sequence, partners } = train[index]!;
-        const dropoutKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
-        const representation = freeze
-          ? () => cache.get(index)
-          : () => encoder.forward(packTokens([tokenize(sequence)]), { recompute, ...(dropout && { dropoutKey }) });
-        return {
-          targets: (sequence.length * (sequence.length - 1)) / 2,
-          tokens: sequence.length + 2,
-          loss: () => pairLoss(head.forward(representation()), encoder.device.tensor(pairLabels(partners), [sequence.length, sequence.length])),
-        };
-      });
+      const microBatches: MicroBatch[] = [];
+      for (const part of microBatchesOf(indices, options)) microBatches.push(await microBatch(part, step, microBatches.length));
       const isLast = row + 1 >= stepsPerEpoch;
       return { epoch, microBatches, next: isLast ? { epoch: epoch + 1, window: 0, row: 0 } : { epoch, window: 0, row: row + 1 } };
     },
-    ...(validation.length > 0 && {
-      async evaluate() {
-        const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(pairPredictor(options), validation, decode);
-        return {
-          score: decode.flexible ? flexible.f1 : strict.f1,
-          metrics: {
-            threshold, averagePrecision,
-            precision: strict.precision, recall: strict.recall, f1: strict.f1,
-            flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
-          },
-        };
-      },
-    }),
-    dispose: () => { cache.dispose(); },
+    ...(validation.length > 0 && { evaluate: () => (isStructures(options) ? evaluateStructureHead(options) : evaluateHead(options)) }),
   };
 }
 
-/** Pair probabilities by the model, without dropout. */
-export function pairPredictor({ encoder, head }: StructureModel): PairPredictor {
-  return async (sequence) => {
-    if (sequence.length < 2) return new Float32Array(0);
-    const logits = encoder.device.scope(() => head.forward(encoder.forward(packTokens([tokenize(sequence)]))));
-    const values = await logits.read();
-    logits.dispose();
-    return upperTriangle(values, sequence.length).map(sigmoid);
-  };
+/** A step's RNAs, in their order, in parts that fit in the budget of tokens. */
+function microBatchesOf<S extends object, T, P>(indices: readonly number[], { train, task, maxTokens }: FinetuningOptions<S, T, P>): number[][] {
+  const parts: number[][] = [];
+  let room = 0;
+  for (const index of indices) {
+    const tokens = tokensOf(train[index]!);
+    if (parts.length === 0 || task.head.oneSequence === true || tokens > room) {
+      parts.push([]);
+      room = maxTokens;
+    }
+    parts.at(-1)!.push(index);
+    room -= tokens;
+  }
+  return parts;
 }
 
-/** Representations of the training set under a frozen encoder, kept on the device while they fit. */
-function representationCache({ encoder, train }: FinetuningOptions) {
-  const { device } = encoder;
-  const kept = new Map<number, Tensor>();
-  const limit = Math.min(device.memory.use().budget, 2 ** 32) * CACHE_SHARE;
-  let bytes = 0;
+/** The head's own metrics on the validation set, with the scalars that it chooses there. */
+async function evaluateHead<S extends object, T, P>(options: FinetuningOptions<S, T, P>): Promise<Omit<Evaluation, 'step'>> {
+  const { task: { head }, validation, scalars, maxTokens } = options;
+  const predicted: P[] = [];
+  for await (const prediction of predictions(options, validation, scalars, { maxTokens })) predicted.push(prediction);
+  head.tune?.(predicted, validation).forEach((value, name) => { scalars.set(name, value); });
+  const metrics = head.metrics(predicted, validation, scalars);
+  const { metric, order } = head.best;
+  const value = metrics[metric];
+  if (value === undefined) throw new Error(`${head.task}: the best model is that by '${metric}', but the head's metrics are ${Object.keys(metrics).join(', ')}`);
+  return { metrics, score: order === 'largest' ? value : -value };
+}
+
+type StructureOptions = FinetuningOptions<SecondaryStructureSizes, Int32Array, Float32Array>;
+
+const isStructures = (options: object): options is StructureOptions => (options as FinetuningOptions).task.head === secondaryStructure;
+
+/** As the head's metrics, but an RNA at a time, since a set's maps of probabilities do not fit in memory, and under any rules of the decode. */
+async function evaluateStructureHead({ decode = { flexible: true }, validation, scalars, ...model }: StructureOptions): Promise<Omit<Evaluation, 'step'>> {
+  const structures = validation.map(({ id, sequence, target }): Structure => ({ id, sequence, partners: target }));
+  const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(pairPredictor(model), structures, decode);
+  scalars.set('threshold', threshold);
   return {
-    // A frozen encoder's parameters are not tracked, so nothing of it is recorded on an open tape.
-    get(index: number): Tensor {
-      const known = kept.get(index);
-      if (known !== undefined) return known;
-      const made = device.scope(() => encoder.forward(packTokens([tokenize(train[index]!.sequence)])));
-      if (bytes + made.size * 4 > limit) return made;
-      bytes += made.size * 4;
-      kept.set(index, made.keep());
-      return made;
-    },
-    dispose(): void {
-      kept.forEach((tensor) => { tensor.dispose(); });
-      kept.clear();
+    score: decode.flexible ? flexible.f1 : strict.f1,
+    metrics: {
+      threshold, averagePrecision,
+      precision: strict.precision, recall: strict.recall, f1: strict.f1,
+      flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
     },
   };
 }

@@ -9,9 +9,9 @@
  * numbers by which the next step is judged.
  */
 import {
-  adamW, clipFactor, GUARD_SIZE, lossScale, portable, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
+  clipFactor, GUARD_SIZE, lossScale, portable, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
 } from '@rna/kernels';
-import type { Device, Tensor } from '@rna/tensor';
+import { adamWBundles, adamWUpdate, disposeBundle, type AdamWBundle, type AdamWTensor, type Device, type Tensor } from '@rna/tensor';
 
 /** Parameters that share a rate and a decay. */
 export interface ParameterGroup {
@@ -20,6 +20,8 @@ export interface ParameterGroup {
   readonly rateScale: number;
   /** λ of the decoupled decay θ ← θ − lr·λ·θ. */
   readonly weightDecay: number;
+  /** Updates of the run before this group's first: until then it rests, untracked and without moments; Adam counts its steps from there. Default 0. */
+  readonly since?: number;
 }
 
 export interface AdamWOptions {
@@ -97,18 +99,16 @@ export function decayGroups(parameters: ReadonlyMap<string, Tensor>, { weightDec
   ].filter((group) => group.parameters.size > 0);
 }
 
-interface Slot {
+interface Slot extends AdamWTensor {
   readonly name: string;
-  readonly parameter: Tensor;
-  readonly group: ParameterGroup;
-  readonly m: Tensor;
-  readonly v: Tensor;
 }
 
 export class AdamW {
   readonly #device: Device;
-  readonly #slots: readonly Slot[];
-  readonly #bySize: readonly Slot[];
+  #slots: readonly Slot[] = [];
+  #groups: readonly { readonly group: ParameterGroup; readonly bundles: readonly AdamWBundle[] }[] = [];
+  #bySize: readonly Slot[] = [];
+  #resting: readonly ParameterGroup[];
   readonly #betas: readonly [number, number];
   readonly #eps: number;
   readonly #maxNorm: number;
@@ -116,7 +116,7 @@ export class AdamW {
   readonly #guard: Tensor;
   readonly #scaling: { readonly interval: number; readonly state: Tensor } | undefined;
 
-  /** Marks the groups' parameters as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
+  /** Marks the parameters of the groups that do not rest as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
   constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = UNLIMITED, spikeFactor = UNLIMITED, lossScaling }: AdamWOptions) {
     if (!betas.every((beta) => beta >= 0 && beta < 1)) throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
     if (!(eps > 0)) throw new RangeError(`AdamW: eps must be positive, got ${eps}`);
@@ -125,30 +125,42 @@ export class AdamW {
     if (lossScaling !== undefined && !(Number.isInteger(Math.log2(lossScaling.initial)) && lossScaling.interval >= 1)) {
       throw new RangeError(`AdamW: the loss scale must be a power of two and its interval at least 1, got ${lossScaling.initial} and ${lossScaling.interval}`);
     }
-    const entries = groups.flatMap((group) => [...group.parameters].map(([name, parameter]) => ({ name, parameter, group })));
-    if (entries.length === 0) throw new RangeError('AdamW: there are no parameters to train');
-    const twice = entries.find(({ name }, i) => entries.findIndex((other) => other.name === name) !== i);
-    if (twice !== undefined) throw new RangeError(`AdamW: parameter '${twice.name}' is in two groups`);
+    const names = groups.flatMap(({ parameters }) => [...parameters.keys()]);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new RangeError(`AdamW: parameter '${twice}' is in two groups`);
+    if (!groups.some(({ parameters, since = 0 }) => parameters.size > 0 && since === 0)) throw new RangeError('AdamW: there are no parameters to train from the first step on');
     this.#device = device;
     this.#betas = betas;
     this.#eps = eps;
     this.#maxNorm = Math.min(maxNorm, UNLIMITED);
     this.#spikeFactor = Math.min(spikeFactor, UNLIMITED);
     this.#guard = device.zeros([GUARD_SIZE]).keep();
-    this.#slots = entries.map((entry) => {
-      const zeros = (): Tensor => device.zeros(entry.parameter.shape).keep();
-      entry.parameter.train();
-      return { ...entry, m: zeros(), v: zeros() };
-    });
+    this.#resting = groups;
+    this.unfreeze(1);
     if (lossScaling !== undefined) {
       const { initial, interval } = lossScaling;
       this.#scaling = { interval, state: device.tensor(Float32Array.of(initial, 0, 0)).keep() };
+    }
+  }
+
+  /** Takes in the groups whose first update is the run's `step`-th or one before it: to be called before a step's gradients are computed, and before a checkpoint of that step is restored. */
+  unfreeze(step: number): void {
+    const isDue = ({ since = 0 }: ParameterGroup): boolean => since < step;
+    const due = this.#resting.filter(isDue);
+    if (due.length === 0) return;
+    this.#resting = this.#resting.filter((group) => !isDue(group));
+    for (const group of due) {
+      const bundles = adamWBundles([...group.parameters.values()]);
+      const tensors = new Map(bundles.flatMap((bundle) => bundle.tensors.map((tensor) => [tensor.parameter, tensor] as const)));
+      const slots = [...group.parameters].map(([name, parameter]) => ({ name, ...tensors.get(parameter.train())! }));
+      this.#groups = [...this.#groups, { group, bundles }];
+      this.#slots = [...this.#slots, ...slots];
     }
     // Tensors of like size share a call of the norm.
     this.#bySize = [...this.#slots].sort((a, b) => b.parameter.size - a.parameter.size);
   }
 
-  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter, and what the next step is judged by. */
+  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter that does not rest, and what the next step is judged by. */
   moments(): Map<string, Tensor> {
     return new Map([
       ...this.#slots.flatMap(({ name, m, v }): [string, Tensor][] => [[`m.${name}`, m], [`v.${name}`, v]]),
@@ -176,15 +188,18 @@ export class AdamW {
     const [beta1, beta2] = this.#betas;
     return this.#device.scope(() => {
       const report = this.#report(gradients, loss);
-      for (const { name, parameter, group, m, v } of this.#slots) {
+      for (const { group, bundles } of this.#groups) {
         const rate = learningRate * group.rateScale;
-        this.#device.run(adamW, { gradient: gradients.get(name)!, report, parameter, m, v }, {}, {
-          count: parameter.size,
+        const own = step - (group.since ?? 0);
+        const settings = {
           keep: 1 - rate * group.weightDecay,
           beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2,
-          stepSize: rate / (1 - portable.pow(beta1, step)), rootCorrection2: Math.sqrt(1 - portable.pow(beta2, step)),
+          stepSize: rate / (1 - portable.pow(beta1, own)), rootCorrection2: Math.sqrt(1 - portable.pow(beta2, own)),
           eps: this.#eps,
-        });
+        };
+        for (const bundle of bundles) adamWUpdate(bundle, bundle.tensors.map(({ parameter }) => parameter.gradient!), report, settings);
+      }
+      for (const { parameter } of this.#slots) {
         parameter.gradient?.dispose();
         parameter.gradient = undefined;
       }
@@ -220,10 +235,7 @@ export class AdamW {
 
   /** Frees the moments; the parameters stay. */
   dispose(): void {
-    for (const { m, v } of this.#slots) {
-      m.dispose();
-      v.dispose();
-    }
+    this.#groups.forEach(({ bundles }) => { bundles.forEach(disposeBundle); });
     this.#guard.dispose();
     this.#scaling?.state.dispose();
   }

@@ -4,15 +4,16 @@
  * the browser; the caller brings a device, a model, the corpus or the records,
  * and where checkpoints, log and progress go.
  */
-import type { Encoder, SecondaryStructureHead, Structure } from '@rna/model';
+import { headPrefix, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
 import type { Corpus } from './corpus/corpus.ts';
 import { corpusBatches, heldOutBatches } from './corpusBatches.ts';
-import { finetuningTask } from './finetuning.ts';
+import { finetuningTask, fittedScalars } from './finetuning.ts';
 import { WeightAverage } from './ema.ts';
 import { AdamW, decayGroups, DEFAULT_LOSS_SCALING, type ParameterGroup } from './optimizer.ts';
+import type { LabelledRna, TaskModel } from './predictions.ts';
 import { pretrainingTask } from './pretraining.ts';
 import { savedModel, type ModelParts } from './savedModel.ts';
 import { train, type TrainingTask, type TrainOptions } from './trainer.ts';
@@ -64,31 +65,30 @@ export async function pretrain(run: PretrainRun): Promise<TrainState> {
   return trainWith(run, encoder, model, decayGroups(encoder.parameters, config.optimizer), task, pretrainSchedule(config), steps, settings);
 }
 
-export interface FinetuneRun extends RunPlaces {
-  readonly encoder: Encoder;
+export interface FinetuneRun<S extends object = object, T = unknown, P = unknown> extends RunPlaces, TaskModel<S, T, P> {
   readonly config: FinetuneConfig;
-  readonly head: SecondaryStructureHead;
-  readonly train: readonly Structure[];
-  readonly validation: readonly Structure[];
+  readonly train: readonly LabelledRna<T>[];
+  /** Held-out RNAs; without them there is no evaluation. */
+  readonly validation: readonly LabelledRna<T>[];
 }
 
-/** Fine-tunes the secondary-structure head, and the encoder unless frozen. Ends after `config.train.epochs`. */
-export async function finetune(run: FinetuneRun): Promise<TrainState> {
-  const { config, encoder, head } = run;
-  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, optimizer, decode, seed } = config;
-  const task = finetuningTask({ encoder, head, train: run.train, validation: run.validation, freeze, batchSize, dropout, recompute, decode, seed });
-  const parameters = new Map([...encoder.parameters, ...head.parameters]);
+/** Fine-tunes a head, and the encoder unless frozen, or goes on with a run that the store has. Ends after `config.train.epochs`. */
+export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>): Promise<TrainState> {
+  const { config, encoder, task } = run;
+  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, batch: { maxTokens }, optimizer, decode, seed } = config;
+  const scalars = fittedScalars(task.head, run.train);
+  const training = finetuningTask({
+    encoder, task, parameters: run.parameters, train: run.train, validation: run.validation, scalars,
+    freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), seed,
+  });
+  const parameters = new Map([...encoder.parameters, ...run.parameters]);
   const part = (belongs: (name: string) => boolean): Map<string, Tensor> => new Map([...parameters].filter(([name]) => belongs(name)));
-  const isHead = (name: string): boolean => name.startsWith('secondaryStructure.');
+  const isHead = (name: string): boolean => name.startsWith(headPrefix(task.head));
   const groups = decayGroups(part(isHead), optimizer);
   // The LM head has no part in the loss and is saved as it was.
   if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), optimizer, optimizer.encoderRateScale));
-  try {
-    const model = { config: encoder.config, head: head.config, parameters };
-    return await trainWith(run, encoder, model, groups, task, finetuneSchedule(config, task.stepsPerEpoch), epochs * task.stepsPerEpoch, settingsOf(config));
-  } finally {
-    task.dispose();
-  }
+  const { stepsPerEpoch } = training;
+  return trainWith(run, encoder, { config: encoder.config, task, parameters, scalars }, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settingsOf(config));
 }
 
 async function trainWith(

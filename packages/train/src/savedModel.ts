@@ -1,12 +1,12 @@
 /**
  * A model under training as a folder that everything else reads models from:
  * `config.json` and `model.safetensors` under the published names (the Hugging
- * Face port's for RiNALMo, LLaMA's for SSR-LM), the tuned threshold in its
- * metadata. Values go through unrounded, so a resumed run has the same bits.
+ * Face port's for RiNALMo, LLaMA's for SSR-LM), the head's scalars in
+ * its metadata. Values go through unrounded, so a resumed run has the same bits.
  */
 import {
-  CheckpointError, configJson, headConfig, openModel, openTensorFile, parseConfig, secondaryStructure, WRITTEN_LAYOUTS, writeModel,
-  type EncoderConfig, type SecondaryStructureSizes,
+  CheckpointError, configJson, headConfig, openModel, openTensorFile, parseConfig, WRITTEN_LAYOUTS, writeModel,
+  type EncoderConfig, type TaskHead,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { SavedModel } from './trainState.ts';
@@ -16,15 +16,15 @@ const WEIGHTS_FILE = 'model.safetensors';
 
 export interface ModelParts {
   readonly config: EncoderConfig;
-  /** Sizes of the secondary-structure head, if there is one. */
-  readonly head?: SecondaryStructureSizes;
+  readonly task?: TaskHead;
   /** Every parameter, those of the LM head included if the model has one. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** What the head knows beside its weights, as it is when a checkpoint is written; restoring one puts its scalars here. */
+  readonly scalars?: Map<string, number>;
 }
 
 /** How a run saves and loads a model. */
-export function savedModel({ config, head, parameters }: ModelParts): SavedModel {
-  const task = head && { head: secondaryStructure, sizes: head };
+export function savedModel({ config, task, parameters, scalars = new Map() }: ModelParts): SavedModel {
   const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
@@ -32,21 +32,19 @@ export function savedModel({ config, head, parameters }: ModelParts): SavedModel
     return tensor;
   };
   return {
-    async save(writer, evaluation) {
-      const threshold = evaluation?.metrics['threshold'];
+    async save(writer) {
       await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)))));
       await writer.file(WEIGHTS_FILE, (sink) => writeModel(sink, {
         config, scheme,
         lmHead: parameters.has('lmHead.decoder.weight'),
-        task,
-        scalars: new Map(threshold === undefined ? [] : [['threshold', threshold]]),
+        task, scalars,
         read: (name) => find(name).read(),
       }));
     },
     async restore(reader) {
       const configSource = await reader.open(CONFIG_FILE);
       const stored = parseConfig(new TextDecoder().decode(await configSource.read(0, configSource.size)), configSource.name);
-      const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored);
+      const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored, task && [task.head]);
       const missing = [...parameters.keys()].filter((name) => !model.shapes.has(name));
       if (missing.length > 0) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `lacks parameters of this run's model: ${missing.join(', ')}`);
       for await (const { name, shape, offset, data } of model.parameters()) {
@@ -54,6 +52,7 @@ export function savedModel({ config, head, parameters }: ModelParts): SavedModel
         if (tensor.shape.join() !== shape.join()) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`);
         tensor.device.write(tensor, data, offset);
       }
+      model.scalars.forEach((value, name) => { scalars.set(name, value); });
     },
   };
 }

@@ -6,11 +6,24 @@
  */
 import {
   averagePrecision, bestThreshold, greedyPairs, meanScore, partnersFromPairs, scoreBasePairs, thresholdCurve, TUNING_THRESHOLDS,
-  type DecodeOptions, type PairScore, type ScoredPair, type Structure,
+  type DecodeOptions, type PairScore, type ScoredPair, type SecondaryStructureSizes, type Structure,
 } from '@rna/model';
+import { predictPack, type TaskModel } from './predictions.ts';
+
+/** An encoder with a secondary-structure head. */
+export type StructureModel = TaskModel<SecondaryStructureSizes, Int32Array, Float32Array>;
 
 /** Pair probabilities of a sequence: strict upper triangle, row-major, [length · (length − 1) / 2]. */
 export type PairPredictor = (sequence: string) => Promise<Float32Array>;
+
+/** Pair probabilities by a model, without dropout; none for an RNA that has no pair of positions. */
+export function pairPredictor(model: StructureModel): PairPredictor {
+  return async (sequence) => {
+    if (sequence.length < 2) return new Float32Array(0);
+    const [probabilities] = await predictPack(model, [sequence], new Map());
+    return probabilities!;
+  };
+}
 
 /** The scores of one RNA. */
 export interface StructureScore {

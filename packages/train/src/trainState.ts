@@ -38,8 +38,7 @@ export interface CheckpointStore {
 
 /** What a run saves and loads as its model, in the form that everything else reads models in. */
 export interface SavedModel {
-  /** `evaluation` is the last one of the run, if there was one. */
-  save(writer: CheckpointWriter, evaluation: Evaluation | undefined): Promise<void>;
+  save(writer: CheckpointWriter): Promise<void>;
   restore(reader: CheckpointReader): Promise<void>;
 }
 
@@ -104,7 +103,7 @@ export const asModel = <T>({ average }: Pick<Trained, 'average'>, body: () => Pr
 /** Writes model, moments and state as one checkpoint. The reports of all recorded steps must have been read before. */
 export async function saveCheckpoint(store: CheckpointStore, trained: Trained, state: TrainState): Promise<void> {
   await store.save(checkpointName(state.step), async (writer) => {
-    await asModel(trained, () => trained.model.save(writer, state.evaluation));
+    await asModel(trained, () => trained.model.save(writer));
     await writer.file(MOMENTS_FILE, (sink) => writeSafetensors(sink, [...runTensors(trained)].map(([name, tensor]) => (
       { name, shape: tensor.shape, dtype: 'F32' as const, data: () => tensor.read() }))));
     // Parsed, which puts the keys in the schema's order: a resumed run's file is the same to the byte.
@@ -128,6 +127,7 @@ export async function restoreCheckpoint(store: CheckpointStore, trained: Trained
       throw new CheckpointError(`${name}/${STATE_FILE}`, `the run to resume has other settings:\n${differences.map((line) => `  ${line}`).join('\n')}\nuse the same settings, or another output folder for a new run`);
     }
     await asModel(trained, () => trained.model.restore(reader));
+    trained.optimizer.unfreeze(state.step);
     const moments = await openTensorFile(await reader.open(MOMENTS_FILE));
     const expected = runTensors(trained);
     const foreign = [...moments.tensors.keys()].filter((key) => !expected.has(key));

@@ -189,6 +189,7 @@ function ask(task: TrainingTask, cursor: Cursor, step: number): Promise<StepBatc
 function recordStep({ device, optimizer, average }: TrainOptions, { microBatches }: StepBatch, step: number, learningRate: number): Tensor {
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
+  optimizer.unfreeze(step);
   return device.scope(() => {
     const losses = microBatches.map((batch) => scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets));
     const report = optimizer.update(losses.reduce((total, loss) => add(total, loss)), step, learningRate);

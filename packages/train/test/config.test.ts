@@ -1,8 +1,10 @@
 /** Configs: defaults, errors that name key, value and expectation, and overrides. */
+import { secondaryStructure } from '@rna/model';
 import { describe, expect, it } from 'vitest';
 import { finetuneConfig, finetuneSchedule, newEncoderConfig, pretrainConfig, pretrainSchedule } from '../src/config.ts';
 import { applyOverrides, configFields, ConfigError, validateConfig } from '../src/overrides.ts';
 
+const structureConfig = finetuneConfig(secondaryStructure);
 const least = { out: 'runs/a', data: { train: ['a.dbn'] }, train: { steps: 10 } };
 const faults = (value: unknown): string => {
   try {
@@ -53,7 +55,7 @@ describe('applyOverrides', () => {
     expect(override('--train.steps', '100', '--optimizer.learningRate=1e-3', '--data.train', 'a.dbn,b.ct', '--masking.scheme', 'mlm', '--out', '7')).toEqual({
       out: '7', data: { train: ['a.dbn', 'b.ct'] }, train: { steps: 100 }, optimizer: { learningRate: 0.001 }, masking: { scheme: 'mlm' },
     });
-    expect(applyOverrides(finetuneConfig, {}, ['--model.freeze', 'true'])).toEqual({ model: { freeze: true } });
+    expect(applyOverrides(structureConfig, {}, ['--model.freeze', 'true'])).toEqual({ model: { freeze: true } });
     expect(least.train.steps).toBe(10);
   });
 
@@ -63,13 +65,13 @@ describe('applyOverrides', () => {
     expect(() => override('--train.steps', 'ten')).toThrow("--train.steps is 'ten'; expected a whole number above 0");
     expect(() => override('--train', '1')).toThrow('--train is a group; name one of its fields: --train.steps, --train.precision, --train.dropout');
     expect(() => override('steps', '1')).toThrow("'steps' is no override");
-    expect(() => applyOverrides(finetuneConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
+    expect(() => applyOverrides(structureConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
     expect(() => override('--__proto__.x', '1')).toThrow(/unknown key/);
   });
 });
 
 describe('configFields', () => {
-  it.each([['pretrain', pretrainConfig], ['finetune', finetuneConfig]] as const)('describes every field (%s)', (_, schema) => {
+  it.each([['pretrain', pretrainConfig], ['finetune', structureConfig]] as const)('describes every field (%s)', (_, schema) => {
     const fields = configFields(schema);
     for (const field of fields) expect(field.description, field.path).not.toBe('');
     expect(fields.find(({ path }) => path === 'optimizer.learningRate')).toMatchObject({ default: 1e-4, required: false, expected: 'a number at least 0' });
@@ -82,7 +84,7 @@ describe('schedules of a config', () => {
     const pretrain = validateConfig(pretrainConfig, { ...least, optimizer: { warmupSteps: 4, startRate: 1e-7, floorRate: 1e-5 } }, 'a');
     const schedule = pretrainSchedule(pretrain);
     expect([schedule(0), schedule(4), schedule(10)]).toEqual([1e-7, 1e-4, 1e-5]);
-    const finetune = (optimizer: object) => finetuneSchedule(validateConfig(finetuneConfig, {
+    const finetune = (optimizer: object) => finetuneSchedule(validateConfig(structureConfig, {
       out: 'x', model: { checkpoint: 'm' }, data: { train: ['a'], validation: ['b'] }, train: { epochs: 4 }, optimizer,
     }, 'a'), 10);
     expect(finetune({ schedule: 'linear', linearSteps: 20 })(30)).toBeCloseTo(1e-5, 12);

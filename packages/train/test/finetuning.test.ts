@@ -1,5 +1,5 @@
 /** Fine-tuning of the secondary-structure head on real RNAs: it learns, frozen and not, and its checkpoints are whole models. */
-import { Encoder, initializeParameters, openModel, openTensorFile, SecondaryStructureHead, secondaryStructureParameters, secondaryStructureSizes, type EncoderConfig } from '@rna/model';
+import { Encoder, headParameters, initializeParameters, openModel, openTensorFile, secondaryStructure, secondaryStructureSizes, type EncoderConfig } from '@rna/model';
 import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -13,22 +13,24 @@ afterAll(() => { device.destroy(); });
 afterEach(() => { expect(device.memory.use().tensors).toBe(0); });
 
 const sizes = { convDim: 8, kernelSize: 3, blocks: 1 };
-const few = rnas.slice(0, 4);
+const labelled = rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
+const few = labelled.slice(0, 4);
 
 function tinyModel(model: EncoderConfig['model'] = 'rinalmo') {
   const config = tinyConfig(model);
   const encoder = Encoder.initialize(device, config, 5);
-  const head = new SecondaryStructureHead(device, sizes, initializeParameters(device, secondaryStructureParameters(config.dim, sizes), model, 6));
-  return { encoder, head, dispose: () => { disposeAll(encoder.parameters); disposeAll(head.parameters); } };
+  const task = { head: secondaryStructure, sizes };
+  const parameters = initializeParameters(device, headParameters(task, config.dim), model, 6);
+  return { encoder, task, parameters, dispose: () => { disposeAll(encoder.parameters); disposeAll(parameters); } };
 }
 
-const configOf = (freeze: boolean, more: object = {}) => validateConfig(finetuneConfig, {
+const configOf = (freeze: boolean, more: object = {}) => validateConfig(finetuneConfig(secondaryStructure), {
   out: 'x', model: { checkpoint: 'tiny', freeze }, head: sizes, data: { train: ['a'], validation: ['b'] },
   train: { epochs: 30, batchSize: 2, dropout: false }, optimizer: { learningRate: 0.01, warmupEpochs: 1 }, run: { evaluateEvery: 1000, checkpointEvery: 1000 }, ...more,
 }, 'config');
 
 const task = (model: ReturnType<typeof tinyModel>, more: Partial<Parameters<typeof finetuningTask>[0]> = {}) =>
-  finetuningTask({ ...model, train: few, validation: few, freeze: false, batchSize: 3, decode: { flexible: true }, seed: 2, ...more });
+  finetuningTask({ ...model, train: few, validation: few, scalars: new Map(), freeze: false, batchSize: 3, maxTokens: 64, seed: 2, ...more });
 
 describe('finetune', () => {
   it.each([['with', false], ['without', true]])('learns the structures it is shown, %s the encoder', async (_, freeze) => {
@@ -54,10 +56,10 @@ describe('finetune', () => {
     const opened = await openModel(await openTensorFile(await reader.open('model.safetensors')), model.encoder.config);
     expect(secondaryStructureSizes(opened)).toEqual(sizes);
     expect(opened.scalars.get('threshold')).toBe(threshold);
-    expect(await opened.read('secondaryStructure.out.weight')).toEqual(await model.head.parameters.get('secondaryStructure.out.weight')!.read());
+    expect(await opened.read('secondaryStructure.out.weight')).toEqual(await model.parameters.get('secondaryStructure.out.weight')!.read());
 
     // What is scored afterwards is what the evaluation saw.
-    const scored = await evaluateStructures(pairPredictor(model), few, { threshold: threshold! });
+    const scored = await evaluateStructures(pairPredictor(model), rnas.slice(0, 4), { threshold: threshold! });
     expect([scored.flexible.f1, scored.strict.f1]).toEqual([flexibleF1, f1]);
     model.dispose();
   });
@@ -84,7 +86,7 @@ describe('finetune', () => {
 describe('finetuningTask', () => {
   it('shows every RNA once an epoch, in another order each time', async () => {
     const model = tinyModel();
-    const t = task(model, { train: rnas });
+    const t = task(model, { train: labelled });
     expect(t.stepsPerEpoch).toBe(7);
     const orders: string[] = [];
     let cursor = FIRST_CURSOR;
@@ -102,7 +104,6 @@ describe('finetuningTask', () => {
     }
     expect(orders[0]).not.toBe(orders[1]);
     expect(cursor).toEqual({ epoch: 2, window: 0, row: 0 });
-    t.dispose();
     model.dispose();
   });
 
@@ -126,15 +127,14 @@ describe('finetuningTask', () => {
       }
     }
     expect(forwards).toBe(3);
-    frozen.dispose();
     model.dispose();
   });
 
   it('refuses an RNA that has no pair, and an empty set', () => {
     const model = tinyModel();
-    const single = { id: 'short', sequence: 'A', partners: new Int32Array([-1]) };
+    const single = { id: 'short', sequence: 'A', target: new Int32Array([-1]) };
     expect(() => task(model, { train: [...few, single] })).toThrow(/'short' has 1 nucleotides/);
-    expect(() => task(model, { train: [] })).toThrow(/no structures/);
+    expect(() => task(model, { train: [] })).toThrow(/no RNAs/);
     model.dispose();
   });
 });

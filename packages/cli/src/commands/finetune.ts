@@ -6,8 +6,8 @@ import { registerTraining } from './training.ts';
 export function registerFinetune(program: Command): void {
   const command = registerTraining(program.command('finetune'), {
     load: async () => {
-      const [{ finetune }, { finetuneConfig }] = await Promise.all([import('../finetune.ts'), import('@rna/train')]);
-      return { run: finetune, schema: finetuneConfig };
+      const [{ finetune }, { finetuneConfig }, { secondaryStructure }] = await Promise.all([import('../finetune.ts'), import('@rna/train'), import('@rna/model')]);
+      return { run: finetune, schema: finetuneConfig(secondaryStructure) };
     },
   })
     .summary('fine-tune a pre-trained model for secondary structure')

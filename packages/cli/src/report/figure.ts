@@ -23,6 +23,15 @@ export const colours = {
   paper: 'var(--rna-paper, #ffffff)',
 } as const;
 
+/** A drawn figure. */
+export interface Figure {
+  /** Its file is `NAME.svg`. */
+  readonly name: string;
+  /** What a reader must know beside what is drawn. */
+  readonly caption: string;
+  readonly svg: Markup;
+}
+
 export interface Frame {
   readonly width: number;
   readonly height: number;
@@ -49,6 +58,12 @@ export interface LegendEntry {
   readonly shape: 'line' | 'pale' | 'dashed' | 'dot' | 'ring' | 'band' | 'square';
 }
 
+/** An entry whose swatch, 18 px wide around y = 0, is drawn elsewhere. */
+export interface DrawnEntry {
+  readonly label: string;
+  readonly swatch: Markup;
+}
+
 const swatchWidth = 18;
 
 function swatch({ colour, shape }: LegendEntry): Markup {
@@ -70,19 +85,41 @@ function swatch({ colour, shape }: LegendEntry): Markup {
   }
 }
 
-/**
- * Entries in a row from (x, y), y the middle of the text. Text cannot be measured without a
- * browser, so 6.4 px a character is taken, which is generous for 12 px system fonts.
- */
-export function legend(entries: readonly LegendEntry[], x: number, y: number): Markup {
+/** A legend's text cannot be measured without a browser: 6.4 px a character is generous for 12 px system fonts. */
+function entryWidth({ label }: { readonly label: string }): number {
+  return swatchWidth + 6 + [...label].length * 6.4 + 16;
+}
+
+/** Entries in a row from (x, y), y the middle of the text. */
+export function legend(entries: readonly (LegendEntry | DrawnEntry)[], x: number, y: number): Markup {
   let left = x;
   const items = entries.map((entry) => {
     const label = markup`<text x="${swatchWidth + 6}" dy="0.35em">${entry.label}</text>`;
-    const item = markup`<g transform="translate(${left},${y})">${swatch(entry)}${label}</g>`;
-    left += swatchWidth + 6 + [...entry.label].length * 6.4 + 16;
+    const drawn = 'swatch' in entry ? entry.swatch : swatch(entry);
+    const item = markup`<g transform="translate(${left},${y})">${drawn}${label}</g>`;
+    left += entryWidth(entry);
     return item;
   });
   return markup`<g class="legend" text-anchor="start">${items}</g>`;
+}
+
+const legendRow = 20;
+
+/** A legend in as many rows as a width asks for, and the height that it takes. */
+export function legendRows(entries: readonly (LegendEntry | DrawnEntry)[], width: number): { readonly content: Markup; readonly height: number } {
+  const rows: (LegendEntry | DrawnEntry)[][] = [];
+  let room = 0;
+  for (const entry of entries) {
+    const needed = entryWidth(entry);
+    if (needed > room) {
+      rows.push([]);
+      room = width;
+    }
+    rows.at(-1)!.push(entry);
+    room -= needed;
+  }
+  const content = markup`${rows.map((row, r) => legend(row, 4, 10 + r * legendRow))}`;
+  return { content, height: rows.length === 0 ? 0 : rows.length * legendRow + 8 };
 }
 
 /** What Plot builds into. Its type and Plot's are the DOM's, which this project is typed without. */
@@ -105,6 +142,27 @@ export function plotContent(options: Plot.PlotOptions): Markup {
     String(Number(Number(digits).toFixed(2))),
   );
   return markup`<g text-anchor="middle">${trusted(content)}</g>`;
+}
+
+/** A plot under its legend, as a figure. Sides are as wide in all, so that plots below each other line up. */
+export function plotFigure(
+  { title, description, entries = [], ...options }: Plot.PlotOptions & { readonly width: number; readonly height: number }
+    & Pick<Frame, 'title' | 'description'> & { readonly entries?: readonly (LegendEntry | DrawnEntry)[] },
+): Markup {
+  const { content, height } = legendRows(entries, options.width);
+  const plot = plotContent({ marginTop: 28, marginLeft: 56, marginRight: 16, marginBottom: 40, ...options });
+  return figure({ width: options.width, height: height + options.height, title, description }, markup`${content}${moved(height, plot)}`);
+}
+
+const ink = '#1b1f24';
+
+/**
+ * The figure as a file of its own: colours are written out, as drawing programs and typesetters
+ * know no custom properties.
+ */
+export function figureFile({ svg }: Figure): string {
+  const tags = svg.markup.replace(/<[^>]*>/g, (tag) => tag.replace(/var\(--[\w-]+, *(#[0-9a-f]{6})\)/g, '$1').replaceAll('currentColor', ink));
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${tags}\n`;
 }
 
 /** Markup moved down by `y`. */

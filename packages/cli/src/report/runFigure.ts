@@ -8,8 +8,9 @@
 import * as Plot from '@observablehq/plot';
 import type { Evaluation, LogEntry } from '@rna/train';
 import type { Measured } from './data.ts';
-import { colours, emptyNote, figure, legend, moved, plotContent } from './figure.ts';
+import { emptyNote, figure, legend, moved, plotContent } from './figure.ts';
 import { counted, formatCount, formatLoss, formatRate, formatScore, isMeasured } from './format.ts';
+import { look } from './look.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { binned, smoothed } from './series.ts';
@@ -55,9 +56,7 @@ const bins = 360;
 /** Values that span more than this factor are drawn on a logarithmic axis. */
 const logarithmicFrom = 20;
 
-// Told apart with every common colour blindness (Okabe and Ito); the first two follow the page's.
-const runColours = [colours.good, colours.wrong, '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c6bb1', colours.absent] as const;
-const colourOf = (run: number): string => runColours[run % runColours.length]!;
+const colourOf = (run: number): string => look(run).colour;
 
 /** An SVG of all runs, two panels in a row. */
 export function runFigure(runs: readonly RunCurves[]): Markup {

@@ -5,11 +5,11 @@
  */
 
 import { formatCount, formatLoss, formatScore } from './format.ts';
-import { markup, nothing, trusted } from './markup.ts';
+import { markup, nothing } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { inFigure, page } from './page.ts';
 import { runFigure, scoreNames } from './runFigure.ts';
 import type { RunCurves } from './runFigure.ts';
-import { style } from './style.ts';
 import { htmlTable } from './table.ts';
 import type { Column, Table } from './table.ts';
 
@@ -21,24 +21,7 @@ export interface ReportedRun extends RunCurves {
 /** A complete HTML document. */
 export function renderRuns(runs: readonly ReportedRun[]): string {
   const title = runs.length === 1 ? `Training run ${runs[0]!.name}` : `${runs.length} training runs`;
-  return markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${trusted(style)}</style>
-</head>
-<body>
-<header><h1>${title}</h1></header>
-<main>
-<figure><div class="scroll">${runFigure(runs)}</div></figure>
-${htmlTable(outcomes(runs))}
-${runs.map(configOf)}
-</main>
-</body>
-</html>
-`.markup;
+  return page(title, nothing, [inFigure(runFigure(runs)), htmlTable(outcomes(runs)), ...runs.map(configOf)]);
 }
 
 /** Where each run ended: its last steps, and its last evaluation. */
@@ -59,4 +42,4 @@ export function outcomes(runs: readonly RunCurves[]): Table {
   };
 }
 
-const configOf = ({ name, config }: ReportedRun): Markup => (config === undefined ? nothing : markup`<h2>${name}: config</h2><pre>${config}</pre>`);
+export const configOf = ({ name, config }: ReportedRun): Markup => (config === undefined ? nothing : markup`<h2>${name}: config</h2><pre>${config}</pre>`);

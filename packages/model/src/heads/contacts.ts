@@ -5,10 +5,12 @@
  * reaches the encoder. The device holds the maps of one layer at a time.
  */
 import { product, symmetricApc, type Tensor } from '@rna/tensor';
+import type { EncoderConfig } from '../config.ts';
 import type { Encoder } from '../encoder.ts';
 import { packTokens } from '../packing.ts';
+import { checkTriangle, type ScoredPair } from '../structure/decode.ts';
 import { tokenize } from '../tokenizer.ts';
-import { fitLogistic, type LogisticRegression, type Samples } from './logisticRegression.ts';
+import { logisticSteps, type LogisticRegression, type Samples } from './logisticRegression.ts';
 import { sigmoid } from './scores.ts';
 
 /** Least distance |i − j| of a pair that is learnt from and counted. */
@@ -74,12 +76,26 @@ export function contactLabels(partners: Int32Array, separation = CONTACT_SEPARAT
   return labels;
 }
 
-/** Fits the regression to RNAs, to the tolerance that fitLogistic states. */
-export function fitContacts(encoder: Encoder, rnas: readonly Samples[], penalty = CONTACT_PENALTY): ContactRegression {
-  const { layers, heads } = encoder.config;
-  const fitted = fitLogistic(rnas, { penalty });
-  if (fitted.weights.length !== layers * heads) throw new RangeError(`fitContacts: features of ${fitted.weights.length} maps; this encoder has ${layers} layers of ${heads} heads`);
-  return { ...fitted, layers, heads };
+/** Bytes of the features of RNAs of these lengths, all of which a fit holds at once. */
+export const contactFeatureBytes = (lengths: readonly number[], { layers, heads }: Pick<EncoderConfig, 'layers' | 'heads'>, separation = CONTACT_SEPARATION): number =>
+  4 * layers * heads * lengths.reduce((sum, length) => sum + pairCount(length, separation), 0);
+
+export interface ContactFitOptions {
+  readonly penalty?: number;
+  /** Called before every Newton step with what `LogisticRegression` calls the violation; where it rejects, the fit ends so. */
+  readonly onStep?: (violation: number) => Promise<void>;
+}
+
+/** Fits the regression to RNAs, to the tolerance that fitLogistic states; throws as that does. */
+export async function fitContacts({ config: { layers, heads } }: Encoder, rnas: readonly Samples[], { penalty = CONTACT_PENALTY, onStep }: ContactFitOptions = {}): Promise<ContactRegression> {
+  const features = rnas[0]?.columns.length ?? 0;
+  if (features !== layers * heads) throw new RangeError(`fitContacts: features of ${features} maps; this encoder has ${layers} layers of ${heads} heads`);
+  const steps = logisticSteps(rnas, { penalty });
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return { ...step.value, layers, heads };
+    await onStep?.(step.value);
+  }
 }
 
 /** Probabilities of contact of all pairs, summed up on the device: the strict upper triangle, row by row. */
@@ -112,13 +128,40 @@ export async function predictContacts(encoder: Encoder, sequence: string, regres
   return probabilities;
 }
 
+/**
+ * The `count` most probable pairs (default: as many as nucleotides) at least `separation` apart, the best first; of
+ * equals those of the smaller i, then j. A nucleotide may be in several.
+ * @param probabilities the strict upper triangle of [length, length], as `predictContacts` gives it
+ */
+export function topContacts(probabilities: Float32Array, length: number, { count = length, separation = CONTACT_SEPARATION } = {}): ScoredPair[] {
+  checkTriangle(probabilities, length, 'topContacts');
+  const far = new Float32Array(pairCount(length, separation));
+  let [at, filled] = [0, 0];
+  for (let i = 0; i < length; i++) {
+    if (i + separation < length) far.set(probabilities.subarray(at + separation - 1, at + length - i - 1), filled);
+    filled += Math.max(0, length - i - separation);
+    at += length - i - 1;
+  }
+  // Numbers alone are sorted quickly; objects are made of the best.
+  const least = far.slice().sort()[Math.max(0, far.length - count)] ?? 0;
+  const best: ScoredPair[] = [];
+  let index = 0;
+  for (let i = 0; i + separation < length; i++) {
+    for (let j = i + separation; j < length; j++) {
+      const probability = far[index++]!;
+      if (probability >= least) best.push({ i, j, probability });
+    }
+  }
+  return best.sort((a, b) => b.probability - a.probability).slice(0, count);
+}
+
 export interface ContactPrecision {
   /** Precision of the length's, half the length's and a fifth of the length's number of most probable pairs. */
-  readonly atL: number;
-  readonly atHalf: number;
-  readonly atFifth: number;
+  readonly l: number;
+  readonly half: number;
+  readonly fifth: number;
   /** Of as many as there are true pairs. */
-  readonly atTrue: number;
+  readonly true: number;
 }
 
 /**
@@ -142,5 +185,5 @@ export function contactPrecision(probabilities: Float32Array, partners: Int32Arr
     const best = pairs.slice(0, Math.max(1, Math.floor(count)));
     return best.filter(({ isTrue }) => isTrue).length / best.length;
   };
-  return { atL: precision(length), atHalf: precision(length / 2), atFifth: precision(length / 5), atTrue: precision(trues) };
+  return { l: precision(length), half: precision(length / 2), fifth: precision(length / 5), true: precision(trues) };
 }

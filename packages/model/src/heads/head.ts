@@ -74,6 +74,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   forward(input: HeadInput, sizes: S): Tensor;
   /** [1], the mean over a batch; targets in the order of its sequences. */
   loss(output: Tensor, targets: readonly T[], scalars: Scalars): Tensor;
+  /** Terms of an RNA's loss, by which it weighs in the mean of a step. Without it all RNAs weigh the same. */
+  terms?(sequence: string): number;
   /** Scalars that follow from the training set's targets, before the first step. */
   fit?(targets: readonly T[]): Scalars;
   /** Predictions from an output that was read back, in the order of the sequences. */
@@ -81,6 +83,10 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   /** Scalars that are chosen on a validation set, after each evaluation. */
   tune?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
   metrics(predictions: readonly P[], examples: readonly Labelled<T>[], scalars: Scalars): Readonly<Record<string, number>>;
+  /** The same scores as the reference's code rounds and averages them, where that differs. */
+  published?(predictions: readonly P[], examples: readonly Labelled<T>[]): Readonly<Record<string, number>>;
+  /** What the classes of a head of kind 'classes' are called. */
+  classNames?(sizes: S): readonly string[];
   /** The metric by which a model is chosen. */
   readonly best: { readonly metric: string; readonly order: 'largest' | 'smallest' };
   /** Absent where labels are no cells of a table, as structures are. */

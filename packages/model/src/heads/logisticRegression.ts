@@ -8,6 +8,7 @@
  * convex, and the end is known by its optimality conditions and not by small
  * steps. With scikit-learn's C, penalty = 1 / C; the intercept has no penalty.
  */
+import { portable } from '@rna/kernels';
 
 /** A part of the samples: for each feature its value in every sample, and what the samples are. */
 export interface Samples {
@@ -33,6 +34,8 @@ export interface LogisticOptions {
 }
 
 const MOST_ITERATIONS = 200;
+// At first most coordinates may violate and few be kept: a step's matrix grows with the square of those that it moves.
+const MOST_JOINING = 50;
 // Of the decrease that the quadratic model promises, a step must give this part (Armijo).
 const LEAST_DECREASE = 1e-4;
 
@@ -40,13 +43,22 @@ const LEAST_DECREASE = 1e-4;
  * @throws RangeError where all samples have one label, since the intercept then has no end, or columns do not fit.
  * @throws Error where the conditions are not met after 200 steps; it says how far off they are.
  */
-export function fitLogistic(parts: readonly Samples[], { penalty, tolerance = 1e-6 }: LogisticOptions): LogisticRegression {
+export function fitLogistic(parts: readonly Samples[], options: LogisticOptions): LogisticRegression {
+  const steps = logisticSteps(parts, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `fitLogistic` a Newton step at a time, for whoever has other things to do in between; yields the violation before each. */
+export function* logisticSteps(parts: readonly Samples[], { penalty, tolerance = 1e-6 }: LogisticOptions): Generator<number, LogisticRegression, undefined> {
   const features = parts[0]?.columns.length ?? 0;
   const { samples, positives } = check(parts, features);
   if (!(penalty > 0)) throw new RangeError(`fitLogistic: the penalty must be positive, got ${penalty}`);
   // Coordinate `features` is the intercept, which starts where it belongs with all weights zero.
   const beta = new Float64Array(features + 1);
-  beta[features] = Math.log(positives / (samples - positives));
+  beta[features] = portable.log(positives / (samples - positives));
   let values = parts.map(({ labels }) => new Float64Array(labels.length).fill(beta[features]!));
   let objective = loss(parts, values);
 
@@ -55,7 +67,8 @@ export function fitLogistic(parts: readonly Samples[], { penalty, tolerance = 1e
     const violation = worstViolation(beta, gradient, penalty) / penalty;
     if (violation <= tolerance) return { intercept: beta[features], weights: beta.slice(0, features), violation, iterations: iteration };
     if (iteration === MOST_ITERATIONS) throw new Error(`fitLogistic: after ${MOST_ITERATIONS} steps the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`);
-    const active = [...beta.keys()].filter((j) => j === features || beta[j] !== 0 || Math.abs(gradient[j]!) > penalty);
+    yield violation;
+    const active = activeCoordinates(beta, gradient, penalty, features);
     const step = newtonStep(active, beta, gradient, hessian(parts, curvature, active, features), penalty, features);
     const change = parts.map(({ columns, labels }) => combination(columns, labels.length, active, step, features));
     // What the linear part of the model promises of a whole step.
@@ -98,11 +111,19 @@ function check(parts: readonly Samples[], features: number): { samples: number; 
   return { samples, positives };
 }
 
+/** What a step moves: the intercept, the weights that are not zero, and of those that should not be zero the worst. */
+function activeCoordinates(beta: Float64Array, gradient: Float64Array, penalty: number, features: number): number[] {
+  const weights = [...beta.subarray(0, features).keys()];
+  const size = (j: number): number => Math.abs(gradient[j]!);
+  const joining = weights.filter((j) => beta[j] === 0 && size(j) > penalty).sort((a, b) => size(b) - size(a)).slice(0, MOST_JOINING);
+  return [...weights.filter((j) => beta[j] !== 0), ...joining, features];
+}
+
 /** Σ log(1 + e^f) − y·f. */
 function loss(parts: readonly Samples[], values: readonly Float64Array[]): number {
   let sum = 0;
   parts.forEach(({ labels }, p) => {
-    values[p]!.forEach((f, i) => { sum += Math.max(f, 0) - labels[i]! * f + Math.log1p(Math.exp(-Math.abs(f))); });
+    values[p]!.forEach((f, i) => { sum += Math.max(f, 0) - labels[i]! * f + portable.log(1 + portable.exp(-Math.abs(f))); });
   });
   return sum;
 }
@@ -113,7 +134,10 @@ const norm = (beta: Float64Array, features: number): number => beta.subarray(0, 
 function derivatives(parts: readonly Samples[], values: readonly Float64Array[], features: number): { gradient: Float64Array; curvature: Float64Array[] } {
   const gradient = new Float64Array(features + 1);
   const curvature = parts.map(({ columns, labels }, p) => {
-    const probabilities = values[p]!.map((f) => (f >= 0 ? 1 / (1 + Math.exp(-f)) : Math.exp(f) / (1 + Math.exp(f))));
+    const probabilities = values[p]!.map((f) => {
+      const small = portable.exp(-Math.abs(f));
+      return f >= 0 ? 1 / (1 + small) : small / (1 + small);
+    });
     const residuals = probabilities.map((value, i) => value - labels[i]!);
     columns.forEach((column, j) => { gradient[j]! += dot(column, residuals); });
     gradient[features]! += residuals.reduce((sum, value) => sum + value, 0);

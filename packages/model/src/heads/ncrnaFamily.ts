@@ -32,6 +32,7 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   loss: (logits, labels) => crossEntropy(logits, Int32Array.from(labels)),
   predict: (logits, { classes }) => softmaxRows(logits, classes),
   metrics: (probabilities, examples) => ({ ...classScores(probabilities.map(argmax), examples.map(({ target }) => target)) }),
+  classNames: ({ classes, names }) => names ?? Array.from({ length: classes }, (_, label) => String(label)),
   best: { metric: 'weightedF1', order: 'largest' },
   columns: {
     sequence: 'sequence', target: 'class_id',

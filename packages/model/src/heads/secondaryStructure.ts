@@ -5,15 +5,19 @@
  */
 import { conv2d, linear, pairLogits, pairLoss, pairSum, recomputedResidualBlock, reshape, residualBlock, rows, type Device, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
-import { secondaryStructureParameters, type SecondaryStructureSizes } from '../config.ts';
-import { parameter, type ParameterMap } from '../parameters.ts';
+import type { Shape } from '../config.ts';
 import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
 import { averagePrecision, bestThreshold, meanScore, scoreBasePairs, thresholdCurve } from '../structure/metrics.ts';
 import type { Head, HeadInput, TaskHead } from './head.ts';
 import { sigmoid } from './scores.ts';
 
-const PREFIX = 'secondaryStructure.';
 const DEFAULT_THRESHOLD = 0.5;
+
+export interface SecondaryStructureSizes {
+  readonly convDim: number;
+  readonly kernelSize: number;
+  readonly blocks: number;
+}
 
 /** Labels are partners [length], −1 without; predictions the probabilities of the strict upper triangle, row by row. */
 export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float32Array> = {
@@ -42,7 +46,20 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     },
   },
   oneSequence: true,
-  parameters: (dim, sizes) => new Map([...secondaryStructureParameters(dim, sizes)].map(([name, shape]) => [name.slice(PREFIX.length), shape])),
+  parameters(dim, { convDim: C, kernelSize: k, blocks }) {
+    const shapes = new Map<string, Shape>([
+      // Columns 0..dim-1 read the row's token i, columns dim..2dim-1 the column's token j.
+      ['project.weight', [C, 2 * dim]], ['project.bias', [C]],
+    ]);
+    for (let b = 0; b < blocks; b++) {
+      shapes.set(`blocks.${b}.conv1.weight`, [C, C, 1, 1]);
+      shapes.set(`blocks.${b}.conv2.weight`, [C, C, k, k]);
+      shapes.set(`blocks.${b}.conv3.weight`, [C, C, 1, 1]);
+    }
+    shapes.set('out.weight', [1, C, k, k]);
+    shapes.set('out.bias', [1]);
+    return shapes;
+  },
   sizesOf(shapeOf, dim) {
     const [project, out] = [shapeOf('project.weight'), shapeOf('out.weight')];
     // A ribosome-load head has a projection too, of half the width.
@@ -56,6 +73,7 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     const length = partners!.length;
     return pairLoss(logits, logits.device.tensor(pairLabels(partners!), [length, length]));
   },
+  terms: ({ length }) => (length * (length - 1)) / 2,
   predict: (logits) => [upperTriangle(logits, Math.sqrt(logits.length)).map(sigmoid)],
   tune(probabilities, examples) {
     const curves = examples.map(({ sequence, target }, i) => thresholdCurve(probabilities[i]!, sequence, target, { flexible: true }));
@@ -89,7 +107,7 @@ export function pairLabels(partners: Int32Array): Float32Array {
 }
 
 /** Logits of all pairs of nucleotides of one sequence: [length, length], symmetric, 0 on the diagonal. */
-function pairMap({ device, representation, weight }: Pick<HeadInput, 'device' | 'representation' | 'weight'>, { convDim, blocks }: SecondaryStructureSizes): Tensor {
+function pairMap({ device, representation, weight }: HeadInput, { convDim, blocks }: SecondaryStructureSizes): Tensor {
   const length = (representation.shape[0] ?? 0) - 2;
   return device.scope(() => {
     const project = weight('project.weight');
@@ -117,30 +135,4 @@ function keepsMaps(device: Device, length: number, channels: number, blocks: num
   const bytes = 4 * length * length * channels;
   // The other half is the encoder's.
   return (4 * blocks + 6) * bytes <= device.memory.use().budget / 2;
-}
-
-/** The head with its parameters on a device. */
-export class SecondaryStructureHead {
-  readonly device: Device;
-  readonly config: SecondaryStructureSizes;
-  readonly parameters: ParameterMap;
-
-  /** `parameters` holds every `secondaryStructure.*` name of `secondaryStructureParameters`; others are left alone. */
-  constructor(device: Device, config: SecondaryStructureSizes, parameters: ParameterMap) {
-    const dim = (parameter(parameters, `${PREFIX}project.weight`).shape[1] ?? 0) / 2;
-    this.device = device;
-    this.config = config;
-    this.parameters = new Map([...secondaryStructureParameters(dim, config).keys()].map((name) => [name, parameter(parameters, name)]));
-  }
-
-  /**
-   * Logits of all pairs of nucleotides.
-   * @param representation [length + 2, dim] of one sequence, `<cls>` and `<eos>` included
-   * @returns [length, length], symmetric, 0 on the diagonal
-   * @throws ShapeError for a sequence of one nucleotide, as the reference does.
-   */
-  forward(representation: Tensor): Tensor {
-    const { device, config, parameters } = this;
-    return pairMap({ device, representation, weight: (name) => parameter(parameters, PREFIX + name) }, config);
-  }
 }

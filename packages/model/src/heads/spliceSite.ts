@@ -6,7 +6,7 @@ import { binaryCrossEntropy } from '@rna/tensor';
 import * as z from 'zod';
 import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } from './classifier.ts';
 import type { Head } from './head.ts';
-import { binaryScores, sigmoid } from './scores.ts';
+import { binaryScores, confusion, publishedBinaryScores, sigmoid } from './scores.ts';
 
 export interface SpliceSiteSizes {
   readonly hidden: number;
@@ -28,6 +28,7 @@ export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   loss: (logits, labels) => binaryCrossEntropy(logits, Float32Array.from(labels)),
   predict: (logits) => Array.from(logits, sigmoid),
   metrics: (probabilities, examples) => ({ ...binaryScores(probabilities, examples.map(({ target }) => target)) }),
+  published: (probabilities, examples) => ({ ...publishedBinaryScores(confusion(probabilities, examples.map(({ target }) => target))) }),
   best: { metric: 'f1', order: 'largest' },
   columns: {
     sequence: 'sequence', target: 'label',

@@ -120,7 +120,8 @@ function matchedFraction(pairs: Int32Array, reference: Int32Array, flexible: boo
   return total === 0 ? 0 : matched / total;
 }
 
-function f1Score(precision: number, recall: number): number {
+/** The harmonic mean, 0 of two scores that are next to nothing, as in the reference. */
+export function f1Score(precision: number, recall: number): number {
   const sum = precision + recall;
   return sum < 1e-5 ? 0 : (2 * precision * recall) / sum;
 }

@@ -1,0 +1,114 @@
+/**
+ * Delimited tables as the field keeps labels in: commas, semicolons or tabs,
+ * quoted or not, with a header or in a published headerless form, gzipped or
+ * not. Rows come one by one with their lines; what the columns mean is the
+ * reader's (labelled.ts) or the command's. Written are tables with commas.
+ */
+import { pipeline, Readable } from 'node:stream';
+import { InputError } from '@rna/model';
+import { CsvError, parse } from 'csv-parse';
+import { readText, type KnownFiles } from '../corpus/recordFiles.ts';
+import { writeAtomically } from '../files.ts';
+
+const EXTENSIONS = ['.csv', '.tsv', '.txt'];
+const DELIMITERS = [';', '\t', ','] as const;
+
+export const TABLE_FILES: KnownFiles = {
+  content: 'tables',
+  extensions: EXTENSIONS.join(' '),
+  isKnown: (path) => EXTENSIONS.some((extension) => path.toLowerCase().replace(/\.gz$/, '').endsWith(extension)),
+};
+
+export interface TableRow {
+  /** From 1; of its last line where a quoted cell has several. */
+  readonly line: number;
+  /** The cell of a column, without blanks at its ends. Throws an InputError if the table has no such column. */
+  cell(column: string): string;
+  /** As `cell`, undefined without the column. */
+  optional(column: string): string | undefined;
+}
+
+export interface TableOptions {
+  /** Columns without which a first line is no header. */
+  readonly required: readonly string[];
+  /** What the columns of a table without a header are, if the reference writes one so: its number of columns must match. */
+  readonly headerless?: readonly string[];
+}
+
+/**
+ * The rows of a table in order. The delimiter is the one that the first line has most of.
+ * @throws InputError for a header without a required column, rows of different lengths, bad quotes, and a table without a row.
+ */
+export async function* readTable(file: string, { required, headerless }: TableOptions): AsyncGenerator<TableRow, void, undefined> {
+  let columns: ReadonlyMap<string, number> | undefined;
+  let rows = 0;
+  for await (const { cells, line } of readCells(file)) {
+    if (columns === undefined) {
+      const isHeader = required.every((column) => cells.includes(column));
+      if (!isHeader && cells.length !== headerless?.length) {
+        throw new InputError(file, line, `expected a header with the columns ${quoted(required)}, got ${quoted(cells.map((cell) => (cell.length > 40 ? `${cell.slice(0, 40)}…` : cell)))}`,
+          `name the columns so${headerless ? `, or give ${headerless.length} columns without a header: ${headerless.join(', ')}` : ''}`);
+      }
+      columns = new Map((isHeader ? cells : headerless ?? []).map((column, i) => [column, i]));
+      if (isHeader) continue;
+    }
+    rows++;
+    yield tableRow(file, line, columns, cells);
+  }
+  if (rows === 0) throw new InputError(file, 1, 'no row in the table', 'give at least one');
+}
+
+function tableRow(file: string, line: number, columns: ReadonlyMap<string, number>, cells: readonly string[]): TableRow {
+  const optional = (column: string): string | undefined => cells[columns.get(column) ?? -1];
+  return {
+    line, optional,
+    cell(column) {
+      const cell = optional(column);
+      if (cell === undefined) throw new InputError(file, line, `the table has no column "${column}"`, `its columns are ${quoted([...columns.keys()])}`);
+      return cell;
+    },
+  };
+}
+
+async function* readCells(file: string): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
+  const text = readText(file);
+  let start = '';
+  for (let next = await text.next(); next.done !== true; next = await text.next()) {
+    start += next.value;
+    if (/\S[^\n]*\n/.test(start)) break;
+  }
+  const [firstLine = ''] = start.trimStart().split('\n');
+  const count = (delimiter: string): number => firstLine.split(delimiter).length;
+  const delimiter = DELIMITERS.reduce((best, each) => (count(each) > count(best) ? each : best));
+  const parser = parse({ bom: true, delimiter, info: true, trim: true, skip_empty_lines: true, relax_quotes: false });
+  // Errors reach the loop below.
+  pipeline(Readable.from(prepended(start, text)), parser, () => undefined);
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) yield { cells: record, line: info.lines };
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const { lines } = error as { lines?: unknown };
+    throw new InputError(file, typeof lines === 'number' ? lines : 1, error.message.replace(/ on line \d+$/, ''), 'correct the row');
+  }
+}
+
+async function* prepended(start: string, rest: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  yield start;
+  yield* rest;
+}
+
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+
+/** Writes a table with commas and a header, whole or not at all. No cell may need quotes: sequences, numbers and names do not. */
+export async function writeTable(path: string, header: readonly string[], rows: Iterable<readonly (string | number)[]>): Promise<void> {
+  await writeAtomically(path, async (sink) => {
+    const encoder = new TextEncoder();
+    let lines = [header.join(',')];
+    for (const row of rows) {
+      if (lines.push(row.join(',')) < 4096) continue;
+      await sink.write(encoder.encode(`${lines.join('\n')}\n`));
+      lines = [];
+    }
+    if (lines.length > 0) await sink.write(encoder.encode(`${lines.join('\n')}\n`));
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * The work of `rna predict`: what a fine-tuned model says of RNAs, one row a
+ * record. Input is read twice, so that a bad record is refused before any work;
+ * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
+ */
+import { HEADS, type OpenedModel, type Precision, type TaskHead } from '@rna/model';
+import { predictions } from '@rna/train';
+import { readUnlabelled, type UnlabelledFileRna } from './data/labelled.ts';
+import { CommandError, UsageError } from './errors.ts';
+import { writeAtomically } from './files.ts';
+import { fold, type FoldOptions } from './fold.ts';
+import { withEncoder, withModel } from './loadModel.ts';
+import { checkOutputFile } from './outputs.ts';
+import { csvLine, predictionColumns } from './predictionTable.ts';
+import { interruptible, note, progressBar, writeResult } from './terminal.ts';
+
+export interface PredictOptions extends Precision, Pick<FoldOptions, 'format' | 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
+  readonly task: string;
+  readonly model: string;
+  readonly input: string;
+  /** A file for a table, a folder for structures. */
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+// Of records that are read and predicted together; passes are cut by tokens.
+const CHUNK = 256;
+
+/** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
+export async function predict(options: PredictOptions): Promise<void> {
+  const { task: name, input, out } = options;
+  const head = HEADS.find(({ task }) => task === name);
+  if (head === undefined) throw new UsageError(`there is no task '${name}'; there are ${HEADS.map(({ task }) => task).join(', ')}`);
+  if (head.kind === 'pairs') {
+    if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
+    return fold(options);
+  }
+  if (out !== undefined) await checkOutputFile(out);
+  await interruptible((signal) => withModel(options.model, options, async (model) => {
+    const task = requireTask(model, options);
+    const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
+    const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] => stdin ?? readUnlabelled(head, [input]);
+    const total = await count(records());
+    if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
+    await withEncoder(model, async (encoder) => {
+      const bar = progressBar('predict', total, 'RNAs');
+      const predicted = async function* (): AsyncGenerator<readonly [UnlabelledFileRna, unknown], void, undefined> {
+        let done = 0;
+        for await (const chunk of chunks(records(), CHUNK)) {
+          let at = 0;
+          for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, chunk, model.scalars)) {
+            signal.throwIfAborted();
+            yield [chunk[at++]!, prediction];
+            bar.update(++done);
+          }
+        }
+      };
+      try {
+        const lines = options.json ? jsonLines(predicted(), task, model) : csvLines(predicted(), task);
+        if (out === undefined) for await (const line of lines) await writeResult(line);
+        else await writeAtomically(out, async (sink) => { for await (const line of lines) await sink.write(new TextEncoder().encode(line)); });
+      } finally {
+        bar.stop();
+      }
+    }, options);
+    if (out !== undefined) note(`${total} predictions in ${out}`);
+  }));
+}
+
+function requireTask({ task }: OpenedModel, { task: name, model }: PredictOptions): TaskHead {
+  if (task?.head.task !== name) {
+    throw new CommandError(`${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.task}`}; fine-tune one with rna finetune ${name}, or name such a model`);
+  }
+  return task;
+}
+
+type Predicted = AsyncIterable<readonly [UnlabelledFileRna, unknown]>;
+
+async function* csvLines(predicted: Predicted, task: TaskHead): AsyncGenerator<string, void, undefined> {
+  const { names, cells } = predictionColumns(task);
+  yield csvLine(['id', 'length', ...names]);
+  for await (const [{ id, sequence }, prediction] of predicted) {
+    const row = cells(prediction);
+    yield csvLine([id, sequence.length, ...names.map((name) => row[name]!)]);
+  }
+}
+
+/** One JSON document, written row by row. */
+async function* jsonLines(predicted: Predicted, task: TaskHead, { scalars }: OpenedModel): AsyncGenerator<string, void, undefined> {
+  const { cells } = predictionColumns(task);
+  yield `{"task":${JSON.stringify(task.head.task)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
+  let separator = '\n';
+  for await (const [{ id, sequence }, prediction] of predicted) {
+    yield `${separator}${JSON.stringify({ id, length: sequence.length, ...cells(prediction) })}`;
+    separator = ',\n';
+  }
+  yield '\n]}\n';
+}
+
+async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
+  let total = 0;
+  for await (const _ of records) total++;
+  return total;
+}
+
+async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const record of records) all.push(record);
+  return all;
+}
+
+async function* chunks<T>(items: AsyncIterable<T> | Iterable<T>, size: number): AsyncGenerator<T[], void, undefined> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    if (chunk.push(item) < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

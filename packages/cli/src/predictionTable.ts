@@ -1,0 +1,50 @@
+/**
+ * Predictions as columns of a table, by what a head predicts: for `rna predict`
+ * and for the CSV files of `rna evaluate`. Base pairs have files of their own
+ * (fold.ts).
+ */
+import { argmax, type TaskHead } from '@rna/model';
+
+export type Cells = Readonly<Record<string, string | number>>;
+
+/** How the predictions of a head are written: the columns, and the cells of one prediction. Throws a RangeError for a head that predicts pairs. */
+export function predictionColumns({ head, sizes }: TaskHead): { readonly names: readonly string[]; readonly cells: (prediction: unknown) => Cells } {
+  switch (head.kind) {
+    case 'probability':
+      return {
+        names: ['probability', 'predicted'],
+        cells: (probability) => ({ probability: significant(probability as number), predicted: (probability as number) > 0.5 ? 1 : 0 }),
+      };
+    case 'classes': {
+      const classes = head.classNames?.(sizes) ?? [];
+      return {
+        names: ['predicted', 'probability', ...classes.map((name) => `p(${name})`)],
+        cells(prediction) {
+          const probabilities = prediction as Float32Array;
+          const best = argmax(probabilities);
+          return {
+            predicted: classes[best] ?? best, probability: significant(probabilities[best]!),
+            ...Object.fromEntries(classes.map((name, c) => [`p(${name})`, significant(probabilities[c]!)])),
+          };
+        },
+      };
+    }
+    case 'number':
+      return { names: ['predicted'], cells: (value) => ({ predicted: significant(value as number) }) };
+    case 'pairs':
+      throw new RangeError(`${head.task}: base pairs are no cells of a table`);
+  }
+}
+
+/** A label as the reader of a table knows it. */
+export function labelCell({ head, sizes }: TaskHead, target: unknown): string | number {
+  return head.kind === 'classes' ? head.classNames?.(sizes)[target as number] ?? (target as number) : target as number;
+}
+
+/** A line of a CSV file. */
+export const csvLine = (cells: readonly (string | number)[]): string => `${cells.map((cell) => csvText(String(cell))).join(',')}\n`;
+
+const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Digits that a float32 holds. */
+const significant = (value: number): number => Number(value.toPrecision(7));

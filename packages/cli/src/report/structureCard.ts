@@ -1,0 +1,61 @@
+/**
+ * One RNA's structure in full: true and predicted pairs as arcs, in the plane and
+ * as a matrix, with its scores, and as text that can be copied.
+ */
+
+import { dotBracket, partnersFromPairs } from '@rna/model';
+import { arcDiagram } from './arcDiagram.ts';
+import type { Pair, StructureExample } from './data.ts';
+import { formatCount, formatScore } from './format.ts';
+import { markup, nothing } from './markup.ts';
+import type { Markup } from './markup.ts';
+import { inFigure, sideBySide } from './page.ts';
+import { pairMatrix } from './pairMatrix.ts';
+import { structureMap } from './structureMap.ts';
+
+/** Throws a RangeError if an example's pairs do not fit its sequence. */
+export function structuresSection(examples: readonly StructureExample[]): Markup {
+  if (examples.length === 0) return nothing;
+  return markup`<section><h2>Structures</h2>
+<p class="quiet">True and predicted base pairs of RNAs that the model was not trained on.
+Point at a pair for its positions.</p>
+${examples.map(structureCard)}
+</section>`;
+}
+
+function structureCard(example: StructureExample): Markup {
+  const { id, family, sequence, scores } = example;
+  const facts = [family, `${formatCount(sequence.length)} nt`];
+  if (scores !== null) {
+    const { precision, recall, f1 } = scores;
+    facts.push(`precision ${formatScore(precision)}`, `recall ${formatScore(recall)}`, `F1 ${formatScore(f1)}`);
+  }
+  const map = inFigure(
+    structureMap(example),
+    'The true structure: blue pairs were found, grey ones missed; orange lines are predicted pairs that are not in it.',
+  );
+  const matrix = inFigure(pairMatrix(example), 'Probabilities of pairs above the diagonal, true pairs below it.');
+  return markup`<article>
+<h3 class="id">${id}</h3>
+<p class="quiet">${facts.join(' · ')}</p>
+<div class="wide">${inFigure(arcDiagram(example))}</div>
+${sideBySide([map, matrix])}
+${alignedStrings(example)}
+</article>`;
+}
+
+/** Sequence and dot-brackets under a ruler, in text that can be copied. */
+function alignedStrings({ sequence, truth, prediction }: StructureExample): Markup {
+  const labelled = (label: string, text: string) => markup`<span class="label">${label.padEnd(10)}</span>${text}\n`;
+  const brackets = (pairs: readonly Pair[]) => dotBracket(partnersFromPairs(pairs, sequence.length));
+  let ruler = '';
+  for (let position = 10; position <= sequence.length; position += 10) {
+    ruler += String(position).padStart(10, ' ');
+  }
+  return markup`<pre tabindex="0" aria-label="Sequence and structures">${[
+    markup`<span class="label">${' '.repeat(10)}${ruler}</span>\n`,
+    labelled('sequence', sequence),
+    labelled('true', brackets(truth)),
+    ...(prediction === null ? [] : [labelled('predicted', brackets(prediction))]),
+  ]}</pre>`;
+}

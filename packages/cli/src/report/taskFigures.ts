@@ -1,0 +1,120 @@
+/**
+ * The figures of a task, picked by what its predictions are: precision and recall
+ * with calibration for probabilities, a confusion matrix for classes, predicted
+ * against measured for numbers, F1 in parts for base pairs. A model may stand beside
+ * others that answered for the same RNAs.
+ */
+
+import {
+  areaUnderPrecisionRecall, argmax, averagePrecision, calibrationBins, decodeBasePairs, precisionRecallCurve, regressionScores, scoreBasePairs,
+  type DecodeOptions, type Head,
+} from '@rna/model';
+import { calibrationPlot } from './calibration.ts';
+import { confusionMatrix } from './confusion.ts';
+import type { Figure } from './figure.ts';
+import { counted, formatScore } from './format.ts';
+import { precisionRecallPlot } from './precisionRecall.ts';
+import { scatter } from './scatter.ts';
+import { pairCurves, structureFigures, type StructureFigureOptions } from './structureFigures.ts';
+
+/** An RNA of the test set and its label. */
+export interface Example<T> {
+  readonly id: string;
+  readonly sequence: string;
+  readonly target: T;
+}
+
+/** What a model said of each RNA, in their order. */
+export interface ModelPredictions<P> {
+  readonly name: string;
+  readonly predictions: readonly P[];
+}
+
+export interface TaskFigureOptions extends Partial<StructureFigureOptions>, DecodeOptions {
+  /** What classes are called; their numbers without it. */
+  readonly classNames?: readonly string[];
+}
+
+/** The model that is reported on comes first. Throws a RangeError where predictions and examples are not as many. */
+export function taskFigures<S extends object, T, P>(head: Head<S, T, P>, models: readonly ModelPredictions<P>[], examples: readonly Example<T>[], options: TaskFigureOptions = {}): Figure[] {
+  for (const { name, predictions } of models) {
+    if (predictions.length !== examples.length) throw new RangeError(`taskFigures: ${name} has ${predictions.length} predictions for ${examples.length} RNAs`);
+  }
+  if (models.length === 0 || examples.length === 0) return [];
+  // A head's kind says what T and P are.
+  switch (head.kind) {
+    case 'probability': return probabilityFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
+    case 'classes': return classFigures(head.title, models as readonly ModelPredictions<Float32Array>[], examples as readonly Example<number>[], options);
+    case 'number': return numberFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
+    case 'pairs': return pairFigures(models as readonly ModelPredictions<Float32Array>[], examples as readonly Example<Int32Array>[], options);
+  }
+}
+
+function probabilityFigures(title: string, models: readonly ModelPredictions<number>[], examples: readonly Example<number>[]): Figure[] {
+  const labels = examples.map(({ target }) => target);
+  const positives = labels.filter((label) => label === 1).length;
+  return [
+    {
+      name: 'precision-recall',
+      caption: `Precision and recall of ${positives} positives among ${counted(examples.length, 'RNA')} at every threshold; the mark is at 0.5.`,
+      svg: precisionRecallPlot(`Precision and recall: ${title}`, models.map(({ name, predictions }) => {
+        const curve = precisionRecallCurve(predictions, labels);
+        const chosen = curve.findLast(({ threshold }) => threshold > 0.5);
+        return { name, curve, area: areaUnderPrecisionRecall(curve), ...(chosen !== undefined && { chosen }) };
+      }), positives / examples.length),
+    },
+    {
+      name: 'calibration',
+      caption: 'Predicted probabilities against the part that is positive, with 95 % intervals, and their number (logarithmic).',
+      svg: calibrationPlot(`Calibration: ${title}`, 'RNAs', models.map(({ name, predictions }) => ({ name, bins: calibrationBins(predictions, labels) }))),
+    },
+  ];
+}
+
+function classFigures(title: string, models: readonly ModelPredictions<Float32Array>[], examples: readonly Example<number>[], { classNames = [] }: TaskFigureOptions): Figure[] {
+  const labels = examples.map(({ target }) => target);
+  return [
+    {
+      name: 'confusion',
+      caption: `Which class ${models[0]!.name} took each RNA for; the darker, the larger the part of the row.`,
+      svg: confusionMatrix(`Confusion of ${title}`, classNames, labels, models[0]!.predictions.map(argmax)),
+    },
+    {
+      name: 'calibration',
+      caption: 'Probability of the class that was chosen against how often it is right, with 95 % intervals, and their number (logarithmic).',
+      svg: calibrationPlot(`Calibration: ${title}`, 'answers', models.map(({ name, predictions }) => {
+        const chosen = predictions.map(argmax);
+        return { name, bins: calibrationBins(predictions.map((probabilities, i) => probabilities[chosen[i]!]!), chosen.map((each, i) => Number(each === labels[i]))) };
+      })),
+    },
+  ];
+}
+
+function numberFigures(title: string, models: readonly ModelPredictions<number>[], examples: readonly Example<number>[]): Figure[] {
+  const targets = examples.map(({ target }) => target);
+  return models.map(({ name, predictions }, k) => {
+    const { r2, spearman, mae } = regressionScores(predictions, targets);
+    return {
+      name: k === 0 ? 'scatter' : `scatter-${k + 1}`,
+      caption: `${name}: predicted against measured values of ${counted(examples.length, 'RNA')}.`,
+      svg: scatter(`${name}: ${title}`, title, targets.map((measured, i) => ({ measured, predicted: predictions[i]! })), [`R² ${formatScore(r2)}`, `Spearman ${formatScore(spearman)}`, `mean error ${formatScore(mae)}`]),
+    };
+  });
+}
+
+function pairFigures(models: readonly ModelPredictions<Float32Array>[], examples: readonly Example<Int32Array>[], { score = 'flexible', ...options }: TaskFigureOptions): Figure[] {
+  const scored = models.map(({ name, predictions }) => ({
+    name,
+    rnas: examples.map(({ id, sequence, target }, i) => {
+      const predicted = decodeBasePairs(predictions[i]!, sequence, options);
+      return {
+        id, sequence, target, predicted,
+        strict: scoreBasePairs(target, predicted, { flexible: false }),
+        flexible: scoreBasePairs(target, predicted, { flexible: true }),
+        averagePrecision: averagePrecision(predictions[i]!, target),
+      };
+    }),
+    curves: predictions.flatMap((probabilities, i) => pairCurves(probabilities, examples[i]!.target) ?? []),
+  }));
+  return structureFigures(scored, { score, ...options });
+}

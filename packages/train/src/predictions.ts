@@ -1,0 +1,53 @@
+/**
+ * What a model with a task head predicts, for any task: sequences are packed as
+ * far as a budget of tokens goes, and predictions come in their order. Scores
+ * of them are the head's (`head.metrics`).
+ */
+import { groupByTokenBudget, packTokens, runHead, tokenize, type Encoder, type ParameterMap, type Scalars, type TaskHead } from '@rna/model';
+
+/** An encoder with a head on it. */
+export interface TaskModel<S extends object = object, T = unknown, P = unknown> {
+  readonly encoder: Encoder;
+  readonly task: TaskHead<S, T, P>;
+  /** The head's, under the names of `headParameters`; others are left alone. */
+  readonly parameters: ParameterMap;
+}
+
+/** An RNA with what a head is to predict of it. */
+export interface LabelledRna<T = unknown> {
+  readonly id: string;
+  readonly sequence: string;
+  readonly target: T;
+}
+
+export interface PredictionOptions {
+  /** Tokens of a pass at most, `<cls>` and `<eos>` included; a longer RNA has one of its own. Default 4096. */
+  readonly maxTokens?: number;
+}
+
+/**
+ * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one.
+ * @throws what the device says of a pass that it cannot run; all RNAs before that pass have been predicted then.
+ */
+export async function* predictions<S extends object, T, P>(
+  model: TaskModel<S, T, P>, rnas: Iterable<{ readonly sequence: string }>, scalars: Scalars, { maxTokens = 4096 }: PredictionOptions = {},
+): AsyncGenerator<P, void, undefined> {
+  const budget = model.task.head.oneSequence === true ? 1 : maxTokens;
+  for await (const group of groupByTokenBudget(rnas, budget, tokensOf)) {
+    yield* await predictPack(model, group.map(({ sequence }) => sequence), scalars);
+  }
+}
+
+/** Tokens that a sequence takes in a pass. */
+export const tokensOf = ({ sequence }: { readonly sequence: string }): number => sequence.length + 2;
+
+/** Predictions of one pass. */
+export async function predictPack<S extends object, T, P>({ encoder, task, parameters }: TaskModel<S, T, P>, sequences: readonly string[], scalars: Scalars): Promise<P[]> {
+  const batch = packTokens(sequences.map((sequence) => tokenize(sequence)));
+  const output = encoder.device.scope(() => runHead(task, parameters, { representation: encoder.forward(batch), cuSeqlens: batch.cuSeqlens }));
+  try {
+    return task.head.predict(await output.read(), task.sizes, scalars);
+  } finally {
+    output.dispose();
+  }
+}
