@@ -106,7 +106,7 @@ async function runOne({ out, size, pretrainSteps, finetuneEpochs }: Options, obj
       : ['--masking.scheme', objective, ...(pretrainSteps === undefined ? [] : ['--train.steps', String(pretrainSteps)])];
     const epochs = finetuneEpochs === undefined ? [] : ['--train.epochs', String(finetuneEpochs)];
     await rna(['pretrain', config(size, 'pretrain'), '--out', pretrained, '--seed', String(seed), '--data.train', structures, '--data.validation', data.heldOut, ...objectiveFields]);
-    await rna(['finetune', config(size, 'finetune'), '--out', finetuned, '--seed', String(seed), '--model.checkpoint', join(pretrained, 'model'), '--data.train', data.train, '--data.validation', data.validation, ...epochs]);
+    await rna(['finetune', 'secondary-structure', config(size, 'finetune'), '--out', finetuned, '--seed', String(seed), '--model.checkpoint', join(pretrained, 'model'), '--data.train', data.train, '--data.validation', data.validation, ...epochs]);
     const text = await rna(['evaluate', join(finetuned, 'model'), data.test, '--allow-sharp-loops', '--allow-nc-pairs', '--json'], true);
     await writeWhole(scores, text);
   }

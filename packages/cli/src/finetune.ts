@@ -1,48 +1,91 @@
 /**
- * The work of `rna finetune`: reads config, structures and a pre-trained model,
- * puts the secondary-structure head on it, and hands all to `@rna/train`'s
- * recipe. The run's folder is trainingRun.ts's.
+ * The work of `rna finetune`: reads config, labelled RNAs and a pre-trained
+ * model, puts the task's head on it, and hands all to `@rna/train`'s recipe. The
+ * run's folder is trainingRun.ts's.
  */
-import { Encoder, headParameters, initializeParameters, loadParameters, parameter, secondaryStructure, type OpenedModel, type ParameterMap, type TaskHead } from '@rna/model';
+import { RandomStream } from '@rna/kernels';
+import {
+  Encoder, headParameters, HEADS, initializeParameters, loadParameters, parameter, type Head, type OpenedModel, type ParameterMap, type TaskHead,
+} from '@rna/model';
 import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
-import { UsageError } from './errors.ts';
+import { readLabelled, type LabelledFileRna } from './data/labelled.ts';
+import { CommandError, UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
-import { formatCount, formatScore } from './report/format.ts';
+import { formatCount, formatLoss, formatScore } from './report/format.ts';
 import { lossTable, scoreTable, textTable, type Table } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
-import { readConfig, readStructures } from './trainingInput.ts';
+import { readConfig } from './trainingInput.ts';
 import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from './trainingRun.ts';
 
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
+const HELD_OUT_STREAM = 0x68656c64;
+
+/** The head of a task. Throws a UsageError that names all tasks. */
+export function headOfTask(task: string): Head {
+  const head = HEADS.find((each) => each.task === task);
+  if (head === undefined) throw new UsageError(`there is no task '${task}'; there are ${HEADS.map((each) => each.task).join(', ')}`);
+  return head;
+}
 
 /** Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model, all before the run's folder is touched. */
-export async function finetune(options: TrainingOptions): Promise<void> {
-  const schema = finetuneConfig(secondaryStructure);
-  const config = await readConfig(schema, options.config, options.overrides);
-  if (options.printConfig) return printConfig(config);
-  const [records, validation] = [await readStructures(config.data.train), await readStructures(config.data.validation)];
-  note(`${formatCount(records.length)} structures to train on, ${formatCount(validation.length)} held out`);
+export async function finetune(head: Head, options: TrainingOptions): Promise<void> {
+  const schema = finetuneConfig(head);
+  const asked = await readConfig(schema, options.config, options.overrides);
+  if (options.printConfig) return printConfig(asked);
+  const data = await readData(head, asked);
+  const config = withClassNames(head, asked, data.train);
+  const { train: records, validation } = data;
+  note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) => withModel(config.model.checkpoint, {}, (model) => {
-    const task = { head: secondaryStructure, sizes: secondaryStructure.sizes.parse(config.head) };
+    const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
     checkHead(model, task, config);
-    return keepRun('finetune', schema, config, signal, (places, onDevice) => onDevice(async (device) => {
+    return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) => onDevice(async (device) => {
       // On the f32 originals, which are what is trained.
       const encoder = new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
-      const labelled = (rnas: typeof records) => rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
-      return train({ encoder, task, parameters: headOf(model, task, encoder, config), config, train: labelled(records), validation: labelled(validation), ...places });
+      return train({ encoder, task, parameters: headOf(model, task, encoder, config), config, train: records, validation, ...places });
     }));
   }));
-  await writeResult(options.json ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n` : resultText(finished, validation.length));
+  await writeResult(options.json ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n` : resultText(head, finished, validation.length));
+}
+
+interface Data {
+  readonly train: readonly LabelledFileRna<unknown>[];
+  readonly validation: readonly LabelledFileRna<unknown>[];
+}
+
+/** Training and held-out RNAs: from files of both, or the latter drawn from the former. */
+async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig): Promise<Data> {
+  const sizes = head.sizes.parse(asked);
+  const all = await readLabelled(head, sizes, data.train);
+  if (data.validation.length > 0) return { train: all, validation: await readLabelled(head, sizes, data.validation) };
+  const count = Math.max(1, Math.round(data.heldOutShare * all.length));
+  if (count >= all.length) throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
+  const heldOut = new Set(new RandomStream(seed, HELD_OUT_STREAM).shuffle([...all.keys()]).slice(0, count));
+  note(`${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`);
+  return { train: all.filter((_, i) => !heldOut.has(i)), validation: all.filter((_, i) => heldOut.has(i)) };
+}
+
+/** Where the files name the classes, the head has as many and these names, unless the config has names. */
+function withClassNames(head: Head, config: FinetuneConfig, rnas: Data['train']): FinetuneConfig {
+  if (head.kind !== 'classes' || 'names' in config.head) return config;
+  const names = new Map<number, string>();
+  for (const { target, group } of rnas) {
+    if (group === undefined || (names.get(target as number) ?? group) !== group) return config;
+    names.set(target as number, group);
+  }
+  const ordered = Array.from({ length: names.size }, (_, label) => names.get(label));
+  if (ordered.includes(undefined) || new Set(ordered).size < ordered.length) return config;
+  return { ...config, head: { ...config.head, classes: ordered.length, names: ordered } };
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */
 function checkHead({ task: found }: OpenedModel, { head, sizes }: TaskHead, { model: { checkpoint } }: FinetuneConfig): void {
   if (found?.head !== head) return;
-  const [own, asked] = [found.sizes, sizes].map((each) => new Map<string, unknown>(Object.entries(each))) as [Map<string, unknown>, Map<string, unknown>];
-  const differing = [...own].filter(([name, value]) => asked.get(name) !== value);
+  const text = (each: object, name: string): string => JSON.stringify(new Map<string, unknown>(Object.entries(each)).get(name));
+  const differing = Object.keys(found.sizes).filter((name) => text(found.sizes, name) !== text(sizes, name));
   if (differing.length > 0) {
-    throw new UsageError(`${checkpoint} has a ${head.task} head of other sizes: ${differing.map(([name, value]) => `head.${name} is ${String(value)}, the config asks for ${String(asked.get(name))}`).join('; ')}`);
+    throw new UsageError(`${checkpoint} has a ${head.task} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`);
   }
   note(`${checkpoint} has a ${head.task} head, which is trained further`);
 }
@@ -54,14 +97,27 @@ function headOf(model: OpenedModel, task: TaskHead, { device, config, parameters
   return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
 }
 
-function resultText({ folder, steps, modelStep, trainingLoss, before, after }: FinishedRun, rnas: number): string {
-  const losses = lossTable([{ what: `training, steps 1 and ${steps}`, unit: 'nats per pair of positions', ...trainingLoss }]);
+function resultText(head: Head, { folder, steps, modelStep, trainingLoss, before, after }: FinishedRun, rnas: number): string {
+  const losses = lossTable([{ what: `training, steps 1 and ${steps}`, unit: head.kind === 'pairs' ? 'nats per pair of positions' : 'mean over RNAs', ...trainingLoss }]);
   const rows = [...(before ? [{ model: 'before', metrics: before }] : []), ...(after ? [{ model: `step ${modelStep}`, metrics: after }] : [])];
-  return `${textTable(losses)}\n${textTable(metricsTable(rows, rnas))}\nmodel of step ${modelStep}: ${folder}/model\n`;
+  const table = head.kind === 'pairs' ? pairTable(rows, rnas) : metricTable(rows, rnas);
+  return `${textTable(losses)}\n${textTable(table)}\nmodel of step ${modelStep}: ${folder}/model\n`;
+}
+
+type Scored = readonly { readonly model: string; readonly metrics: Evaluation['metrics'] }[];
+
+/** The head's own metrics, a row each. */
+function metricTable(scored: Scored, rnas: number): Table {
+  return {
+    caption: `Scores of ${formatCount(rnas)} held-out RNAs`,
+    columns: [{ header: 'score', group: '', align: 'left' }, ...scored.map(({ model }) => ({ header: model, group: '', align: 'right' as const }))],
+    rowHeaders: 1,
+    rows: Object.keys(scored.at(-1)?.metrics ?? {}).map((name) => [name, ...scored.map(({ metrics }) => formatLoss(metrics[name] ?? null))]),
+  };
 }
 
 /** The report's table of scores, with the threshold and the area under the precision-recall curve. */
-function metricsTable(rows: readonly { readonly model: string; readonly metrics: Evaluation['metrics'] }[], rnas: number): Table {
+function pairTable(rows: Scored, rnas: number): Table {
   const table = scoreTable(rows.map(({ model, metrics }) => {
     const value = (name: string): number => metrics[name] ?? NaN;
     return {

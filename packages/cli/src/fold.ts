@@ -13,9 +13,9 @@ import {
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta } from './fastaInput.ts';
-import { writeAtomically } from './files.ts';
 import { naming, withEncoder, withModel } from './loadModel.ts';
 import { fileNames } from './outputs.ts';
+import { pairLines, writeText } from './pairTable.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<string, (structure: Structure) => string>;
@@ -86,24 +86,5 @@ function chooseThreshold({ scalars }: OpenedModel, options: FoldOptions): number
 async function write(structure: Structure, probabilities: Float32Array, path: string | undefined, { format, probs }: FoldOptions): Promise<void> {
   if (path === undefined) return writeResult(writeDotBracket(structure));
   for (const extension of format) await writeText(`${path}.${extension}`, [WRITERS[extension](structure)]);
-  if (probs) await writeText(`${path}.probs.tsv`, probabilityLines(probabilities, structure.sequence.length));
-}
-
-const writeText = (path: string, parts: Iterable<string>): Promise<void> =>
-  writeAtomically(path, async (sink) => { for (const part of parts) await sink.write(new TextEncoder().encode(part)); });
-
-const LEAST_PROBABILITY = 1e-4;
-
-/** A table with the columns i, j and p, a row of pairs at a time. */
-function* probabilityLines(probabilities: Float32Array, length: number): Generator<string, void, undefined> {
-  yield 'i\tj\tp\n';
-  let index = 0;
-  for (let i = 1; i <= length; i++) {
-    let lines = '';
-    for (let j = i + 1; j <= length; j++) {
-      const p = probabilities[index++]!;
-      if (p >= LEAST_PROBABILITY) lines += `${i}\t${j}\t${Number(p.toPrecision(7))}\n`;
-    }
-    if (lines !== '') yield lines;
-  }
+  if (probs) await writeText(`${path}.probs.tsv`, pairLines(probabilities, structure.sequence.length));
 }

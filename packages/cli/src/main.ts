@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { registerContacts } from './commands/contacts.ts';
 import { registerConvert } from './commands/convert.ts';
 import { registerCorpus } from './commands/corpus.ts';
+import { registerData } from './commands/data.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerEmbed } from './commands/embed.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
@@ -15,6 +16,7 @@ import { registerFinetune } from './commands/finetune.ts';
 import { registerFold } from './commands/fold.ts';
 import { registerInfo } from './commands/info.ts';
 import { registerPlot } from './commands/plot.ts';
+import { registerPredict } from './commands/predict.ts';
 import { registerPretrain } from './commands/pretrain.ts';
 import { registerStructures } from './commands/structures.ts';
 import { registerTune } from './commands/tune.ts';
@@ -22,7 +24,7 @@ import { describeFailure, EXIT } from './errors.ts';
 import { EXIT_HELP } from './options.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerContacts, registerConvert, registerCorpus, registerPretrain, registerFinetune, registerEvaluate, registerPlot, registerDemo, registerTune];
+const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerContacts, registerConvert, registerCorpus, registerData, registerPretrain, registerFinetune, registerPredict, registerEvaluate, registerPlot, registerDemo, registerTune];
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {

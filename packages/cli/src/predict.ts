@@ -100,7 +100,7 @@ async function* jsonLines(predicted: Predicted, task: TaskHead, { scalars }: Ope
 
 async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
   let total = 0;
-  for await (const _ of records) total++;
+  for await (const record of records) total += record === undefined ? 0 : 1;
   return total;
 }
 

@@ -3,12 +3,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { fasta, modelFolder, rna, temporaryFolder } from './harness.ts';
+
+afterEach(() => { vi.unstubAllEnvs(); });
 
 const archive = fileURLToPath(new URL('../data/archiveII_150.dbn', import.meta.url));
 const short = parseStructureFile(readFileSync(archive, 'utf8'), archive)
-  .filter(({ sequence }, index, all) => sequence.length <= 80 && all.findIndex((other) => other.sequence === sequence) === index).slice(0, 8);
+  .filter(({ sequence }, index, all) => sequence.length <= 80 && all.findIndex((other) => other.sequence === sequence) === index).slice(0, 6);
 
 function structures(folder: string, name: string, rnas: readonly Structure[]): string {
   const path = join(folder, name);
@@ -47,9 +49,9 @@ describe.each(['rinalmo-A', 'ssrlm-A'])('%s', (name) => {
     const model = modelFolder(folder, name);
     const all = structures(folder, 'all.dbn', short);
     const file = join(folder, 'contacts.json');
-    const fit = await rna('contacts', 'fit', model, all, '--out', file, '--max-rnas', '3', '--seed', '4', '--penalty', '0.01');
+    const fit = await rna('contacts', 'fit', model, all, '--out', file, '--max-rnas', '2', '--seed', '4', '--penalty', '0.01');
     expect(fit).toMatchObject({ code: 0, stdout: '' });
-    expect(fit.stderr).toContain('3 of 8 RNAs are drawn');
+    expect(fit.stderr).toContain('2 of 6 RNAs are drawn');
     const written = readFile(file);
     expect(written).toMatchObject({ format: 'rna contacts', separation: 6, model: { name: model } });
     expect(written.violation).toBeLessThanOrEqual(1e-6);
@@ -58,7 +60,7 @@ describe.each(['rinalmo-A', 'ssrlm-A'])('%s', (name) => {
     expect(short.map(({ id }) => id)).toEqual(expect.arrayContaining(written.rnas.map(({ id }) => id)));
     // The same draw and the same bits again, under another model name.
     const again = join(folder, 'again.json');
-    expect(await rna('contacts', 'fit', join(model, 'model.safetensors'), all, '--out', again, '--max-rnas', '3', '--seed', '4', '--penalty', '0.01')).toMatchObject({ code: 0 });
+    expect(await rna('contacts', 'fit', join(model, 'model.safetensors'), all, '--out', again, '--max-rnas', '2', '--seed', '4', '--penalty', '0.01')).toMatchObject({ code: 0 });
     expect({ ...readFile(again), model: undefined }).toEqual({ ...written, model: undefined });
     expect(readFile(again).model.digest).toBe(written.model.digest);
 
@@ -67,9 +69,9 @@ describe.each(['rinalmo-A', 'ssrlm-A'])('%s', (name) => {
     const twin = structures(folder, 'twin.dbn', [{ ...short.find(({ id }) => id === written.rnas[0]!.id)!, id: 'twin' }]);
     const result = await rna('contacts', 'evaluate', model, file, all, twin, '--compare-random', '--json', '--csv', csv);
     expect(result, result.stderr).toMatchObject({ code: 0 });
-    expect(result.stderr).toContain(`left out: 4 RNAs with a sequence that ${file} was fitted to`);
+    expect(result.stderr).toContain(`left out: 3 RNAs with a sequence that ${file} was fitted to`);
     const scores = JSON.parse(result.stdout) as Evaluation;
-    expect(scores).toMatchObject({ rnas: 5, fittedTo: 3 });
+    expect(scores).toMatchObject({ rnas: 4, fittedTo: 2 });
     const [header, ...lines] = readFileSync(csv, 'utf8').trimEnd().split('\n').map((line) => line.split(','));
     expect(lines.map((line) => line[1])).toEqual(short.map(({ id }) => id).filter((id) => !written.rnas.some((each) => each.id === id)));
     const column = (title: string): number[] => lines.map((line) => Number(line[header!.indexOf(title)]));
@@ -117,6 +119,23 @@ test('a table for people', async () => {
   expect(result.stdout).toMatch(/^trained +\d+ of \d+ +0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)/m);
   expect(result.stdout).toMatch(/^not trained +\d+ of \d+ +0\.\d{3}/m);
   expect(result.stdout).toMatch(/^difference +-?0\.\d{3}/m);
+});
+
+test('an RNA that the adapter has no memory for is named', async () => {
+  const folder = temporaryFolder();
+  const model = modelFolder(folder, 'ssrlm-A');
+  const file = join(folder, 'contacts.json');
+  expect(await rna('contacts', 'fit', model, structures(folder, 'train.dbn', short.slice(0, 2)), '--out', file)).toMatchObject({ code: 0 });
+  const long: Structure = { id: 'long', sequence: 'GGGAAACC'.repeat(100), partners: Int32Array.from({ length: 800 }, (_, i) => 799 - i) };
+  const all = structures(folder, 'all.dbn', [short[3]!, long]);
+  const out = join(folder, 'out');
+  vi.stubEnv('RNA_MEMORY_BUDGET', '16');
+  const message = '"long" of 800 nucleotides cannot be run on this adapter';
+  expect(await rna('contacts', 'evaluate', model, file, all)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(`${all}: record ${message}`) as string });
+  expect(await rna('contacts', 'predict', model, file, fasta(folder, `>short\nACGUACGU\n>long\n${long.sequence}\n`), '--out', out))
+    .toMatchObject({ code: 1, stderr: expect.stringContaining(`input.fasta:3: record ${message}`) as string });
+  // What was done before is there.
+  expect(readdirSync(out).sort()).toEqual(['short.contacts.tsv', 'short.top.tsv']);
 });
 
 test('wrong usage and bad input', async () => {

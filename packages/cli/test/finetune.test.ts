@@ -23,7 +23,7 @@ function tinyRun(folder: string, out: string, ...overrides: string[]): string[] 
   const train = structures(folder, 'train.dbn', rnas.slice(0, 6));
   const validation = structures(folder, 'validation.dbn', rnas.slice(6, 9));
   return [
-    'finetune', '--model.checkpoint', pretrained, '--out', out, '--data.train', train, '--data.validation', validation, '--head.convDim', '8', '--head.blocks', '1',
+    'finetune', 'secondary-structure', '--model.checkpoint', pretrained, '--out', out, '--data.train', train, '--data.validation', validation, '--head.convDim', '8', '--head.blocks', '1',
     '--train.epochs', '2', '--train.batchSize', '2', '--optimizer.learningRate', '0.02', '--run.evaluateEvery', '2', '--run.checkpointEvery', '2', ...overrides,
   ];
 }

@@ -57,7 +57,7 @@ test('rna pretrain and finetune in f16 lower the loss, or are refused where the 
     return;
   }
   const finetuned = await rna(
-    'finetune', ...half, '--model.checkpoint', join(first, 'model'), '--out', second, '--data.train', data, '--data.validation', data,
+    'finetune', 'secondary-structure', ...half, '--model.checkpoint', join(first, 'model'), '--out', second, '--data.train', data, '--data.validation', data,
     '--head.convDim', '8', '--head.blocks', '1', '--train.epochs', '1');
   expect(finetuned, finetuned.stderr).toMatchObject({ code: 0 });
   for (const run of [first, second]) {

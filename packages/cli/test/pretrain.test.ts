@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RandomStream } from '@rna/kernels';
+import { HEADS } from '@rna/model';
 import { pretrainConfig } from '@rna/train';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -93,7 +94,7 @@ test('killed with SIGKILL at any moment and resumed, a run ends in the same bits
   expect(other.stderr).toContain('  seed: then 3, now 4\n  optimizer.maxGradientNorm: then absent, now 1\n');
   expect(await rna(...tinyRun(folder, broken), '--run.keep', '3')).toMatchObject({ code: 0 });
   const data = ['--data.train', join(folder, 'train.dbn'), '--data.validation', join(folder, 'train.dbn')];
-  const finetune = await rna('finetune', '--out', broken, '--model.checkpoint', join(broken, 'model'), ...data);
+  const finetune = await rna('finetune', 'secondary-structure', '--out', broken, '--model.checkpoint', join(broken, 'model'), ...data);
   expect(finetune.code).toBe(1);
   expect(finetune.stderr).toContain('the folder holds no run of rna finetune; choose another --out');
 }, 300_000);
@@ -224,9 +225,10 @@ test('the configs that come with the package are valid, and those named after pr
   const names = readdirSync(config('.'));
   expect(names).toHaveLength(12);
   for (const name of names) {
-    const command = name.startsWith('finetune') ? 'finetune' : 'pretrain';
-    const given = name.endsWith('small.yaml') ? [] : ['--out', 'run', '--data.train', 'a.dbn', ...(command === 'finetune' ? ['--data.validation', 'b.dbn', '--model.checkpoint', 'm'] : [])];
-    const result = await rna(command, config(name), ...given, '--print-config');
+    const isFinetune = name.startsWith('finetune-');
+    const command = isFinetune ? ['finetune', HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))?.task ?? 'of no task'] : ['pretrain'];
+    const given = name.endsWith('small.yaml') ? [] : ['--out', 'run', '--data.train', 'a.dbn', ...(isFinetune ? ['--model.checkpoint', 'm'] : [])];
+    const result = await rna(...command, config(name), ...given, '--print-config');
     expect(result, name).toMatchObject({ code: 0, stderr: '' });
     if (!/^(finetune|pretrain)/.test(name)) expect(pretrainConfig.parse(parse(result.stdout)).model.preset).toBe(name.replace('.yaml', ''));
   }

@@ -4,7 +4,6 @@
  */
 
 import fc from 'fast-check';
-import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import {
   arcDiagram,
@@ -15,28 +14,8 @@ import {
   renderReport,
   structureMap,
 } from '../src/report/index.ts';
-import type { Markup, Pair, ReportData, StructureExample, TrainingRun } from '../src/report/index.ts';
-
-interface Node {
-  readonly textContent: string;
-  readonly outerHTML: string;
-  getAttribute(name: string): string | null;
-  querySelector(selector: string): Node | null;
-  querySelectorAll(selector: string): Iterable<Node>;
-}
-
-function parse(text: string): Node {
-  const { document } = parseHTML(text) as { document: Node };
-  return document;
-}
-
-function parseFigure({ markup }: Markup): Node {
-  return parse(`<!doctype html><html><body>${markup}</body></html>`);
-}
-
-function all(node: Node, selector: string): Node[] {
-  return [...node.querySelectorAll(selector)];
-}
+import type { Pair, ReportData, StructureExample, TrainingRun } from '../src/report/index.ts';
+import { all, parse, parseFigure, type Node } from './markupReader.ts';
 
 function example(
   sequence: string,

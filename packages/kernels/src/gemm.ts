@@ -16,7 +16,7 @@
  * along the inner index (`along: 'inner'`): `loadB4(col, k4) -> vec4f`.
  */
 import { flatGrid, octave, type AdapterTraits, type Grid } from './kernel.ts';
-import { four, range } from './text.ts';
+import { four, lines, range } from './text.ts';
 
 export type GemmVariant = {
   algorithm: 'register' | 'subgroup' | 'tiled';
@@ -71,7 +71,11 @@ export function gemmWorkgroup({ algorithm, lanes }: GemmVariant): Grid {
 
 /** Workgroups of a product whose inner index is taken in `parts`, one along z for each. */
 export function gemmGrid(rows: number, cols: number, variant: GemmVariant, parts = 1, along: Along = 'cols'): Grid {
-  const size = tile(variant, along);
+  return tileGrid(rows, cols, tile(variant, along), parts);
+}
+
+/** The same for tiles of a given size. */
+export function tileGrid(rows: number, cols: number, size: { readonly rows: number; readonly cols: number }, parts: number): Grid {
   const [x, y] = flatGrid(Math.ceil(rows / size.rows) * Math.ceil(cols / size.cols), 1);
   return [x, y, parts];
 }
@@ -101,11 +105,8 @@ export interface GemmText {
   readonly contiguous?: { readonly a: 'rows' | 'inner'; readonly b: 'cols' | 'inner' };
 }
 
-export function gemmBody(variant: GemmVariant, text: GemmText): string {
-  const { along = 'cols' } = text;
-  const size = tile(variant, along);
-  // Neighbouring workgroups share a panel of B, which then stays in the cache.
-  const head = /* wgsl */ `
+/** First lines of a body: a workgroup's tile of y. Neighbouring workgroups share a panel of B, which then stays in the cache. */
+export const gemmHead = (size: { readonly rows: number; readonly cols: number }, text: GemmText): string => /* wgsl */ `
   let rows = ${text.rows};
   let cols = ${text.cols};
   let first = ${text.first};
@@ -116,10 +117,11 @@ export function gemmBody(variant: GemmVariant, text: GemmText): string {
   let rowTile = tileIndex % rowTiles;
   let colTile = tileIndex / rowTiles;
   if (colTile * ${size.cols}u >= cols) { return; }`;
-  return head + (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along));
-}
 
-const lines = (items: readonly string[]): string => items.join('\n');
+export function gemmBody(variant: GemmVariant, text: GemmText): string {
+  const { along = 'cols' } = text;
+  return gemmHead(tile(variant, along), text) + (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along));
+}
 
 function threadBody({ algorithm, rows, vectors, lanes: subgroupLanes }: GemmVariant, along: Along): string {
   const subgroup = algorithm === 'subgroup';

@@ -6,6 +6,7 @@ export * from './elementwise.ts';
 export * from './cast.ts';
 export * from './half.ts';
 export * from './matmul.ts';
+export { matrixStorage, unitFits, unitName, type MatrixUnit } from './subgroupMatrix.ts';
 export * from './quantize.ts';
 export * from './reduction.ts';
 export * from './norm2.ts';

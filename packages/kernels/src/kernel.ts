@@ -28,6 +28,8 @@ export interface AdapterTraits {
   readonly f16: boolean;
   /** Bytes of workgroup memory. */
   readonly workgroupStorage: number;
+  /** The unit in which subgroups multiply matrices of halves and sum in f32 (subgroupMatrix.ts), as `16x16x16`; absent where they cannot. */
+  readonly subgroupMatrix?: string;
 }
 
 /** How a kernel is tuned: what there is to try, and which calls share an answer. */
@@ -69,6 +71,8 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly body: (variant: V) => string;
   /** Whether the variant uses subgroup operations. */
   readonly subgroups?: (variant: V) => boolean;
+  /** Whether it uses subgroup matrices too; in scope then is `subgroup` (u32), the subgroup's index in the workgroup. */
+  readonly subgroupMatrices?: (variant: V) => boolean;
   /** Absent where the variant has no field that is tuning. */
   readonly tuning?: Tuning<U, NoInfer<V>>;
 }
@@ -83,13 +87,14 @@ export interface Kernel<
 
 /** A kernel whose types are not looked at: a table's entry, a test's loop variable. */
 // The function-typed fields make the precise types contravariant; `never` is their common bottom.
-export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'tuning'> & {
+export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'subgroupMatrices' | 'tuning'> & {
   readonly workgroup: (variant: never) => Grid;
   readonly grid: (uniforms: never, variant: never) => Grid;
   readonly elements?: (variant: never) => Readonly<Record<string, ElementType>>;
   readonly declarations?: (variant: never) => string;
   readonly body: (variant: never) => string;
   readonly subgroups?: (variant: never) => boolean;
+  readonly subgroupMatrices?: (variant: never) => boolean;
   readonly tuning?: {
     readonly space: (traits: AdapterTraits) => readonly object[];
     readonly shape: (uniforms: never, variant: never) => string;
@@ -150,10 +155,16 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const inputs = Object.keys(k.inputs).length;
   const updates = Object.keys(k.updates).length;
   const usesSubgroups = k.subgroups?.(variant) ?? false;
+  const usesMatrices = k.subgroupMatrices?.(variant) ?? false;
+  const builtins = [
+    'global_invocation_id) gid: vec3u', 'workgroup_id) wid: vec3u', 'num_workgroups) groups: vec3u', 'local_invocation_index) lane: u32',
+    ...(usesSubgroups ? ['subgroup_invocation_id) sid: u32'] : []), ...(usesMatrices ? ['subgroup_id) subgroup: u32'] : []),
+  ];
   const uniforms = Object.entries(k.uniforms).map(([name, type]) => `  ${name}: ${type},`);
   return [
     ...(usesSubgroups ? ['enable subgroups;'] : []),
     ...(halfNames(variant).length > 0 ? ['enable f16;'] : []),
+    ...(usesMatrices ? ['enable chromium_experimental_subgroup_matrix;'] : []),
     'struct Uniforms {',
     ...uniforms,
     '}',
@@ -164,8 +175,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
     ...written.map((name) => `alias ${name}_t = ${types[name]!};`),
     k.declarations?.(variant) ?? '',
     `@compute @workgroup_size(${k.workgroup(variant).join(', ')})`,
-    'fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(workgroup_id) wid: vec3u,',
-    `        @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32${usesSubgroups ? ',\n        @builtin(subgroup_invocation_id) sid: u32' : ''}) {`,
+    `fn main(${builtins.map((builtin) => `@builtin(${builtin}`).join(', ')}) {`,
     k.body(variant),
     '}',
     '',
@@ -197,8 +207,8 @@ export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string
 
 /**
  * Names the text of a kernel in the variants of its space, so that timings of an edited kernel are not taken for its
- * own: 8 hexadecimal digits of FNV-1a. Options that are on or off are turned around one by one, so that an edit to
- * what one of them adds shows too. Throws where the kernel has no tuning.
+ * own: 8 hexadecimal digits of FNV-1a. Options that are on or off are turned around one by one, and all is once
+ * stored in halves, so that an edit to what one of them adds shows too. Throws where the kernel has no tuning.
  */
 export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string {
   const { tuning } = kernel as Kernel;
@@ -206,7 +216,7 @@ export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string 
   const turned = Object.entries(kernel.variant).flatMap(([name, value]) => (typeof value === 'boolean' ? [{ [name]: !value }] : []));
   let hash = 0x811c9dc5;
   for (const setting of tuning.space(traits)) {
-    for (const option of [{}, ...turned]) {
+    for (const option of [{}, ...turned, halfStorage(kernel.halves ?? [])]) {
       const text = kernelWgsl(kernel, { ...kernel.variant, ...option, ...(setting as Variant) });
       for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     }

@@ -6,12 +6,22 @@
  * Every operand and y may be stored in half precision, and B as signed bytes with
  * a scale per row (quantize.ts); products and sums are f32.
  */
-import { gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
-import { defineKernel, type ElementType } from './kernel.ts';
+import {
+  gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmHead, gemmShape, gemmSpace, gemmWorkgroup, tileGrid, type GemmText, type GemmVariant,
+} from './gemm.ts';
+import { defineKernel, halfNames, type AdapterTraits, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
+import { MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgroup } from './subgroupMatrix.ts';
 import { four } from './text.ts';
 
-export type MatmulVariant = GemmVariant & {
+export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
+  /**
+   * gemm.ts's, or `matrix`: subgroup matrices (subgroupMatrix.ts) where both operands are stored as halves, and
+   * `tiled` for all others, of which halves would lose something.
+   */
+  algorithm: GemmVariant['algorithm'] | 'matrix';
+  /** The unit of `matrix`, as `16x16x16`. */
+  unit: string;
   /** A is stored [inner, rows]. */
   transposeA: boolean;
   /** B is stored [cols, inner]. */
@@ -26,7 +36,24 @@ export type MatmulVariant = GemmVariant & {
   residual: boolean;
 };
 
-const defaults: MatmulVariant = { ...gemmDefaults, transposeA: false, transposeB: false, quantized: false, aligned: false, bias: false, residual: false };
+const defaults: MatmulVariant = { ...gemmDefaults, unit: '', transposeA: false, transposeB: false, quantized: false, aligned: false, bias: false, residual: false };
+
+/** The variant as gemm.ts has it; undefined where it is on subgroup matrices. */
+function gemmVariant(variant: MatmulVariant): (MatmulVariant & GemmVariant) | undefined {
+  const { algorithm, quantized } = variant;
+  if (algorithm !== 'matrix') return { ...variant, algorithm };
+  const halves = halfNames(variant);
+  return !quantized && halves.includes('a') && halves.includes('b') ? undefined : { ...variant, algorithm: 'tiled' };
+}
+
+const usesMatrices = (variant: MatmulVariant): boolean => gemmVariant(variant) === undefined;
+
+/** What is worth timing; where there are matrix units, forms without workgroup memory are not. */
+function space(traits: AdapterTraits): Partial<MatmulVariant>[] {
+  const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
+  if (unit === undefined || lanes === undefined) return gemmSpace(traits);
+  return [{ algorithm: 'matrix', lanes, unit }, ...gemmSpace(traits).filter(({ algorithm }) => algorithm !== 'register')];
+}
 
 /** Both operands are contiguous along the inner index. */
 const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => transposeB && !transposeA;
@@ -37,7 +64,8 @@ const text = (variant: MatmulVariant): GemmText => ({
   contiguous: { a: variant.transposeA ? 'rows' : 'inner', b: variant.transposeB ? 'inner' : 'cols' },
 });
 
-function loads({ transposeA, transposeB, quantized, aligned, algorithm }: MatmulVariant): string {
+function loads(variant: MatmulVariant): string {
+  const { transposeA, transposeB, quantized, aligned } = variant;
   const inner = transposeB && !transposeA;
   const inVectors = aligned && inner;
   const scalarA = inVectors ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])' : transposeA ? 'f32(a[k * u.rows + row])' : 'f32(a[row * u.inner + k])';
@@ -48,7 +76,8 @@ function loads({ transposeA, transposeB, quantized, aligned, algorithm }: Matmul
       : aligned ? 'vec4f(b[k * (u.cols / 4u) + vector])' : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
   const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
   const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
-  if (algorithm === 'tiled') return `${loadA}\n${loadB}`;
+  const algorithm = gemmVariant(variant)?.algorithm ?? 'matrix';
+  if (algorithm === 'matrix' || algorithm === 'tiled') return `${loadA}\n${loadB}`;
   // A is zero beyond the last inner index, so any element of B will do there.
   const vectorB4 = quantized ? unpackBytes(`b[col * ${words} + k4]`)
     : inVectors ? 'vec4f(b[col * (u.inner / 4u) + k4])' : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
@@ -76,23 +105,36 @@ export const matmul = defineKernel({
     ...(!variant.aligned ? {} : alongInner(variant) ? { a: 'vec4f', b: 'vec4f' } : variant.transposeB ? {} : { b: 'vec4f' }),
     ...(variant.quantized ? { b: 'u32' } : {}),
   }),
-  workgroup: gemmWorkgroup,
-  grid: ({ rows, inner, cols, depth }, variant) => gemmGrid(rows, cols, variant, Math.ceil(inner / depth), alongInner(variant) ? 'inner' : 'cols'),
-  subgroups: ({ algorithm }) => algorithm === 'subgroup',
+  workgroup: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? matrixWorkgroup(variant.lanes) : gemmWorkgroup(gemm);
+  },
+  grid: ({ rows, inner, cols, depth }, variant) => {
+    const [gemm, parts] = [gemmVariant(variant), Math.ceil(inner / depth)];
+    return gemm === undefined ? tileGrid(rows, cols, { rows: MATRIX_TILE, cols: MATRIX_TILE }, parts) : gemmGrid(rows, cols, gemm, parts, alongInner(variant) ? 'inner' : 'cols');
+  },
+  subgroups: (variant) => variant.algorithm === 'subgroup' || usesMatrices(variant),
+  subgroupMatrices: usesMatrices,
   tuning: {
-    space: gemmSpace,
+    space,
     // How an operand is stored decides how it is read, which another tile may suit.
     shape: ({ rows, inner, cols, depth }, { transposeA, transposeB, quantized }) =>
       `${gemmShape(rows, Math.min(inner, depth), cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${quantized ? ' int8' : ''}`,
   },
-  declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
+  declarations: (variant) => {
+    const gemm = gemmVariant(variant);
+    return /* wgsl */ `
+${gemm === undefined ? matrixDeclarations(variant.unit) : gemmDeclarations(gemm)}
 ${loads(variant)}
 var<private> part: u32;
 fn store(row: u32, col: u32, value: f32) {
   y[(part * u.rows + row) * u.cols + col] = y_t(${result(variant)});
-}`,
-  body: (variant) => /* wgsl */ `
+}`;
+  },
+  body: (variant) => {
+    const [gemm, sizes] = [gemmVariant(variant), text(variant)];
+    return /* wgsl */ `
   part = wid.z;
-${gemmBody(variant, text(variant))}`,
+${gemm === undefined ? gemmHead({ rows: MATRIX_TILE, cols: MATRIX_TILE }, sizes) + matrixBody(variant.unit, variant.lanes, sizes) : gemmBody(gemm, sizes)}`;
+  },
 });

@@ -5,3 +5,5 @@ export const range = (count: number): number[] => Array.from({ length: count }, 
 
 /** A vec4f from the text of each component. */
 export const four = (component: (e: number) => string): string => `vec4f(${range(4).map(component).join(', ')})`;
+
+export const lines = (items: readonly string[]): string => items.join('\n');

@@ -66,9 +66,15 @@ function cpuSubgroups(lanes: number): Table {
   };
 }
 
+/** Matrix units before all else, for the products that may use them (matmul.ts). */
+const gpuMatrices = (unit: string, lanes: number): Table => ({ matmul: [{ variant: { ...gemmGpu[0]!.variant, algorithm: 'matrix', unit, lanes } }, ...gemmGpu.slice(1)] });
+
 /** What the table of the adapter's class says of a kernel. */
 export function tableEntries(kernel: string, traits: AdapterTraits): readonly TableEntry[] {
-  if (traits.class === 'gpu') return gpu[kernel] ?? [];
+  if (traits.class === 'gpu') {
+    const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
+    return (unit !== undefined && lanes !== undefined ? gpuMatrices(unit, lanes)[kernel] : undefined) ?? gpu[kernel] ?? [];
+  }
   const { subgroups, subgroupSize } = traits;
   return (subgroups && subgroupSize !== undefined ? cpuSubgroups(subgroupSize)[kernel] : undefined) ?? cpu[kernel] ?? [];
 }

@@ -6,7 +6,7 @@ import { openDevice } from '@rna/tensor/node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  contactFeatures, contactLabels, contactPrecision, detokenize, fitContacts, fitLogistic, logisticValues, predictContacts, sigmoid,
+  contactFeatureBytes, contactFeatures, contactLabels, contactPrecision, detokenize, fitContacts, fitLogistic, logisticValues, predictContacts, sigmoid, topContacts,
   type Encoder, type Samples,
 } from '../src/index.ts';
 import { fixtureText } from './checkpoint.fixtures.ts';
@@ -72,6 +72,7 @@ describe('features', () => {
       }
     }
     expect(Array.from(far[5]!)).toEqual(kept);
+    expect(contactFeatureBytes([SEQUENCE.length, 6], encoder.config, 6)).toBe(far.reduce((sum, { byteLength }) => sum + byteLength, 0));
     await expect(contactFeatures(encoder, 'GGGAAA')).rejects.toThrow('a sequence of 6 nucleotides has no pair 6 apart');
   });
 });
@@ -114,6 +115,16 @@ describe('regression', () => {
       const expected = parts.flatMap(({ columns }) => Array.from(logisticValues({ intercept, weights }, columns), sigmoid)).reduce((a, b) => a + b);
       expect(expected).toBeCloseTo(parts.flatMap(({ labels }) => [...labels]).reduce((a, b) => a + b), 4);
     }), { numRuns: 25 });
+  });
+
+  it('is no worse than any neighbour where more features matter than one step takes in', () => {
+    const parts = samples(5, 110, 85);
+    const { intercept, weights } = fitLogistic(parts, { penalty: 0.02 });
+    expect(weights.filter((weight) => weight !== 0).length).toBeGreaterThan(50);
+    const best = objective(parts, intercept, weights, 0.02);
+    for (let j = 0; j < weights.length; j++) {
+      for (const by of [-1e-2, 1e-2]) expect(objective(parts, intercept, weights.map((value, k) => (k === j ? value + by : value)), 0.02)).toBeGreaterThan(best);
+    }
   });
 
   it('finds what proximal gradient descent finds in many small steps', () => {
@@ -179,12 +190,33 @@ describe('prediction', () => {
     expect(probabilities).toHaveLength(expected.length);
     probabilities.forEach((value, i) => { expect(value).toBeCloseTo(expected[i]!, 4); });
     expect(device.memory.use().tensors, 'the encoder alone').toBe(encoder.parameters.size);
+    await expect(fitContacts(encoder, [{ columns: columns.slice(1), labels: contactLabels(partners, 6) }])).rejects.toThrow('features of 11 maps; this encoder has 3 layers of 4 heads');
+    const stop = new Error('enough');
+    await expect(fitContacts(encoder, [{ columns, labels: contactLabels(partners, 6) }], { penalty: 0.05, onStep: () => Promise.reject(stop) })).rejects.toBe(stop);
     await expect(predictContacts(encoder, SEQUENCE, { ...regression, heads: 2 })).rejects.toThrow('is for 3 layers of 2 heads, the encoder has 3 of 4');
   });
 });
 
-describe('precision', () => {
-  it('counts the most probable pairs that are far enough apart', () => {
+/** Every pair of `length` positions, in the order of a strict upper triangle. */
+const pairsOf = (length: number): [number, number][] => Array.from({ length }, (_, i) => Array.from({ length: length - i - 1 }, (__, k): [number, number] => [i, i + k + 1])).flat();
+
+// Few values, so that many are equal.
+const triangle = fc.integer({ min: 7, max: 12 }).chain((length) =>
+  fc.array(fc.integer({ min: 0, max: 4 }), { minLength: (length * (length - 1)) / 2, maxLength: (length * (length - 1)) / 2 })
+    .map((quarters) => ({ length, probabilities: Float32Array.from(quarters, (value) => value / 4) })));
+
+describe('the most probable pairs', () => {
+  it('are those of a sorted list of all pairs far enough apart', () => {
+    fc.assert(fc.property(triangle, fc.integer({ min: 1, max: 20 }), ({ length, probabilities }, count) => {
+      const sorted = pairsOf(length).map(([i, j], pair) => ({ i, j, probability: probabilities[pair]! })).filter(({ i, j }) => j - i >= 6).sort((a, b) => b.probability - a.probability);
+      expect(topContacts(probabilities, length, { count })).toEqual(sorted.slice(0, count));
+      expect(topContacts(probabilities, length)).toEqual(sorted.slice(0, length));
+    }));
+    expect(topContacts(new Float32Array(15), 6)).toEqual([]);
+    expect(() => topContacts(new Float32Array(14), 6)).toThrow('6 positions have 15 pairs, but 14');
+  });
+
+  it('have the precision that they have', () => {
     // Pairs of eight positions six or more apart: (0, 6), (0, 7), (1, 7).
     const partners = Int32Array.of(7, -1, -1, -1, -1, -1, -1, 0);
     const probabilities = new Float32Array(28).fill(0.9);
@@ -192,6 +224,35 @@ describe('precision', () => {
     probabilities[6] = 0.6;
     probabilities[12] = 0.5;
     expect(contactPrecision(probabilities, partners)).toEqual({ l: 1 / 3, half: 1 / 3, fifth: 1, true: 1 });
+    expect(contactPrecision(new Float32Array(28), partners)).toEqual({ l: 1 / 3, half: 1 / 3, fifth: 1 / 3, true: 1 / 3 });
     expect(() => contactPrecision(probabilities, new Int32Array(8).fill(-1))).toThrow('no true pair is 6 or more apart');
+    expect(() => contactPrecision(probabilities.fill(NaN, 5, 6), partners)).toThrow('contain NaN');
+  });
+
+  it('have, where some are equal, the mean of the precisions of all their orders', () => {
+    const orders = permutations([0, 1, 2, 3, 4, 5]);
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 6, maxLength: 6 }), fc.nat(63), (values, which) => {
+      // Nine positions have six pairs this far apart; those of `which` are true, as far as a structure can have them.
+      const far = pairsOf(9).filter(([i, j]) => j - i >= 6);
+      const partners = new Int32Array(9).fill(-1);
+      far.forEach(([i, j], pair) => { if ((which >> pair) % 2 === 1 && partners[i] === -1 && partners[j] === -1) [partners[i], partners[j]] = [j, i]; });
+      const trues = far.filter(([i, j]) => partners[i] === j).length;
+      fc.pre(trues > 0);
+      const probabilities = new Float32Array(36);
+      far.forEach(([i, j], pair) => { probabilities[(i * (17 - i)) / 2 + j - i - 1] = values[pair]! / 2; });
+      const expected = (count: number): number => orders.reduce((sum, order) => {
+        const best = [...order].sort((a, b) => values[b]! - values[a]!).slice(0, count);
+        return sum + best.filter((pair) => partners[far[pair]![0]] === far[pair]![1]).length / best.length;
+      }, 0) / orders.length;
+      const precision = contactPrecision(probabilities, partners);
+      expect(precision.l).toBeCloseTo(expected(6), 12);
+      expect(precision.half).toBeCloseTo(expected(4), 12);
+      expect(precision.fifth).toBeCloseTo(expected(1), 12);
+      expect(precision.true).toBeCloseTo(expected(trues), 12);
+    }), { numRuns: 40 });
   });
 });
+
+function permutations<T>(items: readonly T[]): T[][] {
+  return items.length === 0 ? [[]] : items.flatMap((item, i) => permutations(items.filter((_, k) => k !== i)).map((rest) => [item, ...rest]));
+}

@@ -44,6 +44,9 @@ describe('numbers', () => {
     // scipy.stats.spearmanr([1, 2, 2, 3], [1, 3, 2, 4])
     expect(regressionScores([1, 2, 2, 3], [1, 3, 2, 4]).spearman).toBeCloseTo(0.9486832980505138, 12);
     expect(regressionScores([5, 5, 5], [1, 2, 3]).spearman).toBe(0);
+    expect(regressionScores([-0, 0, 1], [2, 2, 3]).spearman).toBeCloseTo(1, 12);
+    // A model that has diverged is scored and not waited for.
+    expect(regressionScores([NaN, NaN, 1], [1, 2, 3]).r2).toBeNaN();
   });
 });
 

@@ -12,11 +12,12 @@ import {
   bindingNames, decodeHalves, elementTypes, encodeHalves, fill, halfStorage, kernelWgsl, packUniforms, pipelineKey,
   type AdapterTraits, type AnyKernel, type Bindings, type Kernel, type Uniforms, type UniformTypes, type Variant,
 } from '@rna/kernels';
-import { adapterTraits } from './adapter.ts';
+import { adapterTraits, SUBGROUP_MATRIX_FEATURE } from './adapter.ts';
 import { DeviceError, DeviceLostError } from './errors.ts';
 import { MemoryPool, type Storage } from './memory.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipelines.ts';
 import { Scope } from './scope.ts';
+import { productsAreRight } from './subgroupMatrixProbe.ts';
 import type { Tape } from './tape.ts';
 import { byteLength, describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
@@ -124,14 +125,19 @@ export class Device {
   static async open(adapter: GPUAdapter, options: DeviceOptions): Promise<Device> {
     const wait = options.wait ?? ((promise) => promise);
     const traits = adapterTraits(adapter);
-    const requiredFeatures = (['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
+    const { subgroupMatrix, ...plain } = traits;
+    const requiredFeatures = [
+      ...(['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature)),
+      ...(subgroupMatrix === undefined ? [] : [SUBGROUP_MATRIX_FEATURE]),
+    ];
     const wanted = [
       'maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize',
       'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY',
     ] as const;
     const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
     const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
-    return new Device(adapter, gpu, traits, options);
+    const device = new Device(adapter, gpu, traits, options);
+    return subgroupMatrix === undefined || await productsAreRight(device) ? device : new Device(adapter, gpu, plain, options);
   }
 
   // ---- tensors ----

@@ -3,7 +3,6 @@ export { answersOf, collectJobs, tune, type Candidate, type TuningJob, type Tuni
 export { adapterTraits } from './adapter.ts';
 export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
-export { disposeFlat, flatten, flatZeros, type FlatTensors } from './flat.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
@@ -25,6 +24,7 @@ export * from './ops/attention.ts';
 export * from './ops/pair.ts';
 export * from './ops/segments.ts';
 export * from './ops/apc.ts';
+export * from './ops/adamW.ts';
 export { conv2d, normConv2d } from './ops/conv2d.ts';
 export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

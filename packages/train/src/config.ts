@@ -7,7 +7,9 @@
  */
 import { checkConfig, PRESETS, secondaryStructure, type EncoderConfig, type Head, type Precision, type PresetName } from '@rna/model';
 import { z } from 'zod';
+import { checkCheapTuning, loraConfig } from './lora.ts';
 import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
+import { unfreezeStage } from './unfreezing.ts';
 
 const count = z.int().positive();
 const steps = z.int().nonnegative();
@@ -111,12 +113,18 @@ const finetuneFields = (head: Head) => ({
   out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
   model: z.strictObject({
     checkpoint: z.string().min(1).describe('Folder, file or hub name of the pre-trained model'),
-    freeze: z.boolean().default(false).describe('Train the head alone; the encoder is run once per RNA'),
-  }),
+    freeze: z.boolean().default(false).describe('Train the head alone, whatever unfreeze says; the encoder is run once per RNA'),
+    lora: loraConfig.optional(),
+    save: z.enum(['merged', 'adapter']).default('merged')
+      .describe('What is saved with lora or freeze: a whole model, or the head and the low-rank matrices alone, beside the name of the model that they are for'),
+  }).superRefine(checkCheapTuning),
+  unfreeze: z.array(unfreezeStage).default([])
+    .describe('Stages in which parameters begin to train, each with epoch, parameters, blocks and rateDivisor; without any, all train from the first step on'),
   head: head.sizes.prefault({}),
   data: z.strictObject({
     train: z.array(z.string()).min(1).describe('Files of labelled RNAs'),
-    validation: z.array(z.string()).min(1).describe('Held-out files, by which the best model is chosen'),
+    validation: z.array(z.string()).default([]).describe('Held-out files, by which the best model is chosen'),
+    heldOutShare: z.number().gt(0).lt(1).default(0.1).describe('Part of data.train that is held out instead where there are no such files; drawn by the seed'),
   }),
   train: z.strictObject({
     epochs: count.default(15).describe('Passes over the training set'),
@@ -144,8 +152,16 @@ const finetuneFields = (head: Head) => ({
 
 /** The config of `rna finetune` for a task: its head's sizes, and for secondary structure the rules of the decode. */
 export const finetuneConfig = (head: Head): z.ZodType<FinetuneConfig> => (
-  head === secondaryStructure ? z.strictObject({ ...finetuneFields(head), decode: decode.prefault({}) }) : z.strictObject(finetuneFields(head))
+  head === secondaryStructure
+    ? z.strictObject({ ...finetuneFields(head), decode: decode.prefault({}) }).superRefine(checkStages)
+    : z.strictObject(finetuneFields(head)).superRefine(checkStages)
 );
+
+function checkStages({ unfreeze, optimizer: { encoderRateScale } }: FinetuneConfig, context: z.RefinementCtx): void {
+  if (unfreeze.length === 0) return;
+  if (!unfreeze.some(({ epoch }) => epoch === 0)) context.addIssue({ code: 'custom', path: ['unfreeze'], message: 'has no stage of epoch 0: nothing would train before the first one', input: unfreeze });
+  if (encoderRateScale !== 1) context.addIssue({ code: 'custom', path: ['optimizer', 'encoderRateScale'], message: 'does nothing beside unfreeze, whose stages have a rateDivisor each; leave it out', input: encoderRateScale });
+}
 
 export type PretrainConfig = z.infer<typeof pretrainConfig>;
 export type FinetuneConfig = z.infer<z.ZodObject<ReturnType<typeof finetuneFields>>> & { decode?: z.infer<typeof decode> };

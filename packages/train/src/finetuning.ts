@@ -9,7 +9,7 @@
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { packTokens, runHead, secondaryStructure, tokenize, type Head, type SecondaryStructureSizes, type Structure } from '@rna/model';
 import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
-import { representationCache } from './representations.ts';
+import { frozenRepresentations } from './representations.ts';
 import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
 import type { MicroBatch, TrainingTask } from './trainer.ts';
 import type { Evaluation } from './trainState.ts';
@@ -19,7 +19,7 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
   readonly validation: readonly LabelledRna<T>[];
   /** What the head knows beside its weights, from `fittedScalars`. Evaluations put here what they choose. */
   readonly scalars: Map<string, number>;
-  /** Do not train the encoder: each RNA's representation is computed once, without dropout. */
+  /** Do not train the encoder: representations are computed without dropout, and once where they fit in memory. */
   readonly freeze: boolean;
   /** RNAs per step. */
   readonly batchSize: number;
@@ -43,19 +43,19 @@ const DROPOUT_STREAM = 0x64726f70;
 const HEAD_DROPOUT_STREAM = 0x68656164;
 
 /** The scalars of a head that follow from its training set. Throws a RangeError where the targets do not give them. */
-export const fittedScalars = <S extends object, T, P>({ fit }: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> =>
-  new Map(fit?.(train.map(({ target }) => target)));
+export const fittedScalars = <S extends object, T, P>(head: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> =>
+  new Map(head.fit?.(train.map(({ target }) => target)));
 
 /** Throws a RangeError for no training set, and one that names an RNA that nothing can be learnt from. */
 export function finetuningTask<S extends object, T, P>(options: FinetuningOptions<S, T, P>): FinetuningTask {
-  const { encoder, task, parameters, train, validation, scalars, freeze, batchSize, dropout = false, recompute = false, seed } = options;
+  const { encoder, task, parameters, train, validation, scalars, freeze, batchSize, maxTokens, dropout = false, recompute = false, seed } = options;
   const { head } = task;
   const terms = ({ sequence }: LabelledRna<T>): number => head.terms?.(sequence) ?? 1;
   if (train.length === 0) throw new RangeError('finetuningTask: there are no RNAs to train on');
   const short = train.find((rna) => !(terms(rna) > 0));
   if (short !== undefined) throw new RangeError(`finetuningTask: '${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`);
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
-  const representations = representationCache(encoder, train);
+  const representations = frozenRepresentations(encoder, train, { maxTokens: head.oneSequence === true ? 1 : maxTokens });
 
   let order: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
   const orderOf = (epoch: number): readonly number[] => {
@@ -66,7 +66,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   const microBatch = async (indices: readonly number[], step: number, micro: number): Promise<MicroBatch> => {
     const rnas = indices.map((index) => train[index]!);
     const batch = packTokens(rnas.map(({ sequence }) => tokenize(sequence)));
-    const frozen = freeze ? await representations.of(indices) : undefined;
+    const frozen = freeze ? await representations(indices) : undefined;
     const encoderKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
     const headKey = deriveKey(seed, HEAD_DROPOUT_STREAM, step, micro);
     return {

@@ -27,3 +27,4 @@ export * from './schedule.ts';
 export * from './structureScores.ts';
 export * from './trainState.ts';
 export * from './trainer.ts';
+export * from './unfreezing.ts';

@@ -8,7 +8,7 @@
  */
 import {
   ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE, ADAPTER_WEIGHTS_FILE, adapterConfigJson, baseDigest, CheckpointError, Encoder, headParameters, initializeLora,
-  LORA_TARGETS, openTensorFile, parameter, readFloat32Chunks, readMerged, writeAdapter, writeAdapterHead, writeSafetensors,
+  LORA_TARGETS, metadataScalars, openTensorFile, parameter, readFloat32Chunks, readMerged, writeAdapter, writeAdapterHead, writeSafetensors,
   type AdapterBase, type ParameterMap, type Scalars,
 } from '@rna/model';
 import { describe, type Tensor } from '@rna/tensor';
@@ -44,7 +44,8 @@ export interface AdapterFiles {
   /** Whether a whole model is to be written beside these files, its parameters as `read` gives them. */
   readonly merged: boolean;
   save(writer: CheckpointWriter, scalars: Scalars): Promise<void>;
-  restore(reader: CheckpointReader): Promise<void>;
+  /** Returns the scalars that were saved. */
+  restore(reader: CheckpointReader): Promise<Scalars>;
   /** A parameter's values, with its low-rank term in them. */
   read(name: string): Promise<Float32Array>;
 }
@@ -100,7 +101,7 @@ function adapterFiles<S extends object, T, P>({ encoder, task, parameters }: Tas
     merged: save === 'merged',
     async save(writer, scalars) {
       await writer.file(TRAINED_FILE, (sink) => writeSafetensors(sink, [...trained].map(([name, tensor]) => (
-        { name, shape: tensor.shape, dtype: 'F32' as const, data: () => tensor.read() }))));
+        { name, shape: tensor.shape, dtype: 'F32' as const, data: () => tensor.read() })), new Map([...scalars].map(([name, value]) => [name, String(value)]))));
       if (save === 'merged') return;
       const base = await baseOf();
       await writer.file(ADAPTER_HEAD_FILE, (sink) => writeAdapterHead(sink, { task, dim: config.dim, scalars, base, read }));
@@ -117,6 +118,7 @@ function adapterFiles<S extends object, T, P>({ encoder, task, parameters }: Tas
         }
         for await (const { offset, data } of readFloat32Chunks(stored)) tensor.device.write(tensor, data, offset);
       }
+      return metadataScalars(file);
     },
     read: (name) => (head.includes(name) ? read(name) : readMerged(encoder, name)),
   };

@@ -11,7 +11,7 @@
 import {
   clipFactor, GUARD_SIZE, lossScale, portable, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
 } from '@rna/kernels';
-import { adamWBundles, adamWUpdate, disposeBundle, type AdamWBundle, type AdamWTensor, type Device, type Tensor } from '@rna/tensor';
+import { adamWBundles, adamWUpdate, bundleGradient, disposeBundle, type AdamWBundle, type AdamWTensor, type Device, type Tensor } from '@rna/tensor';
 
 /** Parameters that share a rate and a decay. */
 export interface ParameterGroup {
@@ -107,7 +107,6 @@ export class AdamW {
   readonly #device: Device;
   #slots: readonly Slot[] = [];
   #groups: readonly { readonly group: ParameterGroup; readonly bundles: readonly AdamWBundle[] }[] = [];
-  #bySize: readonly Slot[] = [];
   #resting: readonly ParameterGroup[];
   readonly #betas: readonly [number, number];
   readonly #eps: number;
@@ -156,8 +155,6 @@ export class AdamW {
       this.#groups = [...this.#groups, { group, bundles }];
       this.#slots = [...this.#slots, ...slots];
     }
-    // Tensors of like size share a call of the norm.
-    this.#bySize = [...this.#slots].sort((a, b) => b.parameter.size - a.parameter.size);
   }
 
   /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter that does not rest, and what the next step is judged by. */
@@ -181,14 +178,13 @@ export class AdamW {
    * has no gradient: it is no part of the loss.
    */
   update(loss: Tensor, step: number, learningRate: number): Tensor {
-    const gradients = new Map(this.#slots.map(({ name, parameter }) => {
-      if (parameter.gradient === undefined) throw new Error(`AdamW: parameter '${name}' has no gradient; the loss does not depend on it, so it cannot be trained`);
-      return [name, parameter.gradient];
-    }));
+    const without = this.#slots.find(({ parameter }) => parameter.gradient === undefined);
+    if (without !== undefined) throw new Error(`AdamW: parameter '${without.name}' has no gradient; the loss does not depend on it, so it cannot be trained`);
     const [beta1, beta2] = this.#betas;
     return this.#device.scope(() => {
-      const report = this.#report(gradients, loss);
-      for (const { group, bundles } of this.#groups) {
+      const updates = this.#groups.map(({ group, bundles }) => ({ group, bundles: bundles.map((bundle) => ({ bundle, gradient: bundleGradient(bundle) })) }));
+      const report = this.#report(updates.flatMap(({ bundles }) => bundles.map(({ gradient }) => gradient)), loss);
+      for (const { group, bundles } of updates) {
         const rate = learningRate * group.rateScale;
         const own = step - (group.since ?? 0);
         const settings = {
@@ -197,7 +193,7 @@ export class AdamW {
           stepSize: rate / (1 - portable.pow(beta1, own)), rootCorrection2: Math.sqrt(1 - portable.pow(beta2, own)),
           eps: this.#eps,
         };
-        for (const bundle of bundles) adamWUpdate(bundle, bundle.tensors.map(({ parameter }) => parameter.gradient!), report, settings);
+        for (const { bundle, gradient } of bundles) adamWUpdate(bundle, gradient, report, settings);
       }
       for (const { parameter } of this.#slots) {
         parameter.gradient?.dispose();
@@ -207,9 +203,10 @@ export class AdamW {
     });
   }
 
-  #report(gradients: ReadonlyMap<string, Tensor>, loss: Tensor): Tensor {
+  #report(gradients: readonly Tensor[], loss: Tensor): Tensor {
     const device = this.#device;
-    const calls = chunks(this.#bySize.map(({ name }) => gradients.get(name)!), SQUARED_TENSORS)
+    // Tensors of like size share a call.
+    const calls = chunks([...gradients].sort((a, b) => b.size - a.size), SQUARED_TENSORS)
       .map((tensors) => ({ tensors, threads: Math.min(MAX_THREADS, Math.ceil(tensors[0]!.size / ELEMENTS_PER_THREAD)) }));
     const count = calls.reduce((sum, { tensors, threads }) => sum + tensors.length * threads, 0);
     const partials = device.empty([count], 'f32', 'gradient norm');

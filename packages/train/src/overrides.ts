@@ -29,6 +29,8 @@ interface Node {
   readonly required?: readonly string[];
   readonly items?: Node;
   readonly enum?: readonly unknown[];
+  /** Of a field that takes either of several kinds, such as a word or a number. */
+  readonly anyOf?: readonly Node[];
   readonly default?: unknown;
   readonly description?: string;
   readonly minimum?: number;
@@ -94,6 +96,11 @@ export function applyOverrides(schema: z.ZodType, value: unknown, args: readonly
 }
 
 function parseText(text: string, node: Node, key: string): unknown {
+  if (node.anyOf !== undefined) {
+    // Every text is a text, so numbers are tried first.
+    const number = node.anyOf.find(({ type }) => type === 'integer' || type === 'number');
+    return number === undefined || !Number.isFinite(Number(text)) ? text : parseText(text, number, key);
+  }
   const fail = (): never => { throw new ConfigError(`--${key} is '${text}'; expected ${expectation(node)}`); };
   switch (node.type) {
     case 'boolean': return text === 'true' ? true : text === 'false' ? false : fail();
@@ -109,6 +116,7 @@ function parseText(text: string, node: Node, key: string): unknown {
 
 /** What a field takes, in words. */
 function expectation(node: Node): string {
+  if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(', or ');
   if (node.enum !== undefined) return `one of ${node.enum.map(String).join(', ')}`;
   switch (node.type) {
     case 'integer': return `a whole number${range(node)}`;

@@ -4,7 +4,7 @@
  * the browser; the caller brings a device, a model, the corpus or the records,
  * and where checkpoints, log and progress go.
  */
-import { headPrefix, type Encoder } from '@rna/model';
+import { encoderParameters, headParameters, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
@@ -12,6 +12,7 @@ import type { Corpus } from './corpus/corpus.ts';
 import { corpusBatches, heldOutBatches } from './corpusBatches.ts';
 import { finetuningTask, fittedScalars } from './finetuning.ts';
 import { WeightAverage } from './ema.ts';
+import { adaptEncoder } from './lora.ts';
 import { AdamW, decayGroups, DEFAULT_LOSS_SCALING, type ParameterGroup } from './optimizer.ts';
 import type { LabelledRna, TaskModel } from './predictions.ts';
 import { pretrainingTask } from './pretraining.ts';
@@ -19,6 +20,7 @@ import { savedModel, type ModelParts } from './savedModel.ts';
 import { train, type TrainingTask, type TrainOptions } from './trainer.ts';
 import type { CheckpointStore, Settings, TrainState } from './trainState.ts';
 import type { Schedule } from './schedule.ts';
+import { unfreezingGroups } from './unfreezing.ts';
 
 /** Where a run is kept and shown. Without a store it is neither saved nor resumed. */
 export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation' | 'stop'> {
@@ -72,23 +74,45 @@ export interface FinetuneRun<S extends object = object, T = unknown, P = unknown
   readonly validation: readonly LabelledRna<T>[];
 }
 
-/** Fine-tunes a head, and the encoder unless frozen, or goes on with a run that the store has. Ends after `config.train.epochs`. */
+/**
+ * Fine-tunes a head, and with it the encoder, low-rank terms beside its matrices, or neither, or goes on with a run that
+ * the store has. Ends after `config.train.epochs`. The tensors that it was given hold the trained model then.
+ */
 export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>): Promise<TrainState> {
-  const { config, encoder, task } = run;
-  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, batch: { maxTokens }, optimizer, decode, seed } = config;
+  const { config, task } = run;
+  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, batch: { maxTokens }, decode, seed } = config;
   const scalars = fittedScalars(task.head, run.train);
-  const training = finetuningTask({
-    encoder, task, parameters: run.parameters, train: run.train, validation: run.validation, scalars,
-    freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), seed,
-  });
-  const parameters = new Map([...encoder.parameters, ...run.parameters]);
-  const part = (belongs: (name: string) => boolean): Map<string, Tensor> => new Map([...parameters].filter(([name]) => belongs(name)));
-  const isHead = (name: string): boolean => name.startsWith(headPrefix(task.head));
-  const groups = decayGroups(part(isHead), optimizer);
-  // The LM head has no part in the loss and is saved as it was.
-  if (!freeze) groups.push(...decayGroups(part((name) => !isHead(name) && !name.startsWith('lmHead.')), optimizer, optimizer.encoderRateScale));
-  const { stepsPerEpoch } = training;
-  return trainWith(run, encoder, { config: encoder.config, task, parameters, scalars }, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settingsOf(config));
+  const adapted = adaptEncoder({ encoder: run.encoder, task, parameters: run.parameters }, config.model, seed);
+  const { encoder, trained, files } = adapted;
+  try {
+    const training = finetuningTask({
+      encoder, task, parameters: run.parameters, train: run.train, validation: run.validation, scalars,
+      freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), seed,
+    });
+    const { stepsPerEpoch } = training;
+    // Not what an encoder that was fine-tuned before may have beside it.
+    const own = [...encoderParameters(encoder.config).keys()].flatMap((name) => (run.encoder.parameters.has(name) ? [[name, parameter(run.encoder.parameters, name)] as const] : []));
+    const model = { config: encoder.config, task, parameters: new Map([...own, ...run.parameters]), scalars, ...(files && { adapter: files }) };
+    const groups = finetuneGroups(run, trained, stepsPerEpoch);
+    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settingsOf(config));
+    await adapted.merge();
+    return state;
+  } finally {
+    adapted.dispose();
+  }
+}
+
+/** Of the head, and of what is trained beside it. */
+function finetuneGroups<S extends object, T, P>(
+  { config: { unfreeze, optimizer }, encoder, task, parameters }: FinetuneRun<S, T, P>, trained: ReadonlyMap<string, Tensor>, stepsPerEpoch: number,
+): ParameterGroup[] {
+  const { config } = encoder;
+  const head = new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
+  if (unfreeze.length > 0) {
+    const names = new Set([...encoderParameters(config).keys(), ...trained.keys(), ...head.keys()]);
+    return unfreezingGroups(new Map([...head, ...trained]), names, unfreeze, { layers: config.layers, stepsPerEpoch, decay: optimizer });
+  }
+  return [...decayGroups(head, optimizer), ...decayGroups(trained, optimizer, optimizer.encoderRateScale)];
 }
 
 async function trainWith(

@@ -6,9 +6,10 @@
  */
 import {
   CheckpointError, configJson, headConfig, openModel, openTensorFile, parseConfig, WRITTEN_LAYOUTS, writeModel,
-  type EncoderConfig, type TaskHead,
+  type EncoderConfig, type Scalars, type TaskHead,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
+import type { AdapterFiles } from './lora.ts';
 import type { SavedModel } from './trainState.ts';
 
 const CONFIG_FILE = 'config.json';
@@ -21,27 +22,36 @@ export interface ModelParts {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** What the head knows beside its weights, as it is when a checkpoint is written; restoring one puts its scalars here. */
   readonly scalars?: Map<string, number>;
+  /** Where less than the whole model is trained. */
+  readonly adapter?: AdapterFiles;
 }
 
 /** How a run saves and loads a model. */
-export function savedModel({ config, task, parameters, scalars = new Map() }: ModelParts): SavedModel {
+export function savedModel({ config, task, parameters, scalars = new Map(), adapter }: ModelParts): SavedModel {
   const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
     if (tensor === undefined) throw new Error(`savedModel: the model has no parameter '${name}'`);
     return tensor;
   };
+  const keep = (stored: Scalars): void => { stored.forEach((value, name) => { scalars.set(name, value); }); };
   return {
     async save(writer) {
+      await adapter?.save(writer, scalars);
+      if (adapter?.merged === false) return;
       await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)))));
       await writer.file(WEIGHTS_FILE, (sink) => writeModel(sink, {
         config, scheme,
         lmHead: parameters.has('lmHead.decoder.weight'),
         task, scalars,
-        read: (name) => find(name).read(),
+        read: (name) => adapter?.read(name) ?? find(name).read(),
       }));
     },
     async restore(reader) {
+      if (adapter !== undefined) {
+        keep(await adapter.restore(reader));
+        return;
+      }
       const configSource = await reader.open(CONFIG_FILE);
       const stored = parseConfig(new TextDecoder().decode(await configSource.read(0, configSource.size)), configSource.name);
       const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored, task && [task.head]);
@@ -52,7 +62,7 @@ export function savedModel({ config, task, parameters, scalars = new Map() }: Mo
         if (tensor.shape.join() !== shape.join()) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`);
         tensor.device.write(tensor, data, offset);
       }
-      model.scalars.forEach((value, name) => { scalars.set(name, value); });
+      keep(model.scalars);
     },
   };
 }

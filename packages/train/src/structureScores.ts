@@ -90,8 +90,11 @@ export async function tuneThreshold(predict: PairPredictor, records: readonly St
   return summarise(decoded.map(({ record, pairs, area }) => scoreRna(record, pairs.filter(above), area)), threshold);
 }
 
-function scoreRna({ id, sequence, partners: target }: Structure, pairs: readonly ScoredPair[], area: number): StructureScore {
-  const predicted = partnersFromPairs(pairs.map(({ i, j }) => [i, j] as const), target.length);
+const scoreRna = (record: Structure, pairs: readonly ScoredPair[], area: number): StructureScore =>
+  scoreStructure(record, partnersFromPairs(pairs.map(({ i, j }) => [i, j] as const), record.partners.length), area);
+
+/** The scores of predicted partners [length], however they were predicted. */
+export function scoreStructure({ id, sequence, partners: target }: Structure, predicted: Int32Array, area: number): StructureScore {
   return {
     id, sequence, target, predicted,
     strict: scoreBasePairs(target, predicted, { flexible: false }),

@@ -1,5 +1,5 @@
 /** `rna contacts …`: what it is told. The work is in ../contacts/, loaded when it is called. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { ContactsEvaluateOptions } from '../contacts/evaluate.ts';
 import type { ContactsFitOptions } from '../contacts/fit.ts';
 import type { ContactsPredictOptions } from '../contacts/predict.ts';
@@ -28,7 +28,7 @@ export function registerContacts(program: Command): void {
     .option('--max-rnas <n>', 'draw this many of the RNAs', wholeNumber(1), 20)
     .option('--max-length <n>', MAX_LENGTH_HELP, wholeNumber(1))
     .option('--separation <n>', 'least distance |i − j| of the pairs that are learnt from', wholeNumber(1), 6)
-    .option('--penalty <p>', 'weight of the sum of |weights| against the summed log-likelihood: 1 / C of scikit-learn (default: 1 / 0.15, as in the papers)', positive, 1 / 0.15)
+    .addOption(new Option('--penalty <p>', 'weight of the sum of |weights| against the summed log-likelihood: 1 / C of scikit-learn').argParser(positive).default(1 / 0.15, '1 / 0.15, as in the papers'))
     .option('--seed <n>', 'for the draw', wholeNumber(0), 0)
     .option('--memory <MB>', 'memory for the attention maps', wholeNumber(1), 2048)
     .addOption(weightsOption())

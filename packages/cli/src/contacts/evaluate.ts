@@ -7,9 +7,10 @@ import {
   bootstrap, contactPrecision, Encoder, predictContacts, type ContactPrecision, type ContactRegression, type EncoderConfig, type Interval, type Precision,
 } from '@rna/model';
 import { CommandError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
 import { withDevice, withEncoder, withModel } from '../loadModel.ts';
 import { checkOutputFile } from '../outputs.ts';
+import { writeText } from '../pairTable.ts';
+import { csvLine } from '../predictionTable.ts';
 import { counted, formatScore } from '../report/format.ts';
 import { textTable, type Table } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
@@ -131,11 +132,9 @@ const CSV_NAMES = { l: 'precisionL', half: 'precisionHalfL', fifth: 'precisionFi
 function writeCsv(path: string, rnas: readonly StructureRecord[], { separation }: FittedContacts, trained: Scored, random: Scored | undefined): Promise<void> {
   const names = MEASURE_KEYS.map((key) => CSV_NAMES[key]);
   const header = ['file', 'id', 'length', 'truePairs', ...names, ...(random ? names.map((name) => `${name}Random`) : [])];
-  const lines = rnas.map(({ file, id, sequence, partners }, i) => [
-    csvText(file), csvText(id), sequence.length, truePairs(partners, separation),
+  const rows = rnas.map(({ file, id, sequence, partners }, i) => [
+    file, id, sequence.length, truePairs(partners, separation),
     ...[trained, ...(random ? [random] : [])].flatMap((scored) => MEASURE_KEYS.map((key) => scored.rnas[i]![key])),
-  ].join(','));
-  return writeAtomically(path, (sink) => sink.write(new TextEncoder().encode(`${[header.join(','), ...lines].join('\n')}\n`)));
+  ]);
+  return writeText(path, [header, ...rows].map(csvLine));
 }
-
-const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

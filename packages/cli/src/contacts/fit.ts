@@ -73,7 +73,7 @@ export async function fitTo<R extends Structure>(
     ({ columns: await contactFeatures(encoder, sequence, separation), labels: contactLabels(partners, separation) }));
   const contacts = rnas.reduce((sum, { partners }) => sum + truePairs(partners, separation), 0);
   note(`fitting ${counted(samples[0]!.columns.length, 'map')} to ${counted(samples.reduce((sum, { labels }) => sum + labels.length, 0), 'pair')}, of which ${formatCount(contacts)} are contacts`);
-  return fitContacts(encoder, samples, {
+  const regression = await fitContacts(encoder, samples, {
     penalty,
     onStep: async () => {
       // A step computes without a pause; a signal is heard between two.
@@ -81,6 +81,8 @@ export async function fitTo<R extends Structure>(
       signal.throwIfAborted();
     },
   });
+  if (regression.weights.every((weight) => weight === 0)) note('no map is worth its penalty: every pair is equally probable, and what is scored is chance');
+  return regression;
 }
 
 /** `12 of 40`. */

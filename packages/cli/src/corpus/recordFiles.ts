@@ -15,7 +15,7 @@ import { note } from '../terminal.ts';
 export interface KnownFiles {
   readonly content: string;
   readonly extensions: string;
-  isKnown(path: string): boolean;
+  readonly isKnown: (path: string) => boolean;
 }
 
 export const RECORD_FILES: KnownFiles = {

@@ -4,9 +4,10 @@
  * splits were made; `groupFolds` keeps items together that must not be parted.
  */
 import { RandomStream } from '@rna/kernels';
+import { CommandError } from '../errors.ts';
 import { RandomState } from './randomState.ts';
 
-/** As `KFold(folds, shuffle=True, random_state=seed)`: the fold of each of `count` items. Throws a RangeError for fewer items than folds. */
+/** As `KFold(folds, shuffle=True, random_state=seed)`: the fold of each of `count` items. Throws a CommandError for fewer items than folds. */
 export function kFold(count: number, folds: number, seed: number): Int32Array {
   checkFolds(count, folds, 'items');
   const order = new RandomState(seed).permutation(count);
@@ -22,7 +23,7 @@ export function kFold(count: number, folds: number, seed: number): Int32Array {
 
 /**
  * As `StratifiedKFold(folds, shuffle=True, random_state=seed)`: every fold has its share of each class.
- * Throws a RangeError if no class has as many items as there are folds.
+ * Throws a CommandError if no class has as many items as there are folds.
  */
 export function stratifiedKFold(classes: readonly (number | string)[], folds: number, seed: number): Int32Array {
   // Classes are taken in the order in which they come up first.
@@ -46,7 +47,7 @@ export function stratifiedKFold(classes: readonly (number | string)[], folds: nu
 
 /**
  * Whole groups, shuffled by the seed, each to the fold that has the fewest items so far: the fold of each item.
- * Throws a RangeError for fewer groups than folds.
+ * Throws a CommandError for fewer groups than folds.
  */
 export function groupFolds(groups: readonly (number | string)[], folds: number, seed: number): Int32Array {
   const sizes = new Map<number | string, number>();
@@ -65,5 +66,5 @@ export function groupFolds(groups: readonly (number | string)[], folds: number, 
 const GROUP_STREAM = 1;
 
 function checkFolds(count: number, folds: number, what: string): void {
-  if (!(Number.isInteger(folds) && folds >= 2 && folds <= count)) throw new RangeError(`folds: ${count} ${what} cannot make ${folds} folds; 2 … ${count} can be made`);
+  if (!(Number.isInteger(folds) && folds >= 2 && folds <= count)) throw new CommandError(`${count} ${what} cannot make ${folds} folds; at least one for each fold is needed`);
 }

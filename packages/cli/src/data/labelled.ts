@@ -41,8 +41,7 @@ const REFERENCE_TABLES: Readonly<Record<string, { readonly headerless?: readonly
 const READABLE: KnownFiles = {
   content: 'RNAs',
   extensions: `${TABLE_FILES.extensions} ${RECORD_FILES.extensions}`,
-  // The labels of the reference's splice benchmarks are read with their sequences.
-  isKnown: (path) => (TABLE_FILES.isKnown(path) || RECORD_FILES.isKnown(path)) && !/^SA_labels_/.test(basename(path)),
+  isKnown: (path) => TABLE_FILES.isKnown(path) || RECORD_FILES.isKnown(path),
 };
 
 /**
@@ -58,7 +57,7 @@ export async function readLabelled<S extends object, T>(head: Head<S, T>, sizes:
   // A head without columns has structures as its targets (Head.columns).
   if (columns === undefined) return (await readStructures(paths)).map(({ partners, ...rna }) => ({ ...rna, target: partners as T }));
   const rnas: LabelledFileRna<T>[] = [];
-  for (const file of await listRecordFiles(paths, READABLE)) {
+  for (const file of await listFiles(paths)) {
     for await (const { label, ...rna } of readWithLabels(head, columns, file)) {
       rnas.push({ ...rna, target: parseLabel(columns, sizes, label, rna) });
     }
@@ -78,7 +77,7 @@ export async function* readUnlabelled(head: Head | undefined, paths: readonly st
       for await (const { id, sequence, line } of parseFasta(process.stdin as AsyncIterable<string>, { file: 'stdin' })) yield { id, sequence: standard(sequence), file: 'stdin', line };
       continue;
     }
-    for (const file of await listRecordFiles([path], READABLE)) yield* readSequences(head, file);
+    for (const file of await listFiles([path])) yield* readSequences(head, file);
   }
 }
 
@@ -149,9 +148,18 @@ function checkLetters(file: string, line: number, sequence: string): void {
 
 const isBenchmark = (file: string): boolean => /^SA_sequences_.*\.fasta$/.test(basename(file));
 
+/** What is to be read, without the labels of benchmarks: they are read with their sequences. */
+async function listFiles(paths: readonly string[]): Promise<string[]> {
+  const files = await listRecordFiles(paths, READABLE);
+  const labels = new Set(files.filter(isBenchmark).map(labelsOf));
+  return files.filter((file) => !labels.has(file));
+}
+
+const labelsOf = (benchmark: string): string => join(dirname(benchmark), basename(benchmark).replace('SA_sequences_', 'SA_labels_'));
+
 /** A splice benchmark as RiNALMo prepares it: a sequence on each line, and its label on the same line of another file. */
 async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, undefined> {
-  const labelFile = join(dirname(file), basename(file).replace('SA_sequences_', 'SA_labels_'));
+  const labelFile = labelsOf(file);
   const labels = readLines(labelFile);
   let line = 0;
   for await (const text of readLines(file)) {

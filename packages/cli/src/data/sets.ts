@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/model';
+import { basePairs, dotBracket, InputError, isCanonicalPair, parseNumber, writeDotBracket, type Structure } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { formatCount } from '../report/format.ts';
@@ -108,6 +108,17 @@ export function fileNamed(files: readonly string[], ending: string, root: string
   if (found.length === 0) throw new CommandError(`${root}: no file ${ending} in it; give the folder that the download was unpacked to`);
   if (found.length > 1) throw new CommandError(`${root}: ${found.length} files ${ending} in it (${found[0]!}, ${found[1]!}); give the folder of one`);
   return found[0]!;
+}
+
+/** The text of a number in a table. Throws an InputError for another. */
+export function checkedNumber(file: string, line: number, column: string, text: string): string {
+  try {
+    parseNumber(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(file, line, `${column} cannot be read: ${error.message}`, 'correct it or remove the row');
+  }
 }
 
 /** Mean and population deviation of the labels. */

@@ -70,7 +70,8 @@ function tableRow(file: string, line: number, columns: ReadonlyMap<string, numbe
   };
 }
 
-async function* readCells(file: string): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
+/** The cells of each row, the first one too. Throws an InputError for bad quotes and, unless `ragged`, for rows of different lengths. */
+export async function* readCells(file: string, { ragged = false } = {}): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
   const text = readText(file);
   let start = '';
   for (let next = await text.next(); next.done !== true; next = await text.next()) {
@@ -80,7 +81,7 @@ async function* readCells(file: string): AsyncGenerator<{ cells: string[]; line:
   const [firstLine = ''] = start.trimStart().split('\n');
   const count = (delimiter: string): number => firstLine.split(delimiter).length;
   const delimiter = DELIMITERS.reduce((best, each) => (count(each) > count(best) ? each : best));
-  const parser = parse({ bom: true, delimiter, info: true, trim: true, skip_empty_lines: true, relax_quotes: false });
+  const parser = parse({ bom: true, delimiter, info: true, trim: true, skip_empty_lines: true, relax_column_count: ragged });
   // Errors reach the loop below.
   pipeline(Readable.from(prepended(start, text)), parser, () => undefined);
   try {
@@ -99,16 +100,18 @@ async function* prepended(start: string, rest: AsyncIterable<string>): AsyncGene
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
-/** Writes a table with commas and a header, whole or not at all. No cell may need quotes: sequences, numbers and names do not. */
+/** Writes a table with commas and a header, whole or not at all. */
 export async function writeTable(path: string, header: readonly string[], rows: Iterable<readonly (string | number)[]>): Promise<void> {
   await writeAtomically(path, async (sink) => {
     const encoder = new TextEncoder();
-    let lines = [header.join(',')];
+    let lines = [header.map(cellText).join(',')];
     for (const row of rows) {
-      if (lines.push(row.join(',')) < 4096) continue;
+      if (lines.push(row.map(cellText).join(',')) < 4096) continue;
       await sink.write(encoder.encode(`${lines.join('\n')}\n`));
       lines = [];
     }
     if (lines.length > 0) await sink.write(encoder.encode(`${lines.join('\n')}\n`));
   });
 }
+
+const cellText = (cell: string | number): string => (typeof cell === 'string' && /[",;\t\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell));

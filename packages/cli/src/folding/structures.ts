@@ -58,7 +58,8 @@ export async function structures(options: StructuresOptions): Promise<void> {
   }));
 }
 
-async function readSettings({ params, gamma, rules, arithmetic, probs }: StructuresOptions): Promise<FoldingSettings> {
+/** Settings of the threads. Throws as parseFoldingParameters does, for the file that `params` names. */
+export async function readSettings({ params, gamma, rules, arithmetic, probs }: Pick<StructuresOptions, 'params' | 'gamma' | 'rules' | 'arithmetic' | 'probs'>): Promise<FoldingSettings> {
   const file = isSet(params) ? new URL(`../../data/${SETS[params]}`, import.meta.url) : params;
   const parameters = { text: await readFile(file, 'utf8'), file: params };
   parseFoldingParameters(parameters.text, parameters.file);

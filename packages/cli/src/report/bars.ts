@@ -20,7 +20,9 @@ export interface BarGroup {
   readonly scores: Readonly<Record<string, BarScore>>;
 }
 
-const width = 460;
+const narrowest = 460;
+/** Room for the bars and their numbers. */
+const barsWidth = 290;
 const barHeight = 16;
 const groupGap = 10;
 const marginTop = 12;
@@ -35,16 +37,14 @@ export function scoreBars(title: string, axis: string, groups: readonly BarGroup
     const { mean, low, high } = { low: NaN, high: NaN, ...score };
     return [{ group, series: each, mean, low, high }];
   }));
-  if (bars.length === 0) return figure({ width, height: 80, title, description: 'There is no score.' }, emptyNote(width, 44, 'there is no score'));
+  if (bars.length === 0) return figure({ width: narrowest, height: 80, title, description: 'There is no score.' }, emptyNote(narrowest, 44, 'there is no score'));
   const ends = bars.flatMap(({ mean, low, high }) => [mean, low, high]).filter((value) => Number.isFinite(value));
-  const marginLeft = Math.min(220, 16 + 6.6 * Math.max(...groups.map(({ name }) => [...name].length)));
+  const marginLeft = 16 + 6.6 * Math.max(...groups.map(({ name }) => [...name].length));
   const whiskers = bars.filter(({ low, high }) => Number.isFinite(low) && Number.isFinite(high));
-  return plotFigure({
-    title,
-    description: bars.map(({ group, series: each, mean, low, high }) => `${group}, ${each}: ${formatScore(mean)}${Number.isFinite(low) ? ` (${formatScore(low)} to ${formatScore(high)})` : ''}.`).join(' '),
-    entries: series.length > 1 ? series.map((each, k) => barEntry(each, k)) : [],
-    width,
-    height: groups.length * (series.length * barHeight + groupGap) + marginTop + marginBottom,
+  const description = bars.map(({ group, series: each, mean, low, high }) => `${group}, ${each}: ${formatScore(mean)}${Number.isFinite(low) ? ` (${formatScore(low)} to ${formatScore(high)})` : ''}.`).join(' ');
+  const width = Math.max(narrowest, marginLeft + barsWidth);
+  const height = groups.length * (series.length * barHeight + groupGap) + marginTop + marginBottom;
+  return plotFigure({ width, height, title, description }, series.length > 1 ? series.map(barEntry) : [], {
     marginTop, marginLeft, marginRight: 52, marginBottom,
     x: { domain: [Math.min(0, ...ends), Math.max(1, ...ends)], label: axis, ticks: 5, grid: true, labelAnchor: 'center', labelArrow: 'none' },
     y: { domain: series, axis: null, padding: 0.12 },

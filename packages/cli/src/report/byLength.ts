@@ -31,14 +31,12 @@ export function scoreByLength(title: string, axis: string, models: readonly Scor
     return { label, from: low, to, centre, count: items.length, ...bootstrap(items.map(({ score }) => score)) };
   }));
   const words = (bins[0] ?? []).map(({ label, mean, count }) => `${label} nt ${formatScore(mean)} (${count})`).join(', ');
-  return plotFigure({
-    title,
-    description: `Means of ${models[0]!.name} by length, with the number of RNAs: ${words}.`,
-    entries: [
-      ...models.map(({ name }, k) => lineEntry(`${name}, mean`, k)),
-      { label: models.length > 1 ? `RNAs, ${models[0]!.name}` : 'RNAs', colour: look(0).colour, shape: 'dot' },
-    ],
-    width, height,
+  const description = `Means of ${models[0]!.name} by length, with the number of RNAs: ${words}.`;
+  const entries = [
+    ...models.map(({ name }, k) => lineEntry(`${name}, mean`, k)),
+    { label: models.length > 1 ? `RNAs, ${models[0]!.name}` : 'RNAs', colour: look(0).colour, shape: 'dot' as const },
+  ];
+  return plotFigure({ width, height, title, description }, entries, {
     x: { domain: [0, longest + 1], label: 'length (nt)', ticks: 6, labelAnchor: 'center', labelArrow: 'none' },
     y: { domain: [0, 1], label: axis, ticks: 5, grid: true, labelAnchor: 'center', labelArrow: 'none' },
     marks: [

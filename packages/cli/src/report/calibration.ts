@@ -30,8 +30,8 @@ export function calibrationPlot(title: string, answers: string, models: readonly
   const drawn = models.map(({ name, bins }, k) => ({ name, bins, ...look(k), filled: bins.filter(({ count }) => count > 0).map(withInterval) }));
   const all = drawn.flatMap(({ filled }) => filled);
   if (all.length === 0) return figure({ width, height: 80, title, description: 'There is no answer.' }, emptyNote(width, 44, `there are no ${answers}`));
-  const entries = drawn.map(({ name, bins }, k) => markerEntry(`${name}, mean error ${formatScore(calibrationError(bins))}`, k));
-  const { content, height: top } = legendRows([...entries, { label: 'as said', colour: 'currentColor', shape: 'pale' }], width);
+  const entries = drawn.map(({ name, bins }, k) => markerEntry(`${name}, ECE ${formatScore(calibrationError(bins))}`, k));
+  const { content, height: top } = legendRows([...entries, { label: 'predicted = true', colour: 'currentColor', shape: 'pale' }], width);
   const reliability = plotContent({
     ...margins, height, marginTop: 28, marginBottom: 24,
     x: { domain: [0, 1], label: null, ticks: 5, grid: true },
@@ -48,17 +48,24 @@ export function calibrationPlot(title: string, answers: string, models: readonly
   const counts = plotContent({
     ...margins, height: countHeight, marginTop: 18, marginBottom: 40,
     x: { domain: [0, 1], label: 'predicted probability', ticks: 5, labelAnchor: 'center', labelArrow: 'none' },
-    y: { type: 'log', domain: [0.8, Math.max(10, ...all.map(({ count }) => count))], label: answers, ticks: 3, tickFormat: '~s', grid: true },
+    y: { type: 'log', domain: [0.8, Math.max(10, ...all.map(({ count }) => count))], label: answers, ticks: decades(Math.max(...all.map(({ count }) => count))), tickFormat: '~s', grid: true },
     marks: drawn.map(({ filled, colour, filling }, k) => {
       const share = 1 / drawn.length;
       const x = (part: number) => ({ from, to }: Filled) => from + (to - from) * (0.06 + 0.88 * part);
       return Plot.rect(filled, { x1: x(k * share), x2: x((k + 1) * share), y1: 0.8, y2: 'count', fill: colour, fillOpacity: filling, stroke: colour });
     }),
   });
-  const said = drawn.map(({ name, bins }) => `${name}: ${formatCount(bins.reduce((sum, { count }) => sum + count, 0))} ${answers}, mean error of the probability ${formatScore(calibrationError(bins))}`);
+  const said = drawn.map(({ name, bins }) => `${name}: ${formatCount(bins.reduce((sum, { count }) => sum + count, 0))} ${answers}, expected calibration error (ECE) ${formatScore(calibrationError(bins))}`);
   return figure({ width, height: top + height + countHeight, title, description: `${said.join('; ')}.` }, markup`${content}
 ${moved(top, reliability)}
 ${moved(top + height, counts)}`);
+}
+
+/** Powers of ten up to a number, four at most. */
+function decades(most: number): number[] {
+  const last = Math.max(1, Math.floor(Math.log10(most)));
+  const step = Math.ceil(last / 3);
+  return Array.from({ length: Math.floor(last / step) + 1 }, (_, k) => 10 ** (k * step));
 }
 
 interface Filled {

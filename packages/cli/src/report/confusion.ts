@@ -9,7 +9,7 @@ import { counted, formatCount } from './format.ts';
 import { markup, nothing } from './markup.ts';
 import type { Markup } from './markup.ts';
 
-const top = 26;
+const top = 10;
 const mostCounts = 15;
 
 /**
@@ -24,11 +24,11 @@ export function confusionMatrix(title: string, names: readonly string[], truth: 
   truth.forEach((each, i) => counts[place.get(each)!]![place.get(predicted[i]!)!]!++);
   const labels = classes.map((each) => names[each] ?? String(each));
 
-  const cell = Math.max(9, Math.min(36, 340 / classes.length));
+  const cell = Math.max(9, Math.min(42, 340 / classes.length));
   const fontSize = Math.min(12, cell * 0.9);
   const side = cell * classes.length;
   const reach = 12 + 0.58 * fontSize * Math.max(...labels.map((label) => [...label].length));
-  const left = 20 + reach;
+  const left = 24 + reach;
   const [right, bottom] = [left + side, top + side];
   const cells = counts.flatMap((row, r) => {
     const total = row.reduce((sum, count) => sum + count, 0);
@@ -40,12 +40,13 @@ export function confusionMatrix(title: string, names: readonly string[], truth: 
   const worst = counts.flatMap((row, r) => row.map((count, c) => ({ count, r, c }))).filter(({ r, c }) => r !== c).sort((a, b) => b.count - a.count).slice(0, 3).filter(({ count }) => count > 0);
   const description = `${formatCount(found)} of ${counted(truth.length, 'RNA')} in their class.${worst.length === 0 ? '' : ` Most often mistaken: ${worst.map(({ count, r, c }) => `${labels[r]!} for ${labels[c]!} (${count})`).join(', ')}.`}`;
   return figure(
-    { width: Math.max(right + 20, 240), height: bottom + reach + 30, title, description },
+    { width: right + 16, height: bottom + reach + 28, title, description },
     markup`<g shape-rendering="crispEdges">${cells}</g>
 <path d="${lines}" stroke="currentColor" stroke-opacity="0.08"/>
 <path d="M${left} ${top}H${right}V${bottom}H${left}z" fill="none" stroke="currentColor" stroke-opacity="0.4"/>
 <g font-size="${fontSize}" text-anchor="end">${labels.map((label, k) => markup`<text x="${left - 6}" y="${top + (k + 0.5) * cell}" dy="0.35em">${label}</text><text transform="translate(${left + (k + 0.5) * cell},${bottom + 8}) rotate(-90)" dy="0.35em">${label}</text>`)}</g>
-<text x="${left}" y="${top - 10}">predicted class (column) of each true class (row)</text>`,
+<text x="${left + side / 2}" y="${bottom + reach + 18}" text-anchor="middle">predicted class</text>
+<text transform="translate(14,${top + side / 2}) rotate(-90)" text-anchor="middle">true class</text>`,
   );
 }
 

@@ -60,7 +60,8 @@ ${tables.map(htmlTable)}
 ${notes.map((note) => markup`<p class="quiet">${note}</p>`)}
 </section>`,
     figures.length === 0 ? nothing : markup`<section><h2>Figures</h2>
-${sideBySide(figures.map(({ svg, caption }) => inFigure(svg, caption)))}
+${sideBySide(figures.filter(({ wide }) => wide !== true).map(drawn))}
+${figures.filter(({ wide }) => wide === true).map(drawn)}
 </section>`,
     structuresSection(examples),
     run === undefined ? nothing : markup`<section><h2>Training</h2>
@@ -70,6 +71,8 @@ ${inFigure(runFigure([run]))}
     run === undefined ? nothing : configOf(run),
   ]);
 }
+
+const drawn = ({ svg, caption }: Figure): Markup => inFigure(svg, caption);
 
 function keyScores(keys: readonly KeyScore[]): Markup {
   if (keys.length === 0) return nothing;

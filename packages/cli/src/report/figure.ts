@@ -30,6 +30,8 @@ export interface Figure {
   /** What a reader must know beside what is drawn. */
   readonly caption: string;
   readonly svg: Markup;
+  /** Needs a page's whole width. */
+  readonly wide?: boolean;
 }
 
 export interface Frame {
@@ -144,14 +146,11 @@ export function plotContent(options: Plot.PlotOptions): Markup {
   return markup`<g text-anchor="middle">${trusted(content)}</g>`;
 }
 
-/** A plot under its legend, as a figure. Sides are as wide in all, so that plots below each other line up. */
-export function plotFigure(
-  { title, description, entries = [], ...options }: Plot.PlotOptions & { readonly width: number; readonly height: number }
-    & Pick<Frame, 'title' | 'description'> & { readonly entries?: readonly (LegendEntry | DrawnEntry)[] },
-): Markup {
-  const { content, height } = legendRows(entries, options.width);
-  const plot = plotContent({ marginTop: 28, marginLeft: 56, marginRight: 16, marginBottom: 40, ...options });
-  return figure({ width: options.width, height: height + options.height, title, description }, markup`${content}${moved(height, plot)}`);
+/** A plot under its legend, as a figure; the height in the frame is the plot's. */
+export function plotFigure({ width, height, title, description }: Frame, entries: readonly (LegendEntry | DrawnEntry)[], options: Plot.PlotOptions): Markup {
+  const { content, height: top } = legendRows(entries, width);
+  const plot = plotContent({ marginTop: 28, marginLeft: 56, marginRight: 16, marginBottom: 40, ...options, width, height });
+  return figure({ width, height: top + height, title, description }, markup`${content}${moved(top, plot)}`);
 }
 
 const ink = '#1b1f24';

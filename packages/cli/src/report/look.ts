@@ -1,7 +1,7 @@
 /**
  * How the series of a figure are told from each other: by colour, and on paper
  * without colours by marker, dashes, and how far a bar is filled. The colours are
- * Okabe and Ito's, in an order in which neighbours differ in lightness.
+ * Okabe and Ito's; the first two and the last are the page's own.
  */
 
 import { colours } from './figure.ts';

@@ -34,14 +34,12 @@ export function precisionRecallPlot(title: string, models: readonly PrecisionRec
   if (drawn.length === 0) return figure({ width, height: 80, title, description: 'Nothing is positive.' }, emptyNote(width, 44, 'nothing is positive'));
   const chosen = drawn.flatMap(({ chosen: point }, k) => (point === undefined ? [] : [{ ...point, k }]));
   const said = drawn.map(({ name, area }) => `${name}: area ${formatScore(area)}`);
-  return plotFigure({
-    title,
-    description: `${said.join(', ')}.${chance === undefined ? '' : ` Guessing has a precision of ${formatScore(chance)}.`}`,
-    entries: [
-      ...drawn.map(({ name, area }, k) => lineEntry(`${name}, area ${formatScore(area)}`, k)),
-      ...(chance === undefined ? [] : [{ label: 'guessing', colour: 'currentColor', shape: 'pale' as const }]),
-    ],
-    width, height,
+  const description = `${said.join(', ')}.${chance === undefined ? '' : ` Guessing has a precision of ${formatScore(chance)}.`}`;
+  const entries = [
+    ...drawn.map(({ name, area }, k) => lineEntry(`${name}, area ${formatScore(area)}`, k)),
+    ...(chance === undefined ? [] : [{ label: 'guessing', colour: 'currentColor', shape: 'pale' as const }]),
+  ];
+  return plotFigure({ width, height, title, description }, entries, {
     x: { domain: [0, 1], label: 'recall', ticks: 5, grid: true, labelAnchor: 'center', labelArrow: 'none' },
     y: { domain: [0, 1], label: 'precision', ticks: 5, grid: true, labelAnchor: 'center', labelArrow: 'none' },
     marks: [

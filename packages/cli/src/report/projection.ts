@@ -1,13 +1,13 @@
 /**
  * Embeddings laid out in the plane by t-SNE (van der Maaten & Hinton 2008) and
  * UMAP (McInnes et al. 2018), coloured by what each RNA is. The layouts are
- * DruidJS's and follow from a seed. t-SNE compares all with all, so a large set
- * is drawn in a sample. Distances between clusters say little in either.
+ * DruidJS's and follow from a seed (UMAP's to the last bit of the engine's exp).
+ * t-SNE compares all with all, so a large set is drawn in a sample. Distances
+ * between clusters say little in either.
  */
 
 import { RandomStream } from '@rna/kernels';
 import * as Plot from '@observablehq/plot';
-import { TSNE, UMAP } from '@saehrimnir/druidjs';
 import { colours, emptyNote, figure, plotFigure } from './figure.ts';
 import type { DrawnEntry, Figure, LegendEntry } from './figure.ts';
 import { counted, formatCount, formatLoss } from './format.ts';
@@ -27,8 +27,8 @@ export type Projection = keyof typeof PROJECTIONS;
 
 const width = 460;
 const height = 420;
-/** Half a minute of t-SNE on a slow core. */
-const mostRnas = 1000;
+/** Seconds of t-SNE on one core; the time grows with the square. */
+const mostRnas = 600;
 /** Classes with a colour and a marker of their own; the others are grey. */
 const mostClasses = 16;
 const tsneSteps = 500;
@@ -38,10 +38,12 @@ const umapSteps = 350;
  * Positions of vectors in the plane, the same for the same vectors and seed.
  * @throws RangeError for fewer than four vectors, of which no neighbourhood can be told, or for different lengths.
  */
-export function project(vectors: readonly ArrayLike<number>[], method: Projection, seed = 0): { x: number; y: number }[] {
+export async function project(vectors: readonly ArrayLike<number>[], method: Projection, seed = 0): Promise<{ x: number; y: number }[]> {
   const dim = vectors[0]?.length ?? 0;
   if (vectors.length < 4) throw new RangeError(`project: ${vectors.length} vectors; at least 4 are needed`);
   if (vectors.some((vector) => vector.length !== dim)) throw new RangeError(`project: the vectors are of different lengths; the first has ${dim}`);
+  // Half a megabyte that most reports do not need.
+  const { TSNE, UMAP } = await import('@saehrimnir/druidjs');
   const rows = vectors.map((vector) => Float64Array.from(vector));
   const laidOut = method === 'tsne'
     ? new TSNE(rows, { d: 2, seed, perplexity: Math.min(30, (rows.length - 1) / 3) }).transform(tsneSteps)
@@ -49,15 +51,15 @@ export function project(vectors: readonly ArrayLike<number>[], method: Projectio
   return Array.from(laidOut, ([x = NaN, y = NaN]) => ({ x, y }));
 }
 
-/** The embeddings by t-SNE and by UMAP, a thousand RNAs at most. */
-export function embeddingFigures(rnas: readonly EmbeddedRna[], what: string, seed = 0): Figure[] {
+/** The embeddings by t-SNE and by UMAP, of 600 RNAs at most. */
+export function embeddingFigures(rnas: readonly EmbeddedRna[], what: string, seed = 0): Promise<Figure[]> {
   const drawn = sample(rnas, seed);
   const of = drawn.length < rnas.length ? `, ${formatCount(drawn.length)} drawn by chance of ${formatCount(rnas.length)}` : '';
-  return (Object.keys(PROJECTIONS) as Projection[]).map((method) => ({
+  return Promise.all((Object.keys(PROJECTIONS) as Projection[]).map(async (method) => ({
     name: `embeddings-${method}`,
     caption: `Embeddings of ${counted(rnas.length, 'RNA')}${of}, laid out by ${PROJECTIONS[method]} (seed ${seed}). Neighbours are alike; the axes have no unit.`,
-    svg: embeddingMap(`Embeddings by ${what}, ${PROJECTIONS[method]}`, drawn, method, seed),
-  }));
+    svg: await embeddingMap(`Embeddings by ${what}, ${PROJECTIONS[method]}`, drawn, method, seed),
+  })));
 }
 
 function sample<T>(items: readonly T[], seed: number): readonly T[] {
@@ -71,15 +73,13 @@ function sample<T>(items: readonly T[], seed: number): readonly T[] {
   return order.slice(0, mostRnas).sort((a, b) => a - b).map((i) => items[i]!);
 }
 
-function embeddingMap(title: string, rnas: readonly EmbeddedRna[], method: Projection, seed: number): Markup {
+async function embeddingMap(title: string, rnas: readonly EmbeddedRna[], method: Projection, seed: number): Promise<Markup> {
   if (rnas.length < 4) return figure({ width, height: 80, title, description: 'There are too few RNAs.' }, emptyNote(width, 44, 'fewer than four RNAs'));
-  const places = project(rnas.map(({ vector }) => vector), method, seed);
+  const places = await project(rnas.map(({ vector }) => vector), method, seed);
   const dots = rnas.map(({ id, label }, i) => ({ ...places[i]!, id, label }));
   const { marks, entries, description } = typeof rnas[0]!.label === 'number' ? byValue(dots) : byClass(dots);
-  return plotFigure({
-    title, description, entries, width, height,
+  return plotFigure({ width, height, title, description }, entries, {
     marginTop: 8, marginLeft: 28, marginRight: 8, marginBottom: 28,
-    aspectRatio: null,
     x: { axis: null, inset: 8 },
     y: { axis: null, inset: 8 },
     marks: [
@@ -133,8 +133,8 @@ function byValue(dots: readonly Dot[]): Dots {
     // Pale to full, which a printer without colours keeps.
     marks: [Plot.dot(dots, { ...place, fill: colours.good, fillOpacity: (dot: Dot) => 0.08 + 0.92 * part(dot), stroke: colours.good, strokeOpacity: 0.5, strokeWidth: 0.5 })],
     entries: [
-      { label: `${formatLoss(low)}`, colour: colours.good, shape: 'ring' },
-      { label: `${formatLoss(high)}`, colour: colours.good, shape: 'dot' },
+      { label: formatLoss(low), colour: colours.good, shape: 'ring' },
+      { label: formatLoss(high), colour: colours.good, shape: 'dot' },
     ],
     description: `${counted(dots.length, 'RNA')}, values from ${formatLoss(low)} (pale) to ${formatLoss(high)} (dark).`,
   };

@@ -8,7 +8,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Evaluation, LogEntry } from '@rna/train';
 import type { Measured } from './data.ts';
-import { emptyNote, figure, legend, moved, plotContent } from './figure.ts';
+import { emptyNote, figure, legendRows, plotContent } from './figure.ts';
 import { counted, formatCount, formatLoss, formatRate, formatScore, isMeasured } from './format.ts';
 import { look } from './look.ts';
 import { markup } from './markup.ts';
@@ -49,7 +49,6 @@ export function scoreNames(runs: readonly RunCurves[]): string[] {
 const panelWidth = 440;
 const panelHeight = 220;
 const gap = 16;
-const legendHeight = 26;
 const margins = { marginLeft: 60, marginRight: 16, marginTop: 30, marginBottom: 32 };
 /** Points drawn per curve: about one per pixel of the drawing area. */
 const bins = 360;
@@ -75,21 +74,14 @@ export function runFigure(runs: readonly RunCurves[]): Markup {
   ];
   const rows = Math.ceil(panels.length / 2);
   const description = runs.map((run) => `${run.name}: ${counted(run.steps.length, 'step')} taken, ${run.refused.length} refused; loss from ${formatLoss(run.loss[0] ?? null)} to ${formatLoss(run.loss.at(-1) ?? null)}.`).join(' ');
-  const placed = panels.map((panel, i) => markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${legendRows(runs) * legendHeight + Math.floor(i / 2) * (panelHeight + gap)})">${panel}</g>`);
+  const { content: names, height: top } = legendRows(runs.map(({ name }, i) => ({ label: name, colour: colourOf(i), shape: 'line' })), 2 * panelWidth);
+  const placed = panels.map((panel, i) => markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${top + Math.floor(i / 2) * (panelHeight + gap)})">${panel}</g>`);
   return figure(
-    { width: 2 * panelWidth + gap, height: legendRows(runs) * legendHeight + rows * (panelHeight + gap), title, description },
-    markup`${runLegend(runs)}
+    { width: 2 * panelWidth + gap, height: top + rows * (panelHeight + gap), title, description },
+    markup`${names}
 ${placed}`,
   );
 }
-
-const RUNS_PER_ROW = 4;
-const legendRows = (runs: readonly RunCurves[]): number => Math.ceil(runs.length / RUNS_PER_ROW);
-
-const runLegend = (runs: readonly RunCurves[]): Markup[] => Array.from({ length: legendRows(runs) }, (_, row) => {
-  const entries = runs.slice(row * RUNS_PER_ROW, (row + 1) * RUNS_PER_ROW).map(({ name }, i) => ({ label: name, colour: colourOf(row * RUNS_PER_ROW + i), shape: 'line' as const }));
-  return moved(row * legendHeight, legend(entries, 4, 12));
-});
 
 interface Axis {
   readonly label: string;

@@ -5,7 +5,8 @@
  */
 
 import * as Plot from '@observablehq/plot';
-import { emptyNote, colours, figure, plotFigure } from './figure.ts';
+import { colours, emptyNote, figure, plotFigure } from './figure.ts';
+import type { LegendEntry } from './figure.ts';
 import { counted, formatCount } from './format.ts';
 import type { Markup } from './markup.ts';
 
@@ -32,11 +33,10 @@ export function scatter(title: string, quantity: string, points: readonly Predic
   const isDense = finite.length > mostDots;
   const place = { x: 'measured', y: 'predicted' };
   const n = `${formatCount(finite.length)} RNAs`;
-  return plotFigure({
-    title,
-    description: `${n}; ${[...scores, `values from ${domain.map((end) => end.toPrecision(3)).join(' to ')}`].join(', ')}.${undrawn === 0 ? '' : ` Not drawn: ${counted(undrawn, 'prediction')} that are not finite.`}`,
-    entries: [{ label: 'predicted = measured', colour: 'currentColor', shape: 'pale' }, ...(isDense ? [{ label: 'the darker, the more RNAs', colour: colours.good, shape: 'square' as const }] : [])],
-    width, height,
+  const description = `${n}; ${[...scores, `values from ${domain.map((end) => end.toPrecision(3)).join(' to ')}`].join(', ')}.${undrawn === 0 ? '' : ` Not drawn: ${counted(undrawn, 'prediction')} that are not finite.`}`;
+  const entries: LegendEntry[] = [{ label: 'predicted = measured', colour: 'currentColor', shape: 'pale' }];
+  if (isDense) entries.push({ label: 'the darker, the more RNAs', colour: colours.good, shape: 'square' });
+  return plotFigure({ width, height, title, description }, entries, {
     x: { domain, label: `measured ${quantity}`, ticks: 6, grid: true, nice: true, labelAnchor: 'center', labelArrow: 'none' },
     y: { domain, label: `predicted ${quantity}`, ticks: 6, grid: true, nice: true, labelAnchor: 'center', labelArrow: 'none' },
     opacity: { type: 'sqrt', range: [0.08, 1] },

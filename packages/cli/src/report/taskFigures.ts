@@ -35,6 +35,9 @@ export interface TaskFigureOptions extends Partial<StructureFigureOptions>, Deco
   readonly classNames?: readonly string[];
 }
 
+/** Classes that a confusion matrix of half a page has room for. */
+const mostBeside = 24;
+
 /** The model that is reported on comes first. Throws a RangeError where predictions and examples are not as many. */
 export function taskFigures<S extends object, T, P>(head: Head<S, T, P>, models: readonly ModelPredictions<P>[], examples: readonly Example<T>[], options: TaskFigureOptions = {}): Figure[] {
   for (const { name, predictions } of models) {
@@ -78,6 +81,7 @@ function classFigures(title: string, models: readonly ModelPredictions<Float32Ar
       name: 'confusion',
       caption: `Which class ${models[0]!.name} took each RNA for; the darker, the larger the part of the row.`,
       svg: confusionMatrix(`Confusion of ${title}`, classNames, labels, models[0]!.predictions.map(argmax)),
+      wide: new Set(labels).size > mostBeside,
     },
     {
       name: 'calibration',
@@ -97,7 +101,7 @@ function numberFigures(title: string, models: readonly ModelPredictions<number>[
     return {
       name: k === 0 ? 'scatter' : `scatter-${k + 1}`,
       caption: `${name}: predicted against measured values of ${counted(examples.length, 'RNA')}.`,
-      svg: scatter(`${name}: ${title}`, title, targets.map((measured, i) => ({ measured, predicted: predictions[i]! })), [`R² ${formatScore(r2)}`, `Spearman ${formatScore(spearman)}`, `mean error ${formatScore(mae)}`]),
+      svg: scatter(`${name}: ${title}`, title, targets.map((measured, i) => ({ measured, predicted: predictions[i]! })), [`R² ${formatScore(r2)}`, `Spearman ${formatScore(spearman)}`, `MAE ${formatScore(mae)}`]),
     };
   });
 }

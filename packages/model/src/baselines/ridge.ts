@@ -19,16 +19,20 @@ export const RIDGE_PENALTIES: readonly number[] = [1, 10, 100, 1000, 10_000];
 
 const FOLDS = 5;
 // Of longer sequences, the words count and the letters further up do not.
-const POSITIONS = 100;
+const MOST_POSITIONS = 100;
 const WORD = 3;
 const FRAMES = 3;
-const FEATURES = 4 * POSITIONS + FRAMES * 4 ** WORD;
+const COUNTS = FRAMES * 4 ** WORD;
 
 /** Minimises Σ (y − β0 − Σ β·x)² + penalty · Σ β² over the training set. */
 export function fitRidge(sequences: readonly string[], targets: readonly number[], penalties: readonly number[] = RIDGE_PENALTIES): Ridge {
   requireExamples('fitRidge', sequences, targets, FOLDS);
-  const rows = sequences.map(features);
-  const parts = Array.from({ length: FOLDS }, (_, fold) => moments(rows, targets, (i) => i % FOLDS === fold));
+  const positions = sequences.reduce((most, { length }) => Math.min(MOST_POSITIONS, Math.max(most, length)), 0);
+  const rows = sequences.map((sequence) => features(sequence, positions));
+  const parts = Array.from({ length: FOLDS }, (_, fold) => {
+    const isPart = (_: unknown, i: number): boolean => i % FOLDS === fold;
+    return moments(rows.filter(isPart), targets.filter(isPart), COUNTS + 4 * positions);
+  });
   const all = parts.reduce(combine);
   const errors = new Float64Array(penalties.length);
   for (let fold = 0; fold < FOLDS; fold++) {
@@ -40,20 +44,20 @@ export function fitRidge(sequences: readonly string[], targets: readonly number[
   }
   const penalty = penalties[errors.indexOf(Math.min(...errors))]!;
   const solution = solve(all, penalty);
-  return { ...solution, penalty, predict: (sequence) => value(features(sequence), solution) };
+  return { ...solution, penalty, predict: (sequence) => value(features(sequence, positions), solution) };
 }
 
-/** The features of a sequence that are not 0, as often as they count. */
-function features(sequence: string): Int32Array {
+/** The features of a sequence that are not 0, as often as they count: [COUNTS] words, then [positions][4] letters. */
+function features(sequence: string, positions: number): Int32Array {
   const codes = nucleotides(sequence);
   const found: number[] = [];
-  for (let back = 1; back <= Math.min(POSITIONS, codes.length); back++) {
-    const code = codes[codes.length - back]!;
-    if (code >= 0) found.push(4 * (back - 1) + code);
-  }
   words(codes, WORD).forEach((word, i) => {
-    if (word >= 0) found.push(4 * POSITIONS + ((codes.length - i) % FRAMES) * 4 ** WORD + word);
+    if (word >= 0) found.push(((codes.length - i) % FRAMES) * 4 ** WORD + word);
   });
+  for (let back = 1; back <= Math.min(positions, codes.length); back++) {
+    const code = codes[codes.length - back]!;
+    if (code >= 0) found.push(COUNTS + 4 * (back - 1) + code);
+  }
   return Int32Array.from(found);
 }
 
@@ -73,20 +77,16 @@ interface Moments {
   readonly xy: Float64Array;
 }
 
-function moments(rows: readonly Int32Array[], targets: readonly number[], isPart: (sample: number) => boolean): Moments {
-  const [x, xx, xy] = [new Float64Array(FEATURES), new Float64Array(FEATURES ** 2), new Float64Array(FEATURES)];
-  let [count, y] = [0, 0];
+function moments(rows: readonly Int32Array[], targets: readonly number[], size: number): Moments {
+  const [x, xx, xy] = [new Float64Array(size), new Float64Array(size ** 2), new Float64Array(size)];
   rows.forEach((row, i) => {
-    if (!isPart(i)) return;
-    count++;
-    y += targets[i]!;
     for (const a of row) {
       x[a]!++;
       xy[a]! += targets[i]!;
-      for (const b of row) if (b <= a) xx[a * FEATURES + b]!++;
+      for (const b of row) if (b <= a) xx[a * size + b]!++;
     }
   });
-  return { count, x, y, xx, xy };
+  return { count: rows.length, x, y: targets.reduce((sum, target) => sum + target, 0), xx, xy };
 }
 
 function combine(a: Moments, b: Moments): Moments {
@@ -97,7 +97,7 @@ function combine(a: Moments, b: Moments): Moments {
 /** The normal equations about the means, so that the intercept has no penalty, by Cholesky's factors. */
 function solve({ count, x, y, xx, xy }: Moments, penalty: number): Solution {
   if (!(penalty > 0)) throw new RangeError(`fitRidge: the penalty must be positive, got ${penalty}`);
-  const n = FEATURES;
+  const n = x.length;
   const factor = new Float64Array(n * n);
   const weights = new Float64Array(n);
   for (let i = 0; i < n; i++) {

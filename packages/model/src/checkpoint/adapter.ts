@@ -16,7 +16,7 @@ import { HEADS } from '../heads/index.ts';
 import { addLowRank, loraLayers, loraNames, type HostLowRank, type LoraSizes } from '../lora.ts';
 import { CheckpointError } from './error.ts';
 import type { OpenedModel, ParameterChunk } from './load.ts';
-import { encoderMappings, findHead, HEAD_METADATA, headMappings, SCALAR_NAMES, WRITTEN_LAYOUTS, type Layout, type SourceTensor } from './names.ts';
+import { encoderMappings, findHead, HEAD_METADATA, headMappings, metadataScalars, WRITTEN_LAYOUTS, type Layout, type SourceTensor } from './names.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
@@ -145,6 +145,7 @@ const peftConfig = z.looseObject({
   fan_in_fan_out: z.literal(false).optional(),
   use_rslora: z.literal(false).optional(),
   use_dora: z.literal(false).optional(),
+  lora_bias: z.literal(false).optional(),
   alpha_pattern: z.strictObject({}).nullish(),
 });
 export type PeftConfig = z.infer<typeof peftConfig>;
@@ -280,12 +281,7 @@ function openHead({ config: { dim }, layout }: OpenedModel, file: TensorFile, he
   return {
     task: found.task,
     tensors: new Map(mappings.map(({ parameter, shape, name }) => [parameter, { shape, tensor: file.tensors.get(name)! }])),
-    scalars: new Map(SCALAR_NAMES.flatMap((name) => {
-      const text = file.metadata.get(name);
-      if (text === undefined) return [];
-      if (!Number.isFinite(Number(text))) throw new CheckpointError(file.name, `"${name}" is ${text}; expected a finite number`);
-      return [[name, Number(text)] as const];
-    })),
+    scalars: metadataScalars(file),
   };
 }
 

@@ -12,7 +12,7 @@ import type { Head, TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
 import { CheckpointError } from './error.ts';
 import {
-  detectLayout, encoderMappings, findHead, foreignHead, headMappings, isIgnored, SCALAR_NAMES,
+  detectLayout, encoderMappings, findHead, foreignHead, headMappings, isIgnored, metadataScalars, SCALAR_NAMES,
   type Layout, type ParameterMapping, type SourceTensor,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
@@ -193,11 +193,9 @@ async function contradictions(file: TensorFile, mappings: readonly ParameterMapp
 }
 
 async function readScalars(file: TensorFile): Promise<Map<string, number>> {
-  const scalars = new Map(file.scalars);
+  const scalars = new Map([...file.scalars, ...metadataScalars(file)]);
   for (const name of SCALAR_NAMES) {
-    const text = file.metadata.get(name);
     const tensor = file.tensors.get(name);
-    if (text !== undefined) scalars.set(name, Number(text));
     if (tensor !== undefined) {
       if (elementCount(tensor.shape) !== 1) {
         throw new CheckpointError(file.name, `tensor "${name}" is [${tensor.shape.join(', ')}]; expected one number`);

@@ -311,6 +311,15 @@ export function isIgnored(name: string, { scheme, prefix }: Layout): boolean {
 /** Numbers that fine-tuned files keep beside the weights, as plain numbers or as tensors of one element. */
 export const SCALAR_NAMES: readonly string[] = ['threshold', 'scaler._mean', 'scaler._std'];
 
+/** The numbers in a file's metadata, under whatever name a head keeps them. Throws a CheckpointError for a known one that is none. */
+export function metadataScalars({ name: file, metadata }: Pick<TensorFile, 'name' | 'metadata'>): Map<string, number> {
+  const numbers = [...metadata].map(([name, text]) => [name, text.trim() === '' ? NaN : Number(text)] as const).filter(([name, value]) => {
+    if (SCALAR_NAMES.includes(name) && !Number.isFinite(value)) throw new CheckpointError(file, `"${name}" is ${metadata.get(name)}; expected a finite number`);
+    return Number.isFinite(value);
+  });
+  return new Map(numbers);
+}
+
 /** Prefix of a task head's tensors that is known but has no counterpart here. */
 export function foreignHead(name: string): string | undefined {
   return /^(?:pred_head|ss_head|sequence_head|token_head|contact_head)\./.exec(name)?.[0];

@@ -128,20 +128,28 @@ export async function predictContacts(encoder: Encoder, sequence: string, regres
   return probabilities;
 }
 
+/** Of a strict upper triangle the pairs of `contactFeatures`. Throws a RangeError for another length, and for NaN. */
+function farProbabilities(probabilities: Float32Array, length: number, separation: number, caller: string): Float32Array {
+  checkTriangle(probabilities, length, caller);
+  const far = new Float32Array(pairCount(length, separation));
+  let [row, at] = [0, 0];
+  for (let i = 0; i + separation < length; i++) {
+    const end = row + length - i - 1;
+    far.set(probabilities.subarray(row + separation - 1, end), at);
+    at += length - i - separation;
+    row = end;
+  }
+  if (far.some(Number.isNaN)) throw new RangeError(`${caller}: the probabilities contain NaN`);
+  return far;
+}
+
 /**
  * The `count` most probable pairs (default: as many as nucleotides) at least `separation` apart, the best first; of
  * equals those of the smaller i, then j. A nucleotide may be in several.
  * @param probabilities the strict upper triangle of [length, length], as `predictContacts` gives it
  */
 export function topContacts(probabilities: Float32Array, length: number, { count = length, separation = CONTACT_SEPARATION } = {}): ScoredPair[] {
-  checkTriangle(probabilities, length, 'topContacts');
-  const far = new Float32Array(pairCount(length, separation));
-  let [at, filled] = [0, 0];
-  for (let i = 0; i < length; i++) {
-    if (i + separation < length) far.set(probabilities.subarray(at + separation - 1, at + length - i - 1), filled);
-    filled += Math.max(0, length - i - separation);
-    at += length - i - 1;
-  }
+  const far = farProbabilities(probabilities, length, separation, 'topContacts');
   // Numbers alone are sorted quickly; objects are made of the best.
   const least = far.slice().sort()[Math.max(0, far.length - count)] ?? 0;
   const best: ScoredPair[] = [];
@@ -155,35 +163,35 @@ export function topContacts(probabilities: Float32Array, length: number, { count
   return best.sort((a, b) => b.probability - a.probability).slice(0, count);
 }
 
+/** Precision of the most probable pairs, by how many of them are taken. */
 export interface ContactPrecision {
-  /** Precision of the length's, half the length's and a fifth of the length's number of most probable pairs. */
+  /** As many as nucleotides. */
   readonly l: number;
+  /** Half as many. */
   readonly half: number;
   readonly fifth: number;
-  /** Of as many as there are true pairs. */
+  /** As many as there are true pairs. */
   readonly true: number;
 }
 
 /**
- * How many of the most probable pairs at least `separation` apart are true; ties go to the smaller i, then j.
- * Throws a RangeError for an RNA without such a pair or without a true one.
+ * How many of the most probable pairs at least `separation` apart are true. Of equally probable ones it takes none
+ * before the other and counts what an order by lot gives in the mean, so that a regression that tells no pairs apart
+ * has the precision of chance. Throws a RangeError for an RNA without a true pair that far apart.
  */
 export function contactPrecision(probabilities: Float32Array, partners: Int32Array, separation = CONTACT_SEPARATION): ContactPrecision {
   const length = partners.length;
-  if (probabilities.length !== (length * (length - 1)) / 2) throw new RangeError(`contactPrecision: ${probabilities.length} probabilities are not those of the pairs of ${length} positions`);
-  const pairs: { readonly probability: number; readonly isTrue: boolean }[] = [];
-  let at = 0;
-  for (let i = 0; i < length; i++) {
-    for (let j = i + 1; j < length; j++, at++) {
-      if (j - i >= separation) pairs.push({ probability: probabilities[at]!, isTrue: partners[i] === j });
-    }
-  }
-  const trues = pairs.filter(({ isTrue }) => isTrue).length;
-  if (trues === 0) throw new RangeError(`contactPrecision: no true pair is ${separation} or more apart; leave the RNA out`);
-  pairs.sort((a, b) => b.probability - a.probability);
-  const precision = (count: number): number => {
-    const best = pairs.slice(0, Math.max(1, Math.floor(count)));
-    return best.filter(({ isTrue }) => isTrue).length / best.length;
+  const far = farProbabilities(probabilities, length, separation, 'contactPrecision');
+  const labels = contactLabels(partners, separation);
+  const truths = far.filter((_, pair) => labels[pair] === 1);
+  if (truths.length === 0) throw new RangeError(`contactPrecision: no true pair is ${separation} or more apart; leave the RNA out`);
+  const ascending = far.slice().sort();
+  const precision = (pairs: number): number => {
+    const count = Math.min(far.length, Math.max(1, Math.floor(pairs)));
+    const least = ascending[far.length - count]!;
+    const [above, tied] = [far.filter((value) => value > least).length, far.filter((value) => value === least).length];
+    const [trueAbove, trueTied] = [truths.filter((value) => value > least).length, truths.filter((value) => value === least).length];
+    return (trueAbove + (trueTied * (count - above)) / tied) / count;
   };
-  return { l: precision(length), half: precision(length / 2), fifth: precision(length / 5), true: precision(trues) };
+  return { l: precision(length), half: precision(length / 2), fifth: precision(length / 5), true: precision(truths.length) };
 }

@@ -51,8 +51,15 @@ export interface BinaryScores {
 /** Counts of answers above the threshold beside labels of 0 and 1. */
 export function confusion(values: readonly number[], labels: readonly number[], threshold = 0.5): Confusion {
   requirePairs('confusion', values, labels);
-  const count = (yes: boolean, label: number): number => values.filter((value, i) => value > threshold === yes && labels[i] === label).length;
-  return { tp: count(true, 1), fp: count(true, 0), fn: count(false, 1), tn: count(false, 0) };
+  let [tp, fp, fn, tn] = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const [isYes, label] = [values[i]! > threshold, labels[i]!];
+    tp += Number(isYes && label === 1);
+    fp += Number(isYes && label === 0);
+    fn += Number(!isYes && label === 1);
+    tn += Number(!isYes && label === 0);
+  }
+  return { tp, fp, fn, tn };
 }
 
 const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
@@ -97,17 +104,24 @@ export interface ClassScores {
 
 export function classScores(predicted: readonly number[], labels: readonly number[]): ClassScores {
   requirePairs('classScores', predicted, labels);
-  const classes = [...new Set([...predicted, ...labels])];
-  const scores = classes.map((each) => {
-    const support = labels.filter((label) => label === each).length;
-    const called = predicted.filter((label) => label === each).length;
-    const hits = predicted.filter((label, i) => label === each && labels[i] === each).length;
-    return { support, f1: ratio(2 * hits, support + called) };
+  const counts = new Map<number, { support: number; called: number; hits: number }>();
+  const of = (label: number) => {
+    const known = counts.get(label);
+    if (known !== undefined) return known;
+    const none = { support: 0, called: 0, hits: 0 };
+    counts.set(label, none);
+    return none;
+  };
+  labels.forEach((label, i) => {
+    of(label).support++;
+    of(predicted[i]!).called++;
+    if (predicted[i] === label) of(label).hits++;
   });
+  const scores = [...counts.values()].map(({ support, called, hits }) => ({ support, hits, f1: ratio(2 * hits, support + called) }));
   return {
-    accuracy: predicted.filter((label, i) => label === labels[i]).length / labels.length,
+    accuracy: scores.reduce((sum, { hits }) => sum + hits, 0) / labels.length,
     weightedF1: scores.reduce((sum, { support, f1 }) => sum + support * f1, 0) / labels.length,
-    macroF1: scores.reduce((sum, { f1 }) => sum + f1, 0) / classes.length,
+    macroF1: scores.reduce((sum, { f1 }) => sum + f1, 0) / scores.length,
   };
 }
 
@@ -135,13 +149,13 @@ export function regressionScores(predicted: readonly number[], targets: readonly
 
 /** Ranks from 0, equal values with the mean of theirs. */
 function ranks(values: readonly number[]): number[] {
-  const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!);
-  const result = new Array<number>(values.length);
-  for (let start = 0, end = 0; start < order.length; start = end) {
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let i = start; i < end; i++) result[order[i]!] = (start + end - 1) / 2;
+  const ascending = Float64Array.from(values).sort();
+  const rankOf = new Map<number, number>();
+  for (let start = 0, end = 1; start < ascending.length; start = end++) {
+    while (ascending[end] === ascending[start]) end++;
+    rankOf.set(ascending[start]!, (start + end - 1) / 2);
   }
-  return result;
+  return values.map((value) => rankOf.get(value)!);
 }
 
 function correlation(a: readonly number[], b: readonly number[]): number {

@@ -1,8 +1,9 @@
 /**
  * How like a test RNA is to the training set: the identity of its nearest
  * neighbour there, which scores are shown by. Found here by global alignment with
- * unit costs, exactly and without a filter by words, which serves some thousand
- * short RNAs; for more, or for local hits, run MMseqs2 and read what it wrote.
+ * unit costs, exactly and without a filter by words, at some ten microseconds a
+ * pair of short RNAs; unrelated ones of like length have about 0.5. For large sets
+ * and for local hits run MMseqs2, which leaves unrelated ones out, and read that.
  */
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../errors.ts';

@@ -22,7 +22,10 @@ export { keptTuning, tuningFile, type TuningFile } from './tuningFile.ts';
 // Node crashes when an object that create() returned is collected, so they are held here for the life of the process.
 const instances: GPU[] = [];
 
-/** The adapter of this machine. Throws a DeviceError that says what to do when there is none. */
+/**
+ * The adapter of this machine. With `RNA_EXPERIMENTAL=1` it shows Dawn's experimental features, of which subgroup
+ * matrices are used where it has them. Throws a DeviceError that says what to do when there is none.
+ */
 export async function requestAdapter(): Promise<GPUAdapter> {
   Object.assign(globalThis, globals);
   // The loader prints a line on stderr when this is unset.
@@ -39,7 +42,7 @@ export async function requestAdapter(): Promise<GPUAdapter> {
 
 /** Asks Dawn for an adapter; a new instance sees drivers that were named since the last. */
 async function request(anew: boolean): Promise<GPUAdapter | null> {
-  if (anew || instances.length === 0) instances.push(create([]));
+  if (anew || instances.length === 0) instances.push(create(process.env['RNA_EXPERIMENTAL'] === '1' ? ['enable-dawn-features=allow_unsafe_apis'] : []));
   return sleepingWait(instances.at(-1)!.requestAdapter({ powerPreference: 'high-performance' }));
 }
 

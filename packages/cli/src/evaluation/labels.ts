@@ -1,0 +1,144 @@
+/**
+ * `rna evaluate` for tasks whose labels are numbers or classes: the head's own
+ * metrics with bootstrap intervals, as published where that differs, by file or
+ * group, beside a baseline that is fitted to the training set.
+ */
+import { bootstrapAll, grouped, type Head, type Interval, type OpenedModel, type PredictionKind, type TaskHead } from '@rna/model';
+import { predictions } from '@rna/train';
+import { readLabelled, type LabelledFileRna } from '../data/labelled.ts';
+import { UsageError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
+import { withEncoder } from '../loadModel.ts';
+import { csvLine, labelCell, predictionColumns } from '../predictionTable.ts';
+import { formatCount, formatLoss } from '../report/format.ts';
+import { embeddingFigures } from '../report/projection.ts';
+import { textTable, type Table } from '../report/table.ts';
+import { taskFigures } from '../report/taskFigures.ts';
+import { note, progressBar, writeResult } from '../terminal.ts';
+import { fitBaseline } from './baselines.ts';
+import { clsEmbeddings } from './embeddings.ts';
+import type { EvaluateOptions } from './evaluateOptions.ts';
+import { writeReport } from './reportFolder.ts';
+
+type Rna = LabelledFileRna<unknown>;
+type Scores = Readonly<Record<string, Interval>>;
+
+/** What a model or a baseline scores. */
+interface Scored {
+  readonly name: string;
+  readonly predictions: readonly unknown[];
+  readonly metrics: Scores;
+  readonly published?: Readonly<Record<string, number>>;
+  readonly parts: readonly { readonly label: string; readonly rnas: number; readonly metrics: Scores }[];
+}
+
+export async function scoreLabels(model: OpenedModel, task: TaskHead, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+  const { head, sizes } = task;
+  if (options.threshold !== undefined || options.validation !== undefined || options.protocol !== undefined || options.mmseqs !== undefined || options.by.some((each) => each !== 'file')) {
+    throw new UsageError(`${options.model} was fine-tuned for ${head.task}; --threshold, --validation, --protocol, --mmseqs and --by but for file are for structures`);
+  }
+  if (options.baselines && options.train === undefined) throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
+  const rnas = await readLabelled(head, sizes, options.files);
+  const training = options.baselines ? await readLabelled(head, sizes, options.train!) : [];
+  await withEncoder(model, async (encoder) => {
+    const bar = progressBar('evaluate', rnas.length, 'RNAs');
+    const predicted: unknown[] = [];
+    try {
+      for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, rnas, model.scalars)) {
+        signal.throwIfAborted();
+        predicted.push(prediction);
+        bar.update(predicted.length);
+      }
+    } finally {
+      bar.stop();
+    }
+    const score = (name: string, values: readonly unknown[]): Scored => scored(name, values, rnas, head, model);
+    const results = [score(options.model, predicted)];
+    if (training.length > 0) {
+      const classes = head.classNames?.(sizes).length ?? 0;
+      const { name, baseline } = fitBaseline(head.kind as Exclude<PredictionKind, 'pairs'>, training.map(({ sequence }) => sequence), training.map(({ target }) => target as number), classes);
+      note(`${name}, fitted to ${formatCount(training.length)} RNAs`);
+      results.push(score(name, rnas.map(({ sequence }) => baseline.predict(sequence))));
+    }
+    if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted);
+    if (options.report !== undefined) {
+      const embedded = await embeddingFigures((await clsEmbeddings(encoder, rnas, signal)).map((vector, i) => ({ id: rnas[i]!.id, vector, label: embeddingLabel(task, rnas[i]!) })), head.title);
+      const best = results[0]!.metrics[head.best.metric];
+      await writeReport(options.report, options, model, encoder, {
+        title: head.title.replace(/^./, (letter) => letter.toUpperCase()), task: head.title,
+        summary: `Predictions for ${formatCount(rnas.length)} RNAs of ${options.files.join(', ')}.`,
+        keys: best === undefined ? [] : [{ label: head.best.metric, value: formatLoss(best.mean), interval: intervalText(best) }],
+        tables: tablesOf(results, rnas.length),
+        notes: ['Intervals are 95 % of a bootstrap over RNAs with 1,000 draws.'],
+        figures: [
+          ...taskFigures(head, results.map(({ name, predictions: values }) => ({ name, predictions: values })), rnas, { ...(head.classNames && { classNames: head.classNames(sizes) }) }),
+          ...embedded,
+        ],
+        examples: [],
+        facts: [{ title: 'Head', entries: [...Object.entries(sizes), ...model.scalars].map(([label, value]) => ({ label, value: String(value) })) }],
+      });
+    }
+    await writeResult(options.json ? jsonOf(options, task, results, rnas.length) : tablesOf(results, rnas.length).map(textTable).join('\n'));
+  }, options);
+}
+
+function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], head: Head, { scalars }: OpenedModel): Scored {
+  const examples = rnas.map((rna, i) => ({ rna, prediction: values[i] }));
+  const metrics = (some: typeof examples): Scores =>
+    bootstrapAll(some, (drawn) => head.metrics(drawn.map(({ prediction }) => prediction), drawn.map(({ rna }) => rna), scalars));
+  const files = [...grouped(examples, ({ rna }) => rna.file)];
+  const published = head.published?.(values, rnas);
+  return {
+    name, predictions: values, metrics: metrics(examples), ...(published && { published }),
+    parts: files.length < 2 ? [] : files.map(([label, some]) => ({ label, rnas: some.length, metrics: metrics(some) })),
+  };
+}
+
+const embeddingLabel = ({ head, sizes }: TaskHead, { target }: Rna): string | number =>
+  (head.kind === 'number' ? target as number : String(labelCell({ head, sizes }, target)));
+
+const intervalText = ({ low, high }: Interval): string => `${formatLoss(low)} – ${formatLoss(high)}`;
+
+/** All scores, a row each; then, of several files, those of each. */
+function tablesOf(results: readonly Scored[], rnas: number): Table[] {
+  const text = (header: string): Table['columns'][number] => ({ header, group: '', align: 'left' });
+  const number = (header: string, group = ''): Table['columns'][number] => ({ header, group, align: 'right' });
+  const names = Object.keys(results[0]!.metrics);
+  const cells = ({ mean, low, high }: Interval): string[] => [formatLoss(mean), intervalText({ mean, low, high })];
+  const published = results[0]!.published;
+  const all: Table = {
+    caption: `Scores of ${formatCount(rnas)} RNAs`,
+    columns: [text('score'), ...results.flatMap(({ name }) => [number('mean', name), number('95 %', name)]), ...(published ? [number('as published')] : [])],
+    rowHeaders: 1,
+    rows: names.map((name) => [name, ...results.flatMap(({ metrics }) => cells(metrics[name]!)), ...(published ? [formatLoss(published[name] ?? null)] : [])]),
+  };
+  const parts = results[0]!.parts;
+  if (parts.length === 0) return [all];
+  return [all, {
+    caption: 'By file',
+    columns: [text('file'), text('predicted by'), number('RNAs'), ...names.flatMap((name) => [number(name), number('95 %')])],
+    rowHeaders: 2,
+    rows: parts.flatMap(({ label, rnas: count }, p) => results.map(({ name, parts: own }) => [label, name, formatCount(count), ...names.flatMap((metric) => cells(own[p]!.metrics[metric]!))])),
+  }];
+}
+
+function jsonOf({ model }: EvaluateOptions, { head }: TaskHead, results: readonly Scored[], rnas: number): string {
+  const shown = ({ metrics, published, parts }: Scored) => ({
+    ...Object.fromEntries(Object.entries(metrics).map(([name, { mean }]) => [name, mean])), intervals: metrics,
+    ...(published && { published }), ...(parts.length > 0 && { files: parts }),
+  });
+  const [own, ...others] = results;
+  return `${JSON.stringify({
+    model, task: head.task, rnas, ...shown(own!),
+    ...(others.length > 0 && { baselines: Object.fromEntries(others.map((each) => [each.name, shown(each)])) }),
+  }, null, 2)}\n`;
+}
+
+function writeCsv(path: string, task: TaskHead, rnas: readonly Rna[], predicted: readonly unknown[]): Promise<void> {
+  const { names, cells } = predictionColumns(task);
+  const lines = rnas.map(({ file, line, id, sequence, target }, i) => {
+    const row = cells(predicted[i]);
+    return csvLine([file, line, id, sequence.length, labelCell(task, target), ...names.map((name) => row[name]!)]);
+  });
+  return writeAtomically(path, (sink) => sink.write(new TextEncoder().encode([csvLine(['file', 'line', 'id', 'length', 'label', ...names]), ...lines].join(''))));
+}

@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { parseStructureFile, writeCt } from '@rna/model';
+import { packTar } from 'modern-tar';
+import { describe, expect, test } from 'vitest';
+import { rna, temporaryFolder } from './harness.ts';
+
+const samples = fileURLToPath(new URL('../data', import.meta.url));
+
+interface Summary {
+  readonly sets: readonly { readonly file: string; readonly rnas: number; readonly shortest: number; readonly longest: number; readonly labels: Readonly<Record<string, number>> }[];
+  readonly notes: readonly string[];
+}
+
+/** Runs `rna data … --json`; names of sets are relative to the folder that is written to. */
+async function prepare(...argv: string[]): Promise<Summary & { out: string; counts: Record<string, number> }> {
+  const out = join(temporaryFolder(), 'out');
+  const { code, stdout, stderr } = await rna('data', ...argv, '--out', out, '--json');
+  expect([code, stderr]).toEqual([0, '']);
+  const summary = JSON.parse(stdout) as Summary;
+  const counts = Object.fromEntries(summary.sets.map(({ file, rnas }) => [file.slice(out.length + 1).replaceAll('\\', '/'), rnas]));
+  return { ...summary, out, counts };
+}
+
+async function refused(...argv: string[]): Promise<string> {
+  const { code, stderr } = await rna('data', ...argv, '--out', join(temporaryFolder(), 'out'));
+  expect(code).toBeGreaterThan(0);
+  expect(stderr).not.toContain('a fault of this program');
+  return stderr;
+}
+
+function write(folder: string, files: Readonly<Record<string, string | Uint8Array>>): string {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+
+/** Rows of a table, without its header. */
+const rows = (...path: string[]): string[][] => readFileSync(join(...path), 'utf8').trim().split('\n').slice(1).map((line) => line.split(','));
+const structures = (...path: string[]) => parseStructureFile(readFileSync(join(...path), 'utf8'), join(...path));
+
+describe('rna data splice', () => {
+  test('takes Spliceator as RiNALMo does: the middle of the windows, the reference\'s folds, four tests', async () => {
+    const whole = (n: number): string => 'A'.repeat(100) + 'CG'[n % 2]!.repeat(399) + 'ACGT'[n % 4]! + 'T'.repeat(100);
+    const gold = (count: number, first: number): string => `ID_uniprot;…\n${Array.from({ length: count }, (_, i) => `${first + i}_x_human;${i % 3 === 0 ? `name;${whole(i)}` : `${whole(i)};more`}\n`).join('')}`;
+    const folder = temporaryFolder();
+    for (const site of ['donor', 'acceptor']) {
+      write(folder, { [`spliceator/Training_data/Positive/GS/POS_${site}_600.csv`]: gold(24, 0), [`spliceator/Training_data/Negative/GS/GS_1/NEG_600_${site}.csv`]: gold(31, 24) });
+      for (const species of ['Danio', 'Fly', 'Thaliana', 'Worm']) {
+        for (const kind of ['positive', 'negative']) write(folder, { [`spliceator/Benchmarks/${species}/SA_sequences_${site}_400_Final_3.${kind}.txt`]: `f1;${kind};${'ACGT'.repeat(100)}\nf2;${kind};${'ACGG'.repeat(100)}\n` });
+      }
+    }
+    const { out, counts } = await prepare('splice', folder, '--fold', '3', '--site', 'donor');
+    expect(counts).toEqual({ 'donor/train.csv': 49, 'donor/validation.csv': 6, 'donor/test_Danio.csv': 4, 'donor/test_Fly.csv': 4, 'donor/test_Thaliana.csv': 4, 'donor/test_Worm.csv': 4 });
+    // By scikit-learn: the third fold of StratifiedKFold(10, shuffle=True, random_state=2020) of 24 ones and 31 zeros.
+    expect(rows(out, 'donor', 'validation.csv').map(([id]) => Number.parseInt(id!))).toEqual([7, 18, 22, 28, 37, 46]);
+    const [id, sequence, label, group] = rows(out, 'donor', 'train.csv')[1]!;
+    expect([id, sequence, label, group]).toEqual(['1_x_human', 'G'.repeat(399) + 'C', '1', 'human']);
+    expect(rows(out, 'donor', 'test_Fly.csv').map((row) => row[2])).toEqual(['0', '0', '1', '1']);
+    expect(await refused('splice', folder, '--species', 'fly')).toContain('--species is for windows of several species');
+    writeFileSync(join(folder, 'spliceator/Training_data/Positive/GS/POS_donor_600.csv'), 'a_b;ACGT;ACGT\n');
+    expect(await refused('splice', folder)).toContain('POS_donor_600.csv:1: expected a sequence of at least 400 nucleotides');
+  });
+
+  test('trains on one species and tests on the others; overlapping windows stay together', async () => {
+    const { out, counts, notes } = await prepare('splice', join(samples, 'splice'), '--species', 'fly');
+    expect(Object.keys(counts)).toEqual(['donor', 'acceptor'].flatMap((site) => ['train', 'validation', 'test_fly', 'test_arabidopsis', 'test_worm'].map((set) => `${site}/${set}.csv`)));
+    expect(counts['donor/test_worm.csv']).toBe(100);
+    expect(counts['donor/train.csv']! + counts['donor/validation.csv']! + counts['donor/test_fly.csv']!).toBe(100);
+    const parts = ['train', 'validation', 'test_fly'].map((set) => rows(out, 'donor', `${set}.csv`));
+    const places = parts.flatMap((part, set) => part.map(([id]) => ({ set, chromosome: id!.split('_')[1], position: Number(id!.split('_')[2]) })));
+    const overlaps = places.flatMap((a, i) => places.slice(i + 1).filter((b) => a.chromosome === b.chromosome && Math.abs(a.position - b.position) < 400).map((b) => [a.set, b.set]));
+    expect(overlaps.length).toBeGreaterThan(0);
+    expect(overlaps.filter(([a, b]) => a !== b)).toEqual([]);
+    expect(notes[0]).toContain('fly, donor');
+    expect(await refused('splice', join(samples, 'splice'), '--species', 'mouse')).toContain('no table of mouse donor sites; there are arabidopsis, fly, worm');
+    expect(await refused('splice', samples + '/contrafold')).toContain('neither Spliceator\'s files');
+  });
+});
+
+test('rna data ribosome-load splits the counted table as pandas does in the reference', async () => {
+  const lengthOf = (i: number): number => 25 + (i % 4);
+  const utr = (i: number): string => Array.from({ length: lengthOf(i) }, (_, k) => 'ACGT'[k < 8 ? (i >> (2 * k)) & 3 : (i * 7 + k) % 4]).join('');
+  const text = `utr,rl,total_reads,set,len\n${Array.from({ length: 900 }, (_, i) => {
+    const named = i % 60 === 11 ? i - 4 : i;
+    return `${utr(named)},${i % 50 === 7 ? '' : ((i * 31) % 97 / 10).toFixed(1)},${i % 40 === 13 ? 9 : (i * 7919) % 10007},${i % 45 === 3 ? 'snv' : i % 3 ? 'random' : 'human'},${lengthOf(named)}\n`;
+  }).join('')}`;
+  expect(createHash('sha256').update(text).digest('hex')).toBe('2d9f6b46709d8d0c0f7c0a3819aa393405ca6059968bfa364d93d0534b5e9768');
+  const folder = write(temporaryFolder(), { 'GSM4084997_varying_length_25to100.csv.gz': gzipSync(text), 'GSM3130435_egfp_unmod_1.csv.gz': gzipSync('other') });
+  const { out, counts, notes } = await prepare('mrl', folder);
+  expect(counts).toEqual({ 'train.csv': 147, 'validation.csv': 400, 'test.csv': 269 });
+  const digest = (set: string): string => createHash('sha256').update(rows(out, `${set}.csv`).map(([sequence]) => sequence).join('\n')).digest('hex');
+  // Of the same table by pandas 3.0.3, with the reference's calls.
+  expect(digest('train')).toBe('dc7eccc9e3f372f4a8caf0a2ad77ce354d91b570e88375f6ea1271362587e184');
+  expect(digest('validation')).toBe('b88fbef92be39906d1b2ac258b058497507943701653571d200efdc837a18a27');
+  expect(digest('test')).toBe('d4f71822175e0bdb56f431c8454efd8643acbbf1055eb68713b2400856719aab');
+  expect(notes).toEqual([expect.stringMatching(/^left out 18 UTRs without a load$/), expect.stringMatching(/of sets other than random and human$/), expect.stringMatching(/with fewer than 10 reads$/), expect.stringMatching(/copies of UTRs that come more than once$/)]);
+});
+
+test('rna data ribosome-load splits a table without counts by the seed', async () => {
+  const table = join(write(temporaryFolder(), { 'utrs.csv': `,utr,rl\n${Array.from({ length: 40 }, (_, i) => `${i},${'ACGT'[i % 4]!.repeat(10 + i)},${i / 4}\n`).join('')}` }), 'utrs.csv');
+  const [first, again, other] = [await prepare('ribosome-load', table), await prepare('ribosome-load', table), await prepare('ribosome-load', table, '--seed', '1')];
+  expect(first.counts).toEqual({ 'train.csv': 32, 'validation.csv': 4, 'test.csv': 4 });
+  const tested = ({ out }: { out: string }): string[] => rows(out, 'test.csv').map(([sequence]) => sequence!);
+  expect(tested(again)).toEqual(tested(first));
+  expect(tested(other)).not.toEqual(tested(first));
+  const all = ['train', 'validation', 'test'].flatMap((set) => rows(first.out, `${set}.csv`).map(([sequence]) => sequence));
+  expect(new Set(all).size).toBe(40);
+  writeFileSync(table, 'utr,rl\nACGT,1\nACG,high\n');
+  expect(await refused('mrl', table)).toContain(`${table}:3: rl cannot be read: expected a number, got "high"`);
+});
+
+test('rna data translation takes scikit-learn\'s folds, the one before as validation', async () => {
+  const text = `,utr,te_log,rnaseq_log\n${Array.from({ length: 57 }, (_, i) => `${i},${'ACGT'[i % 4]!.repeat(20 + (i % 7))}${'ACGT'[(i >> 2) % 4]!}<pad>,${i / 8},${-i / 4}\n`).join('')}`;
+  const folder = write(temporaryFolder(), { 'HEK_sequence.csv': text, 'Muscle_sequence.csv': text });
+  const ids = (out: string, set: string): number[] => rows(out, 'HEK', `${set}.csv`).map(([id]) => Number(id));
+  // By scikit-learn: KFold(10, shuffle=True, random_state=42) of 57 rows.
+  const { out, counts } = await prepare('translation', folder, '--fold', '3');
+  expect(counts).toEqual({ 'HEK/train.csv': 45, 'HEK/validation.csv': 6, 'HEK/test.csv': 6, 'Muscle/train.csv': 45, 'Muscle/validation.csv': 6, 'Muscle/test.csv': 6 });
+  expect([ids(out, 'test'), ids(out, 'validation')]).toEqual([[19, 36, 37, 40, 48, 53], [4, 6, 8, 17, 26, 43]]);
+  expect(rows(out, 'HEK', 'test.csv')[0]).toEqual(['19', `${'T'.repeat(25)}A`, '2.375', '-4.75']);
+  const first = await prepare('translation', join(folder, 'HEK_sequence.csv'));
+  expect([ids(first.out, 'test'), ids(first.out, 'validation')]).toEqual([[0, 5, 13, 30, 34, 55], [14, 28, 38, 42, 51]]);
+  expect(await refused('translation', samples)).toContain('no table named CELLS_sequence.csv');
+});
+
+describe('rna data secondary', () => {
+  const archive = structures(samples, 'archiveII_150.dbn');
+
+  test('holds out each family of the archive of CT files, and validates with others', async () => {
+    const entries = [...archive, { ...archive[0]!, id: 'grp2_one' }, { ...archive[0]!, id: '5s_long', sequence: 'A'.repeat(513), partners: new Int32Array(513).fill(-1) }]
+      .map((structure) => ({ header: { name: `ct/${structure.id}.ct`, size: writeCt(structure).length, type: 'file' as const }, body: writeCt({ ...structure, id: 'title' }) }));
+    for (const entry of entries) entry.header.size = entry.body.length;
+    const tar = await packTar([{ header: { name: 'ct/', size: 0, type: 'directory' } }, ...entries]);
+    const folder = write(temporaryFolder(), { 'ct.tar.gz': gzipSync(tar) });
+    const { out, counts, notes } = await prepare('secondary', join(folder, 'ct.tar.gz'));
+    const families = { '5s': 40, srp: 30, tRNA: 40, tmRNA: 10, RNaseP: 10, grp1: 6, '16s': 6, telomerase: 4, '23s': 4 };
+    expect(Object.fromEntries(Object.keys(families).map((family) => [family, counts[`${family}/test.dbn`]]))).toEqual(families);
+    for (const family of Object.keys(families)) {
+      const [train, validation, tested] = ['train', 'validation', 'test'].map((set) => structures(out, family, `${set}.dbn`));
+      expect(tested!.every(({ id }) => id.startsWith(`${family}_`))).toBe(true);
+      expect([...train!, ...validation!].some(({ id }) => id.startsWith(`${family}_`))).toBe(false);
+      expect(new Set([...train!, ...validation!, ...tested!].map(({ id }) => id)).size).toBe(150);
+      for (const other of Object.keys(families)) if (other !== family) expect(validation!.filter(({ id }) => id.startsWith(`${other}_`)).length).toBe(Math.max(1, Math.round(families[other as keyof typeof families] / 10)));
+    }
+    const trna = structures(out, 'tRNA', 'test.dbn');
+    expect(trna.find(({ id }) => id === archive.find((each) => each.id.startsWith('tRNA_'))!.id)).toEqual(archive.find(({ id }) => id.startsWith('tRNA_')));
+    expect(notes.slice(0, 2)).toEqual(['left out 1 RNA longer than 512', expect.stringContaining('left out 1 RNA of other families')]);
+    // A file cut off is said to be so.
+    writeFileSync(join(folder, 'ct.tar.gz'), gzipSync(tar).subarray(0, 2000));
+    expect(await refused('secondary', join(folder, 'ct.tar.gz'))).toContain('not a whole archive');
+  });
+
+  test('deals families to fewer folds, from one file too', async () => {
+    const { counts } = await prepare('secondary', join(samples, 'archiveII_150.dbn'), '--folds', '3');
+    const tests = Object.entries(counts).filter(([name]) => name.endsWith('/test.dbn'));
+    expect(tests.map(([, rnas]) => rnas).sort()).toEqual([50, 50, 50]);
+    expect(tests.flatMap(([name]) => name.split('/')[0]!.split('+')).sort()).toEqual(['16s', '23s', '5s', 'RNaseP', 'grp1', 'srp', 'tRNA', 'telomerase', 'tmRNA']);
+    expect(await refused('secondary', join(samples, 'archiveII_150.dbn'), '--folds', '10')).toContain('there are 9 families, so 2 to 9');
+  });
+
+  test('takes TR0, VL0 and TS0 as they are, the test whole', async () => {
+    const { out, counts, sets, notes } = await prepare('secondary', samples, '--max-length', '100');
+    expect(counts['test.dbn']).toBe(60);
+    expect(counts['train.dbn']).toBe(structures(samples, 'bprna_TR0_200.dbn').filter(({ sequence }) => sequence.length <= 100).length);
+    expect(structures(out, 'test.dbn')).toEqual(structures(samples, 'bprna_TS0_60.dbn'));
+    expect(notes[0]).toMatch(/^train: left out \d+ RNAs longer than 100$/);
+    // Counted by another program.
+    expect(sets[2]!.labels).toEqual({ pairs: 1493, 'non-canonical': 218, pseudoknotted: 1 });
+    expect(await refused('secondary', samples, '--folds', '3')).toContain('--folds is for families of ArchiveII');
+    expect(await refused('secondary', join(samples, 'splice'))).toContain('neither TR0, VL0 and TS0');
+  });
+});
+
+describe('rna data ncrna-family', () => {
+  const fasta = (classes: Readonly<Record<string, number>>, first = 0): string => Object.entries(classes).flatMap(([name, count], k) =>
+    Array.from({ length: count }, (_, i) => `>${name}_${first + i} ${name}\r\n${'ACGT'[k % 4]!.repeat(20 + first + i)}\r\n`)).join('');
+
+  test('keeps what the test has out of training', async () => {
+    const folder = write(temporaryFolder(), { 'dataset_Rfam_6320_13classes.fasta': fasta({ tRNA: 30, miRNA: 20 }), 'dataset_Rfam_validated_2600_13classes.fasta': fasta({ tRNA: 8, miRNA: 8 }, 28) });
+    const { out, counts, notes } = await prepare('ncrna-family', folder);
+    expect(counts).toEqual({ 'train.csv': 43, 'validation.csv': 5, 'test.csv': 16 });
+    expect(notes).toEqual(['left out of training 2 RNAs of dataset_Rfam_6320_13classes.fasta that the test has too', 'fine-tune with --head.classes 2 --head.names miRNA,tRNA']);
+    expect(new Set(rows(out, 'test.csv').map(([, , id, name]) => `${id!} ${name!}`))).toEqual(new Set(['0 miRNA', '1 tRNA']));
+  });
+
+  test('splits any FASTA with classes by the seed, each class in every set', async () => {
+    const { counts, sets } = await prepare('ncrna-family', join(samples, 'rfam_families.fasta'));
+    expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(256);
+    expect(sets.map(({ labels }) => labels['classes'])).toEqual([7, 7, 7]);
+    expect(sets[2]!.labels).toMatchObject({ 'smallest class': 2, 'largest class': 4 });
+    const small = write(temporaryFolder(), { 'few.fasta': fasta({ tRNA: 12, miRNA: 9 }), 'one.fasta': fasta({ tRNA: 12 }), 'bare.fasta': '>a\nACGT\n' });
+    expect(await refused('ncrna-family', join(small, 'few.fasta'))).toContain('the class miRNA has 9 RNAs to train on; at least 10 are needed');
+    expect(await refused('ncrna-family', join(small, 'one.fasta'))).toContain('all RNAs are of the class tRNA');
+    expect(await refused('ncrna-family', join(small, 'bare.fasta'))).toContain('bare.fasta:1: record "a" has no class');
+  });
+});
+
+test('the table names files, lengths and labels; what is not there is said', async () => {
+  const out = join(temporaryFolder(), 'new', 'folder');
+  const { code, stdout, stderr } = await rna('data', 'ncrna-family', join(samples, 'rfam_families.fasta'), '--out', out);
+  expect(code).toBe(0);
+  expect(stdout).toContain(join(out, 'validation.csv'));
+  expect(stdout).toContain('smallest class');
+  expect(stderr).toContain('rna: fine-tune with --head.classes 7');
+  expect(existsSync(join(out, 'test.csv'))).toBe(true);
+  expect(await refused('splice', join(out, 'nowhere'))).toContain('nowhere: no such file or folder');
+  expect((await rna('data', 'splice', samples, '--out', out, '--fold', '11')).stderr).toContain('Expected a whole number from 1 to 10.');
+});
