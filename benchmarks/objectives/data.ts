@@ -6,9 +6,9 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { RandomStream } from '@rna/kernels';
 import { parseFasta, parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
 import { z } from 'zod';
+import { draw } from '../src/rnaCommand.ts';
 
 export interface DataFiles {
   readonly corpus: readonly string[];
@@ -33,7 +33,6 @@ export interface Prepared {
   readonly counts: z.infer<typeof counts>;
 }
 
-const DRAW_STREAM = 0x64726177;
 const HELD_OUT_SHARE = 0.02;
 
 /** Writes the files into `folder`, which appears whole, or finds them there. */
@@ -80,14 +79,10 @@ export async function prepareData(files: DataFiles, folder: string): Promise<Pre
   return { ...paths, counts: found };
 }
 
-/** A random order of the records, cut to `most`: the same for the same records. */
-function draw<T>(records: readonly T[], most = records.length): T[] {
-  return new RandomStream(0, DRAW_STREAM).shuffle([...records]).slice(0, most);
-}
-
 const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
 
-async function readStructures(files: readonly string[], maxLength: number): Promise<Structure[]> {
+/** Structures of files, upper case with U for T, none longer than `maxLength`. */
+export async function readStructures(files: readonly string[], maxLength: number): Promise<Structure[]> {
   const read = await Promise.all(files.map(async (file) => parseStructureFile(await readFile(file, 'utf8'), file)));
   return read.flat().filter(({ sequence }) => sequence.length <= maxLength).map((record) => ({ ...record, sequence: standard(record.sequence) }));
 }

@@ -6,20 +6,19 @@
  * done by the commands that a user has (`rna structures`, `pretrain`, `finetune`,
  * `evaluate`), each in a folder under --out, so a stopped run goes on where it was.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { checkSettings, natural, resultOf, rna, writeWhole } from '../src/rnaCommand.ts';
 import { prepareData, type DataFiles } from './data.ts';
 import { resultTable, type Result } from './table.ts';
 
 const OBJECTIVES = ['none', 'mlm', 'sm', 'ssm'] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 
-const RNA = fileURLToPath(new URL('../../packages/cli/bin/rna.js', import.meta.url));
 const config = (size: string, stage: string): string => fileURLToPath(new URL(`${size}.${stage}.yaml`, import.meta.url));
 
 interface Options extends DataFiles {
@@ -30,12 +29,6 @@ interface Options extends DataFiles {
   readonly pretrainSteps?: number;
   readonly finetuneEpochs?: number;
 }
-
-const natural = (text: string): number => {
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value > 0)) program.error(`'${text}' must be a positive whole number`);
-  return value;
-};
 
 const program: Command = new Command('npm run objectives --')
   .description('Compares pre-training objectives by the secondary structures that fine-tuned models predict (SSR-LM, Table 3).')
@@ -62,9 +55,10 @@ const program: Command = new Command('npm run objectives --')
   });
 
 async function compareObjectives(options: Options): Promise<void> {
-  const { out, size, seeds, objectives } = options;
+  const { seeds, objectives, ...settings } = options;
+  const { out, size } = settings;
   await mkdir(out, { recursive: true });
-  await checkSettings(options);
+  await checkSettings(join(out, 'settings.json'), { ...settings, out: undefined });
   const data = await prepareData(options, join(out, 'data'));
   const structures = join(out, 'data', 'corpus.dbn');
   if (!existsSync(structures)) await rna(['structures', data.corpus, '--out', structures]);
@@ -79,14 +73,6 @@ async function compareObjectives(options: Options): Promise<void> {
   process.stdout.write(table);
 }
 
-/** A folder keeps one comparison: its runs must not be of different data or lengths. */
-async function checkSettings({ out, seeds: _seeds, objectives: _objectives, ...settings }: Options): Promise<void> {
-  const file = join(out, 'settings.json');
-  const text = `${JSON.stringify(settings, null, 2)}\n`;
-  if (!existsSync(file)) await writeWhole(file, text);
-  else if (await readFile(file, 'utf8') !== text) throw new Error(`${file}: the comparison in this folder has other settings; choose another --out, or give the same`);
-}
-
 interface Places {
   readonly train: string;
   readonly validation: string;
@@ -97,8 +83,8 @@ interface Places {
 async function runOne({ out, size, pretrainSteps, finetuneEpochs }: Options, objective: Objective, seed: number, structures: string, data: Places): Promise<Omit<Result, 'objective' | 'seed'>> {
   const folder = join(out, `${objective}-${seed}`);
   const scores = join(folder, 'scores.json');
+  const [pretrained, finetuned] = [join(folder, 'pretrain'), join(folder, 'finetune')];
   if (!existsSync(scores)) {
-    const [pretrained, finetuned] = [join(folder, 'pretrain'), join(folder, 'finetune')];
     await mkdir(folder, { recursive: true });
     // Without pre-training, the same initial weights: a step at rate zero, which saves them.
     const objectiveFields = objective === 'none'
@@ -107,36 +93,13 @@ async function runOne({ out, size, pretrainSteps, finetuneEpochs }: Options, obj
     const epochs = finetuneEpochs === undefined ? [] : ['--train.epochs', String(finetuneEpochs)];
     await rna(['pretrain', config(size, 'pretrain'), '--out', pretrained, '--seed', String(seed), '--data.train', structures, '--data.validation', data.heldOut, ...objectiveFields]);
     await rna(['finetune', 'secondary-structure', config(size, 'finetune'), '--out', finetuned, '--seed', String(seed), '--model.checkpoint', join(pretrained, 'model'), '--data.train', data.train, '--data.validation', data.validation, ...epochs]);
-    const text = await rna(['evaluate', join(finetuned, 'model'), data.test, '--allow-sharp-loops', '--allow-nc-pairs', '--json'], true);
-    await writeWhole(scores, text);
   }
-  const { strict, averagePrecision } = evaluated.parse(JSON.parse(await readFile(scores, 'utf8')));
+  const { strict, averagePrecision } = evaluated.parse(await resultOf(scores, ['evaluate', join(finetuned, 'model'), data.test, '--protocol', 'ssr-lm', '--json']));
   return { ...strict, auprc: averagePrecision };
 }
 
 const share = z.number();
 const evaluated = z.object({ strict: z.object({ precision: share, recall: share, f1: share }), averagePrecision: share });
-
-/** Runs an `rna` command, its progress on stderr; returns its stdout if asked. */
-function rna(args: readonly string[], capture = false): Promise<string> {
-  process.stderr.write(`\n$ rna ${args.join(' ')}\n`);
-  const child = spawn(process.execPath, [RNA, ...args], { stdio: ['ignore', capture ? 'pipe' : 2, 2] });
-  let text = '';
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
-  // Interrupted with us: the command keeps what it has, and so the next call goes on.
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (code === 0) resolve(text);
-      else reject(new Error(`rna ${args[0]} ended with ${signal ?? `exit code ${code}`}; what it did is kept, the same command goes on`));
-    });
-  });
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.partial`, text);
-  await rename(`${path}.partial`, path);
-}
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`npm run objectives failed: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -42,7 +42,9 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
     checkHead(model, task, config);
     return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) => onDevice(async (device) => {
       // On the f32 originals, which are what is trained.
-      const encoder = new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
+      const encoder = config.model.untrained
+        ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+        : new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
       return train({ encoder, task, parameters: headOf(model, task, encoder, config), config, train: records, validation, ...places });
     }));
   }));
@@ -80,8 +82,8 @@ function withClassNames(head: Head, config: FinetuneConfig, rnas: Data['train'])
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */
-function checkHead({ task: found }: OpenedModel, { head, sizes }: TaskHead, { model: { checkpoint } }: FinetuneConfig): void {
-  if (found?.head !== head) return;
+function checkHead({ task: found }: OpenedModel, { head, sizes }: TaskHead, { model: { checkpoint, untrained } }: FinetuneConfig): void {
+  if (found?.head !== head || untrained) return;
   const text = (each: object, name: string): string => JSON.stringify(new Map<string, unknown>(Object.entries(each)).get(name));
   const differing = Object.keys(found.sizes).filter((name) => text(found.sizes, name) !== text(sizes, name));
   if (differing.length > 0) {
@@ -91,9 +93,9 @@ function checkHead({ task: found }: OpenedModel, { head, sizes }: TaskHead, { mo
 }
 
 /** The head's parameters: the model's own, or new ones. */
-function headOf(model: OpenedModel, task: TaskHead, { device, config, parameters }: Encoder, { seed }: FinetuneConfig): ParameterMap {
+function headOf(model: OpenedModel, task: TaskHead, { device, config, parameters }: Encoder, { seed, model: { untrained } }: FinetuneConfig): ParameterMap {
   const shapes = headParameters(task, config.dim);
-  if (model.task?.head !== task.head) return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
+  if (model.task?.head !== task.head || untrained) return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
   return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
 }
 

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { parseStructureFile, writeCt } from '@rna/model';
 import { packTar } from 'modern-tar';
 import { describe, expect, test } from 'vitest';
+import { lengthScores } from '../src/data/lengthClasses.ts';
 import { rna, temporaryFolder } from './harness.ts';
 
 const samples = fileURLToPath(new URL('../data', import.meta.url));
@@ -134,7 +135,7 @@ describe('rna data secondary', () => {
 
   test('holds out each family of the archive of CT files, and validates with others', async () => {
     const entries = [...archive, { ...archive[0]!, id: 'grp2_one' }, { ...archive[0]!, id: '5s_long', sequence: 'A'.repeat(513), partners: new Int32Array(513).fill(-1) }]
-      .map((structure) => ({ header: { name: `ct/${structure.id}.ct`, size: writeCt(structure).length, type: 'file' as const }, body: writeCt({ ...structure, id: 'title' }) }));
+      .map((structure) => ({ header: { name: `ct/${structure.id}.ct`, size: 0, type: 'file' as const }, body: writeCt({ ...structure, id: 'title' }) }));
     for (const entry of entries) entry.header.size = entry.body.length;
     const tar = await packTar([{ header: { name: 'ct/', size: 0, type: 'directory' } }, ...entries]);
     const folder = write(temporaryFolder(), { 'ct.tar.gz': gzipSync(tar) });
@@ -154,6 +155,21 @@ describe('rna data secondary', () => {
     // A file cut off is said to be so.
     writeFileSync(join(folder, 'ct.tar.gz'), gzipSync(tar).subarray(0, 2000));
     expect(await refused('secondary', join(folder, 'ct.tar.gz'))).toContain('not a whole archive');
+  });
+
+  test('takes the folds of Szikszai et al. as they are drawn', async () => {
+    const body = (id: string): string => writeCt(archive.find((each) => each.id.startsWith(id))!);
+    const entry = (name: string, text: string) => ({ header: { name, size: text.length, type: 'file' as const }, body: text });
+    const tar = await packTar([
+      entry('ct/fam-fold/tRNA/train/5s_a.ct', body('5s')), entry('ct/fam-fold/tRNA/train/16s_long.ct', body('16s')), entry('ct/fam-fold/tRNA/valid/srp_b.ct', body('srp')),
+      entry('ct/fam-fold/tRNA/test/tRNA_c.ct', body('tRNA')), entry('ct/other-fold/0/test/tRNA_c.ct', body('tRNA')), entry('ct/fam-fold/tRNA/test/._tRNA_c.ct', 'not a structure'),
+    ]);
+    const folder = write(temporaryFolder(), { 'ct-splits.tar': tar });
+    const { out, counts, notes } = await prepare('secondary', join(folder, 'ct-splits.tar'), '--max-length', '150');
+    expect(counts).toEqual({ 'tRNA/train.dbn': 1, 'tRNA/validation.dbn': 1, 'tRNA/test.dbn': 1 });
+    expect(['train', 'validation', 'test'].flatMap((set) => structures(out, 'tRNA', `${set}.dbn`).map(({ id }) => id))).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
+    expect(notes).toEqual(['left out of training and validation 1 RNA longer than 150']);
+    expect(await refused('secondary', join(folder, 'ct-splits.tar'), '--folds', '3')).toContain('drawn already');
   });
 
   test('deals families to fewer folds, from one file too', async () => {
@@ -211,4 +227,42 @@ test('the table names files, lengths and labels; what is not there is said', asy
   expect(existsSync(join(out, 'test.csv'))).toBe(true);
   expect(await refused('splice', join(out, 'nowhere'))).toContain('nowhere: no such file or folder');
   expect((await rna('data', 'splice', samples, '--out', out, '--fold', '11')).stderr).toContain('Expected a whole number from 1 to 10.');
+});
+
+test('rna data ncrna-family filters and balances families of Rfam as scikit-learn and pandas do in the reference', async () => {
+  // Counts in training, validation and test, and the length of the i-th RNA.
+  const families: Readonly<Record<string, readonly [number, number, number, (i: number) => number]>> = {
+    RF00010: [420, 1300, 60, (i) => 60 + (i * 37) % 50], RF00002: [410, 50, 55, (i) => 150 + (i * 13) % 90], RF00005: [420, 60, 40, (i) => 70 + (i * 11) % 9],
+    RF00100: [430, 40, 40, () => 30], RF00009: [300, 40, 40, (i) => 80 + (i * 7) % 60], RF00050: [450, 30, 30, (i) => 90 + (i * 29) % 70], RF00777: [100, 10, 0, () => 100],
+    RF00004: [410, 45, 45, (i) => 75 + (i * 17) % 40],
+  };
+  const sequence = (name: string, i: number, length: number): string => {
+    const number = Number(name.slice(2)) * 131 + i * 7;
+    const letters = Array.from({ length }, (_, k) => 'ACGT'[((number >> (k % 11)) + k * k + i) % 4]).join('');
+    return i % 97 === 5 ? `${letters.slice(0, -1)}N` : letters;
+  };
+  const texts = [0, 1, 2].map((set) => Array.from({ length: 1300 }, (_, i) => Object.entries(families).map(([name, counts]) =>
+    (i < (counts[set] as number) ? `>${name}\n${sequence(name, i + 1000 * set, counts[3](i + set))}\n` : '')).join('')).join(''));
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+  expect(sha256(texts.join(''))).toBe('30471878186d258321f26e49286450960ccb3804b2b379a3e29a2746e90a86fe');
+  const folder = write(temporaryFolder(), { 'x_train.fasta': texts[0]!, 'x_val.fasta': texts[1]!, 'x_test.fasta': texts[2]! });
+  const { out, counts, notes } = await prepare('ncrna-family', folder);
+  expect(counts).toEqual({ 'train.csv': 4860, 'validation.csv': 1350, 'test.csv': 173 });
+  // Of the same files by scikit-learn 1.9.1 and pandas 3.0.3, with the reference's calls.
+  const digest = (set: string): string => sha256(rows(out, `${set}.csv`).map(([, letters, id]) => `${id!} ${letters!.replaceAll('U', 'T')}`).join('\n'));
+  expect(['train', 'validation', 'test'].map(digest)).toEqual([
+    'c085040e63ebb59fc6c51ce7ebcc25b2fbcc0a04cc111d368f127257e8a4d129', '1327e8b387b6b4ace65a60ffaa4780f9cb7846a8fb2ff3fc849b131b6abdbb96', '19885254180f20d5a24b051f49c1c51e1766ed975febdc7f99ce3beb7c6fbd5c',
+  ]);
+  expect(notes.at(-1)).toBe('fine-tune with --head.classes 4 --head.names RF00050,RF00010,RF00005,RF00004');
+  const noisy = await prepare('ncrna-family', folder, '--boundary-noise', '200');
+  const [plain, longer] = [rows(out, 'test.csv')[0]![1]!, rows(noisy.out, 'test.csv')[0]![1]!];
+  expect(longer.slice(longer.length / 2 - plain.length / 2).startsWith(plain)).toBe(true);
+  expect(longer.length).toBe(plain.length + 4 * Math.floor(plain.length / 2));
+  expect(await refused('ncrna-family', write(temporaryFolder(), { 'train_test_val_sets_177_families.RDa': '' }))).toContain('writeXStringSet');
+});
+
+test('F1 of lengths is scikit-learn\'s', () => {
+  // Three classes whose lengths overlap; by DecisionTreeClassifier(max_depth=10) and f1_score over StratifiedKFold(10, True, 42).
+  const rnas = Array.from({ length: 300 }, (_, i) => ({ name: 'abc'[(i * 7) % 3]!, length: 40 + ((i * 7) % 3) * 12 + (i * i) % 31 }));
+  expect([...lengthScores(rnas)].map(([name, f1]) => [name, f1.toFixed(12)])).toEqual([['a', '0.685725658019'], ['b', '0.489674548691'], ['c', '0.673018888576']]);
 });

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { HEADS, ncrnaFamily, ribosomeLoad, secondaryStructure, spliceSite, translationEfficiency, type Head } from '@rna/model';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readLabelled, readUnlabelled, type LabelledFileRna } from '../src/data/labelled.ts';
 import { temporaryFolder } from './harness.ts';
 
@@ -70,6 +71,7 @@ describe('tables', () => {
     ['a row cut off', ribosomeLoad, 'utr,rl\nACGT,1\nACGT\n', ':3: Invalid Record Length'],
     ['an open quote', ribosomeLoad, 'utr,rl\n"ACGT,1\n', ': Quote Not Closed'],
     ['a label that is none', spliceSite, 'human;ACGT;2\n', ':1: the label (label) cannot be read: expected 0 or 1, got "2"'],
+    ['a column of another name', spliceSite, 'id;seq;label\na;ACGT;1\n', ':1: expected a header with the columns "sequence", "label", got "id", "seq", "label"'],
     ['too few columns', spliceSite, 'ACGT;1\n', 'or give 3 columns without a header: group, sequence, label'],
   ])('with %s are refused by file and line', async (_, head: Head, content, message) => {
     const table = file(content, 'table.csv');
@@ -115,6 +117,12 @@ describe('FASTA', () => {
     file('0\n1\n1\n', 'SA_labels_donor_400_Final_3.fasta', folder);
     await expect(read(spliceSite, [folder])).rejects.toThrow(`${labels}:3: a label without a sequence`);
   });
+});
+
+test('- is FASTA on stdin', async () => {
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([Buffer.from('>a\nAC'), Buffer.from('GT\n>b\nGG\n')], { objectMode: false }) as unknown as typeof process.stdin);
+  onTestFinished(() => { vi.restoreAllMocks(); });
+  expect(await unlabelled(undefined, '-')).toEqual([{ id: 'a', sequence: 'ACGU', file: 'stdin', line: 1 }, { id: 'b', sequence: 'GG', file: 'stdin', line: 3 }]);
 });
 
 test('a file of another kind is refused with what is expected', async () => {

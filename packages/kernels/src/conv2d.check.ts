@@ -6,43 +6,49 @@ import type { RandomStream } from './random.ts';
 interface Size {
   readonly height: number;
   readonly width: number;
+  readonly rows: number;
+  readonly above: number;
   readonly channels: number;
   readonly size: number;
   readonly cols: number;
 }
 
-const shape = (height: number, width: number, channels: number, size: number, cols: number): Size => ({ height, width, channels, size, cols });
-const sizeOf = (call: Call): Size => shape(uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'channels'), uniform(call, 'size'), uniform(call, 'cols'));
+/** A whole map, or a band of `rows` rows below `above` of its own. */
+const shape = (height: number, width: number, channels: number, size: number, cols: number, rows = height, above = 0): Size =>
+  ({ height, width, rows, above, channels, size, cols });
+const sizeOf = (call: Call): Size => shape(
+  uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'channels'), uniform(call, 'size'), uniform(call, 'cols'), uniform(call, 'rows'), uniform(call, 'above'));
 const padded = (cols: number): number => Math.ceil(cols / 4) * 4;
 const turned = (call: Call): boolean => call.variant?.['turn'] === true;
 
 const SIZES = [
   shape(1, 1, 1, 1, 1), shape(1, 1, 3, 3, 2), shape(2, 3, 1, 5, 7), shape(7, 5, 6, 3, 9), shape(9, 9, 20, 5, 20), shape(12, 11, 64, 1, 64), shape(11, 10, 16, 3, 65),
+  // The first band of a map, one from its middle, the last.
+  shape(5, 7, 4, 3, 8, 4, 0), shape(8, 6, 3, 5, 5, 4, 2), shape(12, 11, 20, 3, 12, 11, 1),
 ];
 const BENCHMARK = [128, 256].flatMap((length) => [shape(length, length, 64, 1, 64), shape(length, length, 64, 3, 64), shape(length, length, 64, 3, 1)]);
 
 /** Calls f(output pixel, input pixel, tap) for every tap that falls inside the map. */
-function overTaps({ height, width, size }: Size, f: (pixel: number, under: number, tap: number) => void): void {
+function overTaps({ height, width, rows, above, size }: Size, f: (pixel: number, under: number, tap: number) => void): void {
   const radius = (size - 1) / 2;
-  for (let pixel = 0; pixel < height * width; pixel++) {
+  for (let pixel = 0; pixel < rows * width; pixel++) {
     for (let tap = 0; tap < size * size; tap++) {
-      const row = Math.floor(pixel / width) + Math.floor(tap / size) - radius;
+      const row = Math.floor(pixel / width) + above + Math.floor(tap / size) - radius;
       const col = (pixel % width) + (tap % size) - radius;
       if (row >= 0 && row < height && col >= 0 && col < width) f(pixel, row * width + col, tap);
     }
   }
 }
 
-const macs = ({ height, width, channels, size, cols }: Size): number => height * width * size ** 2 * channels * cols;
+const macs = ({ rows, width, channels, size, cols }: Size): number => rows * width * size ** 2 * channels * cols;
 
 function convolution(random: RandomStream, size: Size, bias: boolean): Call {
-  const pixels = size.height * size.width;
   return {
     inputs: {
-      x: normals(random, pixels * size.channels), b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
+      x: normals(random, size.height * size.width * size.channels), b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
       bias: normals(random, size.cols),
     },
-    outputs: { y: pixels * size.cols },
+    outputs: { y: size.rows * size.width * size.cols },
     uniforms: { ...size },
     variant: { bias },
   };
@@ -56,7 +62,7 @@ export const conv2dCheck: KernelCheck = {
     const size = sizeOf(call);
     const { channels, cols } = size;
     const [x, b, bias] = [floats(call, 'x'), floats(call, 'b'), floats(call, 'bias')];
-    const y = Float64Array.from({ length: size.height * size.width * cols }, (_, i) => (call.variant?.['bias'] === true ? bias[i % cols]! : 0));
+    const y = Float64Array.from({ length: size.rows * size.width * cols }, (_, i) => (call.variant?.['bias'] === true ? bias[i % cols]! : 0));
     overTaps(size, (pixel, under, tap) => {
       for (let c = 0; c < channels; c++) {
         for (let o = 0; o < cols; o++) y[pixel * cols + o]! += x[under * channels + c]! * b[(tap * channels + c) * padded(cols) + o]!;
@@ -65,16 +71,16 @@ export const conv2dCheck: KernelCheck = {
     return { y };
   },
   work: (call) => {
-    const { height, width, channels, cols } = sizeOf(call);
-    return { flops: 2 * macs(sizeOf(call)), bytes: 4 * height * width * (channels + cols) };
+    const { height, width, rows, channels, cols } = sizeOf(call);
+    return { flops: 2 * macs(sizeOf(call)), bytes: 4 * width * (height * channels + rows * cols) };
   },
   tolerance: 1e-5,
 };
 
 function weightGradient(random: RandomStream, size: Size, chunkPixels: number): Call {
-  const pixels = size.height * size.width;
+  const pixels = size.rows * size.width;
   return {
-    inputs: { x: normals(random, pixels * size.channels), dy: normals(random, pixels * size.cols) },
+    inputs: { x: normals(random, size.height * size.width * size.channels), dy: normals(random, pixels * size.cols) },
     outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
     uniforms: { ...size, chunkPixels },
     variant: { aligned: size.cols % 4 === 0 },
@@ -90,7 +96,7 @@ export const conv2dBackwardWeightCheck: KernelCheck = {
     const { channels, cols } = size;
     const [x, dy, chunkPixels] = [floats(call, 'x'), floats(call, 'dy'), uniform(call, 'chunkPixels')];
     const rows = size.size ** 2 * channels;
-    const y = new Float64Array(Math.ceil((size.height * size.width) / chunkPixels) * rows * cols);
+    const y = new Float64Array(Math.ceil((size.rows * size.width) / chunkPixels) * rows * cols);
     overTaps(size, (pixel, under, tap) => {
       for (let c = 0; c < channels; c++) {
         const at = (Math.floor(pixel / chunkPixels) * rows + tap * channels + c) * cols;

@@ -8,6 +8,10 @@
  * The gradient of the map is the same kernel with the filters turned around.
  * The gradient of the filters is a product over all pixels, taken in chunks
  * that are summed in a fixed order, for parallelism and for accuracy.
+ *
+ * Both may run on a band of a map's rows: x then has the rows of the band and
+ * those that its filters reach above and below, as far as the map goes, and
+ * every sum is made as it is on the whole map.
  */
 import { gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
 import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
@@ -41,7 +45,7 @@ export const packFilters = defineKernel({
 });
 
 /**
- * `valueUnder(pixel, tap, c)`: the map's value under a filter's tap, 0 outside of the map. Quotients go through
+ * `valueUnder(pixel, tap, c)`: the value of x under a filter's tap, 0 outside of x. Quotients go through
  * floats and are then set right: an integer division is slow, on software drivers above all, and unlike a float
  * one is never moved out of the loop over the inner index. Exact for operands below 2²⁴.
  */
@@ -55,7 +59,7 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
   let pixelRow = quotient(pixel, u.width);
   let tapRow = quotient(tap, u.size);
   // Above and left of the map the differences wrap to large numbers.
-  let row = pixelRow + tapRow - u.size / 2u;
+  let row = pixelRow + u.above + tapRow - u.size / 2u;
   let col = pixel - pixelRow * u.width + tap - tapRow * u.size - u.size / 2u;
   let inside = row < u.height && col < u.width;
   return select(0.0, x[select(0u, (row * u.width + col) * u.channels + c, inside)], inside);
@@ -84,7 +88,8 @@ export const sumTaps = defineKernel({
   y[i] = sum;`,
 });
 
-const mapUniforms = { height: 'u32', width: 'u32', channels: 'u32', size: 'u32', cols: 'u32' } as const;
+/** x has `height` rows, y `rows`; the first of y is below `above` of x. A whole map has as many and none. */
+const mapUniforms = { height: 'u32', width: 'u32', rows: 'u32', above: 'u32', channels: 'u32', size: 'u32', cols: 'u32' } as const;
 
 export type Conv2dVariant = GemmVariant & {
   /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
@@ -92,9 +97,9 @@ export type Conv2dVariant = GemmVariant & {
 };
 const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
 
-const forwardText: GemmText = { rows: 'u.height * u.width', cols: 'u.cols', first: '0u', end: 'u.size * u.size * u.channels' };
+const forwardText: GemmText = { rows: 'u.rows * u.width', cols: 'u.cols', first: '0u', end: 'u.size * u.size * u.channels' };
 
-/** y [height, width, cols] = x * filters (+ bias); b from `packFilters`. */
+/** y [rows, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
   name: 'conv2d',
   inputs: { x: 'f32', b: 'vec4f', bias: 'f32' },
@@ -102,9 +107,9 @@ export const conv2d = defineKernel({
   uniforms: mapUniforms,
   variant: convDefaults,
   workgroup: gemmWorkgroup,
-  grid: ({ height, width, cols }, variant) => gemmGrid(height * width, cols, variant),
+  grid: ({ rows, width, cols }, variant) => gemmGrid(rows * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
-  tuning: { space: gemmSpace, shape: ({ height, width, channels, size, cols }) => gemmShape(height * width, size * size * channels, cols) },
+  tuning: { space: gemmSpace, shape: ({ rows, width, channels, size, cols }) => gemmShape(rows * width, size * size * channels, cols) },
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant)}
 ${valueUnderWgsl}
@@ -120,7 +125,7 @@ fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${varian
 
 const backwardText: GemmText = {
   rows: 'u.size * u.size * u.channels', cols: 'u.cols',
-  first: 'wid.z * u.chunkPixels', end: 'min(u.height * u.width, first + u.chunkPixels)',
+  first: 'wid.z * u.chunkPixels', end: 'min(u.rows * u.width, first + u.chunkPixels)',
   contiguous: { a: 'rows', b: 'cols' },
 };
 
@@ -130,7 +135,7 @@ export type Conv2dWeightVariant = GemmVariant & {
 };
 const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, aligned: false };
 
-/** y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] · dy[p, col]. */
+/** y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] · dy[p, col]; dy has `rows` rows. */
 export const conv2dBackwardWeight = defineKernel({
   name: 'conv2dBackwardWeight',
   inputs: { x: 'f32', dy: 'f32' },
@@ -139,12 +144,12 @@ export const conv2dBackwardWeight = defineKernel({
   variant: weightDefaults,
   elements: ({ aligned }): Record<string, ElementType> => (aligned ? { dy: 'vec4f' } : {}),
   workgroup: gemmWorkgroup,
-  grid: ({ height, width, channels, size, cols, chunkPixels }, variant) =>
-    gemmGrid(size * size * channels, cols, variant, Math.ceil((height * width) / chunkPixels)),
+  grid: ({ rows, width, channels, size, cols, chunkPixels }, variant) =>
+    gemmGrid(size * size * channels, cols, variant, Math.ceil((rows * width) / chunkPixels)),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
   tuning: {
     space: gemmSpace,
-    shape: ({ height, width, channels, size, cols, chunkPixels }) => gemmShape(size * size * channels, Math.min(height * width, chunkPixels), cols),
+    shape: ({ rows, width, channels, size, cols, chunkPixels }) => gemmShape(size * size * channels, Math.min(rows * width, chunkPixels), cols),
   },
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant)}
@@ -154,7 +159,7 @@ fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(row, u.channels);
   return valueUnder(k, tap, row - tap * u.channels);
 }
-${gatherA4('(u.height * u.width)')}
+${gatherA4('(u.rows * u.width)')}
 fn loadB(k: u32, vector: u32) -> vec4f {
   return ${variant.aligned ? 'dy[k * (u.cols / 4u) + vector]' : four((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`)};
 }

@@ -127,7 +127,7 @@ export const instanceNormCheck: KernelCheck = {
 function backwardCall(random: RandomStream, pixels: number, channels: number, relu: boolean): Call {
   const forward = normCall(random, pixels, channels, relu, false);
   const inputs = { ...forward.inputs, dy: normals(random, pixels * channels) };
-  const call: Call = { inputs, outputs: { dx: pixels * channels }, uniforms: forward.uniforms, variant: { relu } };
+  const call: Call = { inputs, outputs: { dx: pixels * channels }, uniforms: { ...forward.uniforms, pixels }, variant: { relu } };
   return { ...call, inputs: { ...inputs, sums: gradientSums(call, pixels) } };
 }
 
@@ -160,11 +160,11 @@ export const instanceNormBackwardCheck: KernelCheck = {
   gradientCalls: (random) => ([[5, 1], [9, 3], [289, 20]] as const).flatMap(([pixels, channels]) => [false, true].map((relu) => backwardCall(random, pixels, channels, relu))),
   benchmark: (random) => BENCHMARK.map(([pixels, channels]) => backwardCall(random, pixels, channels, true)),
   reference: (call) => {
-    const [count, channels, stats, sums] = [uniform(call, 'count'), uniform(call, 'channels'), floats(call, 'stats'), floats(call, 'sums')];
+    const [pixels, channels, stats, sums] = [uniform(call, 'pixels'), uniform(call, 'channels'), floats(call, 'stats'), floats(call, 'sums')];
     const v = normalised(call);
     const dx = gradient(call, v).map((g, i) => {
       const c = i % channels;
-      return stats[channels + c]! * (g - ((sums[c]! + v[i]! * sums[channels + c]!) * channels) / count);
+      return stats[channels + c]! * (g - (sums[c]! + v[i]! * sums[channels + c]!) / pixels);
     });
     return { dx };
   },

@@ -123,12 +123,12 @@ export const instanceNormBackwardSums = defineKernel({
   y[at + u.channels] = dot;`,
 });
 
-/** dx = rstd · (g − (Σ g + v · Σ g·v) / pixels); sums [2, channels] over all pixels. */
+/** dx = rstd · (g − (Σ g + v · Σ g·v) / pixels); sums [2, channels] over all pixels, of which x may be a part. */
 export const instanceNormBackward = defineKernel({
   name: 'instanceNormBackward',
   inputs: { x: 'f32', stats: 'f32', sums: 'f32', dy: 'f32' },
   outputs: { dx: 'f32' },
-  uniforms: { count: 'u32', channels: 'u32' },
+  uniforms: { count: 'u32', channels: 'u32', pixels: 'u32' },
   variant: withoutRelu,
   ...elementwise,
   body: (variant) => /* wgsl */ `${flatIndex}
@@ -137,5 +137,5 @@ export const instanceNormBackward = defineKernel({
   let rstd = stats[u.channels + c];
   let v = (x[i] - stats[c]) * rstd;
   let g = ${gradientWgsl(variant)};
-  dx[i] = rstd * (g - (sums[c] + v * sums[u.channels + c]) / f32(u.count / u.channels));`,
+  dx[i] = rstd * (g - (sums[c] + v * sums[u.channels + c]) / f32(u.pixels));`,
 });

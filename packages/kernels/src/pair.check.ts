@@ -1,6 +1,6 @@
 /** Checks of the kernels between a representation and a map over pairs. */
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
-import { pairLogits, pairLogitsBackward, pairSum, pairSumBackward, rows, rowsBackward } from './pair.ts';
+import { joinRows, pairLogits, pairLogitsBackward, pairSum, pairSumBackward, rows, rowsBackward } from './pair.ts';
 import type { RandomStream } from './random.ts';
 
 const slice = (random: RandomStream, total: number, offset: number, count: number): Call =>
@@ -37,57 +37,95 @@ export const rowsBackwardCheck: KernelCheck = {
   tolerance: 0,
 };
 
-/** Calls f(i, j, c, index) for every element of a map. */
-function overMap(call: Call, f: (i: number, j: number, c: number, at: number) => void): void {
-  const [length, channels] = [uniform(call, 'length'), uniform(call, 'channels')];
-  let at = 0;
-  for (let i = 0; i < length; i++) for (let j = 0; j < length; j++) for (let c = 0; c < channels; c++) f(i, j, c, at++);
+const joining = (random: RandomStream, [a, before, middle, b]: readonly [number, number, number, number]): Call => ({
+  inputs: { a: normals(random, a), x: normals(random, middle), b: normals(random, Math.max(1, b)) },
+  outputs: { y: before + middle + b },
+  uniforms: { count: before + middle + b, offset: a - before, before, middle },
+});
+
+export const joinRowsCheck: KernelCheck = {
+  kernel: joinRows,
+  calls: (random) => ([[1, 0, 1, 0], [50, 7, 20, 3], [9, 9, 300, 0], [1, 0, 5, 200]] as const).map((sizes) => joining(random, sizes)),
+  benchmark: (random) => [joining(random, [32 * 256 * 64, 256 * 64, 32 * 256 * 64, 256 * 64])],
+  reference: (call) => {
+    const [offset, behind] = [uniform(call, 'offset'), uniform(call, 'count') - uniform(call, 'before') - uniform(call, 'middle')];
+    return { y: Float64Array.from([...floats(call, 'a').slice(offset), ...floats(call, 'x'), ...floats(call, 'b').slice(0, behind)]) };
+  },
+  work: (call) => ({ flops: 0, bytes: 8 * uniform(call, 'count') }),
+  tolerance: 0,
+};
+
+/** A map [length, length, channels], or the `rows` rows of it from `first` on. */
+interface Band {
+  readonly length: number;
+  readonly channels: number;
+  readonly first: number;
+  readonly rows: number;
 }
 
-const SIZES = [[1, 1], [2, 3], [7, 20], [17, 64]] as const;
-const BENCHMARK = [[128, 64], [256, 64]] as const;
+const band = (length: number, channels: number, first = 0, rows = length): Band => ({ length, channels, first, rows });
 
-const sum = (random: RandomStream, length: number, channels: number): Call => ({
+/** Calls f(i, j, c, index) for every element of a band. */
+function overBand({ length, channels, first, rows: count }: Band, f: (i: number, j: number, c: number, at: number) => void): void {
+  let at = 0;
+  for (let i = first; i < first + count; i++) for (let j = 0; j < length; j++) for (let c = 0; c < channels; c++) f(i, j, c, at++);
+}
+
+const BANDS = [band(1, 1), band(2, 3), band(7, 20), band(17, 64), band(17, 5, 0, 4), band(9, 4, 3, 5), band(9, 4, 8, 1)];
+const BENCHMARK = [band(128, 64), band(256, 64)];
+
+const sum = (random: RandomStream, { length, channels, first, rows: count }: Band): Call => ({
   inputs: { pq: normals(random, length * channels * 2), bias: normals(random, channels) },
-  outputs: { y: length * length * channels },
-  uniforms: { count: length * length * channels, length, channels },
+  outputs: { y: count * length * channels },
+  uniforms: { count: count * length * channels, length, channels, first },
 });
+
+const bandOf = (call: Call, count: number): Band => band(uniform(call, 'length'), uniform(call, 'channels'), uniform(call, 'first'), count);
 
 export const pairSumCheck: KernelCheck = {
   kernel: pairSum,
-  calls: (random) => SIZES.map(([length, channels]) => sum(random, length, channels)),
-  benchmark: (random) => BENCHMARK.map(([length, channels]) => sum(random, length, channels)),
+  calls: (random) => BANDS.map((each) => sum(random, each)),
+  benchmark: (random) => BENCHMARK.map((each) => sum(random, each)),
   reference: (call) => {
-    const [channels, pq, bias] = [uniform(call, 'channels'), floats(call, 'pq'), floats(call, 'bias')];
-    const y = new Float64Array(uniform(call, 'length') ** 2 * channels);
-    overMap(call, (i, j, c, at) => { y[at] = pq[(i * channels + c) * 2]! + pq[(j * channels + c) * 2 + 1]! + bias[c]!; });
+    const [length, channels, pq, bias] = [uniform(call, 'length'), uniform(call, 'channels'), floats(call, 'pq'), floats(call, 'bias')];
+    // The backward call's count is that of its own output.
+    const count = call.uniforms['rows'] ?? uniform(call, 'count') / length / channels;
+    const y = new Float64Array(count * length * channels);
+    overBand(bandOf(call, count), (i, j, c, at) => { y[at] = pq[(i * channels + c) * 2]! + pq[(j * channels + c) * 2 + 1]! + bias[c]!; });
     return { y };
   },
   work: (call) => ({ flops: 2 * uniform(call, 'count'), bytes: 4 * uniform(call, 'count') }),
   tolerance: 1e-6,
 };
 
-const sumBackward = (random: RandomStream, length: number, channels: number): Call => {
-  const forward = sum(random, length, channels);
-  const count = length * channels * 2;
-  return { inputs: { ...forward.inputs, dy: normals(random, length * length * channels) }, outputs: { dpq: count }, uniforms: { count, length, channels } };
-};
+/** `begun`: the sums are gone on with. */
+function sumBackward(random: RandomStream, each: Band, begun: boolean): Call {
+  const { length, channels, first, rows: count } = each;
+  const forward = sum(random, each);
+  const size = length * channels * 2;
+  return {
+    inputs: { ...forward.inputs, dy: normals(random, count * length * channels), dpq: begun ? normals(random, size) : new Float64Array(size) },
+    outputs: {},
+    uniforms: { count: size, length, channels, first, rows: count },
+  };
+}
 
 export const pairSumBackwardCheck: KernelCheck = {
   kernel: pairSumBackward,
   gradientOf: pairSumCheck,
-  calls: (random) => SIZES.map(([length, channels]) => sumBackward(random, length, channels)),
-  benchmark: (random) => BENCHMARK.map(([length, channels]) => sumBackward(random, length, channels)),
+  calls: (random) => BANDS.map((each) => sumBackward(random, each, true)),
+  gradientCalls: (random) => BANDS.map((each) => sumBackward(random, each, false)),
+  benchmark: (random) => BENCHMARK.map((each) => sumBackward(random, each, false)),
   reference: (call) => {
     const [channels, dy] = [uniform(call, 'channels'), floats(call, 'dy')];
-    const dpq = new Float64Array(uniform(call, 'length') * channels * 2);
-    overMap(call, (i, j, c, at) => {
+    const dpq = floats(call, 'dpq').slice();
+    overBand(bandOf(call, uniform(call, 'rows')), (i, j, c, at) => {
       dpq[(i * channels + c) * 2]! += dy[at]!;
       dpq[(j * channels + c) * 2 + 1]! += dy[at]!;
     });
     return { dpq };
   },
-  work: (call) => ({ flops: uniform(call, 'length') * uniform(call, 'count'), bytes: 2 * uniform(call, 'length') * uniform(call, 'count') }),
+  work: (call) => ({ flops: 2 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels'), bytes: 4 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels') }),
   tolerance: 1e-5,
 };
 

@@ -32,7 +32,23 @@ export const rowsBackward = defineKernel({
   dx[i] = select(0.0, dy[min(at, u.length - 1u)], at < u.length);`,
 });
 
-const mapUniforms = { count: 'u32', length: 'u32', channels: 'u32' } as const;
+/** y = the last `before` elements of a, all `middle` of x, the first of b. */
+export const joinRows = defineKernel({
+  name: 'joinRows',
+  inputs: { a: 'f32', x: 'f32', b: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { count: 'u32', offset: 'u32', before: 'u32', middle: 'u32' },
+  variant: {},
+  ...elementwise,
+  body: () => /* wgsl */ `${flatIndex}
+  let behind = u.before + u.middle;
+  if (i < u.before) { y[i] = a[u.offset + i]; }
+  else if (i < behind) { y[i] = x[i - u.before]; }
+  else { y[i] = b[i - behind]; }`,
+});
+
+/** A map, or a band of it whose first row is `first`. */
+const mapUniforms = { count: 'u32', length: 'u32', channels: 'u32', first: 'u32' } as const;
 
 /**
  * y[i, j, c] = p[i, c] + q[j, c] + bias[c], where pq [length, channels, 2] holds both. A linear layer over the
@@ -49,26 +65,31 @@ export const pairSum = defineKernel({
   let c = i % u.channels;
   let pixel = i / u.channels;
   let width = 2u * u.channels;
-  y[i] = pq[pixel / u.length * width + 2u * c] + pq[pixel % u.length * width + 2u * c + 1u] + bias[c];`,
+  y[i] = pq[(u.first + pixel / u.length) * width + 2u * c] + pq[pixel % u.length * width + 2u * c + 1u] + bias[c];`,
 });
 
-/** dp[i, c] = Σ_j dy[i, j, c] and dq[j, c] = Σ_i dy[i, j, c], interleaved as in `pairSum`. */
+/**
+ * dp[i, c] += Σ_j dy[i, j, c] and dq[j, c] += Σ_i dy[i, j, c], interleaved as in `pairSum`, of a band of `rows` rows. The
+ * sums are gone on with: bands in their order give what the map gives at once.
+ */
 export const pairSumBackward = defineKernel({
   name: 'pairSumBackward',
   inputs: { dy: 'f32' },
-  outputs: { dpq: 'f32' },
-  uniforms: mapUniforms,
+  updates: { dpq: 'f32' },
+  uniforms: { ...mapUniforms, rows: 'u32' },
   variant: {},
   ...elementwise,
   body: () => /* wgsl */ `${flatIndex}
   let token = i / (2u * u.channels);
   let c = i / 2u % u.channels;
-  let row = u.length * u.channels;
   let forQ = i % 2u == 1u;
-  let start = token * select(row, u.channels, forQ) + c;
+  // Above the band the difference wraps to a large number.
+  if (!forQ && token - u.first >= u.rows) { return; }
+  let row = u.length * u.channels;
+  let start = select((token - u.first) * row, token * u.channels, forQ) + c;
   let step = select(u.channels, row, forQ);
-  var sum = 0.0;
-  for (var t = 0u; t < u.length; t++) { sum += dy[start + t * step]; }
+  var sum = dpq[i];
+  for (var t = 0u; t < select(u.length, u.rows, forQ); t++) { sum += dy[start + t * step]; }
   dpq[i] = sum;`,
 });
 

@@ -137,7 +137,9 @@ export class Device {
     const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
     const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
     const device = new Device(adapter, gpu, traits, options);
-    return subgroupMatrix === undefined || await productsAreRight(device) ? device : new Device(adapter, gpu, plain, options);
+    if (subgroupMatrix === undefined) return device;
+    const variant = { algorithm: 'matrix', unit: subgroupMatrix, lanes: traits.subgroupSize! } as const;
+    return await productsAreRight(device, variant) ? device : new Device(adapter, gpu, plain, options);
   }
 
   // ---- tensors ----

@@ -3,14 +3,14 @@
  * experimental, and drivers have had it wrong. One product of small whole
  * numbers, whose sums are exact, with edges that fill no tile.
  */
-import { matmul } from '@rna/kernels';
+import { matmul, type MatmulVariant } from '@rna/kernels';
 import type { Device } from './device.ts';
 import { DeviceError } from './errors.ts';
 
 const [ROWS, INNER, COLS] = [70, 44, 67];
 
-/** Runs the product in the variant that the device chooses. Rejects only where the device is lost. */
-export async function productsAreRight(device: Device): Promise<boolean> {
+/** Runs the product in a variant. Rejects only where the device is lost. */
+export async function productsAreRight(device: Device, variant: Partial<MatmulVariant>): Promise<boolean> {
   const a = Float32Array.from({ length: ROWS * INNER }, (_, i) => (i * 7) % 9 - 4);
   const b = Float32Array.from({ length: INNER * COLS }, (_, i) => (i * 5) % 7 - 3);
   const half = (values: Float32Array, name: string) => {
@@ -20,7 +20,7 @@ export async function productsAreRight(device: Device): Promise<boolean> {
   };
   const [left, right] = [half(a, 'a'), half(b, 'b')];
   const sizes = { rows: ROWS, inner: INNER, cols: COLS, depth: INNER };
-  const { y } = device.run(matmul, { a: left, b: right, bias: left, residual: left }, { y: [ROWS, COLS] }, sizes);
+  const { y } = device.run(matmul, { a: left, b: right, bias: left, residual: left }, { y: [ROWS, COLS] }, sizes, variant);
   try {
     const sums = await y.read();
     return sums.every((sum, i) => {

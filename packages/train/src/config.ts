@@ -114,6 +114,7 @@ const finetuneFields = (head: Head) => ({
   model: z.strictObject({
     checkpoint: z.string().min(1).describe('Folder, file or hub name of the pre-trained model'),
     freeze: z.boolean().default(false).describe('Train the head alone, whatever unfreeze says; the encoder is run once per RNA'),
+    untrained: z.boolean().default(false).describe('Draw the encoder\'s weights anew, in the checkpoint\'s sizes, to compare with a model that was not pre-trained'),
     lora: loraConfig.optional(),
     save: z.enum(['merged', 'adapter']).default('merged')
       .describe('What is saved with lora or freeze: a whole model, or the head and the low-rank matrices alone, beside the name of the model that they are for'),

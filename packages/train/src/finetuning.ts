@@ -11,7 +11,7 @@ import { packTokens, runHead, secondaryStructure, tokenize, type Head, type Seco
 import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
-import type { MicroBatch, TrainingTask } from './trainer.ts';
+import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
 import type { Evaluation } from './trainState.ts';
 
 export interface FinetuningOptions<S extends object = object, T = unknown, P = unknown> extends TaskModel<S, T, P> {
@@ -42,18 +42,23 @@ const ORDER_STREAM = 0x66696e65;
 const DROPOUT_STREAM = 0x64726f70;
 const HEAD_DROPOUT_STREAM = 0x68656164;
 
-/** The scalars of a head that follow from its training set. Throws a RangeError where the targets do not give them. */
-export const fittedScalars = <S extends object, T, P>(head: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> =>
-  new Map(head.fit?.(train.map(({ target }) => target)));
+/** The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them. */
+export function fittedScalars<S extends object, T, P>(head: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> {
+  try {
+    return new Map(head.fit?.(train.map(({ target }) => target)));
+  } catch (error) {
+    throw error instanceof RangeError ? new TrainingError(error.message, { cause: error }) : error;
+  }
+}
 
-/** Throws a RangeError for no training set, and one that names an RNA that nothing can be learnt from. */
+/** Throws a TrainingError for no training set, and one that names an RNA that nothing can be learnt from. */
 export function finetuningTask<S extends object, T, P>(options: FinetuningOptions<S, T, P>): FinetuningTask {
   const { encoder, task, parameters, train, validation, scalars, freeze, batchSize, maxTokens, dropout = false, recompute = false, seed } = options;
   const { head } = task;
   const terms = ({ sequence }: LabelledRna<T>): number => head.terms?.(sequence) ?? 1;
-  if (train.length === 0) throw new RangeError('finetuningTask: there are no RNAs to train on');
+  if (train.length === 0) throw new TrainingError('there are no RNAs to train on');
   const short = train.find((rna) => !(terms(rna) > 0));
-  if (short !== undefined) throw new RangeError(`finetuningTask: '${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`);
+  if (short !== undefined) throw new TrainingError(`'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`);
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
   const representations = frozenRepresentations(encoder, train, { maxTokens: head.oneSequence === true ? 1 : maxTokens });
 

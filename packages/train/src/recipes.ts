@@ -9,6 +9,7 @@ import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
 import type { Corpus } from './corpus/corpus.ts';
+import { hash128, hex } from './corpus/hash.ts';
 import { corpusBatches, heldOutBatches } from './corpusBatches.ts';
 import { finetuningTask, fittedScalars } from './finetuning.ts';
 import { WeightAverage } from './ema.ts';
@@ -94,13 +95,17 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
     const own = [...encoderParameters(encoder.config).keys()].flatMap((name) => (run.encoder.parameters.has(name) ? [[name, parameter(run.encoder.parameters, name)] as const] : []));
     const model = { config: encoder.config, task, parameters: new Map([...own, ...run.parameters]), scalars, ...(files && { adapter: files }) };
     const groups = finetuneGroups(run, trained, stepsPerEpoch);
-    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settingsOf(config));
+    // The content counts, not the files that it is read from.
+    const settings = settingsOf({ ...config, data: { train: contentOf(run.train), validation: contentOf(run.validation) } });
+    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settings);
     await adapted.merge();
     return state;
   } finally {
     adapted.dispose();
   }
 }
+
+const contentOf = (rnas: readonly LabelledRna[]): string => hex(hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))));
 
 /** Of the head, and of what is trained beside it. */
 function finetuneGroups<S extends object, T, P>(

@@ -1,5 +1,5 @@
 /** Configs: defaults, errors that name key, value and expectation, and overrides. */
-import { secondaryStructure } from '@rna/model';
+import { ribosomeLoad, secondaryStructure } from '@rna/model';
 import { describe, expect, it } from 'vitest';
 import { finetuneConfig, finetuneSchedule, newEncoderConfig, pretrainConfig, pretrainSchedule } from '../src/config.ts';
 import { applyOverrides, configFields, ConfigError, validateConfig } from '../src/overrides.ts';
@@ -67,6 +67,39 @@ describe('applyOverrides', () => {
     expect(() => override('steps', '1')).toThrow("'steps' is no override");
     expect(() => applyOverrides(structureConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
     expect(() => override('--__proto__.x', '1')).toThrow(/unknown key/);
+  });
+});
+
+describe('the config of a task', () => {
+  const ofLoads = finetuneConfig(ribosomeLoad);
+  const given = { out: 'x', model: { checkpoint: 'm' }, data: { train: ['a'] } };
+  const fault = (value: object): string => {
+    try {
+      validateConfig(ofLoads, { ...given, ...value }, 'a.yaml');
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+
+  it('has its head\'s sizes, a number where a word is possible too', () => {
+    expect(applyOverrides(ofLoads, {}, ['--head.padding', '102'])).toEqual({ head: { padding: 102 } });
+    expect(applyOverrides(ofLoads, {}, ['--head.padding', 'batch'])).toEqual({ head: { padding: 'batch' } });
+    expect(validateConfig(ofLoads, given, 'a').head).toEqual({ channels: 32, blocks: 6, padding: 'none' });
+    expect(configFields(ofLoads).find(({ path }) => path === 'head.padding')).toMatchObject({ expected: 'one of none, batch, or a whole number at least 2', default: 'none' });
+    expect(fault({ head: { padding: 'some' } })).toBe('a.yaml: head.padding is "some"; expected one of none, batch, or a whole number at least 2');
+  });
+
+  it('has rules of the decode for structures alone', () => {
+    expect(validateConfig(structureConfig, given, 'a').decode).toEqual({ allowNcPairs: false, allowSharpLoops: false, flexible: true });
+    expect(fault({ decode: { flexible: true } })).toContain('a.yaml: unknown key decode; known are seed, out, model, unfreeze, head,');
+  });
+
+  it('refuses stages that cannot be', () => {
+    expect(fault({ unfreeze: [{ epoch: 1, parameters: ['blocks'] }] })).toBe('a.yaml: unfreeze has no stage of epoch 0: nothing would train before the first one');
+    expect(fault({ unfreeze: [{ epoch: 0, parameters: ['('] }] })).toBe('a.yaml: unfreeze.0.parameters.0 is no regular expression');
+    expect(fault({ unfreeze: [{ epoch: 0, parameters: ['ribosomeLoad'] }], optimizer: { encoderRateScale: 0.1 } })).toContain('optimizer.encoderRateScale does nothing beside unfreeze');
+    expect(fault({ unfreeze: [{ epoch: 0, paramters: [] }] })).toContain('unknown key unfreeze.0.paramters');
   });
 });
 

@@ -130,7 +130,7 @@ describe('finetuningTask', () => {
       for (const [i, micro] of a.microBatches.entries()) {
         const losses = device.scope(() => [micro.loss(), b.microBatches[i]!.loss()]);
         expect(await losses[0]!.item()).toBeCloseTo(await losses[1]!.item(), 5);
-        disposeAll(new Map(losses.entries()));
+        losses.forEach((loss) => { loss.dispose(); });
       }
       cursor = a.next;
     }
@@ -216,6 +216,22 @@ describe('a run that unfreezes', () => {
     expect(await changedAt(2 * EPOCH_STEPS)).not.toContain('blocks.0.attention.qkv.weight');
     const last = await changedAt(3 * EPOCH_STEPS);
     expect(last).toEqual([...block(0), ...block(1), 'finalNorm.weight', 'finalNorm.bias']);
+  });
+
+  it('is refused where its data or stages are others, and where nothing can be learnt', async () => {
+    const model = tinyModel(shifted, {}, 2);
+    const store = memoryStore();
+    const start = (more: object) => finetune({ ...model, config, train: shares, validation: shares, store, ...more });
+    await start({});
+    const moved = { ...config, data: { ...config.data, train: ['elsewhere'] } };
+    expect((await start({ config: moved })).step).toBe(6);
+    await expect(start({ train: shares.map((rna, i) => (i === 3 ? { ...rna, target: rna.target + 1 } : rna)) })).rejects.toThrow(/the run to resume has other settings:\n {2}data.train: then/);
+    await expect(start({ config: { ...config, unfreeze: unfreeze.slice(0, 2) } })).rejects.toThrow('unfreeze');
+    const constant = shares.map((rna) => ({ ...rna, target: 1 }));
+    const load = tinyModel(ribosomeLoad);
+    await expect(finetune({ ...load, config: configOf(ribosomeLoad), train: constant, validation: [] })).rejects.toThrow('8 training targets that do not differ cannot be standardised');
+    model.dispose();
+    load.dispose();
   });
 
   it.each([1, 2, 3, 4])('resumes to the bit from step %i', async (stop) => {

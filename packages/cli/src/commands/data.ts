@@ -28,19 +28,19 @@ function registerSecondary(data: Command): void {
     .description([
       'ArchiveII (the archive of CT files or a folder of them): the nine families of the papers, at most 512 nucleotides, 3,865',
       'RNAs; OUT/FAMILY/{train,validation,test}.dbn hold one family out each. With --folds, whole families are dealt to that',
-      'many tests. Validation is a tenth of each family that is trained on. The split of Szikszai et al. has one drawn by its',
-      'authors: their folders can be given to rna finetune as they are. bpRNA (folders or files TR0, VL0, TS0):',
-      'OUT/{train,validation,test}.dbn. Pseudoknots and non-canonical pairs are kept, and counted in the table.',
+      'many tests. Validation is a tenth of each family that is trained on. ct-splits.tar.gz of Szikszai et al.: the folds of its',
+      'folder fam-fold, which the papers used, with the validation that its authors drew. bpRNA (folders or files TR0, VL0,',
+      'TS0): OUT/{train,validation,test}.dbn. Pseudoknots and non-canonical pairs are kept, and counted in the table.',
     ].join(' '))
-    .argument('<input>', 'ArchiveII\'s ct.tar.gz, one file with RNAs of its families, or a folder')
+    .argument('<input>', 'ct.tar.gz, ct-splits.tar.gz, one file with RNAs of ArchiveII\'s families, or a folder')
     .option('--folds <k>', 'tests of ArchiveII (default: one for each family)', wholeNumber(2))
-    .option('--max-length <n>', 'leave out longer RNAs, of bpRNA only in training and validation (default: 512 for ArchiveII)', wholeNumber(1))
+    .option('--max-length <n>', 'leave out longer RNAs, where the test is drawn already only of training and validation (default: 512 for ct.tar.gz)', wholeNumber(1))
     .action(async (input: string, options: Omit<SecondaryOptions, 'input'>) => {
       const { prepareSecondary } = await import('../data/secondary.ts');
       await prepareSecondary({ ...options, input });
     });
   withSeed(command);
-  examples(command, ['rna data secondary ct.tar.gz --out archiveII', 'rna data secondary bpRNA_dataset --out bprna --max-length 500']);
+  examples(command, ['rna data secondary ct.tar.gz --out archiveII', 'rna data secondary ct-splits.tar.gz --out archiveII', 'rna data secondary bpRNA_dataset --out bprna --max-length 500']);
 }
 
 function registerSplice(data: Command): void {
@@ -105,18 +105,20 @@ function registerNcrnaFamily(data: Command): void {
     .summary('classes of non-coding RNA')
     .description([
       'nRC\'s dataset_Rfam_6320_13classes.fasta and dataset_Rfam_validated_2600_13classes.fasta, the class behind the id: the',
-      'second is the test; of the first, what is not also in the test, a tenth of each class is validation. Any other FASTA file',
-      'with the class behind the id: a tenth of each class is validation, another the test. Classes are numbered by name;',
+      'second is the test; of the first, what is not also in the test, a tenth of each class is validation. ncrna-deep\'s',
+      'x_train.fasta, x_val.fasta and x_test.fasta (of its RDa file, written by R): RiNALMo\'s 88 families, filtered and balanced',
+      'as there. Any other FASTA file with the class behind the id: a tenth of each class is validation, another the test.',
       'class_id and name are both in the tables. Tables that RiNALMo prepared (name, width, sequence, class_id) can be given',
       'to rna finetune as they are.',
     ].join(' '))
-    .argument('<input>', 'the folder of both files, or one FASTA file')
+    .argument('<input>', 'the folder of the files, or one FASTA file')
+    .option('--boundary-noise <percent>', 'add dinucleotides drawn from a sequence to its ends, of its length; 200 in RiNALMo\'s noisy sets', wholeNumber(0))
     .action(async (input: string, options: Omit<NcrnaFamilyOptions, 'input'>) => {
       const { prepareNcrnaFamily } = await import('../data/ncrnaFamily.ts');
       await prepareNcrnaFamily({ ...options, input });
     });
   withSeed(command);
-  examples(command, ['rna data ncrna-family nrc --out ncrna', 'rna data ncrna-family families.fasta --out ncrna --seed 1']);
+  examples(command, ['rna data ncrna-family nrc --out ncrna', 'rna data ncrna-family rfam --out ncrna --boundary-noise 200']);
 }
 
 const withOutput = (command: Command): Command => command

@@ -4,7 +4,7 @@
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parseRecords, RECORD_FORMATS, recordFormat, splitLines, type FileRecord, type RecordFileOptions } from '@rna/model';
@@ -79,6 +79,9 @@ export async function* readText(file: string, encoding: BufferEncoding = 'utf8',
     raw.destroy();
   }
 }
+
+/** The name of a file without folders and extension, `.gz` being no part of it. */
+export const fileStem = (file: string): string => basename(file).replace(/\.gz$/i, '').replace(/\.[^.]*$/, '');
 
 function gzipFault(file: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('Z_'))) return error;

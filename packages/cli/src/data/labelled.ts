@@ -7,7 +7,7 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { findInvalidLetter, InputError, parseFasta, recordFormat, type Head, type TargetColumns } from '@rna/model';
-import { listRecordFiles, readLines, readRecordFile, readText, RECORD_FILES, type KnownFiles } from '../corpus/recordFiles.ts';
+import { fileStem, listRecordFiles, readLines, readRecordFile, readText, RECORD_FILES, type KnownFiles } from '../corpus/recordFiles.ts';
 import { CommandError } from '../errors.ts';
 import { readStructures, standard } from '../trainingInput.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
@@ -129,7 +129,7 @@ function fromRow(file: string, row: { readonly line: number; cell(column: string
   const sequence = row.cell(column).replaceAll('<pad>', '');
   if (sequence === '') throw new InputError(file, line, `no sequence in the column "${column}"`, 'fill it in or remove the row');
   checkLetters(file, line, sequence);
-  return { id: row.optional('id') ?? `${stem(file)}:${line}`, sequence: standard(sequence), file, line };
+  return { id: row.optional('id') ?? `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line };
 }
 
 function parseLabel<S, T>(columns: TargetColumns<S, T>, sizes: S, label: string, { file, line }: UnlabelledFileRna): T {
@@ -169,9 +169,7 @@ async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, und
     if (sequence === '') throw new InputError(file, line, 'no sequence on the line', 'remove the line');
     if (label.done === true) throw new InputError(labelFile, line, 'the file ends before its sequences do', 'give one label for each sequence');
     checkLetters(file, line, sequence);
-    yield { id: `${stem(file)}:${line}`, sequence: standard(sequence), file, line, label: label.value.trim(), group: basename(dirname(file)) };
+    yield { id: `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line, label: label.value.trim(), group: basename(dirname(file)) };
   }
   if ((await labels.next()).done !== true) throw new InputError(labelFile, line + 1, 'a label without a sequence', 'give one label for each sequence');
 }
-
-const stem = (file: string): string => basename(file).replace(/\.gz$/i, '').replace(/\.[^.]*$/, '');

@@ -1,18 +1,18 @@
 /**
  * `rna data secondary`: base pairs. ArchiveII, from the Mathews lab's archive of
  * CT files or a folder of them, by family: one family, or a few, are the test,
- * the others are trained on (Szikszai et al. 2022). bpRNA's TR0, VL0 and TS0
- * (Singh et al. 2019), from their folders or files, as they are. Written is
- * dot-bracket, in upper case with U for T.
+ * the others are trained on; or the folds of Szikszai et al. 2022, as they drew
+ * them. bpRNA's TR0, VL0 and TS0 (Singh et al. 2019), from their folders or
+ * files, as they are. Written is dot-bracket, in upper case with U for T.
  */
 import { createReadStream } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
-import { ARCHIVE_FAMILIES, parseStructureFile, type Structure } from '@rna/model';
+import { ARCHIVE_FAMILIES, grouped, InputError, parseStructureFile, type Structure } from '@rna/model';
 import { createTarDecoder } from 'modern-tar';
-import { RECORD_FILES } from '../corpus/recordFiles.ts';
+import { fileStem, RECORD_FILES } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { counted } from '../report/format.ts';
 import { readStructures, standard } from '../trainingInput.ts';
@@ -35,7 +35,14 @@ const ARCHIVE_LONGEST = 512;
 const VALIDATION = 0.1;
 const VALIDATION_STREAM = 3;
 const TAR = /\.(tar|tar\.gz|tgz)$/i;
+// As the archive of Szikszai et al. has them, one RNA a file.
+const DRAWN = /(?:^|\/)fam-fold\/([^/]+)\/(train|valid|test)\//;
 const BPRNA = { train: 'TR0', validation: 'VL0', test: 'TS0' } as const;
+
+/** A structure and the path of its file, `/` between folders. */
+interface PlacedStructure extends Structure {
+  readonly path: string;
+}
 
 /** Throws an InputError or CommandError for input that is neither, a UsageError for options that do not fit it. */
 export async function prepareSecondary(options: SecondaryOptions): Promise<void> {
@@ -69,7 +76,28 @@ async function prepareBpRna(parts: readonly (readonly string[])[], { out, folds,
   await report({ title: 'bpRNA, the split TR0, VL0, TS0', sets, notes }, json);
 }
 
-async function prepareArchive(structures: readonly Structure[], { out, folds = FAMILIES.length, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
+/** The folds of Szikszai et al. as they drew them. */
+async function prepareDrawn(structures: readonly PlacedStructure[], { out, folds, maxLength = Infinity, json }: SecondaryOptions): Promise<void> {
+  if (folds !== undefined) throw new UsageError('--folds is for the whole of ArchiveII; the folds of this archive are drawn already');
+  const sets: WrittenSet[] = [];
+  let left = 0;
+  for (const [family, members] of grouped(structures, ({ path }) => DRAWN.exec(path)![1]!)) {
+    for (const [part, name] of [['train', 'train'], ['valid', 'validation'], ['test', 'test']] as const) {
+      const all = members.filter(({ path }) => DRAWN.exec(path)![2] === part);
+      const kept = part === 'test' ? all : all.filter(({ sequence }) => sequence.length <= maxLength);
+      left += all.length - kept.length;
+      sets.push(await writeStructures(join(out, family, `${name}.dbn`), kept));
+    }
+  }
+  await report({ title: 'ArchiveII by family, the folds of Szikszai et al.', sets, notes: left > 0 ? [`left out of training and validation ${counted(left, 'RNA')} longer than ${maxLength}`] : [] }, json);
+}
+
+async function prepareArchive(placed: readonly PlacedStructure[], options: SecondaryOptions): Promise<void> {
+  const drawn = placed.filter(({ path }) => DRAWN.test(path));
+  return drawn.length > 0 ? prepareDrawn(drawn, options) : prepareFamilies(placed, options);
+}
+
+async function prepareFamilies(structures: readonly Structure[], { out, folds = FAMILIES.length, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
   const byFamily = new Map(FAMILIES.map((family) => [family, [] as Structure[]]));
   const left = { longer: 0, families: 0 };
   for (const structure of structures) {
@@ -125,36 +153,34 @@ function familyKey(name: string): string | undefined {
 }
 
 /** Structures under the names of their files where these say the family, as the titles inside do not; else under their own. */
-async function readNamed(files: readonly string[]): Promise<Structure[]> {
-  const structures: Structure[] = [];
+async function readNamed(files: readonly string[]): Promise<PlacedStructure[]> {
+  const structures: PlacedStructure[] = [];
   for (const file of files) {
-    const name = familyKey(basename(file)) && stem(file);
-    for (const { id, sequence, partners } of await readStructures([file])) structures.push({ id: name ?? id, sequence, partners });
+    const name = familyKey(basename(file)) && fileStem(file);
+    for (const { id, sequence, partners } of await readStructures([file])) structures.push({ path: file.split(sep).join('/'), id: name ?? id, sequence, partners });
   }
   return structures;
 }
 
 /** As `readNamed`, of the CT files of an archive in the order of their names. */
-async function readTar(path: string): Promise<Structure[]> {
+async function readTar(path: string): Promise<PlacedStructure[]> {
   const raw = createReadStream(path);
   // Errors reach the loop below.
   const bytes = /gz$/i.test(path) ? pipeline(raw, createGunzip(), () => undefined) : raw;
   const entries = (Readable.toWeb(bytes) as ReadableStream<Uint8Array>).pipeThrough(createTarDecoder()).getReader();
-  const structures: Structure[] = [];
+  const structures: PlacedStructure[] = [];
   try {
     for (let next = await entries.read(); !next.done; next = await entries.read()) {
       const { header: { name, type }, body } = next.value;
       const text = await new Response(body).text();
       if (type !== 'file' || !/^[^.].*\.ct$/i.test(basename(name))) continue;
       const [first] = parseStructureFile(text, `${path}/${name}`);
-      structures.push({ id: stem(name), sequence: standard(first!.sequence), partners: first!.partners });
+      structures.push({ path: name, id: fileStem(name), sequence: standard(first!.sequence), partners: first!.partners });
     }
   } catch (error) {
-    if (error instanceof Error && error.name === 'InputError') throw error;
+    if (error instanceof InputError) throw error;
     throw new CommandError(`${path}: not a whole archive (${error instanceof Error ? error.message : String(error)}); download it again`, { cause: error });
   }
   if (structures.length === 0) throw new CommandError(`${path}: no CT file in the archive`);
-  return structures.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  return structures.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
-
-const stem = (file: string): string => basename(file).replace(/\.gz$/i, '').replace(/\.[^.]*$/, '');

@@ -45,7 +45,9 @@ export async function* readTable(file: string, { required, headerless }: TableOp
   for await (const { cells, line } of readCells(file)) {
     if (columns === undefined) {
       const isHeader = required.every((column) => cells.includes(column));
-      if (!isHeader && cells.length !== headerless?.length) {
+      // One that names some of them was meant as a header.
+      const isBare = cells.length === headerless?.length && !required.some((column) => cells.includes(column));
+      if (!isHeader && !isBare) {
         throw new InputError(file, line, `expected a header with the columns ${quoted(required)}, got ${quoted(cells.map((cell) => (cell.length > 40 ? `${cell.slice(0, 40)}…` : cell)))}`,
           `name the columns so${headerless ? `, or give ${headerless.length} columns without a header: ${headerless.join(', ')}` : ''}`);
       }

@@ -4,7 +4,7 @@
  * the same for parts of the test set. One form for a model and for a baseline.
  */
 import {
-  bootstrap, familyOf, grouped, lengthBins, meanScore, PAIR_TYPES, scoreByPairType, similarityBins, totalByPairType,
+  bootstrapAll, familyOf, grouped, lengthBins, meanScore, PAIR_TYPES, scoreByPairType, similarityBins, totalByPairType,
   type Interval, type PairScore, type PairTypeScores,
 } from '@rna/model';
 import type { StructureScore } from '@rna/train';
@@ -65,17 +65,18 @@ export function summarise(rnas: readonly GroupedScore[]): StructureSummary {
 }
 
 function means(rnas: readonly StructureScore[]): ScoreMeans {
-  const intervals = (kind: 'strict' | 'flexible'): ScoreIntervals => ({
-    precision: bootstrap(rnas.map((rna) => rna[kind].precision)),
-    recall: bootstrap(rnas.map((rna) => rna[kind].recall)),
-    f1: bootstrap(rnas.map((rna) => rna[kind].f1)),
-  });
-  const averagePrecision = bootstrap(rnas.map((rna) => rna.averagePrecision));
+  const mean = (drawn: readonly StructureScore[], value: (rna: StructureScore) => number): number => drawn.reduce((sum, rna) => sum + value(rna), 0) / drawn.length;
+  const all = bootstrapAll(rnas, (drawn) => ({
+    precision: mean(drawn, ({ strict }) => strict.precision), recall: mean(drawn, ({ strict }) => strict.recall), f1: mean(drawn, ({ strict }) => strict.f1),
+    flexiblePrecision: mean(drawn, ({ flexible }) => flexible.precision), flexibleRecall: mean(drawn, ({ flexible }) => flexible.recall), flexibleF1: mean(drawn, ({ flexible }) => flexible.f1),
+    averagePrecision: mean(drawn, ({ averagePrecision }) => averagePrecision),
+  }));
+  const { precision, recall, f1, averagePrecision } = all;
   return {
     rnas: rnas.length,
     strict: meanScore(rnas.map(({ strict }) => strict)), flexible: meanScore(rnas.map(({ flexible }) => flexible)),
     averagePrecision: averagePrecision.mean,
-    intervals: { strict: intervals('strict'), flexible: intervals('flexible'), averagePrecision },
+    intervals: { strict: { precision, recall, f1 }, flexible: { precision: all.flexiblePrecision, recall: all.flexibleRecall, f1: all.flexibleF1 }, averagePrecision },
   };
 }
 

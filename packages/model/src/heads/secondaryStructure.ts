@@ -3,7 +3,7 @@
  * nucleotides (RiNALMo section 3.3; RINALMO section 5.1; SSR-LM A.1.2 takes the
  * same). It works on one sequence at a time, as the maps fill the memory.
  */
-import { conv2d, linear, pairLogits, pairLoss, pairSum, recomputedResidualBlock, reshape, residualBlock, rows, type Device, type Tensor } from '@rna/tensor';
+import { conv2d, linear, pairLogits, pairLoss, pairResNet, pairSum, reshape, residualBlock, rows, type BlockFilters, type Device, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
 import type { Shape } from '../config.ts';
 import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
@@ -113,26 +113,27 @@ function pairMap({ device, representation, weight }: HeadInput, { convDim, block
     const project = weight('project.weight');
     // Row 2c of the reshaped weight is the half of channel c for the row's nucleotide, row 2c + 1 that for the column's.
     const pq = linear(rows(representation, 1, length), reshape(project, [2 * convDim, project.size / (2 * convDim)]));
-    const block = keepsMaps(device, length, convDim, blocks) ? residualBlock : recomputedResidualBlock;
-    let x = pairSum(pq, weight('project.bias'));
-    for (let b = 0; b < blocks; b++) {
-      const filters = (conv: number): Tensor => weight(`blocks.${b}.conv${conv}.weight`);
+    const filters = Array.from({ length: blocks }, (_, b): BlockFilters => [weight(`blocks.${b}.conv1.weight`), weight(`blocks.${b}.conv2.weight`), weight(`blocks.${b}.conv3.weight`)]);
+    const [bias, out] = [weight('project.bias'), { filters: weight('out.weight'), bias: weight('out.bias') }];
+    if (!keepsMaps(device, length, convDim, blocks)) return pairLogits(pairResNet(pq, { bias, blocks: filters, out }));
+    let x = pairSum(pq, bias);
+    for (const each of filters) {
       const input = x;
-      const next = device.scope(() => block(input, [filters(1), filters(2), filters(3)]));
+      const next = device.scope(() => residualBlock(input, each));
       // What a tape recorded stays for the walk back.
       if (x.owner?.kind === 'scope') x.dispose();
       x = next;
     }
-    return pairLogits(conv2d(x, weight('out.weight'), weight('out.bias')));
+    return pairLogits(conv2d(x, out.filters, out.bias));
   });
 }
 
 /**
- * Whether a tape has room for all maps of the blocks, four each and six on the way back. Otherwise blocks are run again
- * for their gradients, with the same bits: 64 channels at 1,022 nucleotides then take 1.6 GiB instead of 3.5.
+ * Whether the adapter binds a whole map, and a tape has room for all of the blocks, four each and six on the way back.
+ * Otherwise they are run in bands and again for their gradients, with the same bits.
  */
-function keepsMaps(device: Device, length: number, channels: number, blocks: number): boolean {
+function keepsMaps({ memory, gpu }: Device, length: number, channels: number, blocks: number): boolean {
   const bytes = 4 * length * length * channels;
-  // The other half is the encoder's.
-  return (4 * blocks + 6) * bytes <= device.memory.use().budget / 2;
+  // The other half of the budget is the encoder's.
+  return bytes <= gpu.limits.maxStorageBufferBindingSize && (4 * blocks + 6) * bytes <= memory.use().budget / 2;
 }

@@ -1,59 +1,94 @@
-/** Convolution over a map with its channels last. */
+/** Convolution over a map with its channels last, or over bands of its rows (bands.ts). */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
 import { instanceNormGradient, instanceStats, normalise } from './instanceNorm.ts';
 import { columnSum, product } from './matmul.ts';
+import { concatenate } from './pair.ts';
 
-const CHUNKS = 32;
+const MOST_CHUNKS = 64;
 const LEAST_CHUNK_PIXELS = 512;
+const LEAST_CHUNK_ROWS = 4; // as a chunk's pixels are a multiple of four
 
 export interface MapSize {
   readonly height: number;
   readonly width: number;
 }
 
+/** Rows of a map that are computed: so many, below so many others that filters reach. */
+export interface RowWindow {
+  readonly rows: number;
+  readonly above: number;
+}
+
 interface ConvolveOptions {
   readonly bias?: Tensor | undefined;
   /** Turns the filters around and exchanges their two channel dimensions: the gradient of the map. */
   readonly turn?: boolean;
+  /** Default: all rows. Those beyond the window are read where a filter reaches them; single filter taps reach none. */
+  readonly window?: RowWindow;
 }
 
 /** y = x * filters (+ bias), not recorded. */
-export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias, turn = false }: ConvolveOptions): Tensor {
+export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias, turn = false, window = { rows: height, above: 0 } }: ConvolveOptions): Tensor {
   const { device } = x;
   const [first = 0, second = 0, size = 0] = filters.shape;
   const [inner, cols] = turn ? [first, second] : [second, first];
   const taps = size * size;
-  const shape = [height, width, cols];
+  const shape = [window.rows, width, cols];
   return device.scope(() => {
     if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias, shape });
-    if (cols === 1 && !turn) {
-      const products = product(x, filters, height * width, inner, taps);
-      return device.run(k.sumTaps, { x: products, bias: bias ?? x }, { y: shape }, { count: height * width, height, width, size }, { bias: bias !== undefined }).y;
-    }
+    if (cols === 1 && !turn) return convolveToOne([x], filters, { height, width }, bias);
     const count = taps * inner * Math.ceil(cols / 4) * 4;
     const { y: b } = device.run(k.packFilters, { filters }, { y: [count] }, { count, channels: second, outputs: first, taps }, { turn });
     return device.run(k.conv2d, { x, b, bias: bias ?? x }, { y: shape },
-      { height, width, channels: inner, size, cols }, { bias: bias !== undefined }).y;
+      { height, width, ...window, channels: inner, size, cols }, { bias: bias !== undefined }).y;
   });
 }
 
-/** The gradient of the filters: a product over all pixels in chunks, summed in order. Not recorded. */
-export function filterGradient(x: Tensor, dy: Tensor, filters: Tensor, { height, width }: MapSize): Tensor {
-  const { device } = x;
-  const [outputs = 0, channels = 0, size = 0] = filters.shape;
+/** [height, width, 1], not recorded, of a map in bands, for filters with one output. */
+export function convolveToOne(bands: readonly Tensor[], filters: Tensor, { height, width }: MapSize, bias: Tensor | undefined): Tensor {
+  const { device, shape: [, inner = 0, size = 0] } = filters;
   const taps = size * size;
-  const pixels = height * width;
-  // The side with more channels makes the columns: the rows then are few, and no lane is wasted.
-  const turn = outputs < channels;
-  const [map, columns, inner, cols] = turn ? [dy, x, outputs, channels] : [x, dy, channels, outputs];
-  const chunkPixels = Math.max(LEAST_CHUNK_PIXELS, Math.ceil(pixels / CHUNKS / 4) * 4);
-  const chunks = Math.ceil(pixels / chunkPixels);
   return device.scope(() => {
-    const { y } = device.run(k.conv2dBackwardWeight, { x: map, dy: columns }, { y: [chunks, taps * inner, cols] },
-      { height, width, channels: inner, size, cols, chunkPixels }, { aligned: cols % 4 === 0 });
-    return device.run(k.sumFilters, { x: y }, { dfilters: filters.shape },
+    const products = concatenate(bands.map((x) => product(x, filters, x.size / inner, inner, taps)), [height * width, taps]);
+    return device.run(k.sumTaps, { x: products, bias: bias ?? products }, { y: [height, width, 1] }, { count: height * width, height, width, size }, { bias: bias !== undefined }).y;
+  });
+}
+
+/** Rows of a map over which the gradient of filters is summed at once. Bands of whole chunks give the sums of the map. */
+export function chunkRowsOf({ height, width }: MapSize): number {
+  return Math.max(LEAST_CHUNK_ROWS, 2 ** Math.ceil(Math.log2(Math.max(height / MOST_CHUNKS, LEAST_CHUNK_PIXELS / width))));
+}
+
+/** What the gradient of filters is made of: x and dy of the same rows, one of which may have more around them (`filtersTakeRowsOf`). */
+export interface FilterBand {
+  readonly x: Tensor;
+  readonly dy: Tensor;
+  /** Rows above the common ones in the one that has more. */
+  readonly above: number;
+}
+
+/** Which of the two maps the filters reach across: the one with fewer channels, whose patches are few rows of a product, so that no lane is wasted. */
+export const filtersTakeRowsOf = ({ shape: [outputs = 0, channels = 0] }: Tensor): 'x' | 'dy' => (outputs < channels ? 'dy' : 'x');
+
+/** The gradient of the filters: a product over all pixels in chunks, summed in order. Not recorded. */
+export function filterGradient(filters: Tensor, map: MapSize, bands: readonly (() => FilterBand)[]): Tensor {
+  const { device, shape: [outputs = 0, channels = 0, size = 0] } = filters;
+  const taps = size * size;
+  const turn = filtersTakeRowsOf(filters) === 'dy';
+  const [inner, cols] = turn ? [outputs, channels] : [channels, outputs];
+  const chunkPixels = chunkRowsOf(map) * map.width;
+  const chunks = Math.ceil((map.height * map.width) / chunkPixels);
+  return device.scope(() => {
+    const parts = bands.map((band) => device.scope(() => {
+      const { x, dy, above } = band();
+      const [reached, columns] = turn ? [dy, x] : [x, dy];
+      const rows = columns.size / cols / map.width;
+      return device.run(k.conv2dBackwardWeight, { x: reached, dy: columns }, { y: [Math.ceil((rows * map.width) / chunkPixels), taps * inner, cols] },
+        { height: reached.size / inner / map.width, width: map.width, rows, above, channels: inner, size, cols, chunkPixels }, { aligned: cols % 4 === 0 }).y;
+    }));
+    return device.run(k.sumFilters, { x: concatenate(parts, [chunks, taps * inner, cols]) }, { dfilters: filters.shape },
       { count: filters.size, channels, outputs, taps, chunks }, { turn }).dfilters;
   });
 }
@@ -79,7 +114,7 @@ export function conv2d(x: Tensor, filters: Tensor, bias?: Tensor): Tensor {
   const y = convolve(x, filters, map, { bias });
   return record(y, bias === undefined ? [x, filters] : [x, filters, bias], (dy, [needsX, needsFilters, needsBias]) => [
     needsX === true ? convolve(dy, filters, map, { turn: true }) : undefined,
-    needsFilters === true ? filterGradient(x, dy, filters, map) : undefined,
+    needsFilters === true ? filterGradient(filters, map, [() => ({ x, dy, above: 0 })]) : undefined,
     needsBias === true ? columnSum(dy, map.height * map.width, bias!.size) : undefined,
   ]);
 }
@@ -99,6 +134,6 @@ export function normConv2d(x: Tensor, filters: Tensor): Tensor {
   const y = device.scope(() => convolve(normalised(), filters, map, {}));
   return record(y, [x, filters], (dy, [needsX, needsFilters]) => [
     needsX === true ? device.scope(() => instanceNormGradient(x, stats, convolve(dy, filters, map, { turn: true }), true)) : undefined,
-    needsFilters === true ? device.scope(() => filterGradient(normalised(), dy, filters, map)) : undefined,
+    needsFilters === true ? filterGradient(filters, map, [() => ({ x: normalised(), dy, above: 0 })]) : undefined,
   ], [stats]);
 }

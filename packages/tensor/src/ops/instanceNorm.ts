@@ -1,9 +1,10 @@
-/** InstanceNorm over a map's pixels, with the ReLU and the residual add that follow it. */
+/** InstanceNorm over a map's pixels, or those of bands of its rows (bands.ts), with the ReLU and the residual add that follow it. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { ShapeError } from '../errors.ts';
-import { requireShape, type Tensor } from '../tensor.ts';
+import { requireShape, type Shape, type Tensor } from '../tensor.ts';
 import { columnSum } from './matmul.ts';
+import { concatenate } from './pair.ts';
 
 const EPS = 1e-5;
 const LEAST_CHUNK_PIXELS = 64;
@@ -20,25 +21,35 @@ interface Chunks {
   readonly chunkPixels: number;
 }
 
-function chunksOf(x: Tensor): Chunks {
-  const channels = x.shape.at(-1) ?? 1;
-  const pixels = x.size / channels;
+/** Of a map in bands of its rows. Of a square one with 64 rows or more a chunk is a row, so bands do not show in the sums. */
+function chunksOf(bands: readonly Tensor[]): Chunks {
+  const channels = bands[0]!.shape.at(-1) ?? 1;
+  const pixels = bands.reduce((sum, { size }) => sum + size, 0) / channels;
   return { pixels, channels, chunkPixels: Math.max(LEAST_CHUNK_PIXELS, Math.ceil(Math.sqrt(pixels))) };
 }
 
+/** [chunks, 2·channels]: what a kernel gives for each chunk of each band, in order. */
+function overChunks(bands: readonly Tensor[], { channels, chunkPixels }: Chunks, run: (band: Tensor, index: number, shape: Shape, sizes: Chunks) => Tensor): Tensor {
+  const parts = bands.map((band, i) => {
+    const pixels = band.size / channels;
+    return run(band, i, [Math.ceil(pixels / chunkPixels), 2 * channels], { pixels, channels, chunkPixels });
+  });
+  return concatenate(parts, [parts.reduce((sum, { shape }) => sum + shape[0]!, 0), 2 * channels]);
+}
+
 /**
- * Mean and 1 / √(variance + 1e-5) of each channel of x [height, width, channels], not recorded: [2, channels].
+ * Mean and 1 / √(variance + 1e-5) of each channel of a map [height, width, channels] in one or more bands, not recorded: [2, channels].
  * @throws ShapeError for a map of one pixel, whose variance says nothing.
  */
-export function instanceStats(x: Tensor): Tensor {
-  requireShape(x.shape.length === 3, 'instanceNorm', x.shape);
-  const { device } = x;
-  const sizes = chunksOf(x);
+export function instanceStats(...bands: readonly Tensor[]): Tensor {
+  bands.forEach(({ shape }) => { requireShape(shape.length === 3, 'instanceNorm', shape); });
+  const { device } = bands[0]!;
+  const sizes = chunksOf(bands);
   const { pixels, channels, chunkPixels } = sizes;
   if (pixels < 2) throw new ShapeError('instanceNorm: a map of one pixel cannot be normalised; leave out sequences of length 1');
   return device.scope(() => {
-    const { y } = device.run(k.instanceNormChunks, { x }, { y: [Math.ceil(pixels / chunkPixels), 2 * channels] }, sizes);
-    return device.run(k.instanceNormStats, { chunks: y }, { stats: [2, channels] }, { count: channels, pixels, chunkPixels, eps: EPS }).stats;
+    const chunks = overChunks(bands, sizes, (x, _, y, part) => device.run(k.instanceNormChunks, { x }, { y }, part).y);
+    return device.run(k.instanceNormStats, { chunks }, { stats: [2, channels] }, { count: channels, pixels, chunkPixels, eps: EPS }).stats;
   });
 }
 
@@ -50,15 +61,22 @@ export function normalise(x: Tensor, stats: Tensor, { relu = false, residual }: 
 
 /** The gradient of x from that of its normalised map, not recorded; `relu` says whether a ReLU followed. */
 export function instanceNormGradient(x: Tensor, stats: Tensor, dy: Tensor, relu: boolean): Tensor {
-  const { device } = x;
-  const sizes = chunksOf(x);
-  const { pixels, channels, chunkPixels } = sizes;
-  const chunks = Math.ceil(pixels / chunkPixels);
-  return device.scope(() => {
-    const { y } = device.run(k.instanceNormBackwardSums, { x, stats, dy }, { y: [chunks, 2 * channels] }, sizes, { relu });
-    const sums = columnSum(y, chunks, 2 * channels);
-    return device.run(k.instanceNormBackward, { x, stats, sums, dy }, { dx: x.shape }, { count: x.size, channels }, { relu }).dx;
+  return x.device.scope(() => instanceNormGradients([x], stats, [dy], relu)(0));
+}
+
+/** As `instanceNormGradient` in bands: the gradient of each band, made when it is asked for. */
+export function instanceNormGradients(bands: readonly Tensor[], stats: Tensor, dy: readonly Tensor[], relu: boolean): (band: number) => Tensor {
+  const { device } = stats;
+  const sizes = chunksOf(bands);
+  const { pixels, channels } = sizes;
+  const sums = device.scope(() => {
+    const chunks = overChunks(bands, sizes, (x, i, y, part) => device.run(k.instanceNormBackwardSums, { x, stats, dy: dy[i]! }, { y }, part, { relu }).y);
+    return columnSum(chunks, chunks.shape[0]!, 2 * channels);
   });
+  return (i) => {
+    const x = bands[i]!;
+    return device.run(k.instanceNormBackward, { x, stats, sums, dy: dy[i]! }, { dx: x.shape }, { count: x.size, channels, pixels }, { relu }).dx;
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { ShapeError } from '../errors.ts';
-import { requireShape, type Tensor } from '../tensor.ts';
+import { requireShape, type Shape, type Tensor } from '../tensor.ts';
 import { columnSum } from './matmul.ts';
 
 /** Rows `first … first + count − 1` of x [rows, cols]: [count, cols]. */
@@ -13,6 +13,20 @@ export function rows(x: Tensor, first: number, count: number): Tensor {
   const offset = first * cols;
   const { y } = device.run(k.rows, { x }, { y: [count, cols] }, { count: count * cols, offset });
   return record(y, [x], (dy) => [device.run(k.rowsBackward, { dy }, { dx: x.shape }, { count: x.size, offset, length: count * cols }).dx]);
+}
+
+/** The values of several tensors one after the other, not recorded. The tensors are freed. */
+export function concatenate(parts: readonly Tensor[], shape: Shape): Tensor {
+  const joined = parts.reduce((a, x) => {
+    const count = a.size + x.size;
+    const { y } = x.device.run(k.joinRows, { a, x, b: x }, { y: [count] }, { count, offset: 0, before: a.size, middle: x.size });
+    a.dispose();
+    x.dispose();
+    return y;
+  });
+  const whole = joined.alias(shape);
+  joined.dispose();
+  return whole;
 }
 
 /**
@@ -26,11 +40,24 @@ export function pairSum(pq: Tensor, bias: Tensor): Tensor {
   const channels = bias.size;
   requireShape(pq.shape.length === 2 && pq.shape[1] === 2 * channels, 'pairSum', pq.shape, bias.shape);
   const { device } = pq;
-  const { y } = device.run(k.pairSum, { pq, bias }, { y: [length, length, channels] }, { count: length * length * channels, length, channels });
+  const { y } = device.run(k.pairSum, { pq, bias }, { y: [length, length, channels] }, { count: length * length * channels, length, channels, first: 0 });
   return record(y, [pq, bias], (dy, [needsPq, needsBias]) => [
-    needsPq === true ? device.run(k.pairSumBackward, { dy }, { dpq: pq.shape }, { count: pq.size, length, channels }).dpq : undefined,
+    needsPq === true ? pairSumGradient(pq.shape, [dy]) : undefined,
     needsBias === true ? columnSum(dy, length * length, channels) : undefined,
   ]);
+}
+
+/** The gradient of pq from that of the map, of which the bands follow each other; not recorded. */
+export function pairSumGradient(shape: Shape, bands: readonly Tensor[]): Tensor {
+  const { device, shape: [, length = 0, channels = 0] } = bands[0]!;
+  const dpq = device.zeros(shape);
+  let first = 0;
+  for (const dy of bands) {
+    const [count = 0] = dy.shape;
+    device.run(k.pairSumBackward, { dy, dpq }, {}, { count: dpq.size, length, channels, first, rows: count });
+    first += count;
+  }
+  return dpq;
 }
 
 /** The strict upper triangle of x [length, length] and its mirror image, with a zero diagonal (RINALMO section 5.1, step 6). */

@@ -1,0 +1,94 @@
+/** The sets of the tasks: made by `rna data` of the downloads, then cut to a size's limits, once. */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeDotBracket } from '@rna/model';
+import { readStructures } from '../objectives/data.ts';
+import { draw, rna, writeWhole } from '../src/rnaCommand.ts';
+import type { Limits, SetLimits } from './plans.ts';
+
+/** Where the downloads are. */
+export interface TaskData {
+  readonly bprna?: string;
+  readonly archive?: string;
+  readonly splice?: string;
+  readonly ribosomeLoad?: string;
+  readonly ncrna?: string;
+  readonly seed: number;
+}
+
+/** A fine-tuning: its sets, and the tests that its model is scored on. */
+export interface PreparedTask {
+  /** Its folder's name. */
+  readonly name: string;
+  /** As `rna finetune` knows it. */
+  readonly task: string;
+  readonly protocol: 'rinalmo' | 'ssr-lm';
+  readonly train: string;
+  readonly validation: string;
+  readonly tests: readonly { readonly name: string; readonly file: string }[];
+}
+
+type Task = 'secondary' | 'splice' | 'ribosome-load' | 'ncrna';
+
+export async function prepare(task: Task, data: TaskData, limits: Limits, folder: string): Promise<PreparedTask[]> {
+  const made = (name: string): string => join(folder, name);
+  switch (task) {
+    case 'secondary': {
+      await prepared(made('bprna'), ['secondary', data.bprna!]);
+      const bprna = await sets('bprna', 'secondary-structure', 'ssr-lm', made('bprna'), limits.secondary);
+      if (data.archive === undefined) return [bprna];
+      await prepared(made('archive'), ['secondary', data.archive, '--max-length', String(limits.archive.maxLength)]);
+      const families = (await readdir(made('archive'), { withFileTypes: true })).filter((entry) => entry.isDirectory() && !entry.name.startsWith('cut-')).map(({ name }) => name).sort();
+      if (limits.archive.holdOut) return [bprna, ...await Promise.all(families.map((family) => sets(family, 'secondary-structure', 'rinalmo', made(`archive/${family}`), limits.archive)))];
+      const all = await cut(families.map((family) => made(`archive/${family}/test.dbn`)), made('archive/cut-test.dbn'), limits.archive, limits.archive.test);
+      return [{ ...bprna, tests: [...bprna.tests, { name: 'ArchiveII', file: all }] }];
+    }
+    case 'splice':
+      await prepared(made('splice'), ['splice', data.splice!, '--seed', String(data.seed)]);
+      return Promise.all(['donor', 'acceptor'].map((site) => sets(`splice-${site}`, 'splice-site', 'rinalmo', made(`splice/${site}`), limits.splice)));
+    case 'ribosome-load':
+      await prepared(made('ribosome-load'), ['ribosome-load', data.ribosomeLoad!, '--seed', String(data.seed)]);
+      return [await sets('ribosome-load', 'ribosome-load', 'rinalmo', made('ribosome-load'), limits['ribosome-load'])];
+    case 'ncrna':
+      await prepared(made('ncrna'), ['ncrna-family', data.ncrna!, '--seed', String(data.seed)]);
+      return [await sets('ncrna', 'ncrna-family', 'rinalmo', made('ncrna'), limits.ncrna)];
+  }
+}
+
+/** `rna data`, if it was not run before; its summary is kept as the sign that it was. */
+async function prepared(folder: string, args: readonly string[]): Promise<void> {
+  const summary = join(folder, 'summary.json');
+  if (existsSync(summary)) return;
+  const text = await rna(['data', ...args, '--out', folder, '--json'], true);
+  await mkdir(folder, { recursive: true });
+  await writeWhole(summary, text);
+}
+
+async function sets(name: string, task: string, protocol: PreparedTask['protocol'], folder: string, limits: SetLimits): Promise<PreparedTask> {
+  const extension = task === 'secondary-structure' ? '.dbn' : '.csv';
+  const own = async (set: 'train' | 'validation'): Promise<string> => cut([join(folder, `${set}${extension}`)], join(folder, `cut-${set}${extension}`), limits, limits[set]);
+  const tests = (await readdir(folder)).filter((file) => file.startsWith('test') && file.endsWith(extension)).sort();
+  return {
+    name, task, protocol, train: await own('train'), validation: await own('validation'),
+    tests: await Promise.all(tests.map(async (file) => ({
+      name: [name, file.slice('test_'.length, -extension.length)].filter((word) => word !== '').join(' '),
+      file: await cut([join(folder, file)], join(folder, `cut-${file}`), limits, limits.test),
+    }))),
+  };
+}
+
+/** The records that are short enough, in a random order, as many as are asked for. */
+async function cut(files: readonly string[], out: string, { maxLength = Infinity }: SetLimits, most: number | undefined): Promise<string> {
+  if (existsSync(out)) return out;
+  if (out.endsWith('.dbn')) {
+    await writeWhole(out, draw(await readStructures(files, maxLength), most).map(writeDotBracket).join(''));
+    return out;
+  }
+  // As rna data writes tables: commas, a header, no quotes.
+  const [header = '', ...rows] = (await readFile(files[0]!, 'utf8')).trimEnd().split('\n');
+  const column = Math.max(header.split(',').indexOf('sequence'), header.split(',').indexOf('utr'));
+  const short = rows.filter((row) => row.split(',')[column]!.length <= maxLength);
+  await writeWhole(out, [header, ...draw(short, most), ''].join('\n'));
+  return out;
+}

@@ -1,0 +1,43 @@
+/** What each size takes of the data (the longest RNA, and how many of each set, drawn once), and how it trains. */
+import { fileURLToPath } from 'node:url';
+
+/** Of a set; all without a number. */
+export interface SetLimits {
+  readonly maxLength?: number;
+  readonly train?: number;
+  readonly validation?: number;
+  readonly test?: number;
+}
+
+export interface Limits {
+  readonly secondary: SetLimits;
+  /** Of ArchiveII: tests of the model that bpRNA made, or one model for each family that is held out. */
+  readonly archive: SetLimits & { readonly holdOut: boolean };
+  readonly splice: SetLimits;
+  readonly 'ribosome-load': SetLimits;
+  readonly ncrna: SetLimits;
+  readonly contacts: { readonly maxLength?: number };
+}
+
+/** The config of a fine-tuning: short ones of our own, or the papers' recipes. */
+export function recipe(size: Size, task: string, protocol: 'rinalmo' | 'ssr-lm'): string {
+  if (size === 'small') return fileURLToPath(new URL(`small.${task}.yaml`, import.meta.url));
+  const name = { 'secondary-structure': protocol === 'rinalmo' ? 'rinalmo-paper' : 'ssr-lm', 'ncrna-family': 'rinalmo' }[task] ?? 'rinalmo-paper';
+  return fileURLToPath(new URL(`../../packages/cli/configs/finetune-${task}-${name}.yaml`, import.meta.url));
+}
+
+export type Size = 'small' | 'full';
+
+export const PLANS: Readonly<Record<Size, Limits>> = {
+  small: {
+    secondary: { maxLength: 80, train: 600, validation: 60, test: 200 },
+    archive: { holdOut: false, maxLength: 130, test: 300 },
+    splice: { train: 800, validation: 150, test: 300 },
+    'ribosome-load': { train: 6000, validation: 500, test: 2000 },
+    ncrna: { maxLength: 150, train: 2000, validation: 200, test: 600 },
+    contacts: { maxLength: 80 },
+  },
+  full: {
+    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, ncrna: {}, contacts: {},
+  },
+};

@@ -1,0 +1,182 @@
+/**
+ * Products on subgroup matrices, which no adapter here has: Tint compiles their text on Dawn's null backend, and they
+ * run with the matrix operations replaced by loops of the same meaning. What a device does where the probe fails.
+ */
+import { halfStorage, kernelWgsl, matmul, RandomStream, type AdapterTraits, type Kernel, type MatmulVariant } from '@rna/kernels';
+import { checks } from '@rna/kernels/checks';
+import { create, globals } from 'webgpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adapterTraits, Device } from '../src/index.ts';
+import { verifyCall } from '../src/checks.ts';
+import { openDevice, requestAdapter, sleepingWait } from '../src/node/index.ts';
+import { productsAreRight } from '../src/subgroupMatrixProbe.ts';
+import { variantChoice } from '../src/tuning.ts';
+
+const FEATURE = 'chromium-experimental-subgroup-matrix';
+const UNITS = ['16x16x16', '8x16x16', '16x8x8', '8x8x8'];
+const OPERANDS = [{}, { transposeA: true }, { transposeB: true, aligned: true, bias: true, residual: true }];
+const check = checks.find(({ kernel }) => kernel.name === 'matmul')!;
+const halves = halfStorage(['a', 'b']);
+
+const textOf = (options: object): string => kernelWgsl(matmul, { ...matmul.variant, ...options });
+
+/** The product with arrays in place of matrices, of which each lane has a whole one. */
+function emulated(unit: string, lanes: number): Kernel {
+  const k = matmul as unknown as Kernel;
+  const [m, n, inner] = unit.split('x').map(Number) as [number, number, number];
+  const load = (name: string, tile: string, rows: number, cols: number): string => /* wgsl */ `
+fn ${name}(at: u32, stride: u32) -> array<f32, ${rows * cols}> {
+  var values: array<f32, ${rows * cols}>;
+  for (var i = 0u; i < bound(${rows * cols}u); i++) { values[i] = f32(${tile}[at + i / ${cols}u * stride + i % ${cols}u]); }
+  return values;
+}`;
+  // Not known to the compiler: lavapipe unrolls loops of known length.
+  const operations = /* wgsl */ `
+fn bound(count: u32) -> u32 { return count + u.rows / 4000000000u; }
+${load('loadLeft', 'tileA', m, inner)}
+${load('loadRight', 'tileB', inner, n)}
+fn multiply(a: array<f32, ${m * inner}>, b: array<f32, ${inner * n}>, sum: array<f32, ${m * n}>) -> array<f32, ${m * n}> {
+  var left = a;
+  var right = b;
+  var values = sum;
+  for (var i = 0u; i < bound(${m * n}u); i++) {
+    for (var k = 0u; k < bound(${inner}u); k++) { values[i] += left[i / ${n}u * ${inner}u + k] * right[k * ${n}u + i % ${n}u]; }
+  }
+  return values;
+}
+fn storeResults(at: u32, sum: array<f32, ${m * n}>, stride: u32) {
+  var values = sum;
+  for (var i = 0u; i < bound(${m * n}u); i++) { results[at + i / ${n}u * stride + i % ${n}u] = values[i]; }
+}`;
+  const rewritten = (text: string): string => text
+    .replaceAll(`subgroup_matrix_result<f32, ${n}, ${m}>()`, `array<f32, ${m * n}>()`)
+    .replaceAll(`subgroupMatrixLoad<subgroup_matrix_left<f16, ${inner}, ${m}>, row_major>(&tileA, `, 'loadLeft(')
+    .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, row_major>(&tileB, `, 'loadRight(')
+    .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply(')
+    .replaceAll('subgroupMatrixStore<row_major>(&results, ', 'storeResults(');
+  return {
+    ...k, name: `matmulOnLoops${unit}`,
+    subgroupMatrices: () => false,
+    declarations: (variant) => `${k.declarations!(variant)}\n${operations}`,
+    body: (variant) => `  let subgroup = lane / ${lanes}u;\n${rewritten(k.body(variant))}`,
+  };
+}
+
+describe('the text', () => {
+  let gpu: GPU;
+  let nothing: GPUDevice;
+  beforeAll(async () => {
+    Object.assign(globalThis, globals);
+    gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+    const adapter = await sleepingWait(gpu.requestAdapter());
+    nothing = await sleepingWait(adapter!.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', FEATURE] as GPUFeatureName[] }));
+  });
+  afterAll(() => { nothing.destroy(); });
+
+  const compile = async (code: string): Promise<string | undefined> => {
+    nothing.pushErrorScope('validation');
+    nothing.createComputePipeline({ layout: 'auto', compute: { module: nothing.createShaderModule({ code }), entryPoint: 'main' } });
+    return (await sleepingWait(nothing.popErrorScope()))?.message;
+  };
+
+  it.each(UNITS)('compiles with units of %s, and Tint looks at their sizes and at uniformity', async (unit) => {
+    for (const operands of OPERANDS) expect(await compile(textOf({ algorithm: 'matrix', unit, lanes: 32, ...operands, ...halves }))).toBeUndefined();
+    const text = textOf({ algorithm: 'matrix', unit, lanes: 32, ...halves });
+    expect(await compile(text.replace('subgroup_matrix_left<f16, ', 'subgroup_matrix_left<f16, 3'))).toMatch(/no matching call/);
+    expect(await compile(text.replace('ownRow = subgroup', 'ownRow = lane'))).toMatch(/uniform/);
+  });
+});
+
+describe('on this adapter', () => {
+  let device: Device;
+  beforeAll(async () => { device = await openDevice({ poison: true }); });
+  afterAll(() => { device.destroy(); });
+
+  it.each(['16x16x16', '8x16x32'])('sums as the reference does, in units of %s', async (unit) => {
+    if (!device.traits.f16 || !device.traits.subgroups) return;
+    const lanes = device.traits.subgroupSize!;
+    const calls = check.calls(new RandomStream(1, 2)).filter(({ variant = {} }) => /^a,b/.test(String(variant['f16'])));
+    expect(calls.length).toBeGreaterThan(2);
+    const loops = { ...check, kernel: emulated(unit, lanes) };
+    for (const call of unit === '8x16x32' ? calls : calls.slice(0, 1)) expect(await verifyCall(device, loops, call, { algorithm: 'matrix', unit, lanes })).toEqual([]);
+  });
+
+  it('looks at a product of its own', async () => {
+    if (!device.traits.f16) return;
+    expect(await productsAreRight(device, { algorithm: 'register' })).toBe(true);
+    // The device has no such feature, so the kernel does not compile.
+    expect(await productsAreRight(device, { algorithm: 'matrix', unit: '16x16x16', lanes: 32 })).toBe(false);
+    expect(await productsAreRight(device, { algorithm: 'tiled' })).toBe(true);
+  });
+
+  it('leaves subgroup matrices alone where their product is wrong', async () => {
+    const adapter = pretending(await requestAdapter(), { matrices: true });
+    if (adapterTraits(adapter).subgroupMatrix === undefined) return;
+    const opened = await Device.open(adapter, { memoryBudget: 2 ** 28, wait: sleepingWait });
+    expect(opened.traits.subgroupMatrix).toBeUndefined();
+    expect(opened.variant(matmul, halves)['algorithm']).toBe('tiled');
+    expect(await productsAreRight(opened, {})).toBe(true);
+    opened.destroy();
+  });
+});
+
+interface Config { readonly componentType: string; readonly resultComponentType: string; readonly M: number; readonly N: number; readonly K: number }
+const config = (M: number, N: number, K: number, componentType = 'f16', resultComponentType = 'f32'): Config => ({ componentType, resultComponentType, M, N, K });
+
+interface Pretence {
+  readonly matrices?: boolean;
+  readonly configs?: readonly Config[];
+  readonly subgroups?: readonly [number, number];
+  readonly storage?: number;
+}
+
+/** The adapter as a card that may have subgroup matrices; what it opens is the adapter's own device, without them. */
+function pretending(adapter: GPUAdapter, { matrices = false, configs = [config(16, 16, 16)], subgroups = [8, 8], storage }: Pretence): GPUAdapter {
+  const info = { vendor: 'a test', architecture: '', device: '', description: '', subgroupMinSize: subgroups[0], subgroupMaxSize: subgroups[1], subgroupMatrixConfigs: configs };
+  const { limits } = adapter;
+  return {
+    info, features: new Set([...adapter.features, ...(matrices ? [FEATURE] : [])]),
+    limits: new Proxy(limits, { get: (_, name) => (name === 'maxComputeWorkgroupStorageSize' ? storage ?? limits[name] : limits[name as keyof GPUSupportedLimits]) }),
+    requestDevice: (descriptor: GPUDeviceDescriptor) =>
+      adapter.requestDevice({ ...descriptor, requiredFeatures: [...descriptor.requiredFeatures ?? []].filter((name) => name as string !== FEATURE) }),
+  } as unknown as GPUAdapter;
+}
+
+describe('the choice', () => {
+  let adapter: GPUAdapter;
+  beforeAll(async () => { adapter = await requestAdapter(); });
+  const unitWith = (pretence: Pretence): string | undefined => adapterTraits(pretending(adapter, pretence)).subgroupMatrix;
+
+  it('takes the largest unit of halves summed in f32 that fits, where all that it needs is there', () => {
+    if (!adapter.features.has('shader-f16')) return;
+    const configs = [config(8, 8, 8, 'f32', 'f32'), config(32, 32, 32, 'f16', 'f16'), config(8, 8, 8), config(16, 16, 16), config(16, 16, 64), config(12, 12, 16)];
+    expect(unitWith({ matrices: true, configs })).toBe('16x16x16');
+    expect(unitWith({ matrices: true, configs: configs.slice(0, 3) })).toBe('8x8x8');
+    expect(unitWith({ matrices: true, configs: configs.slice(0, 2) })).toBeUndefined();
+    expect(unitWith({ matrices: true, configs: [] })).toBeUndefined();
+    expect(unitWith({ matrices: false, configs })).toBeUndefined();
+    expect(unitWith({ matrices: true, configs, subgroups: [8, 32] })).toBeUndefined();
+    expect(unitWith({ matrices: true, configs, storage: 8192 })).toBeUndefined();
+  });
+
+  const card: AdapterTraits = { class: 'gpu', description: 'a test', subgroups: true, subgroupSize: 32, f16: true, workgroupStorage: 49152 };
+  const chosen = (traits: AdapterTraits, options: object): MatmulVariant =>
+    variantChoice({ traits, tuned: {}, pinned: {} })(matmul as unknown as Kernel, options as Record<string, string>, { rows: 2048, inner: 640, cols: 640, depth: 640 }) as unknown as MatmulVariant;
+
+  it('is the matrices where the adapter has them and both operands are halves, and tiles to the letter elsewhere', () => {
+    const withMatrices = { ...card, subgroupMatrix: '16x16x16' };
+    const onMatrices = (traits: AdapterTraits, options: object): boolean => textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
+    for (const f16 of ['a,b', 'a,b,bias,y']) {
+      expect(chosen(withMatrices, { f16 })).toMatchObject({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
+      expect(onMatrices(withMatrices, { f16 })).toBe(true);
+      expect(onMatrices(card, { f16 })).toBe(false);
+    }
+    for (const options of [{}, { f16: 'b' }, { f16: 'a,y' }, { f16: 'a', quantized: true, transposeB: true }]) {
+      expect(textOf(chosen(withMatrices, options))).toBe(textOf(chosen(card, options)));
+      expect(matmul.workgroup(chosen(withMatrices, options))).toEqual(matmul.workgroup(chosen(card, options)));
+      expect(matmul.grid({ rows: 2048, inner: 640, cols: 640, depth: 640 }, chosen(withMatrices, options))).toEqual(matmul.grid({ rows: 2048, inner: 640, cols: 640, depth: 640 }, chosen(card, options)));
+    }
+    expect(matmul.tuning!.space(withMatrices)).toContainEqual({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
+    expect(matmul.tuning!.space(card).some(({ algorithm }) => algorithm === 'matrix')).toBe(false);
+  });
+});
