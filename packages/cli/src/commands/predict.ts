@@ -9,8 +9,8 @@ export function registerPredict(program: Command): void {
     .description([
       'Predictions of a fine-tuned model for each RNA: the probability of a splice site, a class with the probabilities of',
       'all classes, a ribosome load, translation efficiency or expression level in the unit of the training data, as a CSV',
-      'table (or JSON) of a row an RNA; or secondary structures, as rna fold writes them. INPUT is FASTA, - for FASTA on',
-      'stdin, a table with the task\'s sequence column, or structures, whose sequences are taken; a folder is read by name.',
+      'table (or JSON) of a row an RNA; or secondary structures, as rna fold writes them. INPUT is FASTA, or - for FASTA on',
+      'stdin; but for secondary structures also a table with the task\'s sequence column, and folders, read by name.',
     ].join(' '))
     .argument('<task>', TASK_HELP)
     .argument('<model>', `${MODEL_HELP}; fine-tuned for the task`)

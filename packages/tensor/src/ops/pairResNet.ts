@@ -70,14 +70,15 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
     return { maps: keeps ? made : [], y: logits };
   });
   return record(y, inputs, (dy, [needsPq, needsBias, ...needs]) => device.scope(() => {
-    const ofOut = needs.slice(3 * blocks.length);
+    const [needsOut, needsOutBias] = needs.slice(3 * blocks.length);
     const last = maps.at(-1)!;
+    const cut = perBand(last, ({ shape: [count = 0] }, first) => device.run(k.rows, { x: dy }, { y: [count, length, 1] }, { count: count * length, offset: first * length }).y);
     const gradients = [
-      ofOut[0] === true ? outGradient(last, dy, out.filters, map) : undefined,
-      ofOut[1] === true ? columnSum(dy, length * length, 1) : undefined,
+      needsOut === true ? bandsFilterGradient(last, undefined, cut, out.filters, map) : undefined,
+      needsOutBias === true ? columnSum(dy, length * length, 1) : undefined,
     ];
-    let dx: Bands = perBand(last, (x, first) => convolve(dy, out.filters, map, { turn: true, window: { rows: x.shape[0]!, above: first } }));
     free(last);
+    let dx: Bands = convolveBands(cut, out.filters, map, { turn: true, frees: true });
     for (let b = blocks.length - 1; b >= 0; b--) {
       const back = residualBlockGradient(maps[b]!, blocks[b]!, dx, map, needs.slice(3 * b, 3 * b + 3));
       free(maps[b]!);
@@ -218,19 +219,6 @@ function bandsFilterGradient(bands: Bands, stats: Tensor | undefined, dy: Bands,
     if (reaches === 'x') return { ...inputOf(bands, i, reach, stats), dy: dy[i]! };
     const { x: around, above } = withNeighbours(dy, i, reach);
     return { x: inputOf(bands, i, 0, stats).x, dy: around, above };
-  }));
-}
-
-/** The gradient of filters with one output: dy is a whole map. */
-function outGradient(bands: Bands, dy: Tensor, filters: Tensor, map: MapSize): Tensor {
-  const reach = reachOf(filters);
-  if (filtersTakeRowsOf(filters) === 'x') throw new RangeError('pairResNet: a map of one channel');
-  void reach;
-  let first = 0;
-  return filterGradient(filters, map, bands.map((x) => {
-    const above = first;
-    first += x.shape[0]!;
-    return () => ({ x, dy, above });
   }));
 }
 
