@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDotBracket } from '@rna/model';
 import { readStructures } from '../objectives/data.ts';
-import { draw, rna, writeWhole } from '../src/rnaCommand.ts';
+import { draw, resultOf, writeWhole } from '../src/rnaCommand.ts';
 import type { Limits, SetLimits } from './plans.ts';
 
 /** Where the downloads are. */
@@ -39,14 +39,14 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
       const bprna = await sets('bprna', 'secondary-structure', 'ssr-lm', made('bprna'), limits.secondary);
       if (data.archive === undefined) return [bprna];
       await prepared(made('archive'), ['secondary', data.archive, '--max-length', String(limits.archive.maxLength)]);
-      const families = (await readdir(made('archive'), { withFileTypes: true })).filter((entry) => entry.isDirectory() && !entry.name.startsWith('cut-')).map(({ name }) => name).sort();
+      const families = await folders(made('archive'));
       if (limits.archive.holdOut) return [bprna, ...await Promise.all(families.map((family) => sets(family, 'secondary-structure', 'rinalmo', made(`archive/${family}`), limits.archive)))];
       const all = await cut(families.map((family) => made(`archive/${family}/test.dbn`)), made('archive/cut-test.dbn'), limits.archive, limits.archive.test);
       return [{ ...bprna, tests: [...bprna.tests, { name: 'ArchiveII', file: all }] }];
     }
     case 'splice':
       await prepared(made('splice'), ['splice', data.splice!, '--seed', String(data.seed)]);
-      return Promise.all(['donor', 'acceptor'].map((site) => sets(`splice-${site}`, 'splice-site', 'rinalmo', made(`splice/${site}`), limits.splice)));
+      return Promise.all((await folders(made('splice'))).map((site) => sets(`splice-${site}`, 'splice-site', 'rinalmo', made(`splice/${site}`), limits.splice)));
     case 'ribosome-load':
       await prepared(made('ribosome-load'), ['ribosome-load', data.ribosomeLoad!, '--seed', String(data.seed)]);
       return [await sets('ribosome-load', 'ribosome-load', 'rinalmo', made('ribosome-load'), limits['ribosome-load'])];
@@ -56,13 +56,12 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
   }
 }
 
+const folders = async (path: string): Promise<string[]> => (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+
 /** `rna data`, if it was not run before; its summary is kept as the sign that it was. */
 async function prepared(folder: string, args: readonly string[]): Promise<void> {
-  const summary = join(folder, 'summary.json');
-  if (existsSync(summary)) return;
-  const text = await rna(['data', ...args, '--out', folder, '--json'], true);
   await mkdir(folder, { recursive: true });
-  await writeWhole(summary, text);
+  await resultOf(join(folder, 'summary.json'), ['data', ...args, '--out', folder, '--json']);
 }
 
 async function sets(name: string, task: string, protocol: PreparedTask['protocol'], folder: string, limits: SetLimits): Promise<PreparedTask> {

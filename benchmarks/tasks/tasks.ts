@@ -74,9 +74,10 @@ async function fineTuned(task: Exclude<Task, 'contacts'>, options: Options): Pro
     const models: string[] = [];
     for (const untrained of [false, true]) {
       const folder = join(out, part.name, untrained ? 'untrained' : 'pretrained');
-      await rna([
+      await mkdir(join(out, part.name), { recursive: true });
+      await resultOf(join(out, part.name, `${untrained ? 'untrained' : 'pretrained'}.json`), [
         'finetune', part.task, recipe(size, part.task, part.protocol), '--out', folder, '--seed', String(seed),
-        '--model.checkpoint', encoder, '--model.untrained', String(untrained), '--data.train', part.train, '--data.validation', part.validation,
+        '--model.checkpoint', encoder, '--model.untrained', String(untrained), '--data.train', part.train, '--data.validation', part.validation, '--json',
       ]);
       models.push(folder);
     }

@@ -3,9 +3,10 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
-import { Encoder, FULL_PRECISION, InputError, loadParameters, openModel, type FastaRecord, type OpenedModel, type Precision } from '@rna/model';
+import { adapterBase, Encoder, FULL_PRECISION, InputError, loadParameters, openAdapter, openModel, type FastaRecord, type OpenedModel, type Precision } from '@rna/model';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
+import { openAdapterFiles } from './adapterFiles.ts';
 import { openModelFiles } from './modelFiles.ts';
 import { note, progressBar, type ProgressBar } from './terminal.ts';
 
@@ -14,8 +15,20 @@ export interface ModelOptions {
   readonly config?: string;
 }
 
-/** Opens a model by path or hub name, runs `task` on it and closes its files. Warnings go to stderr. */
-export async function withModel<T>(name: string, { config }: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
+/** Opens a model by path or hub name, an adapter with its base, runs `task` on it and closes its files. Warnings go to stderr. */
+export async function withModel<T>(name: string, options: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
+  const adapter = await openAdapterFiles(name);
+  if (adapter === undefined) return withWholeModel(name, options, task);
+  try {
+    const base = adapterBase(adapter.parts).name;
+    note(`${name} is an adapter of ${base}`);
+    return await withModel(base, options, async (model) => task(await openAdapter(model, adapter.parts)));
+  } finally {
+    await adapter.close();
+  }
+}
+
+async function withWholeModel<T>(name: string, { config }: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
   const download = downloadProgress();
   const files = await openModelFiles(name, { onProgress: download.onProgress, ...(config !== undefined && { configPath: config }) })
     .finally(() => { download.stop(); });

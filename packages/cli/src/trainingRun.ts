@@ -15,6 +15,7 @@ import {
 } from '@rna/train';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
+import { ADAPTER_FILES } from './adapterFiles.ts';
 import { CommandError, InterruptedError, UsageError } from './errors.ts';
 import { openFileSource, writeAtomically } from './files.ts';
 import { readRun } from './plot.ts';
@@ -53,7 +54,8 @@ const LOG_FILE = 'log.jsonl';
 const REPORT_FILE = 'report.html';
 const CHECKPOINTS = 'checkpoints';
 const MODEL_FOLDER = 'model';
-const MODEL_FILES = ['config.json', 'model.safetensors'];
+// A checkpoint has those of a whole model, or those of an adapter.
+const MODEL_FILES = ['config.json', 'model.safetensors', ...ADAPTER_FILES];
 const WRITING = '.writing-model';
 const REMOVING = '.removing-model';
 
@@ -189,7 +191,7 @@ async function installModel(folder: string, checkpoint: string): Promise<void> {
   const [temporary, doomed, model] = [WRITING, REMOVING, MODEL_FOLDER].map((name) => join(folder, name)) as [string, string, string];
   for (const path of [temporary, doomed]) await rm(path, { recursive: true, force: true });
   await mkdir(temporary);
-  for (const name of MODEL_FILES) {
+  for (const name of MODEL_FILES.filter((file) => existsSync(join(checkpoint, file)))) {
     const source = await openFileSource(join(checkpoint, name));
     try {
       await writeAtomically(join(temporary, name), async (sink) => {

@@ -44,7 +44,8 @@ async function results(sizes: Sizes, net: (pq: Tensor, net: PairResNet) => Tenso
   const labels = device.tensor(Float32Array.from({ length: length ** 2 }, (_, i) => (i % 7 === 0 ? 1 : 0)), [length, length]).keep();
   const logits = device.scope(() => pairLogits(net(made.pq, made.net)));
   const loss = backward(device, () => pairLoss(pairLogits(net(made.pq, made.net)), labels));
-  const found = [await logits.read(), await loss.read(), ...await Promise.all(made.all.map(({ gradient }) => gradient?.read()))];
+  const found: unknown[] = [await logits.read(), await loss.read()];
+  for (const { gradient } of made.all) found.push(await gradient?.read());
   [logits, loss, labels, ...made.all].forEach((tensor) => { tensor.dispose(); });
   return found;
 }

@@ -2,7 +2,7 @@
  * Products on subgroup matrices, which no adapter here has: Tint compiles their text on Dawn's null backend, and they
  * run with the matrix operations replaced by loops of the same meaning. What a device does where the probe fails.
  */
-import { halfStorage, kernelWgsl, matmul, RandomStream, type AdapterTraits, type Kernel, type MatmulVariant } from '@rna/kernels';
+import { halfStorage, kernelWgsl, matmul, RandomStream, type AdapterTraits, type Kernel, type MatmulVariant, type Variant } from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -162,12 +162,12 @@ describe('the choice', () => {
   });
 
   const card: AdapterTraits = { class: 'gpu', description: 'a test', subgroups: true, subgroupSize: 32, f16: true, workgroupStorage: 49152 };
-  const chosen = (traits: AdapterTraits, options: object): MatmulVariant =>
-    variantChoice({ traits, tuned: {}, pinned: {} })(matmul as unknown as Kernel, options as Record<string, string>, { rows: 2048, inner: 640, cols: 640, depth: 640 }) as unknown as MatmulVariant;
+  const sizes = { rows: 2048, inner: 640, cols: 640, depth: 640 };
+  const chosen = (traits: AdapterTraits, options: Variant): MatmulVariant => variantChoice({ traits, tuned: {}, pinned: {} })(matmul, options, sizes) as MatmulVariant;
 
   it('is the matrices where the adapter has them and both operands are halves, and tiles to the letter elsewhere', () => {
     const withMatrices = { ...card, subgroupMatrix: '16x16x16' };
-    const onMatrices = (traits: AdapterTraits, options: object): boolean => textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
+    const onMatrices = (traits: AdapterTraits, options: Variant): boolean => textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
     for (const f16 of ['a,b', 'a,b,bias,y']) {
       expect(chosen(withMatrices, { f16 })).toMatchObject({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
       expect(onMatrices(withMatrices, { f16 })).toBe(true);
@@ -176,7 +176,7 @@ describe('the choice', () => {
     for (const options of [{}, { f16: 'b' }, { f16: 'a,y' }, { f16: 'a', quantized: true, transposeB: true }]) {
       expect(textOf(chosen(withMatrices, options))).toBe(textOf(chosen(card, options)));
       expect(matmul.workgroup(chosen(withMatrices, options))).toEqual(matmul.workgroup(chosen(card, options)));
-      expect(matmul.grid({ rows: 2048, inner: 640, cols: 640, depth: 640 }, chosen(withMatrices, options))).toEqual(matmul.grid({ rows: 2048, inner: 640, cols: 640, depth: 640 }, chosen(card, options)));
+      expect(matmul.grid(sizes, chosen(withMatrices, options))).toEqual(matmul.grid(sizes, chosen(card, options)));
     }
     expect(matmul.tuning!.space(withMatrices)).toContainEqual({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
     expect(matmul.tuning!.space(card).some(({ algorithm }) => algorithm === 'matrix')).toBe(false);

@@ -42,7 +42,7 @@ function bandRowsOf(map: MapSize, channels: number): number {
 /**
  * conv(block(… block(pairSum(pq, bias)))).
  * @param pq [length, 2·channels] as `pairSum` takes it, more than one row
- * @param bandRows Rows of a band; by default as many as fit in 32 MiB. No bit depends on it.
+ * @param bandRows Rows of a band, a multiple of `chunkRowsOf`; by default as many as fit in 32 MiB. No bit depends on it.
  * @returns [length, length, 1]
  */
 export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRows?: number): Tensor {

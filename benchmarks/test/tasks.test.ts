@@ -1,0 +1,54 @@
+/** The table of all tasks: its rows, and a task from the download to the table at the least size. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { contactRows, structureRows, taskTable } from '../tasks/table.ts';
+
+let folder: string;
+beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'rna-tasks-')); });
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const interval = (mean: number) => ({ mean, low: mean - 0.1, high: mean + 0.1 });
+const means = (f1: number) => ({ rnas: 4, intervals: { strict: { f1: interval(f1) }, flexible: { f1: interval(f1 + 0.05) }, averagePrecision: interval(f1 / 2) } });
+const summary = (f1: number) => ({ ...means(f1), groups: [{ by: 'family', parts: [{ label: 'tRNA', ...means(f1 + 0.01) }, { label: '5S rRNA', ...means(f1 - 0.01) }] }] });
+
+test('structures have rows for all RNAs and for each family, by the protocol\'s F1', () => {
+  const part = (protocol: 'rinalmo' | 'ssr-lm') => ({ name: 'bprna', task: 'secondary-structure', protocol, train: '', validation: '', tests: [] });
+  const rows = structureRows(part('ssr-lm'), { name: 'TS0', file: '' }, { ...summary(0.5), baselines: { contrafold: summary(0.6) } }, summary(0.4));
+  expect(rows.map(({ test, score }) => `${test}: ${score}`)).toEqual(['TS0: F1, exact pairs', 'TS0: AUPRC', 'TS0, tRNA: F1, exact pairs', 'TS0, 5S rRNA: F1, exact pairs']);
+  expect(taskTable(rows.slice(0, 1)).split('\n')[2]).toBe('| TS0 | 4 | F1, exact pairs | 0.500 (0.400–0.600) | 0.400 (0.300–0.500) | contrafold 0.600 (0.500–0.700) |');
+  expect(structureRows(part('rinalmo'), { name: 'tRNA', file: '' }, summary(0.5), summary(0.4))[0]).toMatchObject({ score: 'F1 within ±1', pretrained: { mean: 0.55 } });
+});
+
+test('contacts have the precision of L pairs and of as many as are true', () => {
+  const precision = (l: number) => ({ precision: { l: interval(l), true: interval(2 * l) } });
+  expect(contactRows('TS0', { rnas: 9, trained: precision(0.2), random: precision(0.1) }).map(({ pretrained, untrained }) => [pretrained.mean, untrained.mean])).toEqual([[0.2, 0.1], [0.4, 0.2]]);
+});
+
+test('runs from the download to the table, and a second call finds it done', async () => {
+  const run = promisify(execFile);
+  const samples = 'packages/cli/data/splice';
+  const windows = join(folder, 'windows');
+  await mkdir(windows);
+  for (const name of (await readdir(samples)).filter((file) => /(arabidopsis|fly)_donor/.test(file))) {
+    const [header, ...rows] = (await readFile(join(samples, name), 'utf8')).trimEnd().split('\n');
+    await writeFile(join(windows, name.replace('_100', '_20')), [header, ...rows.filter((_, i) => i % 5 === 0), ''].join('\n'));
+  }
+  const encoder = join(folder, 'encoder');
+  await run(process.execPath, ['packages/cli/bin/rna.js', 'pretrain', '--model.preset', 'ssr-lm-s', '--model.dim', '8', '--model.layers', '1', '--model.heads', '1', '--model.ffnDim', '8',
+    '--data.train', 'packages/cli/data/demo_train.dbn', '--train.steps', '1', '--batch.rows', '1', '--out', encoder]);
+  const args = ['--import', 'tsx', 'benchmarks/tasks/tasks.ts', '--encoder', join(encoder, 'model'), '--splice', windows, '--out', join(folder, 'run')];
+  const first = await run(process.execPath, args);
+  const number = String.raw`[01]\.\d{3} \([01]\.\d{3}–[01]\.\d{3}\)`;
+  for (const species of ['arabidopsis', 'fly']) {
+    expect(first.stdout).toMatch(new RegExp(`^\\| splice-donor ${species} \\| \\d+ \\| F1 \\| ${number} \\| ${number} \\| weight matrix ${number} \\|$`, 'm'));
+  }
+  const second = await run(process.execPath, args);
+  expect(second.stdout).toBe(first.stdout);
+  expect(second.stderr).not.toMatch(/\$ rna /);
+  await expect(run(process.execPath, [...args, '--seed', '2'])).rejects.toThrow(/other settings/);
+  await expect(run(process.execPath, [...args, '--tasks', 'ncrna'])).rejects.toThrow(/ncrna needs its data: --ncrna/);
+});
