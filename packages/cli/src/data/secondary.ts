@@ -97,7 +97,7 @@ async function prepareArchive(placed: readonly PlacedStructure[], options: Secon
   return drawn.length > 0 ? prepareDrawn(drawn, options) : prepareFamilies(placed, options);
 }
 
-async function prepareFamilies(structures: readonly Structure[], { out, folds = FAMILIES.length, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
+async function prepareFamilies(structures: readonly Structure[], { out, folds: asked, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
   const byFamily = new Map(FAMILIES.map((family) => [family, [] as Structure[]]));
   const left = { longer: 0, families: 0 };
   for (const structure of structures) {
@@ -107,6 +107,7 @@ async function prepareFamilies(structures: readonly Structure[], { out, folds = 
     else members.push(structure);
   }
   const present = [...byFamily].filter(([, members]) => members.length > 0);
+  const folds = asked ?? present.length;
   if (folds < 2 || folds > present.length) throw new UsageError(`--folds ${folds}: there are ${present.length} families, so 2 to ${present.length}`);
   const sets: WrittenSet[] = [];
   for (const test of familyFolds(present, folds)) {
