@@ -76,8 +76,9 @@ function withClassNames(head: Head, config: FinetuneConfig, rnas: Data['train'])
     if (group === undefined || (names.get(target as number) ?? group) !== group) return config;
     names.set(target as number, group);
   }
-  const ordered = Array.from({ length: names.size }, (_, label) => names.get(label));
-  if (ordered.includes(undefined) || new Set(ordered).size < ordered.length) return config;
+  // A class without an RNA keeps its number.
+  const ordered = Array.from({ length: Math.max(...names.keys()) + 1 }, (_, label) => names.get(label) ?? String(label));
+  if (new Set(ordered).size < ordered.length) return config;
   return { ...config, head: { ...config.head, classes: ordered.length, names: ordered } };
 }
 

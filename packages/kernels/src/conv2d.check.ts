@@ -159,21 +159,22 @@ export const sumFiltersCheck: KernelCheck = {
   tolerance: 1e-6,
 };
 
-const tapSums = (random: RandomStream, height: number, width: number, size: number, bias: boolean): Call => ({
+const tapSums = (random: RandomStream, { height, width, rows, above, size }: Size, bias: boolean): Call => ({
   inputs: { x: normals(random, height * width * size ** 2), bias: normals(random, 1) },
-  outputs: { y: height * width },
-  uniforms: { count: height * width, height, width, size },
+  outputs: { y: rows * width },
+  uniforms: { count: rows * width, height, width, above, size },
   variant: { bias },
 });
 
 export const sumTapsCheck: KernelCheck = {
   kernel: sumTaps,
-  calls: (random) => [tapSums(random, 1, 1, 1, true), tapSums(random, 2, 3, 5, false), tapSums(random, 9, 7, 3, true), tapSums(random, 20, 20, 5, true)],
-  benchmark: (random) => [tapSums(random, 128, 128, 3, true), tapSums(random, 256, 256, 3, true)],
+  calls: (random) => [shape(1, 1, 1, 1, 1), shape(2, 3, 1, 5, 1), shape(9, 7, 1, 3, 1), shape(20, 20, 1, 5, 1), shape(8, 5, 1, 3, 1, 6, 1), shape(7, 4, 1, 5, 1, 5, 0)]
+    .map((size, i) => tapSums(random, size, i % 2 === 0)),
+  benchmark: (random) => [tapSums(random, shape(128, 128, 1, 3, 1), true), tapSums(random, shape(256, 256, 1, 3, 1), true)],
   reference: (call) => {
-    const [height, width, size, x] = [uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'size'), floats(call, 'x')];
-    const y = new Float64Array(height * width).fill(call.variant?.['bias'] === true ? floats(call, 'bias')[0]! : 0);
-    overTaps(shape(height, width, 1, size, 1), (pixel, under, tap) => { y[pixel]! += x[under * size ** 2 + tap]!; });
+    const [count, height, width, above, size, x] = [uniform(call, 'count'), uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'above'), uniform(call, 'size'), floats(call, 'x')];
+    const y = new Float64Array(count).fill(call.variant?.['bias'] === true ? floats(call, 'bias')[0]! : 0);
+    overTaps(shape(height, width, 1, size, 1, count / width, above), (pixel, under, tap) => { y[pixel]! += x[under * size ** 2 + tap]!; });
     return { y };
   },
   work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'size') ** 2, bytes: 4 * uniform(call, 'count') * (uniform(call, 'size') ** 2 + 1) }),

@@ -9,7 +9,7 @@
  * The gradient of the filters is a product over all pixels, taken in chunks
  * that are summed in a fixed order, for parallelism and for accuracy.
  *
- * Both may run on a band of a map's rows: x then has the rows of the band and
+ * All may run on a band of a map's rows: x then has the rows of the band and
  * those that its filters reach above and below, as far as the map goes, and
  * every sum is made as it is on the whole map.
  */
@@ -67,17 +67,18 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
 
 /**
  * y[pixel] = Σ over taps of x[pixel under tap, tap] (+ bias): the second half of a convolution with one output,
- * whose products with each tap's filter [pixels, taps] come first. A product with one column would waste a tile.
+ * whose products with each tap's filter [pixels, taps] come first. A product with one column would waste a tile. The
+ * first row of y is below `above` of x, which has `height`.
  */
 export const sumTaps = defineKernel({
   name: 'sumTaps',
   inputs: { x: 'f32', bias: 'f32' },
   outputs: { y: 'f32' },
-  uniforms: { count: 'u32', height: 'u32', width: 'u32', size: 'u32' },
+  uniforms: { count: 'u32', height: 'u32', width: 'u32', above: 'u32', size: 'u32' },
   variant: withoutBias,
   ...elementwise,
   body: ({ bias }) => /* wgsl */ `${flatIndex}
-  let row = i / u.width - u.size / 2u;
+  let row = i / u.width + u.above - u.size / 2u;
   let col = i % u.width - u.size / 2u;
   var sum = ${bias ? 'bias[0]' : '0.0'};
   for (var tap = 0u; tap < u.size * u.size; tap++) {

@@ -130,7 +130,8 @@ function pairMap({ device, representation, weight }: HeadInput, { convDim, block
 
 /**
  * Whether the adapter binds a whole map, and a tape has room for all of the blocks, four each and six on the way back.
- * Otherwise they are run in bands and again for their gradients, with the same bits.
+ * Otherwise they are run in bands and again for their gradients, with the same bits: 64 channels at 1,022 nucleotides
+ * then take 1.5 GiB, in buffers of 40 MiB at most.
  */
 function keepsMaps({ memory, gpu }: Device, length: number, channels: number, blocks: number): boolean {
   const bytes = 4 * length * length * channels;

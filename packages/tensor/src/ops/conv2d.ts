@@ -38,21 +38,15 @@ export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize,
   const shape = [window.rows, width, cols];
   return device.scope(() => {
     if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias, shape });
-    if (cols === 1 && !turn) return convolveToOne([x], filters, { height, width }, bias);
+    if (cols === 1 && !turn) {
+      const products = product(x, filters, height * width, inner, taps);
+      return device.run(k.sumTaps, { x: products, bias: bias ?? x }, { y: shape },
+        { count: window.rows * width, height, width, above: window.above, size }, { bias: bias !== undefined }).y;
+    }
     const count = taps * inner * Math.ceil(cols / 4) * 4;
     const { y: b } = device.run(k.packFilters, { filters }, { y: [count] }, { count, channels: second, outputs: first, taps }, { turn });
     return device.run(k.conv2d, { x, b, bias: bias ?? x }, { y: shape },
       { height, width, ...window, channels: inner, size, cols }, { bias: bias !== undefined }).y;
-  });
-}
-
-/** [height, width, 1], not recorded, of a map in bands, for filters with one output. */
-export function convolveToOne(bands: readonly Tensor[], filters: Tensor, { height, width }: MapSize, bias: Tensor | undefined): Tensor {
-  const { device, shape: [, inner = 0, size = 0] } = filters;
-  const taps = size * size;
-  return device.scope(() => {
-    const products = concatenate(bands.map((x) => product(x, filters, x.size / inner, inner, taps)), [height * width, taps]);
-    return device.run(k.sumTaps, { x: products, bias: bias ?? products }, { y: [height, width, 1] }, { count: height * width, height, width, size }, { bias: bias !== undefined }).y;
   });
 }
 

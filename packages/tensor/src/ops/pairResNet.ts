@@ -12,7 +12,7 @@ import * as k from '@rna/kernels';
 import { accumulate } from '../accumulate.ts';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
-import { chunkRowsOf, convolve, convolveToOne, filterGradient, filtersTakeRowsOf, type MapSize } from './conv2d.ts';
+import { chunkRowsOf, convolve, filterGradient, filtersTakeRowsOf, type MapSize } from './conv2d.ts';
 import { instanceNormGradients, instanceStats, normalise } from './instanceNorm.ts';
 import { columnSum } from './matmul.ts';
 import { concatenate, pairSumGradient } from './pair.ts';
@@ -63,11 +63,7 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
       made.push(residualBlockBands(input, filters, map));
       if (!keeps) free(input);
     }
-    const last = made.at(-1)!;
-    const logits = out.filters.shape[2] === 1
-      ? concatenate(last.map((x) => convolve(x, out.filters, sizeOf(x), { bias: out.bias })), [length, length, 1])
-      : convolveToOne(last, out.filters, map, out.bias);
-    return { maps: keeps ? made : [], y: logits };
+    return { maps: keeps ? made : [], y: concatenate(convolveBands(made.at(-1)!, out.filters, map, { bias: out.bias }), [length, length, 1]) };
   });
   return record(y, inputs, (dy, [needsPq, needsBias, ...needs]) => device.scope(() => {
     const [needsOut, needsOutBias] = needs.slice(3 * blocks.length);
@@ -144,8 +140,6 @@ function residualBlockGradient(x: Bands, [w1, w2, w3]: BlockFilters, dy: Bands, 
 
 const free = (bands: Bands): void => { bands.forEach((band) => { band.dispose(); }); };
 
-const sizeOf = ({ shape: [height = 0, width = 0] }: Tensor): MapSize => ({ height, width });
-
 /** One tensor for each band, made in a scope of its own and told the band's first row. */
 function perBand(bands: Bands, make: (band: Tensor, firstRow: number, index: number) => Tensor): Tensor[] {
   let first = 0;
@@ -184,16 +178,17 @@ const reachOf = ({ shape }: Tensor): number => (shape[3]! - 1) / 2;
 interface BandOptions {
   /** Of the map, which is normalised with them, and negative values made 0, on the way in. */
   readonly stats?: Tensor;
+  readonly bias?: Tensor;
   readonly turn?: boolean;
   /** Frees each band of the input once it is done with. */
   readonly frees?: boolean;
 }
 
-function convolveBands(bands: Bands, filters: Tensor, { width }: MapSize, { stats, turn = false, frees = false }: BandOptions = {}): Tensor[] {
+function convolveBands(bands: Bands, filters: Tensor, { width }: MapSize, { stats, bias, turn = false, frees = false }: BandOptions = {}): Tensor[] {
   const reach = reachOf(filters);
   const made = perBand(bands, (band, _, i) => {
     const { x, above } = inputOf(bands, i, reach, stats);
-    const y = convolve(x, filters, { height: x.shape[0]!, width }, { turn, window: { rows: band.shape[0]!, above } });
+    const y = convolve(x, filters, { height: x.shape[0]!, width }, { bias, turn, window: { rows: band.shape[0]!, above } });
     if (frees && (reach === 0 || i > 0)) bands[reach === 0 ? i : i - 1]!.dispose();
     return y;
   });
