@@ -54,7 +54,7 @@ function registerSplice(data: Command): void {
       'OUT/SITE/train.csv, validation.csv and test_SPECIES.csv.',
     ].join(' '))
     .argument('<input>', 'the folder of the files')
-    .addOption(new Option('--site <site>', 'only this site (default: both)').choices(['donor', 'acceptor']))
+    .addOption(new Option('--site <site>', 'only this site (default: both, of species those that have tables)').choices(['donor', 'acceptor']))
     .option('--fold <n>', 'which of the ten folds is held out, from 1', wholeNumberTo(1, 10), 1)
     .option('--species <name>', 'the species to train on (default: that with the most windows)')
     .action(async (input: string, { site, ...options }: Omit<SpliceOptions, 'input' | 'sites'> & { site?: SpliceSite }) => {

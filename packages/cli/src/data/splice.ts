@@ -99,7 +99,7 @@ async function prepareSpecies(files: readonly string[], { input, out, sites, fol
   if (tables.length === 0) throw new UsageError(`${input}: neither Spliceator's files (Training_data/Positive/GS/POS_donor_600.csv and so on) nor tables of species (…_SPECIES_donor_400.csv)`);
   const [sets, notes]: [WrittenSet[], string[]] = [[], []];
   let train = species;
-  for (const site of sites) {
+  for (const site of sites.filter((each) => tables.some((table) => table.site === each))) {
     const windowsOf = new Map<string, Window[]>();
     for (const { file, name } of tables.filter((table) => table.site === site)) {
       if (windowsOf.has(name)) throw new UsageError(`${input}: two tables of ${name} ${site} sites; give a folder with one`);
