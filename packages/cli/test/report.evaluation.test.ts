@@ -210,6 +210,8 @@ describe('embeddings', () => {
   // Three clusters far apart, in six dimensions.
   const rnas = Array.from({ length: 36 }, (_, i) => ({ id: `r${i}`, label: ['a', 'b', 'c'][i % 3]!, vector: Array.from({ length: 6 }, (_, d) => (d === i % 3 ? 20 : 0) + Math.sin(7 * i + d)) }));
 
+  const own = (drawn: readonly { readonly id: string }[]) => Promise.resolve(drawn.map(({ id }) => rnas[Number(id.slice(1))]!.vector));
+
   test.each(['tsne', 'umap'] as const)('%s puts like beside like, and the same way each time', async (method) => {
     const vectors = rnas.map(({ vector }) => vector);
     const places = await project(vectors, method, 3);
@@ -220,16 +222,16 @@ describe('embeddings', () => {
   });
 
   test('have a mark for each RNA, by class or by value', async () => {
-    const [tsne, umap] = await embeddingFigures(rnas, 'family');
+    const [tsne, umap] = await embeddingFigures(rnas, own, 'family');
     expect([tsne!.name, umap!.name]).toEqual(['embeddings-tsne', 'embeddings-umap']);
     expect(all(parseFigure(tsne!.svg), '[aria-label=dot] > *')).toHaveLength(36);
     expect(legendOf(parseFigure(umap!.svg))).toEqual(['a (12)', 'b (12)', 'c (12)']);
-    const [byValue] = await embeddingFigures(rnas.map((rna, i) => ({ ...rna, label: i / 10 })), 'load');
+    const [byValue] = await embeddingFigures(rnas.map((rna, i) => ({ ...rna, label: i / 10 })), own, 'load');
     expect(description(byValue!.svg)).toBe('36 RNAs, values from 0.000 (pale) to 3.500 (dark).');
   });
 
   test('of three RNAs no neighbourhood is told', async () => {
-    expect((await embeddingFigures(rnas.slice(0, 3), 'family')).map(({ svg }) => description(svg))).toEqual(Array(2).fill('There are too few RNAs.'));
+    expect((await embeddingFigures(rnas.slice(0, 3), own, 'family')).map(({ svg }) => description(svg))).toEqual(Array(2).fill('There are too few RNAs.'));
     await expect(project([[1], [2, 3], [4], [5]], 'umap')).rejects.toThrow(/different lengths/);
   });
 });

@@ -62,7 +62,7 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
     }
     if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted);
     if (options.report !== undefined) {
-      const embedded = await embeddingFigures((await clsEmbeddings(encoder, rnas, signal)).map((vector, i) => ({ id: rnas[i]!.id, vector, label: embeddingLabel(task, rnas[i]!) })), head.title);
+      const embedded = await embeddingFigures(rnas.map((rna) => ({ id: rna.id, sequence: rna.sequence, label: embeddingLabel(task, rna) })), (drawn) => clsEmbeddings(encoder, drawn, signal), head.title);
       const best = results[0]!.metrics[head.best.metric];
       await writeReport(options.report, options, model, encoder, {
         title: head.title.replace(/^./, (letter) => letter.toUpperCase()), task: head.title,

@@ -169,7 +169,7 @@ async function writeStructureReport(folder: string, reported: Reported): Promise
   const identityOf = new Map(records.map(({ id }, i) => [id, identities?.[i] ?? 0]));
   const families = records.map(({ id }) => familyOf(id));
   const embedded = families.some((family) => family !== undefined)
-    ? await embeddingFigures((await clsEmbeddings(encoder, records, signal)).map((vector, i) => ({ id: records[i]!.id, vector, label: families[i] ?? 'other' })), 'family')
+    ? await embeddingFigures(records.map(({ id, sequence }, i) => ({ id, sequence, label: families[i] ?? 'other' })), (drawn) => clsEmbeddings(encoder, drawn, signal), 'family')
     : [];
   await writeReport(folder, options, model, encoder, {
     title: 'Secondary structures', task: secondaryStructure.title,

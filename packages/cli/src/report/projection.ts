@@ -51,9 +51,13 @@ export async function project(vectors: readonly ArrayLike<number>[], method: Pro
   return Array.from(laidOut, ([x = NaN, y = NaN]) => ({ x, y }));
 }
 
-/** The embeddings by t-SNE and by UMAP, of 600 RNAs at most. */
-export function embeddingFigures(rnas: readonly EmbeddedRna[], what: string, seed = 0): Promise<Figure[]> {
-  const drawn = sample(rnas, seed);
+/** The embeddings by t-SNE and by UMAP, of 600 RNAs at most, which alone are embedded. */
+export async function embeddingFigures<R extends Omit<EmbeddedRna, 'vector'>>(
+  rnas: readonly R[], embed: (drawn: readonly R[]) => Promise<readonly ArrayLike<number>[]>, what: string, seed = 0,
+): Promise<Figure[]> {
+  const sampled = sample(rnas, seed);
+  const vectors = await embed(sampled);
+  const drawn = sampled.map(({ id, label }, i) => ({ id, label, vector: vectors[i]! }));
   const of = drawn.length < rnas.length ? `, ${formatCount(drawn.length)} drawn by chance of ${formatCount(rnas.length)}` : '';
   return Promise.all((Object.keys(PROJECTIONS) as Projection[]).map(async (method) => ({
     name: `embeddings-${method}`,
