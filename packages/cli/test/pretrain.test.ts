@@ -96,7 +96,7 @@ test('killed with SIGKILL at any moment and resumed, a run ends in the same bits
   const data = ['--data.train', join(folder, 'train.dbn'), '--data.validation', join(folder, 'train.dbn')];
   const finetune = await rna('finetune', 'secondary-structure', '--out', broken, '--model.checkpoint', join(broken, 'model'), ...data);
   expect(finetune.code).toBe(1);
-  expect(finetune.stderr).toContain('the folder holds no run of rna finetune; choose another --out');
+  expect(finetune.stderr).toContain('the folder holds no run of rna finetune secondary-structure; choose another --out');
 }, 300_000);
 
 test('SIGINT ends a run with 130, after a checkpoint of the step at hand, and says where it is', async () => {
