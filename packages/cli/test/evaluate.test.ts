@@ -97,7 +97,7 @@ test.each(['rinalmo-A', 'ssrlm-A'])('%s: masked nucleotides where there is no he
   const file = structures(folder, 'some.dbn', rnas.slice(0, 5));
   const result = await rna('evaluate', model, file, '--json');
   expect(result, result.stderr).toMatchObject({ code: 0 });
-  expect(result.stderr).toContain('has no secondary-structure head, so masked nucleotides are scored');
+  expect(result.stderr).toContain('has no task head, so masked nucleotides are scored');
   const { masking, loss, accuracy } = JSON.parse(result.stdout) as { masking: string; loss: number; accuracy: number };
   expect(masking).toBe(name.startsWith('rinalmo') ? 'mlm' : 'ssm');
   expect(loss).toBeGreaterThan(0);
@@ -118,7 +118,7 @@ test('wrong usage and bad input', async () => {
   const sequences = fasta(folder, ['GGCA']);
   const refused: [number, string, string[]][] = [
     [2, '--threshold and --validation exclude each other', [model, file, '--threshold', '0.1', '--validation', file]],
-    [2, '--csv, --threshold and --validation are for structures', [bare, file, '--csv', csv]],
+    [2, '--csv, --threshold, --validation, --protocol, --report, --baselines and --by are for models with a task head', [bare, file, '--csv', csv]],
     [2, "argument '2' is invalid", [model, file, '--threshold', '2']],
     [2, "missing required argument 'files'", [model]],
     [2, "unknown option '--thresold'", [model, file, '--thresold', '0.2']],
