@@ -3,6 +3,7 @@
  * what it was fine-tuned for, or on masked nucleotides where it has no task
  * head. What is done for each is in evaluation/.
  */
+import { mkdir } from 'node:fs/promises';
 import { secondaryStructureSizes } from '@rna/model';
 import { UsageError } from './errors.ts';
 import type { EvaluateOptions } from './evaluation/evaluateOptions.ts';
@@ -19,6 +20,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError('--threshold and --validation exclude each other: one gives the threshold, the other tunes it');
   }
   if (options.csv !== undefined) await checkOutputFile(options.csv);
+  if (options.report !== undefined) await mkdir(options.report, { recursive: true });
   await interruptible((signal) => withModel(options.model, options, (model) => {
     if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
     const sizes = secondaryStructureSizes(model);

@@ -5,7 +5,7 @@
  */
 import { RandomStream } from '@rna/kernels';
 import {
-  Encoder, headParameters, HEADS, initializeParameters, loadParameters, parameter, type Head, type OpenedModel, type ParameterMap, type TaskHead,
+  Encoder, headParameters, initializeParameters, loadParameters, parameter, type Head, type OpenedModel, type ParameterMap, type TaskHead,
 } from '@rna/model';
 import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from './data/labelled.ts';
@@ -20,13 +20,6 @@ import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from './
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
 const HELD_OUT_STREAM = 0x68656c64;
-
-/** The head of a task. Throws a UsageError that names all tasks. */
-export function headOfTask(task: string): Head {
-  const head = HEADS.find((each) => each.task === task);
-  if (head === undefined) throw new UsageError(`there is no task '${task}'; there are ${HEADS.map((each) => each.task).join(', ')}`);
-  return head;
-}
 
 /** Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model, all before the run's folder is touched. */
 export async function finetune(head: Head, options: TrainingOptions): Promise<void> {

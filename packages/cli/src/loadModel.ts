@@ -58,7 +58,7 @@ export async function withDevice<T>(task: (device: Device) => Promise<T>): Promi
 }
 
 /** A failure of the device on a single record, as one that says where the record stands. */
-export function naming(error: unknown, file: string, { id, line, sequence }: FastaRecord): unknown {
+export function naming(error: unknown, file: string, { id, line, sequence }: Pick<FastaRecord, 'id' | 'line' | 'sequence'>): unknown {
   if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) return error;
   return new InputError(file, line, `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`, 'shorten or remove it, or use a machine with more memory');
 }

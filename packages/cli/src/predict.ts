@@ -3,15 +3,16 @@
  * record. Input is read twice, so that a bad record is refused before any work;
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
-import { HEADS, type OpenedModel, type Precision, type TaskHead } from '@rna/model';
+import { type OpenedModel, type Precision, type TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readUnlabelled, type UnlabelledFileRna } from './data/labelled.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 import { fold, type FoldOptions } from './fold.ts';
-import { withEncoder, withModel } from './loadModel.ts';
+import { naming, withEncoder, withModel } from './loadModel.ts';
 import { checkOutputFile } from './outputs.ts';
 import { csvLine, predictionColumns } from './predictionTable.ts';
+import { headOfTask } from './tasks.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 
 export interface PredictOptions extends Precision, Pick<FoldOptions, 'format' | 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
@@ -29,9 +30,8 @@ const CHUNK = 256;
 
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function predict(options: PredictOptions): Promise<void> {
-  const { task: name, input, out } = options;
-  const head = HEADS.find(({ task }) => task === name);
-  if (head === undefined) throw new UsageError(`there is no task '${name}'; there are ${HEADS.map(({ task }) => task).join(', ')}`);
+  const { input, out } = options;
+  const head = headOfTask(options.task);
   if (head.kind === 'pairs') {
     if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
     return fold(options);
@@ -41,7 +41,8 @@ export async function predict(options: PredictOptions): Promise<void> {
     const task = requireTask(model, options);
     const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
     const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] => stdin ?? readUnlabelled(head, [input]);
-    const total = await count(records());
+    let total = 0;
+    for await (const { length } of chunks(records(), CHUNK)) total += length;
     if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
     await withEncoder(model, async (encoder) => {
       const bar = progressBar('predict', total, 'RNAs');
@@ -49,10 +50,15 @@ export async function predict(options: PredictOptions): Promise<void> {
         let done = 0;
         for await (const chunk of chunks(records(), CHUNK)) {
           let at = 0;
-          for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, chunk, model.scalars)) {
-            signal.throwIfAborted();
-            yield [chunk[at++]!, prediction];
-            bar.update(++done);
+          try {
+            for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, chunk, model.scalars)) {
+              signal.throwIfAborted();
+              yield [chunk[at++]!, prediction];
+              bar.update(++done);
+            }
+          } catch (error) {
+            // All before the pass that failed are done.
+            throw at < chunk.length ? naming(error, chunk[at]!.file, chunk[at]!) : error;
           }
         }
       };
@@ -96,12 +102,6 @@ async function* jsonLines(predicted: Predicted, task: TaskHead, { scalars }: Ope
     separator = ',\n';
   }
   yield '\n]}\n';
-}
-
-async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
-  let total = 0;
-  for await (const record of records) total += record === undefined ? 0 : 1;
-  return total;
 }
 
 async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {

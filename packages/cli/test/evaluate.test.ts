@@ -118,7 +118,7 @@ test('wrong usage and bad input', async () => {
   const sequences = fasta(folder, ['GGCA']);
   const refused: [number, string, string[]][] = [
     [2, '--threshold and --validation exclude each other', [model, file, '--threshold', '0.1', '--validation', file]],
-    [2, '--csv, --threshold, --validation, --protocol, --report, --baselines and --by are for models with a task head', [bare, file, '--csv', csv]],
+    [2, '--csv, --threshold, --validation, --protocol, --report, --baselines, --train, --mmseqs and --by are for models with a task head', [bare, file, '--csv', csv]],
     [2, "argument '2' is invalid", [model, file, '--threshold', '2']],
     [2, "missing required argument 'files'", [model]],
     [2, "unknown option '--thresold'", [model, file, '--thresold', '0.2']],

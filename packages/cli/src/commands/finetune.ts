@@ -7,7 +7,7 @@ export function registerFinetune(program: Command): void {
   const command = registerTraining(program.command('finetune'), {
     subject: { name: 'task', description: TASK_HELP },
     load: async (task) => {
-      const [{ finetune, headOfTask }, { finetuneConfig }] = await Promise.all([import('../finetune.ts'), import('@rna/train')]);
+      const [{ finetune }, { headOfTask }, { finetuneConfig }] = await Promise.all([import('../finetune.ts'), import('../tasks.ts'), import('@rna/train')]);
       const head = headOfTask(task);
       return { run: (options) => finetune(head, options), schema: finetuneConfig(head) };
     },

@@ -10,7 +10,7 @@ import { basename, join, relative, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
-import { ARCHIVE_FAMILIES, grouped, InputError, parseStructureFile, type Structure } from '@rna/model';
+import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseStructureFile, type Structure } from '@rna/model';
 import { createTarDecoder } from 'modern-tar';
 import { fileStem, RECORD_FILES } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
@@ -52,7 +52,7 @@ export async function prepareSecondary(options: SecondaryOptions): Promise<void>
   const parts = Object.values(BPRNA).map((name) => files.filter((file) => isOf(name, file, input)));
   if (parts.every((part) => part.length > 0)) return prepareBpRna(parts, options);
   // One file may hold RNAs of all families; of many, each holds one and is named after it.
-  const structures = files.filter((file) => RECORD_FILES.isKnown(file) && (file === input || familyKey(basename(file)) !== undefined));
+  const structures = files.filter((file) => RECORD_FILES.isKnown(file) && (file === input || familyKeyOf(basename(file)) !== undefined));
   if (structures.length === 0) throw new CommandError(`${input}: neither TR0, VL0 and TS0 (folders or files of structures) nor files that are named as ArchiveII's (5s_….ct, tRNA_….ct, …) are in it`);
   return prepareArchive(await readNamed(structures), options);
 }
@@ -101,7 +101,7 @@ async function prepareFamilies(structures: readonly Structure[], { out, folds: a
   const byFamily = new Map(FAMILIES.map((family) => [family, [] as Structure[]]));
   const left = { longer: 0, families: 0 };
   for (const structure of structures) {
-    const members = byFamily.get(familyKey(structure.id) ?? '');
+    const members = byFamily.get(familyKeyOf(structure.id) ?? '');
     if (members === undefined) left.families++;
     else if (structure.sequence.length > maxLength) left.longer++;
     else members.push(structure);
@@ -148,16 +148,11 @@ function splitOff(families: readonly (readonly [string, readonly Structure[]])[]
   return [train, validation];
 }
 
-function familyKey(name: string): string | undefined {
-  const [key = ''] = name.split('_');
-  return Object.hasOwn(ARCHIVE_FAMILIES, key) ? key : undefined;
-}
-
 /** Structures under the names of their files where these say the family, as the titles inside do not; else under their own. */
 async function readNamed(files: readonly string[]): Promise<PlacedStructure[]> {
   const structures: PlacedStructure[] = [];
   for (const file of files) {
-    const name = familyKey(basename(file)) && fileStem(file);
+    const name = familyKeyOf(basename(file)) && fileStem(file);
     for (const { id, sequence, partners } of await readStructures([file])) structures.push({ path: file.split(sep).join('/'), id: name ?? id, sequence, partners });
   }
   return structures;

@@ -8,7 +8,7 @@ import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../data/labelled.ts';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { withEncoder } from '../loadModel.ts';
+import { naming, withEncoder } from '../loadModel.ts';
 import { csvLine, labelCell, predictionColumns } from '../predictionTable.ts';
 import { formatCount, formatLoss } from '../report/format.ts';
 import { embeddingFigures } from '../report/projection.ts';
@@ -34,8 +34,9 @@ interface Scored {
 
 export async function scoreLabels(model: OpenedModel, task: TaskHead, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
   const { head, sizes } = task;
-  if (options.threshold !== undefined || options.validation !== undefined || options.protocol !== undefined || options.mmseqs !== undefined || options.by.some((each) => each !== 'file')) {
-    throw new UsageError(`${options.model} was fine-tuned for ${head.task}; --threshold, --validation, --protocol, --mmseqs and --by but for file are for structures`);
+  const { threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, mmseqs, by } = options;
+  if ([threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, mmseqs].some((option) => option !== undefined) || by.some((each) => each !== 'file')) {
+    throw new UsageError(`${options.model} was fine-tuned for ${head.task}; --threshold, --validation, --protocol, --tune-by, --allow-…, --mmseqs and --by but for file are for structures`);
   }
   if (options.baselines && options.train === undefined) throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
   const rnas = await readLabelled(head, sizes, options.files);
@@ -49,6 +50,10 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
         predicted.push(prediction);
         bar.update(predicted.length);
       }
+    } catch (error) {
+      // All before the pass that failed are done.
+      const next = rnas[predicted.length];
+      throw next === undefined ? error : naming(error, next.file, next);
     } finally {
       bar.stop();
     }

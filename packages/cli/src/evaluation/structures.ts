@@ -10,11 +10,10 @@ import {
   basePairs, familyOf, nearestIdentities, readMmseqs, RINALMO_PROTOCOL, secondaryStructure, SSR_LM_PROTOCOL,
   type Encoder, type OpenedModel, type SecondaryStructureSizes, type StructureProtocol,
 } from '@rna/model';
-import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import { evaluateStructures, pairPredictor, tuneThreshold, type PairPredictor, type StructureEvaluation, type StructureScore } from '@rna/train';
 import { CommandError, UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { withEncoder } from '../loadModel.ts';
+import { naming, withEncoder } from '../loadModel.ts';
 import { csvLine } from '../predictionTable.ts';
 import type { StructureExample } from '../report/data.ts';
 import { formatCount, formatScore } from '../report/format.ts';
@@ -102,11 +101,8 @@ async function withProgress<T>(
   try {
     return await task(async (sequence) => {
       signal.throwIfAborted();
-      const { id, file } = records[done]!;
-      const probabilities = await predict(sequence).catch((error: unknown) => {
-        if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) throw error;
-        throw new CommandError(`${file}: record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}; remove it, or use a machine with more memory`, { cause: error });
-      });
+      const record = records[done]!;
+      const probabilities = await predict(sequence).catch((error: unknown) => { throw naming(error, record.file, record); });
       bar.update(++done);
       return probabilities;
     });

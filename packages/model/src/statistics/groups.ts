@@ -57,7 +57,10 @@ export const ARCHIVE_FAMILIES: Readonly<Record<string, string>> = {
 };
 
 /** The family of an RNA that is named as ArchiveII names its files (`5s_Acanthamoeba-castellanii-1`, with or without folders); undefined for other names. */
-export function familyOf(id: string): string | undefined {
+export const familyOf = (id: string): string | undefined => ARCHIVE_FAMILIES[familyKeyOf(id) ?? ''];
+
+/** The key of ARCHIVE_FAMILIES that such a name begins with. */
+export function familyKeyOf(id: string): string | undefined {
   const prefix = /([^/\\]+)$/.exec(id)?.[1]?.split('_')[0] ?? '';
-  return Object.hasOwn(ARCHIVE_FAMILIES, prefix) ? ARCHIVE_FAMILIES[prefix] : undefined;
+  return Object.hasOwn(ARCHIVE_FAMILIES, prefix) ? prefix : undefined;
 }
