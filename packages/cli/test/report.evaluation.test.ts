@@ -2,7 +2,7 @@
  * An evaluation's figures and page read back: bars, points, cells and curves are
  * measured in the drawing and compared with the numbers that were put in.
  */
-import { averagePrecision, HEADS, type Head } from '@rna/model';
+import { averagePrecision, HEADS, secondaryStructure, type Head } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -100,14 +100,8 @@ describe('taskFigures', () => {
     x!.forEach((at, i) => expect(y![i]).toBeCloseTo(y1! + ((at - x1!) / (x2! - x1!)) * (y2! - y1!), 1));
   });
 
-  test('of pairs: decoded under the options, scored, and drawn', () => {
-    const rnas = [0, 1].map((i) => ({ id: `${'ab'[i]!}_1`, sequence: 'GGGAAAACCC', target: partners(10, [[0, 9], [1, 8], [2, 7]]) }));
-    const predictions = [triangle(10, [[0, 9, 0.9], [1, 8, 0.9], [2, 7, 0.9]]), triangle(10, [[0, 9, 0.9], [1, 8, 0.2]])];
-    const figures = taskFigures(head('secondary-structure'), [{ name: 'model', predictions }], rnas, { score: 'strict', threshold: 0.5, groupOf: (id) => id[0] });
-    expect(names(figures)).toEqual(['f1-by-length', 'f1-by-family', 'f1-by-pair-type', 'precision-recall', 'calibration']);
-    // The second RNA: one of one right, one of three found.
-    expect(description(figures[1]!.svg)).toMatch(/^a \(1\), model: 1\.000 .*b \(1\), model: 0\.500/);
-    expect(description(figures[2]!.svg)).toMatch(/^Watson-Crick \(6\), model: 0\.800/);
+  test('of pairs are drawn from scores, not from maps', () => {
+    expect(() => taskFigures(secondaryStructure, [{ name: 'm', predictions: [new Float32Array(1)] }], [{ id: 'a', sequence: 'GC', target: Int32Array.of(-1, -1) }])).toThrow('structureFigures');
   });
 
   test('refuses predictions that are not as many as RNAs', () => {

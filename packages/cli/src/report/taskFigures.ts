@@ -1,13 +1,12 @@
 /**
  * The figures of a task, picked by what its predictions are: precision and recall
  * with calibration for probabilities, a confusion matrix for classes, predicted
- * against measured for numbers, F1 in parts for base pairs. A model may stand beside
- * others that answered for the same RNAs.
+ * against measured for numbers. A model may stand beside others that answered for the
+ * same RNAs. Base pairs are structureFigures.ts's.
  */
 
 import {
-  areaUnderPrecisionRecall, argmax, averagePrecision, calibrationBins, decodeBasePairs, precisionRecallCurve, regressionScores, scoreBasePairs,
-  type DecodeOptions, type Head,
+  areaUnderPrecisionRecall, argmax, calibrationBins, precisionRecallCurve, regressionScores, type Head,
 } from '@rna/model';
 import { calibrationPlot } from './calibration.ts';
 import { confusionMatrix } from './confusion.ts';
@@ -15,7 +14,6 @@ import type { Figure } from './figure.ts';
 import { counted, formatScore } from './format.ts';
 import { precisionRecallPlot } from './precisionRecall.ts';
 import { scatter } from './scatter.ts';
-import { pairCurves, structureFigures, type StructureFigureOptions } from './structureFigures.ts';
 
 /** An RNA of the test set and its label. */
 export interface Example<T> {
@@ -30,7 +28,7 @@ export interface ModelPredictions<P> {
   readonly predictions: readonly P[];
 }
 
-export interface TaskFigureOptions extends Partial<StructureFigureOptions>, DecodeOptions {
+export interface TaskFigureOptions {
   /** What classes are called; their numbers without it. */
   readonly classNames?: readonly string[];
 }
@@ -38,7 +36,7 @@ export interface TaskFigureOptions extends Partial<StructureFigureOptions>, Deco
 /** Classes that a confusion matrix of half a page has room for. */
 const mostBeside = 24;
 
-/** The model that is reported on comes first. Throws a RangeError where predictions and examples are not as many. */
+/** The model that is reported on comes first. Throws a RangeError where predictions and examples are not as many, and for pairs. */
 export function taskFigures<S extends object, T, P>(head: Head<S, T, P>, models: readonly ModelPredictions<P>[], examples: readonly Example<T>[], options: TaskFigureOptions = {}): Figure[] {
   for (const { name, predictions } of models) {
     if (predictions.length !== examples.length) throw new RangeError(`taskFigures: ${name} has ${predictions.length} predictions for ${examples.length} RNAs`);
@@ -49,7 +47,7 @@ export function taskFigures<S extends object, T, P>(head: Head<S, T, P>, models:
     case 'probability': return probabilityFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
     case 'classes': return classFigures(head.title, models as readonly ModelPredictions<Float32Array>[], examples as readonly Example<number>[], options);
     case 'number': return numberFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
-    case 'pairs': return pairFigures(models as readonly ModelPredictions<Float32Array>[], examples as readonly Example<Int32Array>[], options);
+    case 'pairs': throw new RangeError('taskFigures: maps of pairs are too large to be held for a whole set; structureFigures draws them from their scores');
   }
 }
 
@@ -104,21 +102,4 @@ function numberFigures(title: string, models: readonly ModelPredictions<number>[
       svg: scatter(`${name}: ${title}`, title, targets.map((measured, i) => ({ measured, predicted: predictions[i]! })), [`R² ${formatScore(r2)}`, `Spearman ${formatScore(spearman)}`, `MAE ${formatScore(mae)}`]),
     };
   });
-}
-
-function pairFigures(models: readonly ModelPredictions<Float32Array>[], examples: readonly Example<Int32Array>[], { score = 'flexible', ...options }: TaskFigureOptions): Figure[] {
-  const scored = models.map(({ name, predictions }) => ({
-    name,
-    rnas: examples.map(({ id, sequence, target }, i) => {
-      const predicted = decodeBasePairs(predictions[i]!, sequence, options);
-      return {
-        id, sequence, target, predicted,
-        strict: scoreBasePairs(target, predicted, { flexible: false }),
-        flexible: scoreBasePairs(target, predicted, { flexible: true }),
-        averagePrecision: averagePrecision(predictions[i]!, target),
-      };
-    }),
-    curves: predictions.flatMap((probabilities, i) => pairCurves(probabilities, examples[i]!.target) ?? []),
-  }));
-  return structureFigures(scored, { score, ...options });
 }
