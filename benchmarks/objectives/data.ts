@@ -49,37 +49,54 @@ export async function prepareData(files: DataFiles, folder: string): Promise<Pre
     draw(await readStructures(files.test, maxLength), files.maxTest),
   ];
   const seen = new Set([...await readStructures(files.validation, Infinity), ...await readStructures(files.test, Infinity)].map(({ sequence }) => sequence));
-  const corpus: { id: string; sequence: string }[] = [];
-  let [duplicates, tooLong] = [0, 0];
-  for (const file of files.corpus) {
-    for (const { id, sequence } of await readSequences(file)) {
-      if (seen.has(sequence)) duplicates++;
-      else if (sequence.length > maxLength) tooLong++;
-      else corpus.push({ id, sequence });
-      seen.add(sequence);
-    }
-  }
+  const { corpus, duplicates, tooLong } = await readCorpus(files.corpus, seen, maxLength);
   for (const [option, records] of [['--corpus', corpus], ['--train', train], ['--validation', validation], ['--test', test]] as const) {
     if (records.length < (option === '--corpus' ? 2 : 1)) throw new Error(`of ${option} ${records.length === 0 ? 'no RNA is' : 'one RNA alone is'} left (--max-length ${maxLength}); give other files or a larger limit`);
   }
-  const shuffled = draw(corpus, undefined);
-  const held = Math.ceil(HELD_OUT_SHARE * shuffled.length);
-  const [heldOut, kept] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const { kept, heldOut } = holdOut(corpus);
 
   await rm(`${folder}.partial`, { recursive: true, force: true });
   await mkdir(`${folder}.partial`, { recursive: true });
   const write = (path: string, text: string): Promise<void> => writeFile(join(`${folder}.partial`, basename(path)), text);
-  const fasta = (records: typeof corpus): string => records.map(({ id, sequence }) => `>${id}\n${sequence}\n`).join('');
   await write(paths.corpus, fasta(kept));
   await write(paths.heldOut, fasta(heldOut));
   for (const [path, records] of [[paths.train, train], [paths.validation, validation], [paths.test, test]] as const) await write(path, records.map(writeDotBracket).join(''));
-  const found = { corpus: kept.length, corpusDuplicates: duplicates, corpusTooLong: tooLong, heldOut: held, train: train.length, validation: validation.length, test: test.length };
+  const found = { corpus: kept.length, corpusDuplicates: duplicates, corpusTooLong: tooLong, heldOut: heldOut.length, train: train.length, validation: validation.length, test: test.length };
   await write(countsFile, `${JSON.stringify(found, null, 2)}\n`);
   await rename(`${folder}.partial`, folder);
   return { ...paths, counts: found };
 }
 
-const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
+export interface Sequence {
+  readonly id: string;
+  readonly sequence: string;
+}
+
+/** Different sequences of files, without those that were `seen` (to which they are added) and longer ones. */
+export async function readCorpus(files: readonly string[], seen: Set<string>, maxLength: number): Promise<{ corpus: Sequence[]; duplicates: number; tooLong: number }> {
+  const corpus: Sequence[] = [];
+  let [duplicates, tooLong] = [0, 0];
+  for (const file of files) {
+    for (const record of await readSequences(file)) {
+      if (seen.has(record.sequence)) duplicates++;
+      else if (record.sequence.length > maxLength) tooLong++;
+      else corpus.push(record);
+      seen.add(record.sequence);
+    }
+  }
+  return { corpus, duplicates, tooLong };
+}
+
+/** A share of a corpus, by chance, for the loss of pre-training; the order of the rest is by chance too. */
+export function holdOut(corpus: readonly Sequence[]): { kept: Sequence[]; heldOut: Sequence[] } {
+  const shuffled = draw(corpus);
+  const held = Math.ceil(HELD_OUT_SHARE * shuffled.length);
+  return { heldOut: shuffled.slice(0, held), kept: shuffled.slice(held) };
+}
+
+export const fasta = (records: readonly Sequence[]): string => records.map(({ id, sequence }) => `>${id}\n${sequence}\n`).join('');
+
+export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
 
 /** Structures of files, upper case with U for T, none longer than `maxLength`. */
 export async function readStructures(files: readonly string[], maxLength: number): Promise<Structure[]> {
@@ -87,9 +104,9 @@ export async function readStructures(files: readonly string[], maxLength: number
   return read.flat().filter(({ sequence }) => sequence.length <= maxLength).map((record) => ({ ...record, sequence: standard(record.sequence) }));
 }
 
-async function readSequences(file: string): Promise<{ id: string; sequence: string }[]> {
+async function readSequences(file: string): Promise<Sequence[]> {
   if (!/\.(fa|fna|fasta)$/i.test(file)) return (await readStructures([file], Infinity)).map(({ id, sequence }) => ({ id, sequence }));
-  const records: { id: string; sequence: string }[] = [];
+  const records: Sequence[] = [];
   for await (const { id, sequence } of parseFasta(createReadStream(file, 'utf8') as AsyncIterable<string>, { file })) records.push({ id, sequence: standard(sequence) });
   return records;
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDotBracket } from '@rna/model';
-import { readStructures } from '../objectives/data.ts';
+import { fasta, holdOut, readCorpus, readStructures, standard } from '../objectives/data.ts';
 import { draw, resultOf, writeWhole } from '../src/rnaCommand.ts';
 import type { Limits, SetLimits } from './plans.ts';
 
@@ -56,6 +56,34 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
   }
 }
 
+/** A corpus to pre-train on: different sequences, none of them in a test. Throws an Error where less than two are left. */
+export async function prepareCorpus(files: readonly string[], parts: readonly PreparedTask[], { maxLength = Infinity }: SetLimits, folder: string): Promise<{ train: string; validation: string }> {
+  const [train, validation] = [join(folder, 'corpus.fasta'), join(folder, 'heldOut.fasta')];
+  if (existsSync(train)) return { train, validation };
+  const tests = [...new Set(parts.flatMap((part) => part.tests.map(({ file }) => file)))];
+  const seen = new Set((await Promise.all(tests.map(sequencesOf))).flat());
+  const { corpus, duplicates, tooLong } = await readCorpus(files, seen, maxLength);
+  if (corpus.length < 2) throw new Error(`--corpus: ${corpus.length} sequences are left, at least two are needed (${duplicates} occur twice or in a test, ${tooLong} have more than ${maxLength} nucleotides)`);
+  const { kept, heldOut } = holdOut(corpus);
+  await writeWhole(validation, fasta(heldOut));
+  await writeWhole(train, fasta(kept));
+  return { train, validation };
+}
+
+async function sequencesOf(file: string): Promise<string[]> {
+  if (file.endsWith('.dbn')) return (await readStructures([file], Infinity)).map(({ sequence }) => sequence);
+  const { rows, sequence } = await readRows(file);
+  return rows.map((row) => standard(sequence(row)));
+}
+
+/** A table as `rna data` writes it: commas, a header, no quotes. */
+async function readRows(file: string): Promise<{ header: string; rows: string[]; sequence: (row: string) => string }> {
+  const [header = '', ...rows] = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  const names = header.split(',');
+  const column = Math.max(names.indexOf('sequence'), names.indexOf('utr'));
+  return { header, rows, sequence: (row) => row.split(',')[column]! };
+}
+
 const folders = async (path: string): Promise<string[]> => (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
 
 /** `rna data`, if it was not run before; its summary is kept as the sign that it was. */
@@ -84,10 +112,8 @@ async function cut(files: readonly string[], out: string, { maxLength = Infinity
     await writeWhole(out, draw(await readStructures(files, maxLength), most).map(writeDotBracket).join(''));
     return out;
   }
-  // As rna data writes tables: commas, a header, no quotes.
-  const [header = '', ...rows] = (await readFile(files[0]!, 'utf8')).trimEnd().split('\n');
-  const column = Math.max(header.split(',').indexOf('sequence'), header.split(',').indexOf('utr'));
-  const short = rows.filter((row) => row.split(',')[column]!.length <= maxLength);
+  const { header, rows, sequence } = await readRows(files[0]!);
+  const short = rows.filter((row) => sequence(row).length <= maxLength);
   await writeWhole(out, [header, ...draw(short, most), ''].join('\n'));
   return out;
 }

@@ -17,7 +17,11 @@ export interface Limits {
   readonly 'ribosome-load': SetLimits;
   readonly ncrna: SetLimits;
   readonly contacts: { readonly maxLength?: number };
+  /** Of --corpus, for pre-training. */
+  readonly corpus: SetLimits;
 }
+
+export const pretraining = (size: Size): string => fileURLToPath(new URL(size === 'small' ? 'small.pretrain.yaml' : '../../packages/cli/configs/ssr-lm-s.yaml', import.meta.url));
 
 /** The config of a fine-tuning: short ones of our own, or the papers' recipes. */
 export function recipe(size: Size, task: string, protocol: 'rinalmo' | 'ssr-lm'): string {
@@ -36,8 +40,9 @@ export const PLANS: Readonly<Record<Size, Limits>> = {
     'ribosome-load': { train: 4000, validation: 400, test: 2000 },
     ncrna: { maxLength: 150, train: 1200, validation: 200, test: 600 },
     contacts: { maxLength: 80 },
+    corpus: { maxLength: 150 },
   },
   full: {
-    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, ncrna: {}, contacts: {},
+    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, ncrna: {}, contacts: {}, corpus: {},
   },
 };

@@ -9,15 +9,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { checkSettings, natural, resultOf, rna, writeWhole } from '../src/rnaCommand.ts';
-import { PLANS, recipe, type Limits, type Size } from './plans.ts';
-import { prepare, type PreparedTask, type TaskData } from './data.ts';
+import { PLANS, pretraining, recipe, type Limits, type Size } from './plans.ts';
+import { prepare, prepareCorpus, type PreparedTask, type TaskData } from './data.ts';
 import { contactRows, labelRows, structureRows, taskTable, type Row } from './table.ts';
 
 const TASKS = ['secondary', 'splice', 'ribosome-load', 'ncrna', 'contacts'] as const;
 type Task = (typeof TASKS)[number];
 
 interface Options extends TaskData {
-  readonly encoder: string;
+  readonly encoder?: string;
+  readonly corpus?: readonly string[];
   readonly out: string;
   readonly size: Size;
   readonly seed: number;
@@ -26,7 +27,8 @@ interface Options extends TaskData {
 
 const program: Command = new Command('npm run tasks --')
   .description('Fine-tunes an encoder for every task, and the same without pre-training, and scores both beside baselines.')
-  .requiredOption('--encoder <model>', 'the pre-trained model, as rna finetune takes it')
+  .option('--encoder <model>', 'the pre-trained model, as rna finetune takes it')
+  .option('--corpus <files...>', 'pre-train one instead, on the sequences of these files that are in no test (FASTA, dot-bracket, CT)')
   .requiredOption('--out <folder>', 'where everything is kept; the same command goes on with what is there')
   .option('--bprna <folder>', 'bpRNA\'s TR0, VL0 and TS0, for secondary and contacts')
   .option('--archive <file>', 'ArchiveII\'s ct.tar.gz, for secondary')
@@ -48,17 +50,19 @@ const program: Command = new Command('npm run tasks --')
     const tasks = options.tasks ?? TASKS.filter((task) => has[task]);
     const lacking = tasks.find((task) => !has[task]);
     if (lacking !== undefined) program.error(`${lacking} needs its data: ${lacking === 'contacts' || lacking === 'secondary' ? '--bprna' : `--${lacking}`}`);
+    if ((options.encoder === undefined) === (options.corpus === undefined)) program.error('give --encoder, or --corpus to pre-train one');
     if (tasks.length === 0) program.error('give the data of at least one task: --bprna, --splice, --ribosome-load or --ncrna');
-    await runTasks({ ...options, tasks });
+    await runTasks({ ...options, tasks }, TASKS.filter((task) => has[task]));
   });
 
-async function runTasks(options: Options): Promise<void> {
+async function runTasks(options: Options, withData: readonly Task[]): Promise<void> {
   const { tasks, out } = options;
   await mkdir(out, { recursive: true });
   await checkSettings(join(out, 'settings.json'), { ...options, tasks: undefined, out: undefined });
+  const encoder = options.encoder ?? await pretrained(options, withData);
   const rows: Row[] = [];
   for (const task of tasks) {
-    rows.push(...task === 'contacts' ? await contacts(options) : await fineTuned(task, options));
+    rows.push(...task === 'contacts' ? await contacts(encoder, options) : await fineTuned(task, encoder, options));
     // A table of what there is, after every task.
     await writeWhole(join(out, 'results.json'), `${JSON.stringify(rows, null, 2)}\n`);
     await writeWhole(join(out, 'results.md'), taskTable(rows));
@@ -66,9 +70,20 @@ async function runTasks(options: Options): Promise<void> {
   process.stdout.write(taskTable(rows));
 }
 
+/** An encoder of our own. The tests of all tasks with data are left out of its corpus, whichever are run now. */
+async function pretrained(options: Options, withData: readonly Task[]): Promise<string> {
+  const { out, size, seed, corpus = [] } = options;
+  const folder = join(out, 'pretrain');
+  const parts: PreparedTask[] = [];
+  for (const task of withData) if (task !== 'contacts') parts.push(...await prepare(task, options, PLANS[size], join(out, 'data')));
+  const { train, validation } = await prepareCorpus(corpus, parts, PLANS[size].corpus, join(out, 'data'));
+  await resultOf(join(out, 'pretrain.json'), ['pretrain', pretraining(size), '--out', folder, '--seed', String(seed), '--data.train', train, '--data.validation', validation, '--json']);
+  return join(folder, 'model');
+}
+
 /** Two fine-tunings of each part of a task, and their scores on each of its tests. */
-async function fineTuned(task: Exclude<Task, 'contacts'>, options: Options): Promise<Row[]> {
-  const { out, size, seed, encoder } = options;
+async function fineTuned(task: Exclude<Task, 'contacts'>, encoder: string, options: Options): Promise<Row[]> {
+  const { out, size, seed } = options;
   const rows: Row[] = [];
   for (const part of await prepare(task, options, PLANS[size], join(out, 'data'))) {
     const models: string[] = [];
@@ -99,8 +114,8 @@ async function scores(part: PreparedTask, test: PreparedTask['tests'][number], m
   return part.task === 'secondary-structure' ? structureRows(part, test, pretrained, untrained) : labelRows(part, test, pretrained, untrained);
 }
 
-async function contacts(options: Options): Promise<Row[]> {
-  const { out, size, seed, encoder } = options;
+async function contacts(encoder: string, options: Options): Promise<Row[]> {
+  const { out, size, seed } = options;
   const [part] = await prepare('secondary', options, PLANS[size], join(out, 'data'));
   const folder = join(out, 'contacts');
   await mkdir(folder, { recursive: true });
