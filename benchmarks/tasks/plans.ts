@@ -36,7 +36,7 @@ export const PLANS: Readonly<Record<Size, Limits>> = {
   small: {
     secondary: { maxLength: 80, train: 600, validation: 60, test: 200 },
     archive: { holdOut: false, maxLength: 130, test: 300 },
-    splice: { train: 300, validation: 100, test: 250 },
+    splice: { train: 400, validation: 100, test: 250 },
     'ribosome-load': { train: 4000, validation: 400, test: 2000 },
     ncrna: { maxLength: 150, train: 1200, validation: 200, test: 600 },
     contacts: { maxLength: 80 },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { prepareCorpus } from '../tasks/data.ts';
 import { contactRows, structureRows, taskTable } from '../tasks/table.ts';
 
 let folder: string;
@@ -26,6 +27,20 @@ test('structures have rows for all RNAs and for each family, by the protocol\'s 
 test('contacts have the precision of L pairs and of as many as are true', () => {
   const precision = (l: number) => ({ precision: { l: interval(l), true: interval(2 * l) } });
   expect(contactRows('TS0', { rnas: 9, trained: precision(0.2), random: precision(0.1) }).map(({ pretrained, untrained }) => [pretrained.mean, untrained.mean])).toEqual([[0.2, 0.1], [0.4, 0.2]]);
+});
+
+test('a corpus has no sequence of a test, none twice and none that is too long', async () => {
+  const write = async (name: string, text: string): Promise<string> => { const file = join(folder, name); await writeFile(file, text); return file; };
+  const part = { name: '', task: '', protocol: 'rinalmo' as const, train: '', validation: '', tests: [
+    { name: 'structures', file: await write('test.dbn', '>a\nGGGAAACCC\n(((...)))\n') },
+    { name: 'labels', file: await write('test.csv', 'sequence,class_id\nACGTACGT,1\n') },
+  ] };
+  const rnas = await write('rnas.fasta', '>1\ngggaaaccc\n>2\nACGUACGU\n>3\nAAAA\n>4\nAAAA\n>5\nCCCCCCCCCCCC\n>6\nUUUU\n');
+  const { train, validation } = await prepareCorpus([rnas], [part], { maxLength: 10 }, folder);
+  const kept = (await Promise.all([train, validation].map((file) => readFile(file, 'utf8')))).join('').split('\n').filter((line) => /^[ACGU]/.test(line));
+  expect(kept.sort()).toEqual(['AAAA', 'UUUU']);
+  await rm(train);
+  await expect(prepareCorpus([rnas], [part], { maxLength: 3 }, folder)).rejects.toThrow('--corpus: 0 sequences are left, at least two are needed (3 occur twice or in a test, 3 have more than 3 nucleotides)');
 });
 
 test('runs from the download to the table, and a second call finds it done', async () => {
@@ -51,4 +66,5 @@ test('runs from the download to the table, and a second call finds it done', asy
   expect(second.stderr).not.toMatch(/\$ rna /);
   await expect(run(process.execPath, [...args, '--seed', '2'])).rejects.toThrow(/other settings/);
   await expect(run(process.execPath, [...args, '--tasks', 'ncrna'])).rejects.toThrow(/ncrna needs its data: --ncrna/);
+  await expect(run(process.execPath, [...args, '--corpus', 'rnas.fasta'])).rejects.toThrow(/give --encoder, or --corpus/);
 });

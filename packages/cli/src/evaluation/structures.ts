@@ -6,8 +6,9 @@
  * cannot disagree.
  */
 import { readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import {
-  basePairs, familyOf, nearestIdentities, readMmseqs, RINALMO_PROTOCOL, secondaryStructure, SSR_LM_PROTOCOL,
+  basePairs, familyOf, nearestIdentity, readMmseqs, RINALMO_PROTOCOL, secondaryStructure, SSR_LM_PROTOCOL,
   type Encoder, type OpenedModel, type SecondaryStructureSizes, type StructureProtocol,
 } from '@rna/model';
 import { evaluateStructures, pairPredictor, tuneThreshold, type PairPredictor, type StructureEvaluation, type StructureScore } from '@rna/train';
@@ -35,7 +36,7 @@ export async function scoreStructures(model: OpenedModel, sizes: SecondaryStruct
   const rules = rulesOf(options);
   const records = await readStructures(options.files);
   const tuning = options.validation && await readStructures(options.validation);
-  const identities = await identitiesOf(records, options);
+  const identities = await identitiesOf(records, options, signal);
   const withoutPairs = records.filter(({ partners }) => partners.every((partner) => partner < 0)).length;
   if (withoutPairs > 0) note(`${formatCount(withoutPairs)} of ${formatCount(records.length)} RNAs have no base pair in their file; their recall and F1 count as 0`);
   await withEncoder(model, async (encoder) => {
@@ -74,7 +75,7 @@ function rulesOf({ protocol, allowNcPairs, allowSharpLoops, tuneBy }: EvaluateOp
 }
 
 /** Of each RNA with the one most like it in the training set, from MMseqs2 or by alignment here. */
-async function identitiesOf(records: readonly StructureRecord[], { mmseqs, train }: EvaluateOptions): Promise<ArrayLike<number> | undefined> {
+async function identitiesOf(records: readonly StructureRecord[], { mmseqs, train }: EvaluateOptions, signal: AbortSignal): Promise<readonly number[] | undefined> {
   if (mmseqs !== undefined) {
     const hits = readMmseqs(await readFile(mmseqs, 'utf8'), mmseqs);
     const known = records.filter(({ id }) => hits.has(id)).length;
@@ -82,7 +83,21 @@ async function identitiesOf(records: readonly StructureRecord[], { mmseqs, train
     note(`${formatCount(known)} of ${formatCount(records.length)} RNAs have a hit in ${mmseqs}; the others count as unlike all`);
     return records.map(({ id }) => hits.get(id) ?? 0);
   }
-  return train && nearestIdentities(records.map(({ sequence }) => sequence), (await readStructures(train)).map(({ sequence }) => sequence));
+  if (train === undefined) return undefined;
+  const identity = nearestIdentity((await readStructures(train)).map(({ sequence }) => sequence));
+  const bar = progressBar('align with --train', records.length, 'RNAs');
+  const identities: number[] = [];
+  try {
+    for (const { sequence } of records) {
+      // Ctrl-C is heard between RNAs.
+      await setImmediate();
+      signal.throwIfAborted();
+      bar.update(identities.push(identity(sequence)));
+    }
+  } finally {
+    bar.stop();
+  }
+  return identities;
 }
 
 function chooseThreshold({ scalars }: OpenedModel, { threshold }: EvaluateOptions, tuned: StructureEvaluation | undefined): { threshold: number; source: string } {
@@ -150,7 +165,7 @@ interface Reported {
   readonly predicted: ReadonlyMap<string, readonly StructureScore[]>;
   readonly curves: readonly PairCurves[];
   readonly summaries: Summaries;
-  readonly identities: ArrayLike<number> | undefined;
+  readonly identities: readonly number[] | undefined;
   readonly predict: PairPredictor;
   readonly signal: AbortSignal;
 }

@@ -11,12 +11,12 @@ import { InputError } from '../errors.ts';
 const letters = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
 
 /**
- * The largest identity of each query with any sequence of the training set: 1 − edits / length of the longer one, an
- * edit being a letter changed, left out or put in. [queries], 0 … 1; T and U, upper and lower case are the same.
+ * The largest identity, 0 … 1, of a query with any sequence of the training set: 1 − edits / length of the longer one, an
+ * edit being a letter changed, left out or put in. T and U, upper and lower case are the same.
  */
-export function nearestIdentities(queries: readonly string[], training: readonly string[]): Float64Array {
+export function nearestIdentity(training: readonly string[]): (query: string) => number {
   const references = [...new Set(training.map(letters))].sort((a, b) => a.length - b.length);
-  return Float64Array.from(queries, (query) => nearest(letters(query), references));
+  return (query) => nearest(letters(query), references);
 }
 
 /** From the reference of the query's length outwards: the more lengths differ the less identity there can be. */
