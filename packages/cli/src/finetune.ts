@@ -27,7 +27,7 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
   const asked = await readConfig(schema, options.config, options.overrides);
   if (options.printConfig) return printConfig(asked);
   const data = await readData(head, asked);
-  const config = withClassNames(head, asked, data.train);
+  const config = withClassNames(head, asked, data);
   const { train: records, validation } = data;
   note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) => withModel(config.model.checkpoint, {}, (model) => {
@@ -61,16 +61,18 @@ async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig)
   return { train: all.filter((_, i) => !heldOut.has(i)), validation: all.filter((_, i) => heldOut.has(i)) };
 }
 
-/** Where the files name the classes, the head has as many and these names, unless the config has names. */
-function withClassNames(head: Head, config: FinetuneConfig, rnas: Data['train']): FinetuneConfig {
+/** Where the files name the classes, the head has these names, unless the config has names; and as many classes, unless it asks for more. */
+function withClassNames(head: Head, config: FinetuneConfig, { train, validation }: Data): FinetuneConfig {
   if (head.kind !== 'classes' || 'names' in config.head) return config;
   const names = new Map<number, string>();
-  for (const { target, group } of rnas) {
+  for (const { target, group } of [...train, ...validation]) {
     if (group === undefined || (names.get(target as number) ?? group) !== group) return config;
     names.set(target as number, group);
   }
+  const { classes: asked } = config.head as { classes: number };
+  const isDefault = asked === (head.sizes.parse({}) as { classes?: number }).classes;
   // A class without an RNA keeps its number.
-  const ordered = Array.from({ length: Math.max(...names.keys()) + 1 }, (_, label) => names.get(label) ?? String(label));
+  const ordered = Array.from({ length: isDefault ? Math.max(...names.keys()) + 1 : asked }, (_, label) => names.get(label) ?? String(label));
   if (new Set(ordered).size < ordered.length) return config;
   return { ...config, head: { ...config.head, classes: ordered.length, names: ordered } };
 }

@@ -3,7 +3,7 @@
  * record. Input is read twice, so that a bad record is refused before any work;
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
-import { type OpenedModel, type Precision, type TaskHead } from '@rna/model';
+import type { OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readUnlabelled, type UnlabelledFileRna } from './data/labelled.ts';
 import { CommandError, UsageError } from './errors.ts';
@@ -25,9 +25,6 @@ export interface PredictOptions extends Precision, Pick<FoldOptions, 'format' | 
   readonly config?: string;
 }
 
-// Of records that are read and predicted together; passes are cut by tokens.
-const CHUNK = 256;
-
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function predict(options: PredictOptions): Promise<void> {
   const { input, out } = options;
@@ -36,34 +33,42 @@ export async function predict(options: PredictOptions): Promise<void> {
     if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
     return fold(options);
   }
+  if (options.allowNcPairs !== undefined || options.allowSharpLoops !== undefined || options.probs !== undefined || (options.threshold !== undefined && head.kind !== 'probability')) {
+    throw new UsageError(`--allow-…, --probs${head.kind === 'probability' ? '' : ' and --threshold'} say nothing about ${head.title}; leave them out`);
+  }
   if (out !== undefined) await checkOutputFile(out);
   await interruptible((signal) => withModel(options.model, options, async (model) => {
     const task = requireTask(model, options);
+    const scalars = new Map([...model.scalars, ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const])]);
     const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
     const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] => stdin ?? readUnlabelled(head, [input]);
     let total = 0;
-    for await (const { length } of chunks(records(), CHUNK)) total += length;
+    for await (const _ of records()) total++;
     if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
     await withEncoder(model, async (encoder) => {
       const bar = progressBar('predict', total, 'RNAs');
       const predicted = async function* (): AsyncGenerator<readonly [UnlabelledFileRna, unknown], void, undefined> {
-        let done = 0;
-        for await (const chunk of chunks(records(), CHUNK)) {
-          let at = 0;
-          try {
-            for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, chunk, model.scalars)) {
-              signal.throwIfAborted();
-              yield [chunk[at++]!, prediction];
-              bar.update(++done);
-            }
-          } catch (error) {
-            // All before the pass that failed are done.
-            throw at < chunk.length ? naming(error, chunk[at]!.file, chunk[at]!) : error;
+        // Those that were read for the pass and have no prediction yet.
+        const waiting: UnlabelledFileRna[] = [];
+        const read = async function* (): AsyncGenerator<UnlabelledFileRna, void, undefined> {
+          for await (const record of records()) {
+            waiting.push(record);
+            yield record;
           }
+        };
+        let done = 0;
+        try {
+          for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, read(), scalars)) {
+            signal.throwIfAborted();
+            yield [waiting.shift()!, prediction];
+            bar.update(++done);
+          }
+        } catch (error) {
+          throw waiting[0] === undefined ? error : naming(error, waiting[0].file, waiting[0]);
         }
       };
       try {
-        const lines = options.json ? jsonLines(predicted(), task, model) : csvLines(predicted(), task);
+        const lines = options.json ? jsonLines(predicted(), task, scalars) : csvLines(predicted(), task, scalars);
         if (out === undefined) for await (const line of lines) await writeResult(line);
         else await writeAtomically(out, async (sink) => { for await (const line of lines) await sink.write(new TextEncoder().encode(line)); });
       } finally {
@@ -83,8 +88,8 @@ function requireTask({ task }: OpenedModel, { task: name, model }: PredictOption
 
 type Predicted = AsyncIterable<readonly [UnlabelledFileRna, unknown]>;
 
-async function* csvLines(predicted: Predicted, task: TaskHead): AsyncGenerator<string, void, undefined> {
-  const { names, cells } = predictionColumns(task);
+async function* csvLines(predicted: Predicted, task: TaskHead, scalars: Scalars): AsyncGenerator<string, void, undefined> {
+  const { names, cells } = predictionColumns(task, scalars);
   yield csvLine(['id', 'length', ...names]);
   for await (const [{ id, sequence }, prediction] of predicted) {
     const row = cells(prediction);
@@ -93,8 +98,8 @@ async function* csvLines(predicted: Predicted, task: TaskHead): AsyncGenerator<s
 }
 
 /** One JSON document, written row by row. */
-async function* jsonLines(predicted: Predicted, task: TaskHead, { scalars }: OpenedModel): AsyncGenerator<string, void, undefined> {
-  const { cells } = predictionColumns(task);
+async function* jsonLines(predicted: Predicted, task: TaskHead, scalars: Scalars): AsyncGenerator<string, void, undefined> {
+  const { cells } = predictionColumns(task, scalars);
   yield `{"task":${JSON.stringify(task.head.task)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
   let separator = '\n';
   for await (const [{ id, sequence }, prediction] of predicted) {
@@ -108,14 +113,4 @@ async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const record of records) all.push(record);
   return all;
-}
-
-async function* chunks<T>(items: AsyncIterable<T> | Iterable<T>, size: number): AsyncGenerator<T[], void, undefined> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    if (chunk.push(item) < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
 }

@@ -3,18 +3,20 @@
  * and for the CSV files of `rna evaluate`. Base pairs have files of their own
  * (fold.ts).
  */
-import { argmax, type TaskHead } from '@rna/model';
+import { argmax, type Scalars, type TaskHead } from '@rna/model';
 
 export type Cells = Readonly<Record<string, string | number>>;
 
-/** How the predictions of a head are written: the columns, and the cells of one prediction. Throws a RangeError for a head that predicts pairs. */
-export function predictionColumns({ head, sizes }: TaskHead): { readonly names: readonly string[]; readonly cells: (prediction: unknown) => Cells } {
+/** How the predictions of a head are written: the columns, and the cells of one prediction; the scalar `threshold` says what is a yes. Throws a RangeError for a head that predicts pairs. */
+export function predictionColumns({ head, sizes }: TaskHead, scalars: Scalars): { readonly names: readonly string[]; readonly cells: (prediction: unknown) => Cells } {
   switch (head.kind) {
-    case 'probability':
+    case 'probability': {
+      const threshold = scalars.get('threshold') ?? 0.5;
       return {
         names: ['probability', 'predicted'],
-        cells: (probability) => ({ probability: significant(probability as number), predicted: (probability as number) > 0.5 ? 1 : 0 }),
+        cells: (probability) => ({ probability: significant(probability as number), predicted: (probability as number) > threshold ? 1 : 0 }),
       };
+    }
     case 'classes': {
       const classes = head.classNames?.(sizes) ?? [];
       return {

@@ -1,7 +1,7 @@
 /** Scores of numbers, classes and yes or no, against the oracle's and against plain counts. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { argmax, binaryScores, classScores, confusion, publishedBinaryScores, publishedConfusion, regressionScores, sigmoid, softmaxRows } from '../src/index.ts';
+import { argmax, bestBinaryThreshold, binaryScores, classScores, confusion, publishedBinaryScores, publishedConfusion, regressionScores, sigmoid, softmaxRows, spliceSite } from '../src/index.ts';
 import { fixtureText } from './checkpoint.fixtures.ts';
 
 const oracle = JSON.parse(fixtureText('metrics.json')) as {
@@ -16,8 +16,32 @@ describe('yes or no', () => {
   });
 
   it('the reference takes a batch within 0 and 1 for probabilities', () => {
-    expect(publishedConfusion([0.1, 0.4, 0.9], [1, 0, 1])).toEqual({ tp: 1, fp: 0, fn: 1, tn: 1 });
-    expect(publishedConfusion([0.1, 0.4, 1.1], [1, 0, 1])).toEqual({ tp: 2, fp: 1, fn: 0, tn: 0 });
+    expect(publishedConfusion([0.1, 0.4, 0.9], [1, 0, 1], 32)).toEqual({ tp: 1, fp: 0, fn: 1, tn: 1 });
+    expect(publishedConfusion([0.1, 0.4, 1.1], [1, 0, 1], 32)).toEqual({ tp: 2, fp: 1, fn: 0, tn: 0 });
+    expect(publishedConfusion([0.1, 0.4, 1.1], [1, 0, 1], 2), 'batches of two').toEqual({ tp: 1, fp: 0, fn: 1, tn: 1 });
+    const probabilities = [0.1, 0.4, 0.9].map(sigmoid);
+    const examples = [1, 0, 1].map((target) => ({ sequence: 'A', target }));
+    expect(spliceSite.published!(probabilities, examples)).toMatchObject({ precision: 100, recall: 50 });
+    expect(spliceSite.published!([...probabilities, 0.8], [...examples, examples[0]!])).toMatchObject({ precision: 75, recall: 100 });
+  });
+
+  it('the reference rounds halves to even, in float32', () => {
+    // Of 100 · 1/32 = 3.125, 100 · 928/1024 = 90.625.
+    expect(publishedBinaryScores({ tp: 1, fp: 31, fn: 0, tn: 0 }).precision).toBeCloseTo(3.12, 5);
+    expect(publishedBinaryScores({ tp: 928, fp: 96, fn: 0, tn: 0 }).precision).toBeCloseTo(90.62, 5);
+    expect(publishedBinaryScores({ tp: 3, fp: 29, fn: 0, tn: 0 }).precision).toBeCloseTo(9.38, 5);
+  });
+
+  it('the best threshold is that of the best F1, between two probabilities', () => {
+    expect(bestBinaryThreshold([0.9, 0.3, 0.2, 0.1], [1, 1, 0, 0])).toBeCloseTo(0.25, 12);
+    expect(bestBinaryThreshold([0.4, 0.3], [1, 1])).toBeCloseTo(0.15, 12);
+    const set = fc.array(fc.record({ p: fc.integer({ min: 1, max: 10 }).map((n) => n / 10), label: fc.integer({ min: 0, max: 1 }) }), { minLength: 1, maxLength: 20 });
+    fc.assert(fc.property(set, (rnas) => {
+      const [p, labels] = [rnas.map((rna) => rna.p), rnas.map(({ label }) => label)];
+      const at = (threshold: number): number => binaryScores(p, labels, threshold).f1;
+      const best = Math.max(...p.map((value) => at(value - 1e-9)));
+      expect(at(bestBinaryThreshold(p, labels))).toBeCloseTo(best, 12);
+    }));
   });
 
   it('counts, and 0 where nothing was called', () => {
@@ -45,6 +69,8 @@ describe('numbers', () => {
     expect(regressionScores([1, 2, 2, 3], [1, 3, 2, 4]).spearman).toBeCloseTo(0.9486832980505138, 12);
     expect(regressionScores([5, 5, 5], [1, 2, 3]).spearman).toBe(0);
     expect(regressionScores([-0, 0, 1], [2, 2, 3]).spearman).toBeCloseTo(1, 12);
+    expect(regressionScores([1, 3], [2, 2]).r2).toBe(0);
+    expect(regressionScores([2, 2], [2, 2]).r2).toBe(1);
     // A model that has diverged is scored and not waited for.
     expect(regressionScores([NaN, NaN, 1], [1, 2, 3]).r2).toBeNaN();
   });

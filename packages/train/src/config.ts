@@ -54,13 +54,19 @@ const adamW = {
   maxGradientNorm: z.number().positive().optional().describe('The global gradient norm is scaled down to this'),
 };
 
+const evaluateEvery = count.default(500).describe('Steps between evaluations on the held-out data');
+
 const run = z.strictObject({
-  evaluateEvery: count.default(500).describe('Steps between evaluations on the held-out data'),
+  evaluateEvery,
   checkpointEvery: count.default(500).describe('Steps between checkpoints'),
   keep: count.default(2).describe('Newest checkpoints to keep, beside the best'),
   patience: count.optional().describe('Stop after so many evaluations in a row that are no better than the best'),
   maxRefused: count.default(10).describe('Stop after so many steps in a row that were refused (loss or gradient not finite, or a spike)'),
-}).prefault({});
+});
+
+const finetuneRun = run.extend({
+  evaluateEvery: z.union([count, z.literal('epoch')]).default(500).describe('Steps between evaluations on the held-out data, or epoch for one after each'),
+});
 
 export const pretrainConfig = z.strictObject({
   seed: z.int().nonnegative().default(0).describe('Everything random follows from it'),
@@ -99,7 +105,7 @@ export const pretrainConfig = z.strictObject({
     recompute,
     ema,
   }),
-  run,
+  run: run.prefault({}),
 });
 
 const decode = z.strictObject({
@@ -144,19 +150,24 @@ const finetuneFields = (head: Head) => ({
     schedule: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the rate: linear is RiNALMo\'s (down to a tenth), cosine SSR-LM\'s'),
     warmupEpochs: rate.default(0).describe('Linear warm-up of the cosine'),
     linearSteps: count.default(7000).describe('Steps in which the linear schedule comes to a tenth'),
+    epochsAhead: rate.default(0).describe('Epochs by which the linear schedule is ahead of training; RiNALMo\'s code idles for one in ribosome load'),
     ...adamW,
     weightDecay: adamW.weightDecay.default(0.01),
     spikeFactor: spikeFactor.default(0),
   }).prefault({}),
-  run,
+  run: finetuneRun.prefault({}),
 });
 
-/** The config of `rna finetune` for a task: its head's sizes, and for secondary structure the rules of the decode. */
-export const finetuneConfig = (head: Head): z.ZodType<FinetuneConfig> => (
-  head === secondaryStructure
-    ? z.strictObject({ ...finetuneFields(head), decode: decode.prefault({}) }).superRefine(checkStages)
-    : z.strictObject(finetuneFields(head)).superRefine(checkStages)
-);
+const threshold = z.union([z.number().gt(0).lt(1), z.literal('tuned')])
+  .describe('Probability above which the answer is a yes; tuned: that of the best F1 on the held-out data, at each evaluation');
+
+/** The config of `rna finetune` for a task: its head's sizes, for secondary structure the rules of the decode, for a yes or no its threshold. */
+export function finetuneConfig(head: Head): z.ZodType<FinetuneConfig> {
+  const fields = finetuneFields(head);
+  if (head === secondaryStructure) return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkStages);
+  if (head.kind === 'probability') return z.strictObject({ ...fields, threshold: threshold.default(0.5) }).superRefine(checkStages);
+  return z.strictObject(fields).superRefine(checkStages);
+}
 
 function checkStages({ unfreeze, optimizer: { encoderRateScale } }: FinetuneConfig, context: z.RefinementCtx): void {
   if (unfreeze.length === 0) return;
@@ -165,7 +176,7 @@ function checkStages({ unfreeze, optimizer: { encoderRateScale } }: FinetuneConf
 }
 
 export type PretrainConfig = z.infer<typeof pretrainConfig>;
-export type FinetuneConfig = z.infer<z.ZodObject<ReturnType<typeof finetuneFields>>> & { decode?: z.infer<typeof decode> };
+export type FinetuneConfig = z.infer<z.ZodObject<ReturnType<typeof finetuneFields>>> & { decode?: z.infer<typeof decode>; threshold?: z.infer<typeof threshold> };
 
 /** The sizes that a config's `model` asks for. Throws where they do not fit each other. */
 export function newEncoderConfig({ preset, dim, layers, heads, kvHeads, ffnDim }: PretrainConfig['model']): EncoderConfig {
@@ -190,9 +201,13 @@ export function pretrainSchedule({ optimizer, train }: PretrainConfig): Schedule
 
 /** The schedule of a fine-tuning run with so many steps in an epoch. */
 export function finetuneSchedule({ optimizer, train }: FinetuneConfig, stepsPerEpoch: number): Schedule {
-  const { learningRate, schedule, warmupEpochs, linearSteps } = optimizer;
+  const { learningRate, schedule, warmupEpochs, linearSteps, epochsAhead } = optimizer;
   if (schedule === 'constant') return constantSchedule(learningRate);
-  if (schedule === 'linear') return linearSchedule({ learningRate, steps: linearSteps });
+  if (schedule === 'linear') {
+    const course = linearSchedule({ learningRate, steps: linearSteps });
+    const ahead = Math.round(epochsAhead * stepsPerEpoch);
+    return (step) => course(step + ahead);
+  }
   const warmupSteps = Math.round(warmupEpochs * stepsPerEpoch);
   return warmupCosineSchedule({ peakRate: learningRate, warmupSteps, decaySteps: Math.max(0, train.epochs * stepsPerEpoch - warmupSteps) });
 }

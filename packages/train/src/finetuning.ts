@@ -7,7 +7,7 @@
  * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { packTokens, runHead, secondaryStructure, tokenize, type Head, type SecondaryStructureSizes, type Structure } from '@rna/model';
+import { bestBinaryThreshold, packTokens, runHead, secondaryStructure, tokenize, type Head, type SecondaryStructureSizes, type Structure } from '@rna/model';
 import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
@@ -31,6 +31,8 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
   readonly recompute?: boolean;
   /** How pairs are decoded and the threshold is tuned, for secondary structure. Default: as RiNALMo does. */
   readonly decode?: TuningOptions;
+  /** Choose the threshold of a yes or no by the F1 on the validation set. Default false. */
+  readonly tuneThreshold?: boolean;
   readonly seed: number;
 }
 
@@ -118,9 +120,10 @@ function microBatchesOf<S extends object, T, P>(indices: readonly number[], { tr
 
 /** The head's own metrics on the validation set, with the scalars that it chooses there. */
 async function evaluateHead<S extends object, T, P>(options: FinetuningOptions<S, T, P>): Promise<Omit<Evaluation, 'step'>> {
-  const { task: { head }, validation, scalars, maxTokens } = options;
+  const { task: { head }, validation, scalars, tuneThreshold = false } = options;
   const predicted: P[] = [];
-  for await (const prediction of predictions(options, validation, scalars, { maxTokens })) predicted.push(prediction);
+  for await (const prediction of predictions(options, validation, scalars)) predicted.push(prediction);
+  if (tuneThreshold && head.kind === 'probability') scalars.set('threshold', bestBinaryThreshold(predicted as number[], validation.map(({ target }) => target as number)));
   head.tune?.(predicted, validation).forEach((value, name) => { scalars.set(name, value); });
   const metrics = head.metrics(predicted, validation, scalars);
   const { metric, order } = head.best;

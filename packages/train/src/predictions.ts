@@ -20,19 +20,18 @@ export interface LabelledRna<T = unknown> {
   readonly target: T;
 }
 
-export interface PredictionOptions {
-  /** Tokens of a pass at most, `<cls>` and `<eos>` included; a longer RNA has one of its own. Default 4096. */
-  readonly maxTokens?: number;
-}
+/** Tokens of a pass at most, `<cls>` and `<eos>` included; a longer RNA has one of its own. One number for all, as heads with padding see it. */
+const PASS_TOKENS = 4096;
 
 /**
- * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one.
+ * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one. A head that pads
+ * to the longest RNA of a pass, as the reference's do, predicts the same of the same RNAs in the same order.
  * @throws what the device says of a pass that it cannot run; all RNAs before that pass have been predicted then.
  */
 export async function* predictions<S extends object, T, P>(
-  model: TaskModel<S, T, P>, rnas: Iterable<{ readonly sequence: string }>, scalars: Scalars, { maxTokens = 4096 }: PredictionOptions = {},
+  model: TaskModel<S, T, P>, rnas: AsyncIterable<{ readonly sequence: string }> | Iterable<{ readonly sequence: string }>, scalars: Scalars,
 ): AsyncGenerator<P, void, undefined> {
-  const budget = model.task.head.oneSequence === true ? 1 : maxTokens;
+  const budget = model.task.head.oneSequence === true ? 1 : PASS_TOKENS;
   for await (const group of groupByTokenBudget(rnas, budget, tokensOf)) {
     yield* await predictPack(model, group.map(({ sequence }) => sequence), scalars);
   }

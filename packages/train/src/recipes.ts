@@ -83,12 +83,13 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
   const { config, task } = run;
   const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, batch: { maxTokens }, decode, seed } = config;
   const scalars = fittedScalars(task.head, run.train);
+  if (typeof config.threshold === 'number' && config.threshold !== DEFAULT_THRESHOLD) scalars.set('threshold', config.threshold);
   const adapted = adaptEncoder({ encoder: run.encoder, task, parameters: run.parameters }, config.model, seed);
   const { encoder, trained, files } = adapted;
   try {
     const training = finetuningTask({
       encoder, task, parameters: run.parameters, train: run.train, validation: run.validation, scalars,
-      freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), seed,
+      freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), tuneThreshold: config.threshold === 'tuned', seed,
     });
     const { stepsPerEpoch } = training;
     // Not what an encoder that was fine-tuned before may have beside it.
@@ -97,13 +98,16 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
     const groups = finetuneGroups(run, trained, stepsPerEpoch);
     // The content counts, not the files that it is read from.
     const settings = settingsOf({ ...config, data: { train: contentOf(run.train), validation: contentOf(run.validation) } });
-    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settings);
+    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settings, stepsPerEpoch);
     await adapted.merge();
     return state;
   } finally {
     adapted.dispose();
   }
 }
+
+// Of a model that has none.
+const DEFAULT_THRESHOLD = 0.5;
 
 const contentOf = (rnas: readonly LabelledRna[]): string => hex(hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))));
 
@@ -129,9 +133,11 @@ async function trainWith(
   schedule: Schedule,
   steps: number,
   settings: Settings,
+  stepsPerEpoch = steps,
 ): Promise<TrainState> {
   const { optimizer: { beta1, beta2, eps, maxGradientNorm, spikeFactor }, train: { ema } } = config;
-  const { evaluateEvery, checkpointEvery, keep, patience, maxRefused } = config.run;
+  const { checkpointEvery, keep, patience, maxRefused } = config.run;
+  const evaluateEvery = config.run.evaluateEvery === 'epoch' ? stepsPerEpoch : config.run.evaluateEvery;
   const wanted = trainingPrecision(config);
   if (precision.weights !== wanted.weights || precision.activations !== wanted.activations) {
     throw new TypeError(`train.precision is ${config.train.precision}, but the encoder was made with ${precision.weights} weights and ${precision.activations} activations; make it with trainingPrecision(config)`);

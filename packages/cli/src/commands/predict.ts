@@ -18,7 +18,7 @@ export function registerPredict(program: Command): void {
     .option('-o, --out <path>', 'the file to write to; for structures a folder (default: stdout)')
     .option('--json', 'JSON instead of CSV')
     .option('--format <list>', 'of structures: dbn, ct and bpseq, separated by commas', listOf(['dbn', 'ct', 'bpseq']), ['dbn'])
-    .option('--threshold <t>', 'of structures: take pairs above this probability (default: the one tuned with the model, else 0.5)', probability)
+    .option('--threshold <t>', 'take pairs, or a splice site for one, above this probability (default: the one tuned with the model, else 0.5)', probability)
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
     .option('--probs', 'of structures: also OUT/ID.probs.tsv')

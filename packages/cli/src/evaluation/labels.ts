@@ -3,7 +3,9 @@
  * metrics with bootstrap intervals, as published where that differs, by file or
  * group, beside a baseline that is fitted to the training set.
  */
-import { bootstrapAll, grouped, type Head, type Interval, type OpenedModel, type PredictionKind, type TaskHead } from '@rna/model';
+import {
+  bestBinaryThreshold, bootstrapAll, grouped, type Encoder, type Head, type Interval, type OpenedModel, type PredictionKind, type Scalars, type TaskHead,
+} from '@rna/model';
 import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../data/labelled.ts';
 import { UsageError } from '../errors.ts';
@@ -29,43 +31,37 @@ interface Scored {
   readonly predictions: readonly unknown[];
   readonly metrics: Scores;
   readonly published?: Readonly<Record<string, number>>;
-  readonly parts: readonly { readonly label: string; readonly rnas: number; readonly metrics: Scores }[];
+  readonly parts: readonly { readonly label: string; readonly rnas: number; readonly metrics: Scores; readonly published?: Readonly<Record<string, number>> }[];
 }
 
 export async function scoreLabels(model: OpenedModel, task: TaskHead, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
   const { head, sizes } = task;
   const { threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, mmseqs, by } = options;
-  if ([threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, mmseqs].some((option) => option !== undefined) || by.some((each) => each !== 'file')) {
-    throw new UsageError(`${options.model} was fine-tuned for ${head.task}; --threshold, --validation, --protocol, --tune-by, --allow-…, --mmseqs and --by but for file are for structures`);
+  if ([protocol, tuneBy, allowNcPairs, allowSharpLoops, mmseqs].some((option) => option !== undefined) || by.some((each) => each !== 'file')) {
+    throw new UsageError(`${options.model} was fine-tuned for ${head.task}; --protocol, --tune-by, --allow-…, --mmseqs and --by but for file are for structures`);
+  }
+  if (head.kind !== 'probability' && (threshold !== undefined || validation !== undefined)) {
+    throw new UsageError(`${options.model} was fine-tuned for ${head.task}, whose answers have no threshold; leave out --threshold and --validation`);
   }
   if (options.baselines && options.train === undefined) throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
   const rnas = await readLabelled(head, sizes, options.files);
+  const tuning = validation && await readLabelled(head, sizes, validation);
   const training = options.baselines ? await readLabelled(head, sizes, options.train!) : [];
   await withEncoder(model, async (encoder) => {
-    const bar = progressBar('evaluate', rnas.length, 'RNAs');
-    const predicted: unknown[] = [];
-    try {
-      for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, rnas, model.scalars)) {
-        signal.throwIfAborted();
-        predicted.push(prediction);
-        bar.update(predicted.length);
-      }
-    } catch (error) {
-      // All before the pass that failed are done.
-      const next = rnas[predicted.length];
-      throw next === undefined ? error : naming(error, next.file, next);
-    } finally {
-      bar.stop();
-    }
-    const score = (name: string, values: readonly unknown[]): Scored => scored(name, values, rnas, head, model);
-    const results = [score(options.model, predicted)];
+    const predict = (label: string, some: readonly Rna[]): Promise<unknown[]> => predictAll(label, encoder, task, some, model.scalars, signal);
+    const chosen = threshold ?? (tuning && bestBinaryThreshold(await predict('tune', tuning) as number[], tuning.map(({ target }) => target as number)));
+    const scalars: Scalars = new Map([...model.scalars, ...(chosen === undefined ? [] : [['threshold', chosen] as const])]);
+    if (chosen !== undefined) note(`yes above ${formatLoss(chosen)} (${tuning ? 'tuned on --validation' : '--threshold'})`);
+    const predicted = await predict('evaluate', rnas);
+    const results = [scored(options.model, predicted, rnas, head, scalars)];
     if (training.length > 0) {
       const classes = head.classNames?.(sizes).length ?? 0;
       const { name, baseline } = fitBaseline(head.kind as Exclude<PredictionKind, 'pairs'>, training.map(({ sequence }) => sequence), training.map(({ target }) => target as number), classes);
       note(`${name}, fitted to ${formatCount(training.length)} RNAs`);
-      results.push(score(name, rnas.map(({ sequence }) => baseline.predict(sequence))));
+      // Its threshold is its own, 0.5.
+      results.push(scored(name, rnas.map(({ sequence }) => baseline.predict(sequence)), rnas, head, new Map()));
     }
-    if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted);
+    if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted, scalars);
     if (options.report !== undefined) {
       const embedded = await embeddingFigures(rnas.map((rna) => ({ id: rna.id, sequence: rna.sequence, label: embeddingLabel(task, rna) })), (drawn) => clsEmbeddings(encoder, drawn, signal), head.title);
       const best = results[0]!.metrics[head.best.metric];
@@ -76,26 +72,51 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
         tables: tablesOf(results, rnas.length),
         notes: ['Intervals are 95 % of a bootstrap over RNAs with 1,000 draws.'],
         figures: [
-          ...taskFigures(head, results.map(({ name, predictions: values }) => ({ name, predictions: values })), rnas, { ...(head.classNames && { classNames: head.classNames(sizes) }) }),
+          ...taskFigures(head, results.map(({ name, predictions: values }) => ({ name, predictions: values })), rnas, {
+            threshold: scalars.get('threshold') ?? 0.5, ...(head.classNames && { classNames: head.classNames(sizes) }),
+          }),
           ...embedded,
         ],
         examples: [],
-        facts: [{ title: 'Head', entries: [...Object.entries(sizes), ...model.scalars].map(([label, value]) => ({ label, value: String(value) })) }],
+        facts: [{ title: 'Head', entries: [...Object.entries(sizes), ...scalars].map(([label, value]) => ({ label, value: String(value) })) }],
       });
     }
     await writeResult(options.json ? jsonOf(options, task, results, rnas.length) : tablesOf(results, rnas.length).map(textTable).join('\n'));
   }, options);
 }
 
-function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], head: Head, { scalars }: OpenedModel): Scored {
+async function predictAll(label: string, encoder: Encoder, task: TaskHead, rnas: readonly Rna[], scalars: Scalars, signal: AbortSignal): Promise<unknown[]> {
+  const bar = progressBar(label, rnas.length, 'RNAs');
+  const predicted: unknown[] = [];
+  try {
+    for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, rnas, scalars)) {
+      signal.throwIfAborted();
+      predicted.push(prediction);
+      bar.update(predicted.length);
+    }
+    return predicted;
+  } catch (error) {
+    // All before the pass that failed are done.
+    const next = rnas[predicted.length];
+    throw next === undefined ? error : naming(error, next.file, next);
+  } finally {
+    bar.stop();
+  }
+}
+
+function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], head: Head, scalars: Scalars): Scored {
   const examples = rnas.map((rna, i) => ({ rna, prediction: values[i] }));
-  const metrics = (some: typeof examples): Scores =>
-    bootstrapAll(some, (drawn) => head.metrics(drawn.map(({ prediction }) => prediction), drawn.map(({ rna }) => rna), scalars));
+  const scores = (some: typeof examples) => {
+    const published = head.published?.(some.map(({ prediction }) => prediction), some.map(({ rna }) => rna));
+    return {
+      metrics: bootstrapAll(some, (drawn) => head.metrics(drawn.map(({ prediction }) => prediction), drawn.map(({ rna }) => rna), scalars)),
+      ...(published && { published }),
+    };
+  };
   const files = [...grouped(examples, ({ rna }) => rna.file)];
-  const published = head.published?.(values, rnas);
   return {
-    name, predictions: values, metrics: metrics(examples), ...(published && { published }),
-    parts: files.length < 2 ? [] : files.map(([label, some]) => ({ label, rnas: some.length, metrics: metrics(some) })),
+    name, predictions: values, ...scores(examples),
+    parts: files.length < 2 ? [] : files.map(([label, some]) => ({ label, rnas: some.length, ...scores(some) })),
   };
 }
 
@@ -121,9 +142,13 @@ function tablesOf(results: readonly Scored[], rnas: number): Table[] {
   if (parts.length === 0) return [all];
   return [all, {
     caption: 'By file',
-    columns: [text('file'), text('predicted by'), number('RNAs'), ...names.flatMap((name) => [number(name), number('95 %')])],
+    columns: [
+      text('file'), text('predicted by'), number('RNAs'), ...names.flatMap((name) => [number(name), number('95 %'), ...(published ? [number('as published')] : [])]),
+    ],
     rowHeaders: 2,
-    rows: parts.flatMap(({ label, rnas: count }, p) => results.map(({ name, parts: own }) => [label, name, formatCount(count), ...names.flatMap((metric) => cells(own[p]!.metrics[metric]!))])),
+    rows: parts.flatMap(({ label, rnas: count }, p) => results.map(({ name, parts: own }) => [
+      label, name, formatCount(count), ...names.flatMap((metric) => [...cells(own[p]!.metrics[metric]!), ...(published ? [formatLoss(own[p]!.published?.[metric] ?? null)] : [])]),
+    ])),
   }];
 }
 
@@ -139,8 +164,8 @@ function jsonOf({ model }: EvaluateOptions, { head }: TaskHead, results: readonl
   }, null, 2)}\n`;
 }
 
-function writeCsv(path: string, task: TaskHead, rnas: readonly Rna[], predicted: readonly unknown[]): Promise<void> {
-  const { names, cells } = predictionColumns(task);
+function writeCsv(path: string, task: TaskHead, rnas: readonly Rna[], predicted: readonly unknown[], scalars: Scalars): Promise<void> {
+  const { names, cells } = predictionColumns(task, scalars);
   const lines = rnas.map(({ file, line, id, sequence, target }, i) => {
     const row = cells(predicted[i]);
     return csvLine([file, line, id, sequence.length, labelCell(task, target), ...names.map((name) => row[name]!)]);

@@ -4,8 +4,8 @@
  * the same for parts of the test set. One form for a model and for a baseline.
  */
 import {
-  bootstrapAll, familyOf, grouped, lengthBins, meanScore, PAIR_TYPES, scoreByPairType, similarityBins, totalByPairType,
-  type Interval, type PairScore, type PairTypeScores,
+  bootstrapAll, familyOf, grouped, lengthBins, PAIR_TYPES, scoreByPairType, similarityBins, totalByPairType,
+  type Interval, type PairScore, type PairType, type PairTypeScores,
 } from '@rna/model';
 import type { StructureScore } from '@rna/train';
 import { formatCount, formatScore } from '../report/format.ts';
@@ -24,8 +24,9 @@ export interface ScoreMeans {
 }
 
 export interface StructureSummary extends ScoreMeans {
-  readonly lengthWeighted: Pick<ScoreMeans, 'strict' | 'flexible' | 'averagePrecision'>;
+  readonly lengthWeighted: Omit<ScoreMeans, 'rnas'>;
   readonly pairTypes: PairTypeScores;
+  readonly pairTypeIntervals: Readonly<Record<PairType, ScoreIntervals>>;
   readonly groups: readonly GroupSummary[];
 }
 
@@ -47,16 +48,10 @@ export interface GroupedScore extends StructureScore {
 
 /** The summary of a set's scores. Throws a RangeError for no RNA. */
 export function summarise(rnas: readonly GroupedScore[]): StructureSummary {
-  const lengths = rnas.map(({ sequence }) => sequence.length);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const { rnas: _, ...lengthWeighted } = means(rnas, ({ sequence }) => sequence.length);
+  const byType = rnas.map(({ sequence, target, predicted }) => scoreByPairType(sequence, target, predicted));
   return {
-    ...means(rnas),
-    lengthWeighted: {
-      strict: meanScore(rnas.map(({ strict }) => strict), lengths),
-      flexible: meanScore(rnas.map(({ flexible }) => flexible), lengths),
-      averagePrecision: rnas.reduce((sum, { averagePrecision }, i) => sum + averagePrecision * lengths[i]!, 0) / total,
-    },
-    pairTypes: totalByPairType(rnas.map(({ sequence, target, predicted }) => scoreByPairType(sequence, target, predicted))),
+    ...means(rnas), lengthWeighted, pairTypes: totalByPairType(byType), pairTypeIntervals: pairTypeIntervals(byType),
     groups: GROUPINGS.flatMap((by) => {
       const parts = partsBy(by, rnas);
       return parts.length < 2 ? [] : [{ by, parts: parts.map(({ label, items }) => ({ label, ...means(items) })) }];
@@ -64,21 +59,38 @@ export function summarise(rnas: readonly GroupedScore[]): StructureSummary {
   };
 }
 
-function means(rnas: readonly StructureScore[]): ScoreMeans {
-  const mean = (drawn: readonly StructureScore[], value: (rna: StructureScore) => number): number => drawn.reduce((sum, rna) => sum + value(rna), 0) / drawn.length;
+function means(rnas: readonly StructureScore[], weight: (rna: StructureScore) => number = () => 1): ScoreMeans {
+  const mean = (drawn: readonly StructureScore[], value: (rna: StructureScore) => number): number => {
+    let [sum, total] = [0, 0];
+    for (const rna of drawn) {
+      sum += weight(rna) * value(rna);
+      total += weight(rna);
+    }
+    return sum / total;
+  };
   const all = bootstrapAll(rnas, (drawn) => ({
     precision: mean(drawn, ({ strict }) => strict.precision), recall: mean(drawn, ({ strict }) => strict.recall), f1: mean(drawn, ({ strict }) => strict.f1),
     flexiblePrecision: mean(drawn, ({ flexible }) => flexible.precision), flexibleRecall: mean(drawn, ({ flexible }) => flexible.recall), flexibleF1: mean(drawn, ({ flexible }) => flexible.f1),
     averagePrecision: mean(drawn, ({ averagePrecision }) => averagePrecision),
   }));
   const { precision, recall, f1, averagePrecision } = all;
-  return {
-    rnas: rnas.length,
-    strict: meanScore(rnas.map(({ strict }) => strict)), flexible: meanScore(rnas.map(({ flexible }) => flexible)),
-    averagePrecision: averagePrecision.mean,
-    intervals: { strict: { precision, recall, f1 }, flexible: { precision: all.flexiblePrecision, recall: all.flexibleRecall, f1: all.flexibleF1 }, averagePrecision },
-  };
+  const [strict, flexible] = [{ precision, recall, f1 }, { precision: all.flexiblePrecision, recall: all.flexibleRecall, f1: all.flexibleF1 }];
+  return { rnas: rnas.length, strict: centre(strict), flexible: centre(flexible), averagePrecision: averagePrecision.mean, intervals: { strict, flexible, averagePrecision } };
 }
+
+const centre = ({ precision, recall, f1 }: ScoreIntervals): PairScore => ({ precision: precision.mean, recall: recall.mean, f1: f1.mean });
+
+function pairTypeIntervals(byType: readonly PairTypeScores[]): Record<PairType, ScoreIntervals> {
+  const names = PAIR_TYPES.flatMap((type) => MEASURE_KEYS.map((measure) => [type, measure, `${type} ${measure}`] as const));
+  const all = bootstrapAll(byType, (drawn) => {
+    const total = totalByPairType(drawn);
+    return Object.fromEntries(names.map(([type, measure, name]) => [name, total[type][measure]]));
+  });
+  const of = (type: PairType): ScoreIntervals => ({ precision: all[`${type} precision`]!, recall: all[`${type} recall`]!, f1: all[`${type} f1`]! });
+  return { watsonCrick: of('watsonCrick'), wobble: of('wobble'), nonCanonical: of('nonCanonical') };
+}
+
+const MEASURE_KEYS = ['precision', 'recall', 'f1'] as const;
 
 /** The parts of a set, in their order; none where an RNA cannot be told, such as one whose name says no family. */
 function partsBy(by: Grouping, rnas: readonly GroupedScore[]): readonly { readonly label: string; readonly items: readonly GroupedScore[] }[] {
@@ -120,7 +132,7 @@ export function summaryTable(summaries: ReadonlyMap<string, StructureSummary>): 
     rowHeaders: several ? 2 : 1,
     rows: [...summaries].flatMap(([name, { strict, flexible, averagePrecision, intervals, lengthWeighted: weighted }]) => [
       [...(several ? [name] : []), 'over RNAs', ...cells(strict), formatInterval(intervals.strict.f1), ...cells(flexible), formatInterval(intervals.flexible.f1), formatScore(averagePrecision)],
-      [...(several ? [name] : []), 'weighted by length', ...cells(weighted.strict), '', ...cells(weighted.flexible), '', formatScore(weighted.averagePrecision)],
+      [...(several ? [name] : []), 'weighted by length', ...cells(weighted.strict), formatInterval(weighted.intervals.strict.f1), ...cells(weighted.flexible), formatInterval(weighted.intervals.flexible.f1), formatScore(weighted.averagePrecision)],
     ]),
   };
 }
@@ -158,11 +170,11 @@ export function pairTypeTable(summaries: ReadonlyMap<string, StructureSummary>):
   const several = summaries.size > 1;
   return {
     caption: 'By type of pair, all exact pairs as one set',
-    columns: [text('pairs'), ...(several ? [text('predicted by')] : []), number('true'), number('predicted'), ...MEASURES.map((measure) => number(measure))],
+    columns: [text('pairs'), ...(several ? [text('predicted by')] : []), number('true'), number('predicted'), ...MEASURES.map((measure) => number(measure)), number('95 % of F1')],
     rowHeaders: several ? 2 : 1,
-    rows: PAIR_TYPES.flatMap((type) => [...summaries].map(([name, { pairTypes }]) => {
+    rows: PAIR_TYPES.flatMap((type) => [...summaries].map(([name, { pairTypes, pairTypeIntervals: intervals }]) => {
       const score = pairTypes[type];
-      return [PAIR_TYPE_NAMES[type], ...(several ? [name] : []), formatCount(score.pairs), formatCount(score.predicted), ...cells(score)];
+      return [PAIR_TYPE_NAMES[type], ...(several ? [name] : []), formatCount(score.pairs), formatCount(score.predicted), ...cells(score), formatInterval(intervals[type].f1)];
     })),
   };
 }

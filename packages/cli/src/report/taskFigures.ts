@@ -31,6 +31,8 @@ export interface ModelPredictions<P> {
 export interface TaskFigureOptions {
   /** What classes are called; their numbers without it. */
   readonly classNames?: readonly string[];
+  /** Where the model that is reported on answers yes; default 0.5. */
+  readonly threshold?: number;
 }
 
 /** Classes that a confusion matrix of half a page has room for. */
@@ -44,23 +46,23 @@ export function taskFigures<S extends object, T, P>(head: Head<S, T, P>, models:
   if (models.length === 0 || examples.length === 0) return [];
   // A head's kind says what T and P are.
   switch (head.kind) {
-    case 'probability': return probabilityFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
+    case 'probability': return probabilityFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[], options);
     case 'classes': return classFigures(head.title, models as readonly ModelPredictions<Float32Array>[], examples as readonly Example<number>[], options);
     case 'number': return numberFigures(head.title, models as readonly ModelPredictions<number>[], examples as readonly Example<number>[]);
     case 'pairs': throw new RangeError('taskFigures: maps of pairs are too large to be held for a whole set; structureFigures draws them from their scores');
   }
 }
 
-function probabilityFigures(title: string, models: readonly ModelPredictions<number>[], examples: readonly Example<number>[]): Figure[] {
+function probabilityFigures(title: string, models: readonly ModelPredictions<number>[], examples: readonly Example<number>[], { threshold = 0.5 }: TaskFigureOptions): Figure[] {
   const labels = examples.map(({ target }) => target);
   const positives = labels.filter((label) => label === 1).length;
   return [
     {
       name: 'precision-recall',
-      caption: `Precision and recall of ${positives} positives among ${counted(examples.length, 'RNA')} at every threshold; the mark is at 0.5.`,
+      caption: `Precision and recall of ${positives} positives among ${counted(examples.length, 'RNA')} at every threshold; the mark is at ${threshold}.`,
       svg: precisionRecallPlot(`Precision and recall: ${title}`, models.map(({ name, predictions }) => {
         const curve = precisionRecallCurve(predictions, labels);
-        const chosen = curve.findLast(({ threshold }) => threshold > 0.5);
+        const chosen = curve.findLast((point) => point.threshold > threshold);
         return { name, curve, area: areaUnderPrecisionRecall(curve), ...(chosen !== undefined && { chosen }) };
       }), positives / examples.length),
     },

@@ -33,7 +33,7 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   predict: (logits, { classes }) => softmaxRows(logits, classes),
   metrics: (probabilities, examples) => ({ ...classScores(probabilities.map(argmax), examples.map(({ target }) => target)) }),
   classNames: ({ classes, names }) => names ?? Array.from({ length: classes }, (_, label) => String(label)),
-  best: { metric: 'weightedF1', order: 'largest' },
+  best: { metric: 'accuracy', order: 'largest' },
   columns: {
     sequence: 'sequence', target: 'class_id',
     parse(text, { classes, names }) {

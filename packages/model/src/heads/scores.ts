@@ -74,24 +74,54 @@ function scoresOf({ tp, fp, fn, tn }: Confusion): BinaryScores {
   };
 }
 
-export const binaryScores = (probabilities: readonly number[], labels: readonly number[]): BinaryScores => scoresOf(confusion(probabilities, labels));
+export const binaryScores = (probabilities: readonly number[], labels: readonly number[], threshold = 0.5): BinaryScores => scoresOf(confusion(probabilities, labels, threshold));
 
-/**
- * The counts that the reference's splice-site code takes of one batch of logits: it passes them through the sigmoid
- * only if one of them lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for probabilities.
- */
-export function publishedConfusion(logits: readonly number[], labels: readonly number[]): Confusion {
-  const areLogits = logits.some((logit) => logit < 0 || logit > 1);
-  return confusion(areLogits ? logits.map(sigmoid) : logits, labels);
+/** The threshold of the best F1: half-way between two neighbouring probabilities, of equals the one nearest to 0.5. */
+export function bestBinaryThreshold(probabilities: readonly number[], labels: readonly number[]): number {
+  requirePairs('bestBinaryThreshold', probabilities, labels);
+  const descending = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!);
+  const positives = labels.filter((label) => label === 1).length;
+  let [tp, best] = [0, { threshold: 0.5, f1: -1 }];
+  descending.forEach((index, k) => {
+    tp += Number(labels[index] === 1);
+    const [here, next] = [probabilities[index]!, probabilities[descending[k + 1] ?? -1] ?? 0];
+    if (here === next) return;
+    const [threshold, f1] = [(here + next) / 2, ratio(2 * tp, k + 1 + positives)];
+    if (f1 > best.f1 || (f1 === best.f1 && Math.abs(threshold - 0.5) < Math.abs(best.threshold - 0.5))) best = { threshold, f1 };
+  });
+  return best.threshold;
 }
 
-/** The reference's splice-site scores: in percent, rounded to two decimals in float32, F1 from rounded precision and recall. */
+/**
+ * The counts that the reference's splice-site code takes of logits in batches: it passes a batch through the sigmoid
+ * only if one of its logits lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for probabilities.
+ */
+export function publishedConfusion(logits: readonly number[], labels: readonly number[], batchSize: number): Confusion {
+  const answers = logits.map((logit, i) => {
+    const start = i - i % batchSize;
+    const areLogits = logits.slice(start, start + batchSize).some((each) => each < 0 || each > 1);
+    return areLogits ? sigmoid(logit) : logit;
+  });
+  return confusion(answers, labels);
+}
+
+/**
+ * The reference's splice-site scores: in percent, rounded to two decimals, F1 from rounded precision and recall. All in
+ * float32 as PyTorch does it, halves to the even neighbour.
+ */
 export function publishedBinaryScores(counts: Confusion): BinaryScores {
   const { accuracy, precision, recall, specificity } = scoresOf(counts);
-  const rounded = (percent: number): number => Math.fround(Math.fround(Math.round(Math.fround(percent * 100))) / 100);
-  const percent = (score: number): number => rounded(Math.fround(score) * 100);
+  const rounded = (value: number): number => Math.fround(halfToEven(Math.fround(value * 100)) / 100);
+  const percent = (score: number): number => rounded(Math.fround(Math.fround(score) * 100));
   const [p, r] = [percent(precision), percent(recall)];
-  return { accuracy: percent(accuracy), precision: p, recall: r, specificity: percent(specificity), f1: rounded(ratio(2 * p * r, p + r)) };
+  const f1 = 2 * Math.fround(ratio(Math.fround(p * r), Math.fround(p + r)));
+  return { accuracy: percent(accuracy), precision: p, recall: r, specificity: percent(specificity), f1: rounded(f1) };
+}
+
+function halfToEven(value: number): number {
+  const down = Math.floor(value);
+  const above = value - down;
+  return above > 0.5 || (above === 0.5 && down % 2 === 1) ? down + 1 : down;
 }
 
 export interface ClassScores {
@@ -126,7 +156,7 @@ export function classScores(predicted: readonly number[], labels: readonly numbe
 }
 
 export interface RegressionScores {
-  /** Coefficient of determination; negative for what is worse than the mean. */
+  /** Coefficient of determination; negative for what is worse than the mean. Of targets that do not differ 1 if all are met, else 0. */
   readonly r2: number;
   readonly mse: number;
   readonly mae: number;
@@ -139,8 +169,10 @@ export function regressionScores(predicted: readonly number[], targets: readonly
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const centre = mean(targets);
   const mse = mean(predicted.map((value, i) => (value - targets[i]!) ** 2));
+  const variance = mean(targets.map((value) => (value - centre) ** 2));
   return {
-    r2: 1 - mse / mean(targets.map((value) => (value - centre) ** 2)),
+    // As scikit-learn has it, so that a score is always a number.
+    r2: variance === 0 ? Number(mse === 0) : 1 - mse / variance,
     mse,
     mae: mean(predicted.map((value, i) => Math.abs(value - targets[i]!))),
     spearman: correlation(ranks(predicted), ranks(targets)),

@@ -6,13 +6,18 @@ import { binaryCrossEntropy } from '@rna/tensor';
 import * as z from 'zod';
 import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } from './classifier.ts';
 import type { Head } from './head.ts';
-import { binaryScores, confusion, publishedBinaryScores, sigmoid } from './scores.ts';
+import { binaryScores, publishedBinaryScores, publishedConfusion, sigmoid } from './scores.ts';
 
 export interface SpliceSiteSizes {
   readonly hidden: number;
 }
 
-/** Labels are 0 or 1, predictions probabilities. */
+// The paper's; the code leaves it to the caller (1 if not given).
+const PUBLISHED_BATCH = 32;
+
+const logit = (probability: number): number => Math.fround(Math.log(probability / (1 - probability)));
+
+/** Labels are 0 or 1, predictions probabilities; the scalar `threshold`, 0.5 without it, says which are a yes. */
 export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   task: 'splice-site',
   title: 'splice sites',
@@ -27,8 +32,8 @@ export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   forward: (input) => classify(input),
   loss: (logits, labels) => binaryCrossEntropy(logits, Float32Array.from(labels)),
   predict: (logits) => Array.from(logits, sigmoid),
-  metrics: (probabilities, examples) => ({ ...binaryScores(probabilities, examples.map(({ target }) => target)) }),
-  published: (probabilities, examples) => ({ ...publishedBinaryScores(confusion(probabilities, examples.map(({ target }) => target))) }),
+  metrics: (probabilities, examples, scalars) => ({ ...binaryScores(probabilities, examples.map(({ target }) => target), scalars.get('threshold')) }),
+  published: (probabilities, examples) => ({ ...publishedBinaryScores(publishedConfusion(probabilities.map(logit), examples.map(({ target }) => target), PUBLISHED_BATCH)) }),
   best: { metric: 'f1', order: 'largest' },
   columns: {
     sequence: 'sequence', target: 'label',

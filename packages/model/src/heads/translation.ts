@@ -20,7 +20,7 @@ const utrTask = (task: string, title: string, column: string): Head<ResNet1dSize
   loss: (output, targets) => huberLoss(output, Float32Array.from(targets)),
   predict: (output) => Array.from(output),
   metrics: (predictions, examples) => ({ ...regressionScores(predictions, examples.map(({ target }) => target)) }),
-  best: { metric: 'spearman', order: 'largest' },
+  best: { metric: 'r2', order: 'largest' },
   columns: { sequence: 'utr', target: column, parse: parseNumber },
 });
 
