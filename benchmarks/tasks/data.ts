@@ -13,6 +13,7 @@ export interface TaskData {
   readonly archive?: string;
   readonly splice?: string;
   readonly ribosomeLoad?: string;
+  readonly translation?: string;
   readonly ncrna?: string;
   readonly seed: number;
 }
@@ -29,7 +30,7 @@ export interface PreparedTask {
   readonly tests: readonly { readonly name: string; readonly file: string }[];
 }
 
-type Task = 'secondary' | 'splice' | 'ribosome-load' | 'ncrna';
+type Task = 'secondary' | 'splice' | 'ribosome-load' | 'translation' | 'ncrna';
 
 export async function prepare(task: Task, data: TaskData, limits: Limits, folder: string): Promise<PreparedTask[]> {
   const made = (name: string): string => join(folder, name);
@@ -50,6 +51,15 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
     case 'ribosome-load':
       await prepared(made('ribosome-load'), ['ribosome-load', data.ribosomeLoad!, '--seed', String(data.seed)]);
       return [await sets('ribosome-load', 'ribosome-load', 'rinalmo', made('ribosome-load'), limits['ribosome-load'])];
+    case 'translation': {
+      await prepared(made('translation'), ['translation', data.translation!]);
+      const targets = ['translation-efficiency', 'expression-level'] as const;
+      const lines = await folders(made('translation'));
+      // One after the other: both targets of a cell line are cut from the same files.
+      const parts: PreparedTask[] = [];
+      for (const line of lines) for (const target of targets) parts.push(await sets(`${target} ${line}`, target, 'rinalmo', made(`translation/${line}`), limits.translation));
+      return parts;
+    }
     case 'ncrna':
       await prepared(made('ncrna'), ['ncrna-family', data.ncrna!, '--seed', String(data.seed)]);
       return [await sets('ncrna', 'ncrna-family', 'rinalmo', made('ncrna'), limits.ncrna)];

@@ -15,6 +15,7 @@ export interface Limits {
   readonly archive: SetLimits & { readonly holdOut: boolean };
   readonly splice: SetLimits;
   readonly 'ribosome-load': SetLimits;
+  readonly translation: SetLimits;
   readonly ncrna: SetLimits;
   readonly contacts: { readonly maxLength?: number };
   /** Of --corpus, for pre-training. */
@@ -25,8 +26,9 @@ export const pretraining = (size: Size): string => fileURLToPath(new URL(size ==
 
 /** The config of a fine-tuning: short ones of our own, or the papers' recipes. */
 export function recipe(size: Size, task: string, protocol: 'rinalmo' | 'ssr-lm'): string {
-  if (size === 'small') return fileURLToPath(new URL(`small.${task}.yaml`, import.meta.url));
-  const name = { 'secondary-structure': protocol === 'rinalmo' ? 'rinalmo-paper' : 'ssr-lm', 'ncrna-family': 'rinalmo' }[task] ?? 'rinalmo-paper';
+  const utr = ['translation-efficiency', 'expression-level'].includes(task);
+  if (size === 'small') return fileURLToPath(new URL(`small.${utr ? 'ribosome-load' : task}.yaml`, import.meta.url));
+  const name = task === 'secondary-structure' && protocol === 'ssr-lm' ? 'ssr-lm' : utr || task === 'ncrna-family' ? 'rinalmo' : 'rinalmo-paper';
   return fileURLToPath(new URL(`../../packages/cli/configs/finetune-${task}-${name}.yaml`, import.meta.url));
 }
 
@@ -38,11 +40,12 @@ export const PLANS: Readonly<Record<Size, Limits>> = {
     archive: { holdOut: false, maxLength: 130, test: 300 },
     splice: { train: 400, validation: 100, test: 250 },
     'ribosome-load': { train: 4000, validation: 400, test: 2000 },
+    translation: { train: 2000, validation: 300, test: 500 },
     ncrna: { maxLength: 150, train: 1200, validation: 200, test: 600 },
     contacts: { maxLength: 80 },
     corpus: { maxLength: 150 },
   },
   full: {
-    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, ncrna: {}, contacts: {}, corpus: {},
+    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, translation: {}, ncrna: {}, contacts: {}, corpus: {},
   },
 };

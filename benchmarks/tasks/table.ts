@@ -45,6 +45,8 @@ const scored = labels.extend({ baselines: z.record(z.string(), labels.omit({ rna
 const SHOWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'splice-site': { f1: 'F1' },
   'ribosome-load': { r2: 'R²', spearman: 'Spearman' },
+  'translation-efficiency': { r2: 'R²', spearman: 'Spearman' },
+  'expression-level': { r2: 'R²', spearman: 'Spearman' },
   'ncrna-family': { accuracy: 'accuracy', weightedF1: 'weighted F1' },
 };
 
@@ -56,13 +58,16 @@ export function labelRows({ task }: PreparedTask, { name: test }: Test, pretrain
   }));
 }
 
-const precision = z.object({ precision: z.object({ l: interval, true: interval }) });
-const contactScores = z.object({ rnas: z.number(), trained: precision, random: precision });
+const precision = z.object({ precision: z.object({ l: interval, half: interval, fifth: interval, true: interval }) });
+const contactScores = z.object({ rnas: z.number(), trained: precision, random: precision, baselines: z.record(z.string(), precision) });
 
 export function contactRows(test: string, result: unknown): Row[] {
-  const { rnas, trained, random } = contactScores.parse(result);
-  return ([['l', 'precision of L pairs'], ['true', 'precision of as many pairs as are true']] as const).map(([key, score]) => (
-    { test: `contacts, ${test}`, rnas, score, pretrained: trained.precision[key], untrained: random.precision[key], baselines: {} }));
+  const { rnas, trained, random, baselines } = contactScores.parse(result);
+  const scores = [['l', 'precision of L pairs'], ['half', 'of L/2'], ['fifth', 'of L/5'], ['true', 'of as many as are true']] as const;
+  return scores.map(([key, score]) => ({
+    test: `contacts, ${test}`, rnas, score, pretrained: trained.precision[key], untrained: random.precision[key],
+    baselines: Object.fromEntries(Object.entries(baselines).map(([name, each]) => [name, each.precision[key]])),
+  }));
 }
 
 const cell = ({ mean, low, high }: Interval): string => `${mean.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;

@@ -13,7 +13,7 @@ import { PLANS, pretraining, recipe, type Limits, type Size } from './plans.ts';
 import { prepare, prepareCorpus, type PreparedTask, type TaskData } from './data.ts';
 import { contactRows, labelRows, structureRows, taskTable, type Row } from './table.ts';
 
-const TASKS = ['secondary', 'splice', 'ribosome-load', 'ncrna', 'contacts'] as const;
+const TASKS = ['secondary', 'splice', 'ribosome-load', 'translation', 'ncrna', 'contacts'] as const;
 type Task = (typeof TASKS)[number];
 
 interface Options extends TaskData {
@@ -34,6 +34,7 @@ const program: Command = new Command('npm run tasks --')
   .option('--archive <file>', 'ArchiveII\'s ct.tar.gz, for secondary')
   .option('--splice <folder>', 'windows of several species, or Spliceator')
   .option('--ribosome-load <file>', 'a table of 5\' UTRs and their loads')
+  .option('--translation <folder>', 'UTRs with translation efficiency and expression level, a file for each cell line')
   .option('--ncrna <folder>', 'nRC\'s FASTA files')
   .option('--size <size>', 'small (short RNAs and few, for two cores without a GPU) or full (all, by the papers\' recipes, for a GPU)', 'small')
   .option('--seed <n>', 'of training and draws', natural, 1)
@@ -45,13 +46,14 @@ const program: Command = new Command('npm run tasks --')
     if (!Object.hasOwn(PLANS, options.size)) program.error(`--size must be small or full, got '${options.size}'`);
     const has: Record<Task, boolean> = {
       secondary: options.bprna !== undefined, splice: options.splice !== undefined, 'ribosome-load': options.ribosomeLoad !== undefined,
+      translation: options.translation !== undefined,
       ncrna: options.ncrna !== undefined, contacts: options.bprna !== undefined,
     };
     const tasks = options.tasks ?? TASKS.filter((task) => has[task]);
     const lacking = tasks.find((task) => !has[task]);
     if (lacking !== undefined) program.error(`${lacking} needs its data: ${lacking === 'contacts' || lacking === 'secondary' ? '--bprna' : `--${lacking}`}`);
     if ((options.encoder === undefined) === (options.corpus === undefined)) program.error('give --encoder, or --corpus to pre-train one');
-    if (tasks.length === 0) program.error('give the data of at least one task: --bprna, --splice, --ribosome-load or --ncrna');
+    if (tasks.length === 0) program.error('give the data of at least one task: --bprna, --splice, --ribosome-load, --translation or --ncrna');
     await runTasks({ ...options, tasks }, TASKS.filter((task) => has[task]));
   });
 
@@ -122,7 +124,7 @@ async function contacts(encoder: string, options: Options): Promise<Row[]> {
   const regression = join(folder, 'contacts.json');
   await rna(['contacts', 'fit', encoder, part!.train, '--out', regression, '--seed', String(seed), ...limit(PLANS[size])]);
   const test = part!.tests[0]!;
-  return contactRows(test.name, await resultOf(join(folder, 'scores.json'), ['contacts', 'evaluate', encoder, regression, test.file, '--compare-random', '--json', ...limit(PLANS[size])]));
+  return contactRows(test.name, await resultOf(join(folder, 'scores.json'), ['contacts', 'evaluate', encoder, regression, test.file, '--compare-random', '--baselines', '--json', ...limit(PLANS[size])]));
 }
 
 const limit = ({ contacts: { maxLength } }: Limits): string[] => (maxLength === undefined ? [] : ['--max-length', String(maxLength)]);

@@ -24,9 +24,10 @@ test('structures have rows for all RNAs and for each family, by the protocol\'s 
   expect(structureRows(part('rinalmo'), { name: 'tRNA', file: '' }, summary(0.5), summary(0.4))[0]).toMatchObject({ score: 'F1 within ±1', pretrained: { mean: 0.55 } });
 });
 
-test('contacts have the precision of L pairs and of as many as are true', () => {
-  const precision = (l: number) => ({ precision: { l: interval(l), true: interval(2 * l) } });
-  expect(contactRows('TS0', { rnas: 9, trained: precision(0.2), random: precision(0.1) }).map(({ pretrained, untrained }) => [pretrained.mean, untrained.mean])).toEqual([[0.2, 0.1], [0.4, 0.2]]);
+test('contacts have the precision of L, L/2 and L/5 pairs and of as many as are true', () => {
+  const precision = (l: number) => ({ precision: { l: interval(l), half: interval(1.5 * l), fifth: interval(1.8 * l), true: interval(2 * l) } });
+  expect(contactRows('TS0', { rnas: 9, trained: precision(0.2), random: precision(0.1), baselines: { contrafold: precision(0.4) } })
+    .map(({ pretrained, untrained, baselines }) => [pretrained.mean, untrained.mean, baselines['contrafold']!.mean])).toEqual([[0.2, 0.1, 0.4], [0.3, 0.15, 0.6], [0.36, 0.18, 0.72], [0.4, 0.2, 0.8]].map((row) => row.map((value) => expect.closeTo(value, 9) as number)));
 });
 
 test('a corpus has no sequence of a test, none twice and none that is too long', async () => {

@@ -15,7 +15,7 @@ import { csvLine, predictionColumns } from './predictionTable.ts';
 import { headOfTask } from './tasks.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 
-export interface PredictOptions extends Precision, Pick<FoldOptions, 'format' | 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
+export interface PredictOptions extends Precision, Partial<Pick<FoldOptions, 'format'>>, Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
   readonly task: string;
   readonly model: string;
   readonly input: string;
@@ -31,10 +31,10 @@ export async function predict(options: PredictOptions): Promise<void> {
   const head = headOfTask(options.task);
   if (head.kind === 'pairs') {
     if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
-    return fold(options);
+    return fold({ ...options, format: options.format ?? ['dbn'] });
   }
-  if (options.allowNcPairs !== undefined || options.allowSharpLoops !== undefined || options.probs !== undefined || (options.threshold !== undefined && head.kind !== 'probability')) {
-    throw new UsageError(`--allow-…, --probs${head.kind === 'probability' ? '' : ' and --threshold'} say nothing about ${head.title}; leave them out`);
+  if (options.format !== undefined || options.allowNcPairs !== undefined || options.allowSharpLoops !== undefined || options.probs !== undefined || (options.threshold !== undefined && head.kind !== 'probability')) {
+    throw new UsageError(`--format, --allow-…, --probs${head.kind === 'probability' ? '' : ' and --threshold'} say nothing about ${head.title}; leave them out`);
   }
   if (out !== undefined) await checkOutputFile(out);
   await interruptible((signal) => withModel(options.model, options, async (model) => {
@@ -42,8 +42,7 @@ export async function predict(options: PredictOptions): Promise<void> {
     const scalars = new Map([...model.scalars, ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const])]);
     const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
     const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] => stdin ?? readUnlabelled(head, [input]);
-    let total = 0;
-    for await (const _ of records()) total++;
+    const total = await count(records());
     if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
     await withEncoder(model, async (encoder) => {
       const bar = progressBar('predict', total, 'RNAs');
@@ -107,6 +106,12 @@ async function* jsonLines(predicted: Predicted, task: TaskHead, scalars: Scalars
     separator = ',\n';
   }
   yield '\n]}\n';
+}
+
+async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
+  let total = 0;
+  for await (const record of records) if (record !== undefined) total++;
+  return total;
 }
 
 async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {

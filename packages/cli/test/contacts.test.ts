@@ -35,6 +35,7 @@ interface Evaluation {
   readonly trained: { readonly maps: string; readonly precision: Record<string, { mean: number; low: number; high: number }> };
   readonly random: Evaluation['trained'];
   readonly difference: Evaluation['trained']['precision'];
+  readonly baselines: Record<string, Pick<Evaluation['trained'], 'precision'>>;
 }
 
 const table = (path: string): { i: number; j: number; p: number }[] => {
@@ -67,7 +68,7 @@ describe.each(['rinalmo-A', 'ssrlm-A'])('%s', (name) => {
     const csv = join(folder, 'scores.csv');
     // Under another name it is the same RNA.
     const twin = structures(folder, 'twin.dbn', [{ ...short.find(({ id }) => id === written.rnas[0]!.id)!, id: 'twin' }]);
-    const result = await rna('contacts', 'evaluate', model, file, all, twin, '--compare-random', '--json', '--csv', csv);
+    const result = await rna('contacts', 'evaluate', model, file, all, twin, '--compare-random', '--baselines', '--json', '--csv', csv);
     expect(result, result.stderr).toMatchObject({ code: 0 });
     expect(result.stderr).toContain(`left out: 3 RNAs with a sequence that ${file} was fitted to`);
     const scores = JSON.parse(result.stdout) as Evaluation;
@@ -81,9 +82,13 @@ describe.each(['rinalmo-A', 'ssrlm-A'])('%s', (name) => {
       expect(trained.mean).toBeCloseTo(mean(column(title)), 12);
       expect(random.mean).toBeCloseTo(mean(column(`${title}Random`)), 12);
       expect(difference.mean).toBeCloseTo(trained.mean - random.mean, 12);
+      for (const name of ['contrafold', 'eternafold']) expect(scores.baselines[name]!.precision[key]!.mean).toBeCloseTo(mean(column(`${title}-${name}`)), 12);
       expect(trained.low).toBeLessThanOrEqual(trained.mean);
       expect(trained.high).toBeGreaterThanOrEqual(trained.mean);
     }
+
+    // Most true pairs of short RNAs are among the most probable of a folding program.
+    expect(scores.baselines['contrafold']!.precision['true']!.mean).toBeGreaterThan(0.5);
 
     // The tables of a prediction give the scores of the evaluation.
     const others = short.filter(({ id }) => !written.rnas.some((each) => each.id === id));

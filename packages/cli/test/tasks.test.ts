@@ -21,6 +21,12 @@ beforeAll(async () => {
 });
 afterAll(() => { rmSync(base, { recursive: true }); });
 
+interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 interface Case {
   readonly task: string;
   /** Writes the training and the test set. */
@@ -101,7 +107,7 @@ describe.each(CASES)('$task', ({ task, files, options, columns, metric, baseline
     const csv = join(folder, 'scores.csv');
     const scored = await rna('evaluate', model, held, '--baselines', '--train', train, '--report', report, '--csv', csv, '--json');
     expect(scored, scored.stderr).toMatchObject({ code: 0 });
-    const scores = JSON.parse(scored.stdout) as Record<string, number> & { rnas: number; intervals: Record<string, { mean: number; low: number; high: number }>; baselines: Record<string, Record<string, number>> };
+    const scores = JSON.parse(scored.stdout) as Record<string, number> & { rnas: number; intervals: Record<string, Interval>; baselines: Record<string, Record<string, number>> };
     expect(scores.rnas).toBe(rows.length);
     expect(scores[metric]).toBeCloseTo(after[metric]!, 5);
     const { low, high } = scores.intervals[metric]!;
@@ -124,22 +130,65 @@ test('structures: by protocol, beside CONTRAfold and EternaFold, by parts, in a 
   const scored = await rna('evaluate', model, held, '--protocol', 'ssr-lm', '--train', train, '--baselines', '--report', report, '--json');
   expect(scored, scored.stderr).toMatchObject({ code: 0 });
   const scores = JSON.parse(scored.stdout) as {
-    allowNcPairs: boolean; strict: { f1: number }; intervals: { strict: { f1: { mean: number } } }; pairTypes: Record<string, { pairs: number }>;
+    allowNcPairs: boolean; strict: { f1: number }; intervals: { strict: { f1: { mean: number } } }; pairTypes: Record<string, { pairs: number; f1: number }>;
+    lengthWeighted: { intervals: { strict: { f1: Interval } } }; pairTypeIntervals: Record<string, { f1: Interval }>;
     groups: { by: string; parts: { rnas: number }[] }[]; baselines: Record<string, { strict: { f1: number }; averagePrecision: number }>;
   };
   expect(scores.allowNcPairs).toBe(true);
   expect(scores.intervals.strict.f1.mean).toBeCloseTo(scores.strict.f1, 10);
   expect(scores.pairTypes['watsonCrick']!.pairs).toBeGreaterThan(10);
+  expect(scores.pairTypeIntervals['watsonCrick']!.f1.mean).toBe(scores.pairTypes['watsonCrick']!.f1);
+  for (const { low, mean, high } of [scores.lengthWeighted.intervals.strict.f1, scores.pairTypeIntervals['watsonCrick']!.f1]) expect(low <= mean && mean <= high).toBe(true);
   // Short RNAs with clear helices: an engine that works finds most of their pairs.
   for (const name of ['contrafold', 'eternafold']) expect(scores.baselines[name]!.strict.f1).toBeGreaterThan(0.4);
   for (const { parts } of scores.groups) expect(parts.reduce((sum, part) => sum + part.rnas, 0)).toBe(6);
   for (const name of ['f1-by-length.svg', 'precision-recall.svg', 'calibration.svg', 'report.html']) expect(existsSync(join(report, name)), name).toBe(true);
   const text = await rna('evaluate', model, held, '--by', 'length,pair-type');
-  for (const words of ['Watson-Crick', 'nucleotides', '95 % of F1']) expect(text.stdout).toContain(words);
+  for (const words of ['Watson-Crick', '95 % of F1']) expect(text.stdout).toContain(words);
+  expect(text.stderr).toContain('--by length: all RNAs are in one bin of lengths');
+  expect(await rna('evaluate', model, held, '--by', 'similarity')).toMatchObject({ code: 2, stderr: expect.stringContaining('--train FILES') as string });
 
   const folded = await rna('predict', 'secondary-structure', model, fasta(folder, rnas.slice(8, 14).map(({ sequence }) => sequence)));
   expect(folded).toMatchObject({ code: 0 });
   expect(folded.stdout.split('\n').filter((line) => line.startsWith('>'))).toHaveLength(6);
+});
+
+test('a yes or no has a threshold, tuned on held-out RNAs or given', async () => {
+  const folder = mkdtempSync(join(base, 'threshold-'));
+  const [train, held] = [windows('splice_arabidopsis_donor_100.csv', join(folder, 'train.csv'), 4), windows('splice_fly_donor_100.csv', join(folder, 'test.csv'), 10)];
+  const out = join(folder, 'run');
+  const tuned = await rna('finetune', 'splice-site', '--model.checkpoint', pretrained, '--out', out, '--data', train, '--data.validation', held, '--head.hidden', '8',
+    '--train.epochs', '2', '--train.batchSize', '8', '--run.evaluateEvery', 'epoch', '--threshold', 'tuned', '--json');
+  expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+  expect(readLog(out).filter((entry) => 'evaluation' in entry)).toHaveLength(3);
+  const model = join(out, 'model');
+  const f1 = async (...argv: string[]): Promise<number> => (JSON.parse((await rna('evaluate', model, held, '--json', ...argv)).stdout) as { f1: number }).f1;
+  const kept = await f1();
+  expect(kept).toBeCloseTo((JSON.parse(tuned.stdout) as { after: { f1: number } }).after.f1, 10);
+  expect(await f1('--validation', held)).toBeCloseTo(kept, 10);
+  for (const threshold of ['0.2', '0.5', '0.8']) expect(await f1('--threshold', threshold)).toBeLessThanOrEqual(kept);
+  const rows = (await rna('predict', 'splice-site', model, held, '--threshold', '0')).stdout.trimEnd().split('\n').slice(1);
+  expect(rows.every((row) => row.endsWith(',1'))).toBe(true);
+  expect(await rna('evaluate', model, held, '--protocol', 'ssr-lm')).toMatchObject({ code: 2, stderr: expect.stringContaining('--protocol') as string });
+  expect(await rna('evaluate', model, held, '--train', train)).toMatchObject({ code: 2, stderr: expect.stringContaining('--baselines') as string });
+  const sites = join(folder, 'sites.csv');
+  writeFileSync(sites, readFileSync(train, 'utf8').split('\n').filter((row) => !row.endsWith(';0')).join('\n'));
+  expect(await rna('evaluate', model, held, '--train', sites, '--baselines')).toMatchObject({ code: 1, stderr: expect.stringContaining('--train: weight matrix') as string });
+});
+
+test('the head has as many classes as are asked for, or as the files name', async () => {
+  const folder = mkdtempSync(join(base, 'classes-'));
+  const table = (name: string, classes: readonly number[]): string => {
+    writeFileSync(join(folder, name), ['name,sequence,class_id', ...rnas.slice(0, 9).map(({ sequence }, i) => { const label = classes[i % classes.length]!; return `c${label},${sequence},${label}`; }), ''].join('\n'));
+    return join(folder, name);
+  };
+  const [train, held] = [table('train.csv', [0, 1, 2]), table('held.csv', [0, 4])];
+  for (const [argv, names] of [[[], ['c0', 'c1', 'c2', '3', 'c4']], [['--head.classes', '6'], ['c0', 'c1', 'c2', '3', 'c4', '5']]] as const) {
+    const out = join(folder, `run${argv.length}`);
+    expect(await rna('finetune', 'ncrna-family', '--model.checkpoint', pretrained, '--out', out, '--data', train, '--data.validation', held, '--head.hidden', '4', ...argv, '--train.epochs', '1', '--train.batchSize', '9'))
+      .toMatchObject({ code: 0 });
+    expect(JSON.parse(readFileSync(join(out, 'model', 'config.json'), 'utf8'))).toMatchObject({ task_head: { sizes: { classes: names.length, names } } });
+  }
 });
 
 test('what does not fit is refused, with what would', async () => {

@@ -121,6 +121,8 @@ describe('schedules of a config', () => {
       out: 'x', model: { checkpoint: 'm' }, data: { train: ['a'], validation: ['b'] }, train: { epochs: 4 }, optimizer,
     }, 'a'), 10);
     expect(finetune({ schedule: 'linear', linearSteps: 20 })(30)).toBeCloseTo(1e-5, 12);
+    // As if an epoch had gone by before the first step.
+    expect(finetune({ schedule: 'linear', linearSteps: 20, epochsAhead: 1 })(0)).toBeCloseTo(5.5e-5, 12);
     const cosine = finetune({ warmupEpochs: 1 });
     expect([cosine(0), cosine(10), cosine(40)]).toEqual([0, 1e-4, 0]);
     expect(finetune({ schedule: 'constant' })(99)).toBe(1e-4);

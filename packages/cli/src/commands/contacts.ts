@@ -54,6 +54,7 @@ export function registerContacts(program: Command): void {
     .argument('<contacts>', CONTACTS_HELP)
     .argument('<files...>', FILES_HELP)
     .option('--max-length <n>', MAX_LENGTH_HELP, wholeNumber(1))
+    .option('--baselines', 'also score the pair probabilities of CONTRAfold and EternaFold')
     .option('--compare-random', 'also fit and score an encoder of the same sizes with random weights, and the difference RNA by RNA')
     .option('--csv <file>', 'also write the scores of each RNA')
     .option('--json', 'print the result as JSON instead of a table')

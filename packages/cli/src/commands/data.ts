@@ -13,7 +13,7 @@ export function registerData(program: Command): void {
     .description([
       'Each sub-command takes a download as it is unpacked, by the names of its files, applies the filters and the split of',
       'the papers, and writes the sets that rna finetune and rna evaluate read. A table says what is in each; what was left',
-      'out is said on stderr. The same input and seed give the same files.',
+      'out is said on stderr. The same input and seed give the same files, and all of them are written or none.',
     ].join(' '));
   registerSecondary(data);
   registerSplice(data);
@@ -29,12 +29,13 @@ function registerSecondary(data: Command): void {
       'ArchiveII (the archive of CT files or a folder of them): the nine families of the papers, at most 512 nucleotides, 3,865',
       'RNAs; OUT/FAMILY/{train,validation,test}.dbn hold one family out each. With --folds, whole families are dealt to that',
       'many tests. Validation is a tenth of each family that is trained on. ct-splits.tar.gz of Szikszai et al.: the folds of its',
-      'folder fam-fold, which the papers used, with the validation that its authors drew. bpRNA (folders or files TR0, VL0,',
-      'TS0): OUT/{train,validation,test}.dbn. Pseudoknots and non-canonical pairs are kept, and counted in the table.',
+      'folder fam-fold, which the papers used, with the validation that its authors drew; so too that folder and RiNALMo\'s',
+      'archiveII/FAMILY/{train,valid,test}. bpRNA (folders or files TR0, VL0, TS0): OUT/{train,validation,test}.dbn. An RNA that',
+      'comes twice is refused. Pseudoknots and non-canonical pairs are kept, and counted in the table.',
     ].join(' '))
     .argument('<input>', 'ct.tar.gz, ct-splits.tar.gz, one file with RNAs of ArchiveII\'s families, or a folder')
     .option('--folds <k>', 'tests of ArchiveII (default: one for each family)', wholeNumber(2))
-    .option('--max-length <n>', 'leave out longer RNAs, where the test is drawn already only of training and validation (default: 512 for ct.tar.gz)', wholeNumber(1))
+    .option('--max-length <n>', 'leave out longer RNAs, where the test is drawn already only of training and validation (default: 512 for RNAs of ArchiveII that are split here, else none)', wholeNumber(1))
     .action(async (input: string, options: Omit<SecondaryOptions, 'input'>) => {
       const { prepareSecondary } = await import('../data/secondary.ts');
       await prepareSecondary({ ...options, input });
@@ -107,7 +108,8 @@ function registerNcrnaFamily(data: Command): void {
       'nRC\'s dataset_Rfam_6320_13classes.fasta and dataset_Rfam_validated_2600_13classes.fasta, the class behind the id: the',
       'second is the test; of the first, what is not also in the test, a tenth of each class is validation. ncrna-deep\'s',
       'x_train.fasta, x_val.fasta and x_test.fasta (of its RDa file, written by R): RiNALMo\'s 88 families, filtered and balanced',
-      'as there. Any other FASTA file with the class behind the id: a tenth of each class is validation, another the test.',
+      'as there. Any other FASTA file with the class behind the id: a tenth of each class is validation, another the test; of',
+      'equal sequences one is taken.',
       'class_id and name are both in the tables. Tables that RiNALMo prepared (name, width, sequence, class_id) can be given',
       'to rna finetune as they are.',
     ].join(' '))

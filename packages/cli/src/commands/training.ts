@@ -31,11 +31,11 @@ export function registerTraining(command: Command, { subject, load }: Training):
     .helpOption(false)
     .option('-h, --help', `print this help, with every field of the config${subject === undefined ? '' : ` of a ${subject.name} that is named`}`)
     .option('--config <file>', 'the config, in place of the argument')
-    .option('--data <files>', 'short for --data.train: files with commas between them')
+    .option('--data <files...>', 'short for --data.train')
     .option('--print-config', 'print the whole config as YAML and do nothing else')
     .option('--json', 'print the result as JSON instead of a table')
     .action(async () => {
-      const { help, data, config: named, ...options } = command.opts<{ help?: true; data?: string; config?: string; json?: true; printConfig?: true }>();
+      const { help, data, config: named, ...options } = command.opts<{ help?: true; data?: string[]; config?: string; json?: true; printConfig?: true }>();
       const args = [...command.args];
       const word = (): string | undefined => (args[0] === undefined || args[0].startsWith('-') ? undefined : args.shift());
       const chosen = subject === undefined ? '' : word();
@@ -51,6 +51,6 @@ export function registerTraining(command: Command, { subject, load }: Training):
         return;
       }
       const config = word() ?? named;
-      await run({ ...options, ...(config !== undefined && { config }), overrides: [...args, ...(data === undefined ? [] : ['--data.train', data])] });
+      await run({ ...options, ...(config !== undefined && { config }), overrides: [...args, ...(data === undefined ? [] : ['--data.train', data.join(',')])] });
     });
 }

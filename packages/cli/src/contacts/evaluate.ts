@@ -1,6 +1,7 @@
 /**
  * The work of `rna contacts evaluate`: how many of the most probable pairs are
- * base pairs, beside the same regression on an encoder that was not trained.
+ * base pairs, beside the same regression on an encoder that was not trained and
+ * the probabilities of CONTRAfold and EternaFold.
  * RNAs that the regression was fitted to are not scored.
  */
 import {
@@ -12,6 +13,7 @@ import { checkOutputFile } from '../outputs.ts';
 import { writeText } from '../pairTable.ts';
 import { csvLine } from '../predictionTable.ts';
 import { counted, formatScore } from '../report/format.ts';
+import { fold, FOLDING_BASELINES, type FoldingBaseline } from '../evaluation/baselines.ts';
 import { textTable, type Table } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
 import type { StructureRecord } from '../trainingInput.ts';
@@ -23,6 +25,7 @@ export interface ContactsEvaluateOptions extends RnaOptions, Precision {
   readonly model: string;
   readonly contacts: string;
   readonly compareRandom?: boolean;
+  readonly baselines?: boolean;
   readonly csv?: string;
   readonly json?: boolean;
   readonly config?: string;
@@ -32,9 +35,11 @@ export interface ContactsEvaluateOptions extends RnaOptions, Precision {
 const MEASURES = { l: 'L', half: 'L/2', fifth: 'L/5', true: 'true pairs' } as const satisfies Record<keyof ContactPrecision, string>;
 const MEASURE_KEYS = Object.keys(MEASURES) as (keyof typeof MEASURES)[];
 
-/** One regression's scores, an entry for each RNA. */
+/** The scores of a regression or a baseline, an entry for each RNA. */
 interface Scored {
-  readonly maps: string;
+  readonly name: string;
+  /** Of a regression: which of the attention maps count. */
+  readonly maps?: string;
   readonly rnas: readonly ContactPrecision[];
 }
 
@@ -49,11 +54,13 @@ export async function contactsEvaluate(options: ContactsEvaluateOptions): Promis
     const { model, digest } = withDigest(opened);
     const trained = await withEncoder(model, (encoder) => {
       requireDigest(fitted, contacts, digest(), name);
-      return score('evaluate', encoder, fitted.regression, { rnas, fitted, signal });
+      return score('trained', 'evaluate', encoder, fitted.regression, { rnas, fitted, signal });
     }, options);
     const random = options.compareRandom ? await scoreRandom(opened.config, options, { rnas, fitted, signal }) : undefined;
-    if (csv !== undefined) await writeCsv(csv, rnas, fitted, trained, random);
-    await writeResult(json ? asJson(options, rnas, fitted, trained, random) : textTable(asTable(rnas, fitted, trained, random)));
+    const baselines: Scored[] = [];
+    if (options.baselines) for (const program of FOLDING_BASELINES) baselines.push(await scoreFolding(program, { rnas, fitted, signal }));
+    if (csv !== undefined) await writeCsv(csv, rnas, fitted, trained, random, baselines);
+    await writeResult(json ? asJson(options, rnas, fitted, trained, random, baselines) : textTable(asTable(rnas, fitted, trained, random, baselines)));
   }));
 }
 
@@ -72,9 +79,9 @@ interface Scoring {
   readonly signal: AbortSignal;
 }
 
-async function score(label: string, encoder: Encoder, regression: ContactRegression, { rnas, fitted: { separation }, signal }: Scoring): Promise<Scored> {
+async function score(name: string, label: string, encoder: Encoder, regression: ContactRegression, { rnas, fitted: { separation }, signal }: Scoring): Promise<Scored> {
   return {
-    maps: keptMaps(regression),
+    name, maps: keptMaps(regression),
     rnas: await eachRna(label, rnas, ({ file }) => file, signal, async ({ sequence, partners }) =>
       contactPrecision(await predictContacts(encoder, sequence, regression), partners, separation)),
   };
@@ -86,9 +93,12 @@ function scoreRandom(config: EncoderConfig, { contacts }: ContactsEvaluateOption
   return withDevice(async (device) => {
     const encoder = Encoder.initialize(device, config, seed);
     const regression = await fitTo(encoder, rnas, () => contacts, { separation, penalty, signal });
-    return score('evaluate without training', encoder, regression, scoring);
+    return score('not trained', 'evaluate without training', encoder, regression, scoring);
   });
 }
+
+const scoreFolding = async (name: FoldingBaseline, { rnas, fitted: { separation }, signal }: Scoring): Promise<Scored> =>
+  ({ name, rnas: await fold(name, rnas, signal, ({ partners }, probabilities) => contactPrecision(probabilities, partners, separation)) });
 
 const values = ({ rnas }: Scored, key: keyof ContactPrecision): number[] => rnas.map((each) => each[key]);
 
@@ -99,42 +109,40 @@ const intervals = (of: (key: keyof ContactPrecision) => readonly number[]): Reco
 const differences = (trained: Scored, random: Scored): Record<keyof ContactPrecision, Interval> =>
   intervals((key) => { const without = values(random, key); return values(trained, key).map((value, i) => value - without[i]!); });
 
-function asTable(rnas: readonly StructureRecord[], { separation }: FittedContacts, trained: Scored, random: Scored | undefined): Table {
+function asTable(rnas: readonly StructureRecord[], { separation }: FittedContacts, trained: Scored, random: Scored | undefined, baselines: readonly Scored[]): Table {
+  const row = (scored: Scored): string[] => [scored.name, scored.maps ?? '', ...cells(intervals((key) => values(scored, key)))];
   const cells = (row: Record<keyof ContactPrecision, Interval>): string[] =>
     MEASURE_KEYS.map((key) => `${formatScore(row[key].mean)} (${formatScore(row[key].low)} to ${formatScore(row[key].high)})`);
   return {
     caption: `Contacts of ${counted(rnas.length, 'RNA')}: precision of the most probable pairs at least ${separation} apart, means with 95 % intervals`,
     columns: [
-      { header: 'encoder', group: '', align: 'left' }, { header: 'maps kept', group: '', align: 'right' },
+      { header: 'predicted by', group: '', align: 'left' }, { header: 'maps kept', group: '', align: 'right' },
       ...Object.values(MEASURES).map((header) => ({ header, group: 'as many pairs as', align: 'right' as const })),
     ],
     rowHeaders: 1,
     rows: [
-      ['trained', trained.maps, ...cells(intervals((key) => values(trained, key)))],
-      ...(random === undefined ? [] : [
-        ['not trained', random.maps, ...cells(intervals((key) => values(random, key)))],
-        ['difference', '', ...cells(differences(trained, random))],
-      ]),
+      row(trained), ...(random === undefined ? [] : [row(random), ['difference', '', ...cells(differences(trained, random))]]), ...baselines.map(row),
     ],
   };
 }
 
-function asJson({ model, contacts }: ContactsEvaluateOptions, rnas: readonly StructureRecord[], { separation, rnas: fittedTo }: FittedContacts, trained: Scored, random: Scored | undefined): string {
-  const row = (scored: Scored): object => ({ maps: scored.maps, precision: intervals((key) => values(scored, key)) });
+function asJson({ model, contacts }: ContactsEvaluateOptions, rnas: readonly StructureRecord[], { separation, rnas: fittedTo }: FittedContacts, trained: Scored, random: Scored | undefined, baselines: readonly Scored[]): string {
+  const row = (scored: Scored): object => ({ ...(scored.maps !== undefined && { maps: scored.maps }), precision: intervals((key) => values(scored, key)) });
   return `${JSON.stringify({
     model, contacts, fittedTo: fittedTo.length, rnas: rnas.length, separation, trained: row(trained),
     ...(random && { random: row(random), difference: differences(trained, random) }),
+    ...(baselines.length > 0 && { baselines: Object.fromEntries(baselines.map((each) => [each.name, row(each)])) }),
   }, null, 2)}\n`;
 }
 
 const CSV_NAMES = { l: 'precisionL', half: 'precisionHalfL', fifth: 'precisionFifthL', true: 'precisionTruePairs' } as const satisfies Record<keyof ContactPrecision, string>;
 
-function writeCsv(path: string, rnas: readonly StructureRecord[], { separation }: FittedContacts, trained: Scored, random: Scored | undefined): Promise<void> {
+function writeCsv(path: string, rnas: readonly StructureRecord[], { separation }: FittedContacts, trained: Scored, random: Scored | undefined, baselines: readonly Scored[]): Promise<void> {
   const names = MEASURE_KEYS.map((key) => CSV_NAMES[key]);
-  const header = ['file', 'id', 'length', 'truePairs', ...names, ...(random ? names.map((name) => `${name}Random`) : [])];
+  const header = ['file', 'id', 'length', 'truePairs', ...names, ...(random ? names.map((name) => `${name}Random`) : []), ...baselines.flatMap((each) => names.map((name) => `${name}-${each.name}`))];
   const rows = rnas.map(({ file, id, sequence, partners }, i) => [
     file, id, sequence.length, truePairs(partners, separation),
-    ...[trained, ...(random ? [random] : [])].flatMap((scored) => MEASURE_KEYS.map((key) => scored.rnas[i]![key])),
+    ...[trained, ...(random ? [random] : []), ...baselines].flatMap((scored) => MEASURE_KEYS.map((key) => scored.rnas[i]![key])),
   ]);
   return writeText(path, [header, ...rows].map(csvLine));
 }

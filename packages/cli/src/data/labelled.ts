@@ -6,10 +6,11 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { findInvalidLetter, InputError, parseFasta, recordFormat, type Head, type TargetColumns } from '@rna/model';
+import { InputError, parseFasta, recordFormat, type Head, type TargetColumns } from '@rna/model';
 import { fileStem, listRecordFiles, readLines, readRecordFile, readText, RECORD_FILES, type KnownFiles } from '../corpus/recordFiles.ts';
 import { CommandError } from '../errors.ts';
 import { readStructures, standard } from '../trainingInput.ts';
+import { checkedSequence, parsedCell } from './cells.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
 
 export interface LabelledFileRna<T> {
@@ -59,7 +60,7 @@ export async function readLabelled<S extends object, T>(head: Head<S, T>, sizes:
   const rnas: LabelledFileRna<T>[] = [];
   for (const file of await listFiles(paths)) {
     for await (const { label, ...rna } of readWithLabels(head, columns, file)) {
-      rnas.push({ ...rna, target: parseLabel(columns, sizes, label, rna) });
+      rnas.push({ ...rna, target: parsedCell(file, rna.line, `the label (${columns.target})`, label, (cell) => columns.parse(cell, sizes)) });
     }
   }
   return rnas;
@@ -126,24 +127,8 @@ const referenceTable = (head: Head | undefined): Pick<TableOptions, 'headerless'
 function fromRow(file: string, row: { readonly line: number; cell(column: string): string; optional(column: string): string | undefined }, column: string): UnlabelledFileRna {
   const { line } = row;
   // The tables of translation efficiency have the padding of the model that they were made for.
-  const sequence = row.cell(column).replaceAll('<pad>', '');
-  if (sequence === '') throw new InputError(file, line, `no sequence in the column "${column}"`, 'fill it in or remove the row');
-  checkLetters(file, line, sequence);
+  const sequence = checkedSequence(file, line, `column "${column}"`, row.cell(column).replaceAll('<pad>', ''));
   return { id: row.optional('id') ?? `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line };
-}
-
-function parseLabel<S, T>(columns: TargetColumns<S, T>, sizes: S, label: string, { file, line }: UnlabelledFileRna): T {
-  try {
-    return columns.parse(label, sizes);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new InputError(file, line, `the label (${columns.target}) cannot be read: ${error.message}`, 'correct it or remove the row');
-  }
-}
-
-function checkLetters(file: string, line: number, sequence: string): void {
-  const invalid = findInvalidLetter(sequence);
-  if (invalid >= 0) throw new InputError(file, line, `"${sequence[invalid]!}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`, 'correct the sequence or remove the row');
 }
 
 const isBenchmark = (file: string): boolean => /^SA_sequences_.*\.fasta$/.test(basename(file));
@@ -164,11 +149,9 @@ async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, und
   let line = 0;
   for await (const text of readLines(file)) {
     line++;
-    const sequence = text.trim();
+    const sequence = checkedSequence(file, line, 'line', text.trim());
     const label = await labels.next();
-    if (sequence === '') throw new InputError(file, line, 'no sequence on the line', 'remove the line');
     if (label.done === true) throw new InputError(labelFile, line, 'the file ends before its sequences do', 'give one label for each sequence');
-    checkLetters(file, line, sequence);
     yield { id: `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line, label: label.value.trim(), group: basename(dirname(file)) };
   }
   if ((await labels.next()).done !== true) throw new InputError(labelFile, line + 1, 'a label without a sequence', 'give one label for each sequence');

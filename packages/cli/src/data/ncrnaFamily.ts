@@ -6,7 +6,7 @@
  * (rfamFamilies.ts). Any other FASTA with classes behind the ids is split in
  * all three.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { InputError, parseFasta } from '@rna/model';
 import { readText } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
@@ -14,7 +14,7 @@ import { counted } from '../report/format.ts';
 import { standard } from '../trainingInput.ts';
 import { stratifiedKFold } from './folds.ts';
 import { selectFamilies, withBoundaryNoise, type ClassedRna, type ClassedSets } from './rfamFamilies.ts';
-import { fileNamed, filesBelow, report, writeSet, type WrittenSet } from './sets.ts';
+import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';
 
 export interface NcrnaFamilyOptions {
   readonly input: string;
@@ -46,13 +46,12 @@ export async function prepareNcrnaFamily({ input, out, boundaryNoise = 0, seed, 
     throw new UsageError(`${input}: only R reads an RDa file; write its sets as FASTA there, and give their folder:\n  library(Biostrings); load("train_test_val_sets_177_families.RDa")\n  for (set in c("x_train", "x_val", "x_test")) writeXStringSet(get(set), paste0(set, ".fasta"))`);
   }
   const { title, sets, names, notes } = isRfam ? await rfamSets(files, input) : await classSets(files, input, seed);
-  const written: WrittenSet[] = [];
   let index = 0;
-  for (const [name, rnas] of Object.entries(sets) as [string, readonly ClassedRna[]][]) {
+  const written = (Object.entries(sets) as [string, readonly ClassedRna[]][]).map(([name, rnas]) => {
     const noisy = boundaryNoise === 0 ? rnas : rnas.map((rna) => ({ ...rna, sequence: withBoundaryNoise(rna.sequence, boundaryNoise, seed, index++) }));
-    written.push(await writeClassed(join(out, `${name}.csv`), noisy, names));
-  }
-  await report({ title, sets: written, notes: [...notes, `fine-tune with --head.classes ${names.length} --head.names ${names.join(',')}`] }, json);
+    return classedSet(`${name}.csv`, noisy, names);
+  });
+  await writeSets(out, { title, sets: written, notes: [...notes, `fine-tune with --head.classes ${names.length} --head.names ${names.join(',')}`] }, json);
 }
 
 async function rfamSets(files: readonly string[], input: string): Promise<Split> {
@@ -62,7 +61,9 @@ async function rfamSets(files: readonly string[], input: string): Promise<Split>
 
 async function classSets(files: readonly string[], input: string, seed: number): Promise<Split> {
   const isOneFile = files.length === 1 && files[0] === input;
-  const all = await readClassed(isOneFile ? input : fileNamed(files, TRAIN, input));
+  const file = isOneFile ? input : fileNamed(files, TRAIN, input);
+  const read = await readClassed(file);
+  const all = withoutCopies(file, read);
   const test = isOneFile ? undefined : await readClassed(fileNamed(files, TEST, input));
   const tested = new Set(test?.map(({ sequence }) => sequence));
   const apart = all.filter(({ sequence }) => !tested.has(sequence));
@@ -81,17 +82,37 @@ async function classSets(files: readonly string[], input: string, seed: number):
       test: test ?? apart.filter((_, i) => foldOf[i] === 1),
     },
     names,
-    notes: apart.length < all.length ? [`left out of training ${counted(all.length - apart.length, 'RNA')} of ${TRAIN} that the test has too`] : [],
+    notes: [
+      ...(all.length < read.length ? [`left out ${counted(read.length - all.length, 'RNA')} of ${basename(file)} with the sequence and the class of one before`] : []),
+      ...(apart.length < all.length ? [`left out of training ${counted(all.length - apart.length, 'RNA')} of ${TRAIN} that the test has too`] : []),
+    ],
   };
 }
 
+interface PlacedRna extends ClassedRna {
+  readonly line: number;
+}
+
+/** One of each sequence, so that none is both trained on and tested. Throws an InputError for one with two classes. */
+function withoutCopies(file: string, rnas: readonly PlacedRna[]): PlacedRna[] {
+  const kept = new Map<string, PlacedRna>();
+  for (const rna of rnas) {
+    const same = kept.get(rna.sequence);
+    if (same === undefined) kept.set(rna.sequence, rna);
+    else if (same.name !== rna.name) {
+      throw new InputError(file, rna.line, `"${rna.id}" of the class ${rna.name} has the sequence of "${same.id}" on line ${same.line}, which is of the class ${same.name}`, 'correct one, or remove both');
+    }
+  }
+  return [...kept.values()];
+}
+
 /** The class is behind the id. */
-async function readClassed(file: string): Promise<ClassedRna[]> {
-  const rnas: ClassedRna[] = [];
+async function readClassed(file: string): Promise<PlacedRna[]> {
+  const rnas: PlacedRna[] = [];
   for await (const { id, sequence, description, line } of parseFasta(readText(file), { file })) {
     const [name = ''] = description.split(/\s/);
     if (name === '') throw new InputError(file, line, `record "${id}" has no class`, 'write it behind the id');
-    rnas.push({ id, sequence: standard(sequence), name });
+    rnas.push({ id, sequence: standard(sequence), name, line });
   }
   return rnas;
 }
@@ -103,8 +124,8 @@ async function readFamilies(file: string): Promise<ClassedRna[]> {
   return rnas;
 }
 
-function writeClassed(file: string, rnas: readonly ClassedRna[], names: readonly string[]): Promise<WrittenSet> {
-  const counts = names.map((name) => rnas.filter((rna) => rna.name === name).length);
-  return writeSet(file, ['id', 'sequence', 'class_id', 'name'], rnas.map(({ id, sequence, name }) => ({ sequence, cells: [id, sequence, names.indexOf(name), name] })),
+function classedSet(name: string, rnas: readonly ClassedRna[], names: readonly string[]): DataSet {
+  const counts = names.map((each) => rnas.filter((rna) => rna.name === each).length);
+  return tableSet(name, ['id', 'sequence', 'class_id', 'name'], rnas.map(({ id, sequence, name: own }) => ({ sequence, cells: [id, sequence, names.indexOf(own), own] })),
     { classes: counts.filter((count) => count > 0).length, 'smallest class': Math.min(...counts), 'largest class': Math.max(...counts) });
 }

@@ -5,13 +5,13 @@
  * the human ones test (Human7600), all other random ones training. A table
  * without counts is split at random by the seed.
  */
-import { join } from 'node:path';
 import { RandomStream } from '@rna/kernels';
 import { ribosomeLoad } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { counted, formatCount } from '../report/format.ts';
 import { listRecordFiles } from '../corpus/recordFiles.ts';
-import { checkedNumber, meanAndDeviation, report, writeSet, type WrittenSet } from './sets.ts';
+import { checkedNumber, checkedSequence } from './cells.ts';
+import { meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable, TABLE_FILES } from './tables.ts';
 
 export interface RibosomeLoadOptions {
@@ -45,27 +45,26 @@ export async function prepareRibosomeLoad({ input, out, seed, json }: RibosomeLo
   const { utrs, withCounts, notes } = await readUtrs(file);
   const kept = withoutRepeats(utrs, notes);
   const sets = withCounts ? byReads(kept, notes) : atRandom(kept, seed);
-  const written: WrittenSet[] = [];
-  for (const [name, rows] of sets) written.push(await writeUtrs(join(out, `${name}.csv`), rows));
   const how = withCounts ? `for each length the ${PER_LENGTH} most read held out` : `at random by seed ${seed}: ${100 * HELD_OUT} % validation, as many test`;
-  await report({ title: `Ribosome load, ${how}`, sets: written, notes }, json);
+  await writeSets(out, { title: `Ribosome load, ${how}`, sets: sets.map(([name, rows]) => utrSet(`${name}.csv`, rows)), notes }, json);
 }
 
 async function readUtrs(file: string): Promise<{ utrs: Utr[]; withCounts: boolean; notes: string[] }> {
   const { sequence, target } = ribosomeLoad.columns!;
   const utrs: Utr[] = [];
-  const left = { unmeasured: 0, set: 0, reads: 0 };
+  const left = { unmeasured: 0, set: 0, uncounted: 0, reads: 0 };
   let withCounts = false;
   for await (const row of readTable(file, { required: [sequence, target] })) {
     const [utr, load, set, reads] = [row.cell(sequence), row.cell(target), row.optional('set'), row.optional('total_reads')];
     withCounts = set !== undefined && reads !== undefined;
     if (isMissing(load)) left.unmeasured++;
     else if (withCounts && set !== 'random' && set !== 'human') left.set++;
-    else if (withCounts && !(Number(reads) >= LEAST_READS)) left.reads++;
-    else utrs.push({ utr, load: checkedNumber(file, row.line, target, load), set: set ?? '', reads: Number(reads) });
+    else if (withCounts && isMissing(reads!)) left.uncounted++;
+    else if (withCounts && Number(checkedNumber(file, row.line, 'total_reads', reads!)) < LEAST_READS) left.reads++;
+    else utrs.push({ utr: checkedSequence(file, row.line, `column "${sequence}"`, utr), load: checkedNumber(file, row.line, target, load), set: set ?? '', reads: Number(reads) });
   }
   const notes = [
-    [left.unmeasured, `without a load`], [left.set, `of sets other than random and human`], [left.reads, `with fewer than ${LEAST_READS} reads`],
+    [left.unmeasured, `without a load`], [left.set, `of sets other than random and human`], [left.uncounted, `without a count of reads`], [left.reads, `with fewer than ${LEAST_READS} reads`],
   ].flatMap(([count, why]) => (count === 0 ? [] : [`left out ${counted(count as number, 'UTR')} ${why as string}`]));
   return { utrs, withCounts, notes };
 }
@@ -121,7 +120,7 @@ function atRandom(utrs: readonly Utr[], seed: number): [string, Utr[]][] {
 
 const SPLIT_STREAM = 2;
 
-function writeUtrs(file: string, utrs: readonly Utr[]): Promise<WrittenSet> {
+function utrSet(name: string, utrs: readonly Utr[]): DataSet {
   const { sequence, target } = ribosomeLoad.columns!;
-  return writeSet(file, [sequence, target, 'set'], utrs.map(({ utr, load, set }) => ({ sequence: utr, cells: [utr, load, set] })), meanAndDeviation(utrs.map(({ load }) => Number(load))));
+  return tableSet(name, [sequence, target, 'set'], utrs.map(({ utr, load, set }) => ({ sequence: utr, cells: [utr, load, set] })), meanAndDeviation(utrs.map(({ load }) => Number(load))));
 }

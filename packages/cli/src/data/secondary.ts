@@ -2,21 +2,22 @@
  * `rna data secondary`: base pairs. ArchiveII, from the Mathews lab's archive of
  * CT files or a folder of them, by family: one family, or a few, are the test,
  * the others are trained on; or the folds of Szikszai et al. 2022, as they drew
- * them. bpRNA's TR0, VL0 and TS0 (Singh et al. 2019), from their folders or
- * files, as they are. Written is dot-bracket, in upper case with U for T.
+ * them, in their archive or in RiNALMo's folders. bpRNA's TR0, VL0 and TS0 (Singh
+ * et al. 2019), from their folders or files, as they are. Written is dot-bracket,
+ * in upper case with U for T.
  */
 import { createReadStream } from 'node:fs';
-import { basename, join, relative, sep } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
-import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseStructureFile, type Structure } from '@rna/model';
+import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure } from '@rna/model';
 import { createTarDecoder } from 'modern-tar';
 import { fileStem, RECORD_FILES } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { counted } from '../report/format.ts';
-import { readStructures, standard } from '../trainingInput.ts';
-import { filesBelow, report, writeStructures, type WrittenSet } from './sets.ts';
+import { readStructures, standard, type StructureRecord } from '../trainingInput.ts';
+import { filesBelow, structureSet, writeSets, type DataSet } from './sets.ts';
 
 export interface SecondaryOptions {
   readonly input: string;
@@ -35,26 +36,67 @@ const ARCHIVE_LONGEST = 512;
 const VALIDATION = 0.1;
 const VALIDATION_STREAM = 3;
 const TAR = /\.(tar|tar\.gz|tgz)$/i;
-// As the archive of Szikszai et al. has them, one RNA a file.
-const DRAWN = /(?:^|\/)fam-fold\/([^/]+)\/(train|valid|test)\//;
+// Sets that are drawn already are FOLD/SET/FILE: in the archive of Szikszai et al., beside folds of other kinds, in
+// RiNALMo's folders of families, and in the folder of one fold. The first that is there counts.
+const SETS = { train: 'train', valid: 'validation', test: 'test' } as const;
+const DRAWN = ['(?:^|/)fam-fold/([^/]+)', `(?:^|/)(${Object.keys(ARCHIVE_FAMILIES).join('|')})`, '^([^/]+)'].map((fold) => new RegExp(`${fold}/(${Object.keys(SETS).join('|')})/`));
 const BPRNA = { train: 'TR0', validation: 'VL0', test: 'TS0' } as const;
 
-/** A structure and the path of its file, `/` between folders. */
-interface PlacedStructure extends Structure {
+/** A structure and where it is. */
+interface PlacedStructure extends StructureRecord {
+  /** Of its file from the input on, `/` between folders. */
   readonly path: string;
+  /** Key of ARCHIVE_FAMILIES. */
+  readonly family: string | undefined;
 }
 
 /** Throws an InputError or CommandError for input that is neither, a UsageError for options that do not fit it. */
 export async function prepareSecondary(options: SecondaryOptions): Promise<void> {
   const { input } = options;
-  if (TAR.test(input)) return prepareArchive(await readTar(input), options);
   const files = await filesBelow(input);
+  if (files[0] === input && TAR.test(input)) {
+    const structures = await readTar(input);
+    const layout = drawnLayout(structures.map(({ path }) => path));
+    if (layout === undefined) return prepareFamilies(structures, [], options);
+    const others = structures.filter(({ path }) => !layout.test(path));
+    return prepareDrawn(structures.filter(({ path }) => layout.test(path)), layout, unread([...new Set(others.map(({ path }) => path))]), options);
+  }
   const parts = Object.values(BPRNA).map((name) => files.filter((file) => isOf(name, file, input)));
-  if (parts.every((part) => part.length > 0)) return prepareBpRna(parts, options);
-  // One file may hold RNAs of all families; of many, each holds one and is named after it.
-  const structures = files.filter((file) => RECORD_FILES.isKnown(file) && (file === input || familyKeyOf(basename(file)) !== undefined));
-  if (structures.length === 0) throw new CommandError(`${input}: neither TR0, VL0 and TS0 (folders or files of structures) nor files that are named as ArchiveII's (5s_….ct, tRNA_….ct, …) are in it`);
-  return prepareArchive(await readNamed(structures), options);
+  const others = (taken: readonly string[]): string[] => unread(files.filter((file) => isStructures(file) && !taken.includes(file)));
+  if (parts.every((part) => part.length > 0)) return prepareBpRna(parts, others(parts.flat()), options);
+  const layout = drawnLayout(files.filter(RECORD_FILES.isKnown).map((file) => pathFrom(input, file)));
+  // One file may hold RNAs of all families; of many, each is named after its family.
+  const taken = files.filter((file) => RECORD_FILES.isKnown(file) && (file === input || (layout === undefined ? familyKeyOf(basename(file)) !== undefined : layout.test(pathFrom(input, file)))));
+  if (taken.length === 0) throw new CommandError(`${input}: neither TR0, VL0 and TS0 (folders or files of structures) nor files that are named as ArchiveII's (5s_….ct, tRNA_….ct, …) are in it`);
+  const structures: PlacedStructure[] = [];
+  for (const file of taken) structures.push(...placed(pathFrom(input, file), await readStructures([file])));
+  return layout === undefined ? prepareFamilies(structures, others(taken), options) : prepareDrawn(structures, layout, others(taken), options);
+}
+
+const drawnLayout = (paths: readonly string[]): RegExp | undefined => DRAWN.find((layout) => paths.some((path) => layout.test(path)));
+
+const pathFrom = (input: string, file: string): string => join(basename(resolve(input)), relative(input, file)).split(sep).join('/');
+
+const isStructures = (file: string): boolean => RECORD_FILES.isKnown(file) && recordFormat(file) !== 'fasta';
+
+const unread = (files: readonly string[]): string[] => (files.length === 0 ? [] : [`not taken: ${counted(files.length, 'other file')} of structures (${files[0]!}${files.length > 1 ? ', …' : ''})`]);
+
+/** Structures of a file: a lone one has the name of the file, since titles inside do not say the family; of several, each its own. */
+function placed(path: string, structures: readonly StructureRecord[]): PlacedStructure[] {
+  return structures.map((structure) => {
+    const id = structures.length === 1 ? fileStem(path) : structure.id;
+    return { ...structure, id, path, family: familyKeyOf(id) ?? familyKeyOf(path) };
+  });
+}
+
+/** Throws an InputError for an RNA that comes twice: with a copy in another set, a test would be of what was trained on. */
+function checkOnce(structures: readonly StructureRecord[], key: (structure: StructureRecord) => string): void {
+  const first = new Map<string, StructureRecord>();
+  for (const structure of structures) {
+    const same = first.get(key(structure));
+    if (same !== undefined) throw new InputError(structure.file, structure.line, `the RNA "${structure.id}" is in ${same.file}:${same.line} too`, 'remove one of them');
+    first.set(key(structure), structure);
+  }
 }
 
 /** A file such as `TR0.dbn`, or one in a folder `TR0`. */
@@ -62,67 +104,70 @@ function isOf(name: string, file: string, root: string): boolean {
   return RECORD_FILES.isKnown(file) && relative(root, file).split(sep).some((part) => new RegExp(`(^|[^A-Za-z0-9])${name}([^A-Za-z0-9]|$)`).test(part));
 }
 
-async function prepareBpRna(parts: readonly (readonly string[])[], { out, folds, maxLength = Infinity, json }: SecondaryOptions): Promise<void> {
+async function prepareBpRna(parts: readonly (readonly string[])[], others: readonly string[], { out, folds, maxLength = Infinity, json }: SecondaryOptions): Promise<void> {
   if (folds !== undefined) throw new UsageError('--folds is for families of ArchiveII; TR0, VL0 and TS0 are one split');
-  const sets: WrittenSet[] = [];
+  const read = await Promise.all(parts.map(readStructures));
+  // Titles of CT files may be the same for different RNAs.
+  checkOnce(read.flat(), ({ id, sequence }) => `${id} ${sequence}`);
   const notes: string[] = [];
-  for (const [k, name] of Object.keys(BPRNA).entries()) {
-    const all = await readStructures(parts[k]!);
+  const sets = Object.keys(BPRNA).map((name, k) => {
+    const all = read[k]!;
     // As in the papers, the test set stays whole.
     const kept = name === 'test' ? all : all.filter(({ sequence }) => sequence.length <= maxLength);
     if (kept.length < all.length) notes.push(`${name}: left out ${counted(all.length - kept.length, 'RNA')} longer than ${maxLength}`);
-    sets.push(await writeStructures(join(out, `${name}.dbn`), kept));
-  }
-  await report({ title: 'bpRNA, the split TR0, VL0, TS0', sets, notes }, json);
+    return structureSet(`${name}.dbn`, kept);
+  });
+  await writeSets(out, { title: 'bpRNA, the split TR0, VL0, TS0', sets, notes: [...notes, ...others] }, json);
 }
 
-/** The folds of Szikszai et al. as they drew them. */
-async function prepareDrawn(structures: readonly PlacedStructure[], { out, folds, maxLength = Infinity, json }: SecondaryOptions): Promise<void> {
-  if (folds !== undefined) throw new UsageError('--folds is for the whole of ArchiveII; the folds of this archive are drawn already');
-  const sets: WrittenSet[] = [];
+/** The folds as they are drawn. */
+async function prepareDrawn(structures: readonly PlacedStructure[], layout: RegExp, others: readonly string[], { input, out, folds, maxLength = Infinity, json }: SecondaryOptions): Promise<void> {
+  if (folds !== undefined) throw new UsageError('--folds is for the whole of ArchiveII; the folds of this input are drawn already');
+  const sets: DataSet[] = [];
   let left = 0;
-  for (const [family, members] of grouped(structures, ({ path }) => DRAWN.exec(path)![1]!)) {
-    for (const [part, name] of [['train', 'train'], ['valid', 'validation'], ['test', 'test']] as const) {
-      const all = members.filter(({ path }) => DRAWN.exec(path)![2] === part);
-      const kept = part === 'test' ? all : all.filter(({ sequence }) => sequence.length <= maxLength);
+  for (const [fold, members] of grouped(structures, ({ path }) => layout.exec(path)![1]!)) {
+    checkOnce(members, ({ id }) => id);
+    for (const [folder, name] of Object.entries(SETS)) {
+      const all = members.filter(({ path }) => layout.exec(path)![2] === folder);
+      if (all.length === 0) throw new CommandError(`${input}: the fold ${fold} has no structure in a folder ${folder}; each fold has the folders ${Object.keys(SETS).join(', ')}`);
+      const kept = name === 'test' ? all : all.filter(({ sequence }) => sequence.length <= maxLength);
       left += all.length - kept.length;
-      sets.push(await writeStructures(join(out, family, `${name}.dbn`), kept));
+      sets.push(structureSet(`${fold}/${name}.dbn`, kept));
     }
   }
-  await report({ title: 'ArchiveII by family, the folds of Szikszai et al.', sets, notes: left > 0 ? [`left out of training and validation ${counted(left, 'RNA')} longer than ${maxLength}`] : [] }, json);
+  const notes = [...(left > 0 ? [`left out of training and validation ${counted(left, 'RNA')} longer than ${maxLength}`] : []), ...others];
+  await writeSets(out, { title: 'ArchiveII by family, the folds of Szikszai et al.', sets, notes }, json);
 }
 
-async function prepareArchive(placed: readonly PlacedStructure[], options: SecondaryOptions): Promise<void> {
-  const drawn = placed.filter(({ path }) => DRAWN.test(path));
-  return drawn.length > 0 ? prepareDrawn(drawn, options) : prepareFamilies(placed, options);
-}
-
-async function prepareFamilies(structures: readonly Structure[], { out, folds: asked, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
+async function prepareFamilies(structures: readonly PlacedStructure[], others: readonly string[], { input, out, folds: asked, maxLength = ARCHIVE_LONGEST, seed, json }: SecondaryOptions): Promise<void> {
+  checkOnce(structures, ({ id }) => id);
   const byFamily = new Map(FAMILIES.map((family) => [family, [] as Structure[]]));
   const left = { longer: 0, families: 0 };
   for (const structure of structures) {
-    const members = byFamily.get(familyKeyOf(structure.id) ?? '');
+    const members = byFamily.get(structure.family ?? '');
     if (members === undefined) left.families++;
     else if (structure.sequence.length > maxLength) left.longer++;
     else members.push(structure);
   }
   const present = [...byFamily].filter(([, members]) => members.length > 0);
+  if (present.length < 2) throw new CommandError(`${input}: RNAs of ${present[0] === undefined ? 'no family' : `one family (${present[0][0]})`} are left; at least two families are needed, one to train on and one to test`);
   const folds = asked ?? present.length;
-  if (folds < 2 || folds > present.length) throw new UsageError(`--folds ${folds}: there are ${present.length} families, so 2 to ${present.length}`);
-  const sets: WrittenSet[] = [];
+  if (folds > present.length) throw new UsageError(`--folds ${folds}: there are ${present.length} families, so 2 to ${present.length}`);
+  const sets: DataSet[] = [];
   for (const test of familyFolds(present, folds)) {
     const [train, validation] = splitOff(present.filter(([family]) => !test.includes(family)), seed);
-    const folder = join(out, test.join('+'));
-    sets.push(await writeStructures(join(folder, 'train.dbn'), train));
-    sets.push(await writeStructures(join(folder, 'validation.dbn'), validation));
-    sets.push(await writeStructures(join(folder, 'test.dbn'), test.flatMap((family) => byFamily.get(family)!)));
+    const folder = test.join('+');
+    sets.push(structureSet(`${folder}/train.dbn`, train));
+    sets.push(structureSet(`${folder}/validation.dbn`, validation));
+    sets.push(structureSet(`${folder}/test.dbn`, test.flatMap((family) => byFamily.get(family)!)));
   }
   const notes = [
     ...(left.longer > 0 ? [`left out ${counted(left.longer, 'RNA')} longer than ${maxLength}`] : []),
     ...(left.families > 0 ? [`left out ${counted(left.families, 'RNA')} of other families than ${FAMILIES.join(', ')}`] : []),
     `validation is a tenth of each family that is trained on, drawn by seed ${seed}; no RNA is trained on and validated with`,
+    ...others,
   ];
-  await report({ title: `ArchiveII by family, ${folds} folds`, sets, notes }, json);
+  await writeSets(out, { title: `ArchiveII by family, ${folds} folds`, sets, notes }, json);
 }
 
 /** Families, the largest first, each to the fold with the fewest RNAs so far: a family a fold where there are as many. */
@@ -148,17 +193,7 @@ function splitOff(families: readonly (readonly [string, readonly Structure[]])[]
   return [train, validation];
 }
 
-/** Structures under the names of their files where these say the family, as the titles inside do not; else under their own. */
-async function readNamed(files: readonly string[]): Promise<PlacedStructure[]> {
-  const structures: PlacedStructure[] = [];
-  for (const file of files) {
-    const name = familyKeyOf(basename(file)) && fileStem(file);
-    for (const { id, sequence, partners } of await readStructures([file])) structures.push({ path: file.split(sep).join('/'), id: name ?? id, sequence, partners });
-  }
-  return structures;
-}
-
-/** As `readNamed`, of the CT files of an archive in the order of their names. */
+/** Structures of the CT files of an archive, in the order of their names. */
 async function readTar(path: string): Promise<PlacedStructure[]> {
   const raw = createReadStream(path);
   // Errors reach the loop below.
@@ -170,11 +205,14 @@ async function readTar(path: string): Promise<PlacedStructure[]> {
       const { header: { name, type }, body } = next.value;
       const text = await new Response(body).text();
       if (type !== 'file' || !/^[^.].*\.ct$/i.test(basename(name))) continue;
-      const [first] = parseStructureFile(text, `${path}/${name}`);
-      structures.push({ path: name, id: fileStem(name), sequence: standard(first!.sequence), partners: first!.partners });
+      const file = `${path}/${name}`;
+      const own: StructureRecord[] = [];
+      for await (const { id, line, sequence, partners } of parseRecords([text], file)) own.push({ id, file, line, sequence: standard(sequence), partners: partners! });
+      structures.push(...placed(name, own));
     }
   } catch (error) {
-    if (error instanceof InputError) throw error;
+    // What the file system says, a person understands as it is.
+    if (error instanceof InputError || (error instanceof Error && 'syscall' in error)) throw error;
     throw new CommandError(`${path}: not a whole archive (${error instanceof Error ? error.message : String(error)}); download it again`, { cause: error });
   }
   if (structures.length === 0) throw new CommandError(`${path}: no CT file in the archive`);

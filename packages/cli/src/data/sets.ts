@@ -1,20 +1,20 @@
 /**
  * What the `rna data` commands share: finding the files of a download by their
- * published names, writing a set, and the summary of what was written.
+ * published names, writing the sets, all of them or none, and the summary of
+ * what was written.
  */
-import { mkdir, readdir, stat } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
-import { basePairs, dotBracket, InputError, isCanonicalPair, parseNumber, writeDotBracket, type Structure } from '@rna/model';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { formatCount } from '../report/format.ts';
 import { textTable, type Column } from '../report/table.ts';
-import { note, writeResult } from '../terminal.ts';
+import { interruptible, note, writeResult } from '../terminal.ts';
 import { writeTable } from './tables.ts';
 
-/** A set that was written. */
-export interface WrittenSet {
-  readonly file: string;
+/** What the summary says of a set. */
+interface Measures {
   readonly rnas: number;
   /** Nucleotides. */
   readonly shortest: number;
@@ -24,10 +24,18 @@ export interface WrittenSet {
   readonly labels: Readonly<Record<string, number>>;
 }
 
+/** A set that is to be written. */
+export interface DataSet {
+  /** Its file below the folder that is written to. */
+  readonly name: string;
+  readonly measures: Measures;
+  readonly write: (file: string) => Promise<void>;
+}
+
 export interface Preparation {
   /** One line: what was split and how. */
   readonly title: string;
-  readonly sets: readonly WrittenSet[];
+  readonly sets: readonly DataSet[];
   /** What was left out, and what to know: a sentence each. */
   readonly notes: readonly string[];
 }
@@ -38,22 +46,13 @@ export interface SetRow {
   readonly cells: readonly (string | number)[];
 }
 
-/** Writes a table of labelled RNAs; the folder is made. Throws a CommandError for an empty set. */
-export async function writeSet(file: string, header: readonly string[], rows: readonly SetRow[], labels: WrittenSet['labels']): Promise<WrittenSet> {
-  checkNotEmpty(file, rows.length);
-  await mkdir(dirname(file), { recursive: true });
-  await writeTable(file, header, rows.map(({ cells }) => cells));
-  return { file, ...lengthsOf(rows), labels };
+/** A table of labelled RNAs. */
+export function tableSet(name: string, header: readonly string[], rows: readonly SetRow[], labels: Measures['labels']): DataSet {
+  return { name, measures: { ...lengthsOf(rows), labels }, write: (file) => writeTable(file, header, rows.map(({ cells }) => cells)) };
 }
 
-/** Writes structures as dot-bracket; the folder is made. Throws a CommandError for an empty set. */
-export async function writeStructures(file: string, structures: readonly Structure[]): Promise<WrittenSet> {
-  checkNotEmpty(file, structures.length);
-  await mkdir(dirname(file), { recursive: true });
-  await writeAtomically(file, async (sink) => {
-    const encoder = new TextEncoder();
-    for (const structure of structures) await sink.write(encoder.encode(writeDotBracket(structure)));
-  });
+/** Structures as dot-bracket. */
+export function structureSet(name: string, structures: readonly Structure[]): DataSet {
   let [pairs, nonCanonical, pseudoknotted] = [0, 0, 0];
   for (const { sequence, partners } of structures) {
     const own = basePairs(partners);
@@ -61,20 +60,63 @@ export async function writeStructures(file: string, structures: readonly Structu
     nonCanonical += own.filter(([i, j]) => !isCanonicalPair(sequence[i]!, sequence[j]!)).length;
     if (/[^.()]/.test(dotBracket(partners))) pseudoknotted++;
   }
-  return { file, ...lengthsOf(structures), labels: { pairs, 'non-canonical': nonCanonical, pseudoknotted } };
+  return {
+    name, measures: { ...lengthsOf(structures), labels: { pairs, 'non-canonical': nonCanonical, pseudoknotted } },
+    write: (file) => writeAtomically(file, async (sink) => {
+      const encoder = new TextEncoder();
+      for (const structure of structures) await sink.write(encoder.encode(writeDotBracket(structure)));
+    }),
+  };
 }
 
-function checkNotEmpty(file: string, rnas: number): void {
-  if (rnas === 0) throw new CommandError(`${file}: no RNA is left for this set; check that the input is whole, and the filters`);
-}
-
-function lengthsOf(rnas: readonly { readonly sequence: string }[]): Omit<WrittenSet, 'file' | 'labels'> {
+function lengthsOf(rnas: readonly { readonly sequence: string }[]): Omit<Measures, 'labels'> {
   const lengths = rnas.map(({ sequence }) => sequence.length).sort((a, b) => a - b);
-  return { rnas: rnas.length, shortest: lengths[0]!, median: lengths[lengths.length >> 1]!, longest: lengths.at(-1)! };
+  return { rnas: rnas.length, shortest: lengths[0] ?? 0, median: lengths[lengths.length >> 1] ?? 0, longest: lengths.at(-1) ?? 0 };
+}
+
+/**
+ * Writes the sets and says what they are. They are written under temporary names, and moved when all are there: if one
+ * cannot be, or on Ctrl-C, what stood in the folder stays as it was. The folder is made.
+ * @throws CommandError for a set without RNAs, and where something stands in the way.
+ */
+export async function writeSets(out: string, { title, sets, notes }: Preparation, json = false): Promise<void> {
+  const files = sets.map(({ name }) => join(out, name));
+  for (const [k, { measures: { rnas } }] of sets.entries()) {
+    if (rnas === 0) throw new CommandError(`${files[k]!}: no RNA is left for this set; check that the input is whole, and the filters`);
+  }
+  await interruptible(async (signal) => {
+    for (const file of files) {
+      await existingFolder(dirname(file));
+      if ((await found(file))?.isDirectory()) throw new CommandError(`${file}: a folder stands where a set is to be written; give another --out`);
+    }
+    // On the file system of the folder, so that moving is renaming.
+    const staged = await mkdtemp(join(await existingFolder(out), '.rna-data-'));
+    try {
+      for (const [k, { write }] of sets.entries()) {
+        await write(join(staged, String(k)));
+        signal.throwIfAborted();
+      }
+      for (const file of files) await mkdir(dirname(file), { recursive: true });
+      for (const [k, file] of files.entries()) await rename(join(staged, String(k)), file);
+    } finally {
+      await rm(staged, { recursive: true });
+    }
+  });
+  await report(title, sets.map(({ measures }, k) => ({ file: files[k]!, ...measures })), notes, json);
+}
+
+const found = (path: string) => stat(path).catch(() => undefined);
+
+/** The folder, or the nearest above it that is there. Throws a CommandError for a file on the way. */
+async function existingFolder(path: string): Promise<string> {
+  const there = await found(path);
+  if (there === undefined) return existingFolder(dirname(resolve(path)));
+  if (!there.isDirectory()) throw new CommandError(`${path}: a file stands where a folder is to be written; give another --out`);
+  return path;
 }
 
 /** Prints what was written: a table on stdout and notes on stderr, or all as JSON. */
-export async function report({ title, sets, notes }: Preparation, json = false): Promise<void> {
+async function report(title: string, sets: readonly (Measures & { readonly file: string })[], notes: readonly string[], json: boolean): Promise<void> {
   if (json) return writeResult(`${JSON.stringify({ title, sets, notes }, null, 2)}\n`);
   notes.forEach(note);
   const measures = Object.keys(sets[0]?.labels ?? {});
@@ -92,9 +134,9 @@ const written = (value: number): string => (Number.isInteger(value) ? formatCoun
 
 /** A file, or all below a folder, by name; hidden ones are left out. Throws a CommandError for what is not there. */
 export async function filesBelow(path: string): Promise<string[]> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw new CommandError(`${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`);
-  if (!found.isDirectory()) return [path];
+  const there = await found(path);
+  if (there === undefined) throw new CommandError(`${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`);
+  if (!there.isDirectory()) return [path];
   return (await readdir(path, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -108,17 +150,6 @@ export function fileNamed(files: readonly string[], ending: string, root: string
   if (found.length === 0) throw new CommandError(`${root}: no file ${ending} in it; give the folder that the download was unpacked to`);
   if (found.length > 1) throw new CommandError(`${root}: ${found.length} files ${ending} in it (${found[0]!}, ${found[1]!}); give the folder of one`);
   return found[0]!;
-}
-
-/** The text of a number in a table. Throws an InputError for another. */
-export function checkedNumber(file: string, line: number, column: string, text: string): string {
-  try {
-    parseNumber(text);
-    return text;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new InputError(file, line, `${column} cannot be read: ${error.message}`, 'correct it or remove the row');
-  }
 }
 
 /** Mean and population deviation of the labels. */

@@ -4,12 +4,13 @@
  * and site, of which one species is trained on and the others are tests. A
  * window is 400 nucleotides around a site or a place that is none.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { InputError } from '@rna/model';
 import { UsageError } from '../errors.ts';
 import { formatCount } from '../report/format.ts';
+import { checkedSequence, readable } from './cells.ts';
 import { groupFolds, stratifiedKFold } from './folds.ts';
-import { fileNamed, filesBelow, report, writeSet, type WrittenSet } from './sets.ts';
+import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readCells, readTable } from './tables.ts';
 
 export const SPLICE_SITES = ['donor', 'acceptor'] as const;
@@ -32,6 +33,8 @@ interface Window {
   readonly sequence: string;
   readonly label: 0 | 1;
   readonly group: string;
+  readonly file: string;
+  readonly line: number;
 }
 
 const FOLDS = 10;
@@ -50,7 +53,7 @@ export async function prepareSplice(options: SpliceOptions): Promise<void> {
 }
 
 async function prepareSpliceator(files: readonly string[], { input, out, sites, fold, json }: SpliceOptions): Promise<void> {
-  const sets: WrittenSet[] = [];
+  const sets: DataSet[] = [];
   for (const site of sites) {
     // The order matters to the folds: positives first.
     const windows = [
@@ -58,14 +61,14 @@ async function prepareSpliceator(files: readonly string[], { input, out, sites, 
       ...await readGoldStandard(fileNamed(files, `Negative/GS/GS_1/NEG_600_${site}.csv`, input), 0),
     ];
     const foldOf = stratifiedKFold(windows.map(({ label }) => label), FOLDS, REFERENCE_SEED);
-    sets.push(await writeWindows(join(out, site, 'train.csv'), windows.filter((_, i) => foldOf[i] !== fold - 1)));
-    sets.push(await writeWindows(join(out, site, 'validation.csv'), windows.filter((_, i) => foldOf[i] === fold - 1)));
+    sets.push(windowSet(`${site}/train.csv`, windows.filter((_, i) => foldOf[i] !== fold - 1)));
+    sets.push(windowSet(`${site}/validation.csv`, windows.filter((_, i) => foldOf[i] === fold - 1)));
     for (const species of BENCHMARKS) {
       const [negative, positive] = (['negative', 'positive'] as const).map((kind) => fileNamed(files, `Benchmarks/${species}/SA_sequences_${site}_400_Final_3.${kind}.txt`, input));
-      sets.push(await writeWindows(join(out, site, `test_${species}.csv`), [...await readBenchmark(negative!, 0, species), ...await readBenchmark(positive!, 1, species)]));
+      sets.push(windowSet(`${site}/test_${species}.csv`, ofOneLength([...await readBenchmark(negative!, 0, species), ...await readBenchmark(positive!, 1, species)])));
     }
   }
-  await report({ title: `Splice sites of Spliceator, fold ${fold} of ${FOLDS} as RiNALMo's db_${fold}`, sets, notes: [] }, json);
+  await writeSets(out, { title: `Splice sites of Spliceator, fold ${fold} of ${FOLDS} as RiNALMo's db_${fold}`, sets, notes: [] }, json);
 }
 
 /** Rows `id;sequence;…` or `id;name;sequence;…` of 600 nucleotides, of which the middle 400 are taken. */
@@ -76,7 +79,8 @@ async function readGoldStandard(file: string, label: 0 | 1): Promise<Window[]> {
     const whole = second.length < 100 ? third : second;
     if (whole.length < LENGTH) throw new InputError(file, line, `expected a sequence of at least ${LENGTH} nucleotides in the second or third column`, 'download the file again');
     const left = (whole.length - LENGTH) >> 1;
-    windows.push({ id, sequence: whole.slice(left, left + LENGTH), label, group: id.split('_').at(-1)! });
+    const sequence = checkedSequence(file, line, 'row', whole.slice(left, left + LENGTH));
+    windows.push({ id, sequence, label, group: id.split('_').at(-1)!, file, line });
   }
   return windows;
 }
@@ -85,8 +89,7 @@ async function readGoldStandard(file: string, label: 0 | 1): Promise<Window[]> {
 async function readBenchmark(file: string, label: 0 | 1, species: string): Promise<Window[]> {
   const windows: Window[] = [];
   for await (const { cells: [id = '', , sequence = ''], line } of readCells(file, { ragged: true })) {
-    if (sequence === '') throw new InputError(file, line, 'expected a sequence in the third column', 'download the file again');
-    windows.push({ id, sequence, label, group: species });
+    windows.push({ id, sequence: checkedSequence(file, line, 'third column', sequence), label, group: species, file, line });
   }
   return windows;
 }
@@ -97,10 +100,10 @@ async function prepareSpecies(files: readonly string[], { input, out, sites, fol
     return name === undefined || !(sites as readonly string[]).includes(site!) ? [] : [{ file, name, site: site as SpliceSite }];
   });
   if (tables.length === 0) throw new UsageError(`${input}: neither Spliceator's files (Training_data/Positive/GS/POS_donor_600.csv and so on) nor tables of species (…_SPECIES_donor_400.csv)`);
-  const [sets, notes]: [WrittenSet[], string[]] = [[], []];
+  const [sets, notes]: [DataSet[], string[]] = [[], []];
   let train = species;
   for (const site of sites.filter((each) => tables.some((table) => table.site === each))) {
-    const windowsOf = new Map<string, Window[]>();
+    const windowsOf = new Map<string, readonly Window[]>();
     for (const { file, name } of tables.filter((table) => table.site === site)) {
       if (windowsOf.has(name)) throw new UsageError(`${input}: two tables of ${name} ${site} sites; give a folder with one`);
       windowsOf.set(name, await readWindows(file, name));
@@ -114,24 +117,33 @@ async function prepareSpecies(files: readonly string[], { input, out, sites, fol
     const foldOf = groupFolds(groups, FOLDS, seed);
     const [test, validation] = [fold - 1, (fold + FOLDS - 2) % FOLDS];
     const part = (wanted: (of: number) => boolean): Window[] => own.filter((_, i) => wanted(foldOf[i]!));
-    sets.push(await writeWindows(join(out, site, 'train.csv'), part((of) => of !== test && of !== validation)));
-    sets.push(await writeWindows(join(out, site, 'validation.csv'), part((of) => of === validation)));
-    sets.push(await writeWindows(join(out, site, `test_${train}.csv`), part((of) => of === test)));
+    sets.push(windowSet(`${site}/train.csv`, part((of) => of !== test && of !== validation)));
+    sets.push(windowSet(`${site}/validation.csv`, part((of) => of === validation)));
+    sets.push(windowSet(`${site}/test_${train}.csv`, part((of) => of === test)));
     for (const [name, windows] of windowsOf) {
-      if (name !== train) sets.push(await writeWindows(join(out, site, `test_${name}.csv`), windows));
+      if (name !== train) sets.push(windowSet(`${site}/test_${name}.csv`, windows));
     }
   }
-  await report({ title: `Splice sites: trained on ${train!}, fold ${fold} of ${FOLDS} held out, seed ${seed}; the other species are tests`, sets, notes }, json);
+  await writeSets(out, { title: `Splice sites: trained on ${train!}, fold ${fold} of ${FOLDS} held out, seed ${seed}; the other species are tests`, sets, notes }, json);
 }
 
-async function readWindows(file: string, species: string): Promise<Window[]> {
+async function readWindows(file: string, species: string): Promise<readonly Window[]> {
   const windows: Window[] = [];
   for await (const row of readTable(file, { required: ['id', 'sequence', 'label'] })) {
     const label = row.cell('label');
-    if (label !== '0' && label !== '1') throw new InputError(file, row.line, `expected the label 0 or 1, got "${label}"`, 'correct it');
-    windows.push({ id: row.cell('id'), sequence: row.cell('sequence'), label: label === '1' ? 1 : 0, group: species });
+    if (label !== '0' && label !== '1') throw new InputError(file, row.line, `expected the label 0 or 1, got "${readable(label)}"`, 'correct it');
+    const sequence = checkedSequence(file, row.line, 'column "sequence"', row.cell('sequence'));
+    windows.push({ id: row.cell('id'), sequence, label: label === '1' ? 1 : 0, group: species, file, line: row.line });
   }
-  return windows;
+  return ofOneLength(windows);
+}
+
+/** The windows again. Throws an InputError for one that is not as long as the first. */
+function ofOneLength(windows: readonly Window[]): readonly Window[] {
+  const [first] = windows;
+  const other = windows.find(({ sequence }) => sequence.length !== first!.sequence.length);
+  if (other === undefined) return windows;
+  throw new InputError(other.file, other.line, `a window of ${other.sequence.length} nucleotides; that of ${first!.file}:${first!.line} has ${first!.sequence.length}`, 'correct or remove one of them');
 }
 
 /**
@@ -153,7 +165,7 @@ export function overlapGroups(windows: readonly { readonly id: string; readonly 
   return groups;
 }
 
-function writeWindows(file: string, windows: readonly Window[]): Promise<WrittenSet> {
+function windowSet(name: string, windows: readonly Window[]): DataSet {
   const sites = windows.filter(({ label }) => label === 1).length;
-  return writeSet(file, ['id', 'sequence', 'label', 'group'], windows.map(({ id, sequence, label, group }) => ({ sequence, cells: [id, sequence, label, group] })), { sites, others: windows.length - sites });
+  return tableSet(name, ['id', 'sequence', 'label', 'group'], windows.map(({ id, sequence, label, group }) => ({ sequence, cells: [id, sequence, label, group] })), { sites, others: windows.length - sites });
 }

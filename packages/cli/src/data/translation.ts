@@ -5,11 +5,12 @@
  * the one before it validation. Both labels stay in the tables, so one split
  * serves both tasks.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { expressionLevel, translationEfficiency } from '@rna/model';
 import { CommandError } from '../errors.ts';
+import { checkedNumber, checkedSequence } from './cells.ts';
 import { kFold } from './folds.ts';
-import { checkedNumber, filesBelow, meanAndDeviation, report, writeSet, type WrittenSet } from './sets.ts';
+import { filesBelow, meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable } from './tables.ts';
 
 export interface TranslationOptions {
@@ -39,8 +40,9 @@ export async function prepareTranslation({ input, out, fold, json }: Translation
     return cells === undefined ? [] : [{ file, cells }];
   });
   if (tables.length === 0) throw new CommandError(`${input}: no table named CELLS_sequence.csv; the download has Muscle_sequence.csv, pc3_sequence.csv and HEK_sequence.csv`);
-  const sets: WrittenSet[] = [];
-  for (const { file, cells } of tables) {
+  const sets: DataSet[] = [];
+  for (const [k, { file, cells }] of tables.entries()) {
+    if (tables.findIndex((table) => table.cells === cells) < k) throw new CommandError(`${input}: two tables of ${cells}; give a folder with one`);
     const utrs = await readUtrs(file);
     const foldOf = kFold(utrs.length, FOLDS, REFERENCE_SEED);
     const validation = (fold + FOLDS - 1) % FOLDS;
@@ -49,21 +51,21 @@ export async function prepareTranslation({ input, out, fold, json }: Translation
       validation: utrs.filter((_, i) => foldOf[i] === validation),
       test: utrs.filter((_, i) => foldOf[i] === fold),
     };
-    for (const [name, rows] of Object.entries(parts)) sets.push(await writeUtrs(join(out, cells, `${name}.csv`), rows));
+    for (const [name, rows] of Object.entries(parts)) sets.push(utrSet(`${cells}/${name}.csv`, rows));
   }
-  await report({ title: `Translation efficiency and expression level, fold ${fold} of ${FOLDS}`, sets, notes: [] }, json);
+  await writeSets(out, { title: `Translation efficiency and expression level, fold ${fold} of ${FOLDS}`, sets, notes: [] }, json);
 }
 
 async function readUtrs(file: string): Promise<Utr[]> {
   const utrs: Utr[] = [];
   for await (const row of readTable(file, { required: [SEQUENCE, ...TARGETS] })) {
     const labels = TARGETS.map((column) => checkedNumber(file, row.line, column, row.cell(column)));
-    utrs.push({ id: String(utrs.length), utr: row.cell(SEQUENCE).replaceAll('<pad>', ''), labels });
+    utrs.push({ id: String(utrs.length), utr: checkedSequence(file, row.line, `column "${SEQUENCE}"`, row.cell(SEQUENCE).replaceAll('<pad>', '')), labels });
   }
   return utrs;
 }
 
-function writeUtrs(file: string, utrs: readonly Utr[]): Promise<WrittenSet> {
+function utrSet(name: string, utrs: readonly Utr[]): DataSet {
   const measures = Object.fromEntries(TARGETS.map((column, k) => [`mean ${column}`, meanAndDeviation(utrs.map(({ labels }) => Number(labels[k]))).mean]));
-  return writeSet(file, ['id', SEQUENCE, ...TARGETS], utrs.map(({ id, utr, labels }) => ({ sequence: utr, cells: [id, utr, ...labels] })), measures);
+  return tableSet(name, ['id', SEQUENCE, ...TARGETS], utrs.map(({ id, utr, labels }) => ({ sequence: utr, cells: [id, utr, ...labels] })), measures);
 }

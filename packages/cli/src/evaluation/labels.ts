@@ -1,10 +1,10 @@
 /**
  * `rna evaluate` for tasks whose labels are numbers or classes: the head's own
- * metrics with bootstrap intervals, as published where that differs, by file or
- * group, beside a baseline that is fitted to the training set.
+ * metrics with bootstrap intervals, as published where that differs, by file,
+ * beside a baseline that is fitted to the training set.
  */
 import {
-  bestBinaryThreshold, bootstrapAll, grouped, type Encoder, type Head, type Interval, type OpenedModel, type PredictionKind, type Scalars, type TaskHead,
+  bestBinaryThreshold, bootstrapAll, grouped, InputError, type Encoder, type Head, type Interval, type OpenedModel, type PredictionKind, type Scalars, type TaskHead,
 } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../data/labelled.ts';
@@ -43,10 +43,13 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
   if (head.kind !== 'probability' && (threshold !== undefined || validation !== undefined)) {
     throw new UsageError(`${options.model} was fine-tuned for ${head.task}, whose answers have no threshold; leave out --threshold and --validation`);
   }
+  if (options.train !== undefined && !options.baselines) throw new UsageError('--train is what --baselines are fitted to; give both, or neither');
   if (options.baselines && options.train === undefined) throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
   const rnas = await readLabelled(head, sizes, options.files);
   const tuning = validation && await readLabelled(head, sizes, validation);
   const training = options.baselines ? await readLabelled(head, sizes, options.train!) : [];
+  // Before the model's work, which may be long.
+  const baseline = training.length === 0 ? undefined : scoreBaseline(task, training, rnas);
   await withEncoder(model, async (encoder) => {
     const predict = (label: string, some: readonly Rna[]): Promise<unknown[]> => predictAll(label, encoder, task, some, model.scalars, signal);
     const chosen = threshold ?? (tuning && bestBinaryThreshold(await predict('tune', tuning) as number[], tuning.map(({ target }) => target as number)));
@@ -54,13 +57,7 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
     if (chosen !== undefined) note(`yes above ${formatLoss(chosen)} (${tuning ? 'tuned on --validation' : '--threshold'})`);
     const predicted = await predict('evaluate', rnas);
     const results = [scored(options.model, predicted, rnas, head, scalars)];
-    if (training.length > 0) {
-      const classes = head.classNames?.(sizes).length ?? 0;
-      const { name, baseline } = fitBaseline(head.kind as Exclude<PredictionKind, 'pairs'>, training.map(({ sequence }) => sequence), training.map(({ target }) => target as number), classes);
-      note(`${name}, fitted to ${formatCount(training.length)} RNAs`);
-      // Its threshold is its own, 0.5.
-      results.push(scored(name, rnas.map(({ sequence }) => baseline.predict(sequence)), rnas, head, new Map()));
-    }
+    if (baseline !== undefined) results.push(baseline);
     if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted, scalars);
     if (options.report !== undefined) {
       const embedded = await embeddingFigures(rnas.map((rna) => ({ id: rna.id, sequence: rna.sequence, label: embeddingLabel(task, rna) })), (drawn) => clsEmbeddings(encoder, drawn, signal), head.title);
@@ -83,6 +80,21 @@ export async function scoreLabels(model: OpenedModel, task: TaskHead, options: E
     }
     await writeResult(options.json ? jsonOf(options, task, results, rnas.length) : tablesOf(results, rnas.length).map(textTable).join('\n'));
   }, options);
+}
+
+/** The predictor of the task's kind, fitted to the training set. Its threshold is its own, 0.5. */
+function scoreBaseline({ head, sizes }: TaskHead, training: readonly Rna[], rnas: readonly Rna[]): Scored {
+  const classes = head.classNames?.(sizes).length ?? 0;
+  const { name, baseline } = fitBaseline(head.kind as Exclude<PredictionKind, 'pairs'>, training.map(({ sequence }) => sequence), training.map(({ target }) => target as number), classes);
+  note(`${name}, fitted to ${formatCount(training.length)} RNAs`);
+  const values = rnas.map(({ file, line, sequence }) => {
+    try {
+      return baseline.predict(sequence);
+    } catch (error) {
+      throw error instanceof RangeError ? new InputError(file, line, error.message, 'remove it, or leave out --baselines') : error;
+    }
+  });
+  return scored(name, values, rnas, head, new Map());
 }
 
 async function predictAll(label: string, encoder: Encoder, task: TaskHead, rnas: readonly Rna[], scalars: Scalars, signal: AbortSignal): Promise<unknown[]> {

@@ -10,10 +10,10 @@ import { readRecords } from '../trainingInput.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 
 export async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promise<void> {
-  const { maxTokens, masking: scheme = model.config.model === 'rinalmo' ? 'mlm' : 'ssm', csv, threshold, validation, protocol, report, baselines, train, mmseqs, by, json } = options;
+  const { maxTokens, masking: scheme = model.config.model === 'rinalmo' ? 'mlm' : 'ssm', csv, threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, report, baselines, train, mmseqs, by, json } = options;
   const reason = model.task === undefined ? `${options.model} has no task head, so masked nucleotides are scored` : '--masking scores masked nucleotides';
-  if ([csv, threshold, validation, protocol, report, baselines, train, mmseqs].some((option) => option !== undefined) || by.length > 0) {
-    throw new UsageError(`${reason}; --csv, --threshold, --validation, --protocol, --report, --baselines, --train, --mmseqs and --by are for models with a task head`);
+  if ([csv, threshold, validation, protocol, tuneBy, allowNcPairs, allowSharpLoops, report, baselines, train, mmseqs].some((option) => option !== undefined) || by.length > 0) {
+    throw new UsageError(`${reason}; --csv, --threshold, --validation, --protocol, --tune-by, --allow-…, --report, --baselines, --train, --mmseqs and --by are for models with a task head`);
   }
   if (!model.lmHead) throw new CommandError(`${options.model} has neither a task head nor an LM head; there is nothing to score`);
   const records = await readRecords(options.files);

@@ -27,13 +27,14 @@ import { FOLDING_BASELINES, scoreFolding } from './baselines.ts';
 import { clsEmbeddings } from './embeddings.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import { writeReport } from './reportFolder.ts';
-import { formatInterval, groupTable, pairTypeTable, summarise, summaryTable, type GroupedScore, type StructureSummary } from './summary.ts';
+import { formatInterval, groupTable, pairTypeTable, summarise, summaryTable, type GroupedScore, type Grouping, type StructureSummary } from './summary.ts';
 
 /** How pairs are decoded, and which F1 the threshold is tuned by and a report draws. */
 type Rules = Pick<StructureProtocol, 'allowNcPairs' | 'allowSharpLoops' | 'flexible'>;
 
 export async function scoreStructures(model: OpenedModel, sizes: SecondaryStructureSizes, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
   const rules = rulesOf(options);
+  if (options.by.includes('similarity') && options.train === undefined && options.mmseqs === undefined) throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
   const records = await readStructures(options.files);
   const tuning = options.validation && await readStructures(options.validation);
   const identities = await identitiesOf(records, options, signal);
@@ -56,6 +57,8 @@ export async function scoreStructures(model: OpenedModel, sizes: SecondaryStruct
     const summaries = new Map([...predicted].map(([name, scores]) => [name, summarise(scores.map((score, i): GroupedScore => ({
       ...score, file: records[i]!.file, ...(identities && { identity: identities[i]! }),
     })))] as const));
+    const none = options.by.find((by) => by !== 'pair-type' && !summaries.get(options.model)!.groups.some((group) => group.by === by));
+    if (none !== undefined) note(`--by ${none}: ${UNGROUPED[none as Grouping]}`);
     if (options.csv !== undefined) await writeCsv(options.csv, records, rnas);
     if (options.report !== undefined) {
       await writeStructureReport(options.report, { options, model, encoder, rules, threshold, source, records, predicted, curves, summaries, identities, predict, signal });
@@ -63,6 +66,14 @@ export async function scoreStructures(model: OpenedModel, sizes: SecondaryStruct
     await writeResult(options.json ? jsonOf(options, summaries, threshold, source, rules) : tablesOf(options, summaries).map(textTable).join('\n'));
   }, options);
 }
+
+/** Why RNAs are not parted so. */
+const UNGROUPED: Readonly<Record<Grouping, string>> = {
+  family: 'not every id tells a family of ArchiveII; there is no such table',
+  file: 'there are not several files with several RNAs; there is no such table',
+  length: 'all RNAs are in one bin of lengths; there is no such table',
+  similarity: 'all RNAs are in one bin of identities with --train; there is no such table',
+};
 
 /** A protocol's rules, or those of the flags. */
 function rulesOf({ protocol, allowNcPairs, allowSharpLoops, tuneBy }: EvaluateOptions): Rules {
@@ -129,7 +140,8 @@ async function withProgress<T>(
 type Summaries = ReadonlyMap<string, StructureSummary>;
 
 function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries) {
-  return [summaryTable(summaries), ...by.map((each) => (each === 'pair-type' ? pairTypeTable(summaries) : groupTable(each, summaries)))];
+  const made = by.filter((each) => each === 'pair-type' || [...summaries.values()][0]!.groups.some((group) => group.by === each));
+  return [summaryTable(summaries), ...made.map((each) => (each === 'pair-type' ? pairTypeTable(summaries) : groupTable(each, summaries)))];
 }
 
 /** All groupings that there are, whatever `--by` shows. */

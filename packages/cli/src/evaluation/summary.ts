@@ -48,18 +48,17 @@ export interface GroupedScore extends StructureScore {
 
 /** The summary of a set's scores. Throws a RangeError for no RNA. */
 export function summarise(rnas: readonly GroupedScore[]): StructureSummary {
-  const { rnas: _, ...lengthWeighted } = means(rnas, ({ sequence }) => sequence.length);
   const byType = rnas.map(({ sequence, target, predicted }) => scoreByPairType(sequence, target, predicted));
   return {
-    ...means(rnas), lengthWeighted, pairTypes: totalByPairType(byType), pairTypeIntervals: pairTypeIntervals(byType),
+    rnas: rnas.length, ...means(rnas), lengthWeighted: means(rnas, ({ sequence }) => sequence.length), pairTypes: totalByPairType(byType), pairTypeIntervals: pairTypeIntervals(byType),
     groups: GROUPINGS.flatMap((by) => {
       const parts = partsBy(by, rnas);
-      return parts.length < 2 ? [] : [{ by, parts: parts.map(({ label, items }) => ({ label, ...means(items) })) }];
+      return parts.length < 2 ? [] : [{ by, parts: parts.map(({ label, items }) => ({ label, rnas: items.length, ...means(items) })) }];
     }),
   };
 }
 
-function means(rnas: readonly StructureScore[], weight: (rna: StructureScore) => number = () => 1): ScoreMeans {
+function means(rnas: readonly StructureScore[], weight: (rna: StructureScore) => number = () => 1): Omit<ScoreMeans, 'rnas'> {
   const mean = (drawn: readonly StructureScore[], value: (rna: StructureScore) => number): number => {
     let [sum, total] = [0, 0];
     for (const rna of drawn) {
@@ -75,7 +74,7 @@ function means(rnas: readonly StructureScore[], weight: (rna: StructureScore) =>
   }));
   const { precision, recall, f1, averagePrecision } = all;
   const [strict, flexible] = [{ precision, recall, f1 }, { precision: all.flexiblePrecision, recall: all.flexibleRecall, f1: all.flexibleF1 }];
-  return { rnas: rnas.length, strict: centre(strict), flexible: centre(flexible), averagePrecision: averagePrecision.mean, intervals: { strict, flexible, averagePrecision } };
+  return { strict: centre(strict), flexible: centre(flexible), averagePrecision: averagePrecision.mean, intervals: { strict, flexible, averagePrecision } };
 }
 
 const centre = ({ precision, recall, f1 }: ScoreIntervals): PairScore => ({ precision: precision.mean, recall: recall.mean, f1: f1.mean });

@@ -40,7 +40,7 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
       const named = names?.indexOf(text) ?? -1;
       if (named >= 0) return named;
       const label = Number(text);
-      if (!/^\d+$/.test(text) || label >= classes) throw new RangeError(`expected a class from 0 to ${classes - 1}${names ? `, or one of ${names.join(', ')}` : ''}, got "${text}"`);
+      if (!/^\d+$/.test(text) || label >= classes) throw new RangeError(`expected a class from 0 to ${classes - 1}${names ? `, or one of ${names.join(', ')}` : ' (names of classes go into head.names)'}, got "${text}"`);
       return label;
     },
   },

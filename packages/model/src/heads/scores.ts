@@ -25,10 +25,10 @@ export const argmax = (values: ArrayLike<number>): number => {
   return best;
 };
 
-/** A number of a table. Throws a RangeError where the cell is none. */
+/** A number of a table, in decimals. Throws a RangeError where the cell is none. */
 export function parseNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new RangeError(`expected a number, got "${text}"`);
+  if (text.trim() === '' || /^\s*0[box]/i.test(text) || !Number.isFinite(value)) throw new RangeError(`expected a number, got "${text}"`);
   return value;
 }
 
