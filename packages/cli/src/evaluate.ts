@@ -3,7 +3,6 @@
  * what it was fine-tuned for, or on masked nucleotides where it has no task
  * head. What is done for each is in evaluation/.
  */
-import { mkdir } from 'node:fs/promises';
 import { secondaryStructureSizes } from '@rna/model';
 import { UsageError } from './errors.ts';
 import type { EvaluateOptions } from './evaluation/evaluateOptions.ts';
@@ -11,7 +10,7 @@ import { scoreLabels } from './evaluation/labels.ts';
 import { scoreMasked } from './evaluation/masked.ts';
 import { scoreStructures } from './evaluation/structures.ts';
 import { withModel } from './loadModel.ts';
-import { checkOutputFile } from './outputs.ts';
+import { checkOutputFile, checkOutputFolder } from './outputs.ts';
 import { interruptible } from './terminal.ts';
 
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any work. */
@@ -20,7 +19,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError('--threshold and --validation exclude each other: one gives the threshold, the other tunes it');
   }
   if (options.csv !== undefined) await checkOutputFile(options.csv);
-  if (options.report !== undefined) await mkdir(options.report, { recursive: true });
+  if (options.report !== undefined) await checkOutputFolder(options.report);
   await interruptible((signal) => withModel(options.model, options, (model) => {
     if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
     const sizes = secondaryStructureSizes(model);

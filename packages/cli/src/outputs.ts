@@ -1,7 +1,7 @@
 /** Checks of where results go, made before the work, so that an hour's run does not end in a mistyped path. */
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { InputError } from '@rna/model';
 import { CommandError } from './errors.ts';
 import type { PlannedRecord } from './fastaInput.ts';
@@ -11,6 +11,14 @@ export async function checkOutputFile(path: string): Promise<void> {
   const folder = dirname(path);
   if (!existsSync(folder)) throw new CommandError(`${path}: the folder ${folder} does not exist; make it first`);
   if (existsSync(path) && (await stat(path)).isDirectory()) throw new CommandError(`${path} is a folder; give the name of a file`);
+}
+
+/** Throws a CommandError unless `path` is a folder that can be written to, or one can be made there. */
+export async function checkOutputFolder(path: string): Promise<void> {
+  let existing = resolve(path);
+  while (!existsSync(existing)) existing = dirname(existing);
+  if (!(await stat(existing)).isDirectory()) throw new CommandError(`${existing} is a file; give the name of a folder`);
+  await access(existing, constants.W_OK).catch((error: unknown) => { throw new CommandError(`${existing} cannot be written to; choose another folder`, { cause: error }); });
 }
 
 const LONGEST_NAME = 200;

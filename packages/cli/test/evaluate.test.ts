@@ -115,10 +115,14 @@ test('wrong usage and bad input', async () => {
   const [model, bare] = [await structureModelFolder(folder, 'rinalmo-A'), modelFolder(folder, 'ssrlm-A')];
   const file = structures(folder, 'some.dbn', rnas.slice(0, 2));
   const csv = join(folder, 'scores.csv');
+  const report = join(folder, 'report');
   const sequences = fasta(folder, ['GGCA']);
   const refused: [number, string, string[]][] = [
     [2, '--threshold and --validation exclude each other', [model, file, '--threshold', '0.1', '--validation', file]],
-    [2, '--csv, --threshold, --validation, --protocol, --report, --baselines, --train, --mmseqs and --by are for models with a task head', [bare, file, '--csv', csv]],
+    [2, '--csv, --threshold, --validation, --protocol, --tune-by, --allow-…, --report, --baselines, --train, --mmseqs and --by are for models with a task head', [bare, file, '--csv', csv]],
+    [2, '--tune-by', [bare, file, '--tune-by', 'exact']],
+    [1, `${file} is a file; give the name of a folder`, [model, file, '--report', join(file, 'page')]],
+    [1, 'none: no such', [join(folder, 'none'), file, '--report', report]],
     [2, "argument '2' is invalid", [model, file, '--threshold', '2']],
     [2, "missing required argument 'files'", [model]],
     [2, "unknown option '--thresold'", [model, file, '--thresold', '0.2']],
@@ -133,4 +137,5 @@ test('wrong usage and bad input', async () => {
     expect(result.stderr).not.toMatch(/^\s+at /m);
   }
   expect(existsSync(csv)).toBe(false);
+  expect(existsSync(report)).toBe(false);
 });

@@ -1,4 +1,5 @@
 /** The folder of `rna evaluate --report`: the page, and each figure as a file of its own. */
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Encoder, OpenedModel } from '@rna/model';
 import { writeAtomically } from '../files.ts';
@@ -13,9 +14,10 @@ import type { EvaluateOptions } from './evaluateOptions.ts';
 
 type Page = Omit<EvaluationReport, 'model' | 'run' | 'command' | 'facts'> & { readonly facts: readonly ConfigGroup[] };
 
-/** Writes the report into a folder that is there; figures before the page that shows them. */
+/** Writes the report into a folder, which is made if it is not there; figures before the page that shows them. */
 export async function writeReport(folder: string, options: EvaluateOptions, model: OpenedModel, encoder: Encoder, page: Page): Promise<void> {
   const write = (name: string, text: string): Promise<void> => writeAtomically(join(folder, name), (sink) => sink.write(new TextEncoder().encode(text)));
+  await mkdir(folder, { recursive: true });
   for (const figure of page.figures) await write(`${figure.name}.svg`, figureFile(figure));
   const run = await runOf(options.model);
   const { traits, adapter: { info } } = encoder.device;

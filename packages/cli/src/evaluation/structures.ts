@@ -46,7 +46,7 @@ export async function scoreStructures(model: OpenedModel, sizes: SecondaryStruct
       withProgress(label, rnas, predict, signal, task);
     const tuned = tuning && await run('tune', tuning, (each) => tuneThreshold(each, tuning, rules));
     const { threshold, source } = chooseThreshold(model, options, tuned);
-    note(`pairs above ${threshold} (${source})`);
+    note(`pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`);
     const curves: PairCurves[] = [];
     const { rnas } = await run('evaluate', records, (each) => evaluateStructures(each, records, { ...rules, threshold }, (score, probabilities) => {
       const drawn = options.report === undefined ? undefined : pairCurves(probabilities, score.target);

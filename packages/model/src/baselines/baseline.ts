@@ -1,7 +1,7 @@
 /**
  * What a model must beat: predictors that are fitted in seconds to the same
- * training set and see letters alone. A baseline predicts what its task's head
- * does, so the head's own metrics score it. Here is what they share.
+ * training set and see letters alone. A baseline's predictions are of the kind of
+ * its task's head, so the head's own metrics score it. Here is what they share.
  */
 
 export interface Baseline<P> {

@@ -2,7 +2,8 @@
  * Contacts without supervision (SSR-LM 3.3.1, after Rao et al. 2021): a logistic
  * regression on attention maps, made symmetric and corrected on the device, of
  * all layers and heads. Fitted to a few RNAs with known pairs; no gradient
- * reaches the encoder. The device holds the maps of one layer at a time.
+ * reaches the encoder. Predicting, the device holds the maps of one layer at a
+ * time; a fit needs them all, which are read back as they come.
  */
 import { product, symmetricApc, type Tensor } from '@rna/tensor';
 import type { EncoderConfig } from '../config.ts';

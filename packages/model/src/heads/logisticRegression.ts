@@ -6,7 +6,8 @@
  * by proximal Newton steps on the coordinates that are not held at zero (Lee, Sun
  * and Saunders 2014; Friedman, Hastie and Tibshirani 2010). The objective is
  * convex, and the end is known by its optimality conditions and not by small
- * steps. With scikit-learn's C, penalty = 1 / C; the intercept has no penalty.
+ * steps. With scikit-learn's C, penalty = 1 / C; the intercept has no
+ * penalty, as in SSR-LM's formula and scikit-learn's saga (its liblinear penalises it too).
  */
 import { portable } from '@rna/kernels';
 
