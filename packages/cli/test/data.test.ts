@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { parseStructureFile, writeCt } from '@rna/model';
+import { parseStructureFile, writeCt, writeDotBracket } from '@rna/model';
 import { packTar } from 'modern-tar';
 import { describe, expect, test } from 'vitest';
 import { lengthScores } from '../src/data/lengthClasses.ts';
@@ -168,8 +168,54 @@ describe('rna data secondary', () => {
     const { out, counts, notes } = await prepare('secondary', join(folder, 'ct-splits.tar'), '--max-length', '150');
     expect(counts).toEqual({ 'tRNA/train.dbn': 1, 'tRNA/validation.dbn': 1, 'tRNA/test.dbn': 1 });
     expect(['train', 'validation', 'test'].flatMap((set) => structures(out, 'tRNA', `${set}.dbn`).map(({ id }) => id))).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
-    expect(notes).toEqual(['left out of training and validation 1 RNA longer than 150']);
+    expect(notes).toEqual(['left out of training and validation 1 RNA longer than 150', 'not taken: 1 other file of structures (ct/other-fold/0/test/tRNA_c.ct)']);
     expect(await refused('secondary', join(folder, 'ct-splits.tar'), '--folds', '3')).toContain('drawn already');
+  });
+
+  test('takes folders of sets as they are drawn: RiNALMo\'s, fam-fold, and the folder of one fold', async () => {
+    const body = (id: string): string => writeCt({ ...archive.find((each) => each.id.startsWith(id))!, id: 'title' });
+    const fold = (name: string, ...[train, valid, tested]: readonly [string, string, string]) =>
+      ({ [`${name}/train/${train}_a.ct`]: body(train), [`${name}/valid/${valid}_b.ct`]: body(valid), [`${name}/test/${tested}_c.ct`]: body(tested) });
+    const folder = write(temporaryFolder(), {
+      ...fold('data/archiveII/5s', 'tRNA', 'srp', '5s'), ...fold('data/archiveII/tRNA', '5s', 'srp', 'tRNA'), 'data/bpRNA/test/x.ct': body('5s'),
+      ...fold('fam-fold/5s', 'tRNA', 'srp', '5s'), ...fold('fam-fold/rest', '5s', 'srp', 'tRNA'), ...fold('broken/5s', 'tRNA', 'srp', '5s'),
+    });
+    const ids = ({ out }: { out: string }, name: string): string[] => ['train', 'validation', 'test'].flatMap((set) => structures(out, name, `${set}.dbn`).map(({ id }) => id));
+    const inner = await prepare('secondary', join(folder, 'data'));
+    expect(Object.keys(inner.counts).map((name) => name.split('/')[0])).toEqual([...new Array<string>(3).fill('5s'), ...new Array<string>(3).fill('tRNA')]);
+    expect([ids(inner, '5s'), ids(inner, 'tRNA')]).toEqual([['tRNA_a', 'srp_b', '5s_c'], ['5s_a', 'srp_b', 'tRNA_c']]);
+    expect(inner.notes).toEqual([`not taken: 1 other file of structures (${join(folder, 'data/bpRNA/test/x.ct')})`]);
+    expect(ids(await prepare('secondary', join(folder, 'fam-fold')), 'rest')).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
+    for (const one of ['data/archiveII/5s', 'data/archiveII/5s/.', 'fam-fold/rest']) expect(Object.keys((await prepare('secondary', join(folder, one))).counts).length).toBe(3);
+    write(folder, { 'broken/5s/test/tRNA_a.ct': body('tRNA') });
+    expect(await refused('secondary', join(folder, 'broken'))).toMatch(/5s.train.tRNA_a\.ct:1: the RNA "tRNA_a" is in .*5s.test.tRNA_a\.ct:1 too; remove one of them/);
+    for (const gone of ['test/tRNA_a.ct', 'valid/srp_b.ct']) rmSync(join(folder, 'broken/5s', gone));
+    expect(await refused('secondary', join(folder, 'broken'))).toContain('the fold 5s has no structure in a folder valid');
+  });
+
+  test('refuses an RNA that comes twice, naming both files', async () => {
+    const [a, b] = archive;
+    const folder = write(temporaryFolder(), { 'one/5s_a.ct': writeCt(a!), 'two/5s_a.ct': writeCt(b!), 'TR0.dbn': writeDotBracket(a!), 'VL0.dbn': writeDotBracket(b!), 'TS0.dbn': writeDotBracket({ ...b!, id: 'other' }) + writeDotBracket(a!) });
+    expect(await refused('secondary', join(folder, '.'))).toContain(`TS0.dbn:4: the RNA "${a!.id}" is in ${join(folder, 'TR0.dbn')}:1 too`);
+    rmSync(join(folder, 'TR0.dbn'));
+    expect(await refused('secondary', folder)).toContain(`${join(folder, 'two/5s_a.ct')}:1: the RNA "5s_a" is in ${join(folder, 'one/5s_a.ct')}:1 too`);
+  });
+
+  test('names the RNAs of a file with several by their own ids, of its family', async () => {
+    const of = (family: string): typeof archive => archive.filter(({ id }) => id.startsWith(`${family}_`)).slice(0, 4);
+    const text = [...of('tRNA').slice(1), { ...of('tRNA')[0]!, id: 'unnamed' }].map(writeDotBracket).join('');
+    const folder = write(temporaryFolder(), { 'tRNA_all.dbn': text, '5s_one.ct': writeCt({ ...of('5s')[0]!, id: 'title' }), '5s_two.ct': writeCt({ ...of('5s')[1]!, id: 'title' }), 'notes.dbn': text });
+    const { out, notes } = await prepare('secondary', folder);
+    expect(structures(out, 'tRNA', 'test.dbn').map(({ id }) => id)).toEqual([...of('tRNA').slice(1).map(({ id }) => id), 'unnamed']);
+    expect(structures(out, '5s', 'test.dbn').map(({ id }) => id)).toEqual(['5s_one', '5s_two']);
+    expect(notes.at(-1)).toBe(`not taken: 1 other file of structures (${join(folder, 'notes.dbn')})`);
+  });
+
+  test('says what a missing archive is, and that one family is too few', async () => {
+    const folder = write(temporaryFolder(), { 'x.tar.gz/5s_one.ct': writeCt(archive.find(({ id }) => id.startsWith('5s_'))!) });
+    expect(await refused('secondary', join(folder, 'nowhere.tar.gz'))).toContain('nowhere.tar.gz: no such file or folder (paths are relative to');
+    // A folder is one by what it is, not by its name.
+    expect(await refused('secondary', join(folder, 'x.tar.gz'))).toContain('x.tar.gz: RNAs of one family (5s) are left; at least two families are needed');
   });
 
   test('deals families to fewer folds, from one file too', async () => {
@@ -186,6 +232,7 @@ describe('rna data secondary', () => {
     expect(counts['train.dbn']).toBe(structures(samples, 'bprna_TR0_200.dbn').filter(({ sequence }) => sequence.length <= 100).length);
     expect(structures(out, 'test.dbn')).toEqual(structures(samples, 'bprna_TS0_60.dbn'));
     expect(notes[0]).toMatch(/^train: left out \d+ RNAs longer than 100$/);
+    expect(notes.at(-1)).toMatch(/^not taken: \d+ other files of structures \(.*archiveII_150\.dbn, …\)$/);
     // Counted by another program.
     expect(sets[2]!.labels).toEqual({ pairs: 1493, 'non-canonical': 218, pseudoknotted: 1 });
     expect(await refused('secondary', samples, '--folds', '3')).toContain('--folds is for families of ArchiveII');
@@ -214,6 +261,15 @@ describe('rna data ncrna-family', () => {
     expect(await refused('ncrna-family', join(small, 'few.fasta'))).toContain('the class miRNA has 9 RNAs to train on; at least 10 are needed');
     expect(await refused('ncrna-family', join(small, 'one.fasta'))).toContain('all RNAs are of the class tRNA');
     expect(await refused('ncrna-family', join(small, 'bare.fasta'))).toContain('bare.fasta:1: record "a" has no class');
+  });
+
+  test('takes one of equal sequences, and refuses one with two classes', async () => {
+    const folder = write(temporaryFolder(), { 'twice.fasta': `${fasta({ tRNA: 20, miRNA: 20 })}>copy tRNA\n${'a'.repeat(20)}\n>other miRNA\n${'c'.repeat(21)}\n` });
+    const { counts, notes } = await prepare('ncrna-family', join(folder, 'twice.fasta'));
+    expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(40);
+    expect(notes[0]).toBe('left out 2 RNAs of twice.fasta with the sequence and the class of one before');
+    write(folder, { 'both.fasta': `${fasta({ tRNA: 20, miRNA: 20 })}>copy miRNA\n${'A'.repeat(21)}\n` });
+    expect(await refused('ncrna-family', join(folder, 'both.fasta'))).toContain('both.fasta:81: "copy" of the class miRNA has the sequence of "tRNA_1" on line 3, which is of the class tRNA');
   });
 });
 

@@ -56,6 +56,8 @@ describe('tables', () => {
     expect(await read(translationEfficiency, [utrs])).toMatchObject([{ sequence: 'ACGU', target: 0.5 }]);
     const families = file('name,width,sequence,class_id\nRF00005,4,ACGT,3\n', 'train.csv');
     expect(await read(ncrnaFamily, [families])).toMatchObject([{ target: 3, group: 'RF00005' }]);
+    const unread = file('utr,rl,note,note\nACGT,3,x,y\n', 'unread.csv');
+    expect(await read(ribosomeLoad, [unread])).toMatchObject([{ target: 3 }]);
     const loads = file('utr,rl,total_reads,set\nACGT,3,12,random\n', 'loads.csv');
     expect(await read(ribosomeLoad, [loads])).toMatchObject([{ target: 3, group: 'random' }]);
   });
@@ -69,11 +71,20 @@ describe('tables', () => {
     ['no sequence', ribosomeLoad, 'utr,rl\n,1\n', ':2: no sequence in the column "utr"'],
     ['no nucleotide', ribosomeLoad, 'utr,rl\nACGT,1\nACXT,1\n', ':3: "X" is not a nucleotide code'],
     ['a row cut off', ribosomeLoad, 'utr,rl\nACGT,1\nACGT\n', ':3: Invalid Record Length'],
-    ['an open quote', ribosomeLoad, 'utr,rl\n"ACGT,1\n', ': Quote Not Closed'],
+    ['an open quote', ribosomeLoad, 'utr,rl\nAC,1\n\n"ACGT,1\nAC,2\nAC,3\n', ':4: a quoted cell of the row that begins here is not closed'],
+    ['a quote that closes lines below', ribosomeLoad, 'utr,rl\n"ACGT,1\nAC,2\n"AC",3\n', ' (the row begins on line 2)'],
+    ['a line break in a sequence', ribosomeLoad, 'utr,rl\n"AC\nGT",1\n', ':3: "\\n" is not a nucleotide code'],
+    ['a letter that cannot be seen', ribosomeLoad, 'utr,rl\nAC\u200BGT,1\n', ':2: "\\u{200b}" is not a nucleotide code'],
+    ['a letter beyond 16 bits', ribosomeLoad, 'utr,rl\nAC🧬GT,1\n', ':2: "🧬" is not a nucleotide code'],
+    ['a long label', ribosomeLoad, `utr,rl\nAC,"\u001B[31m${'x'.repeat(999)}"\n`, `:2: the label (rl) cannot be read: expected a number, got "\\u{1b}[31m${'x'.repeat(35)}…"; correct it`],
+    ['a column twice', ribosomeLoad, 'utr,rl,utr\nAC,1,GT\n', ':1: two columns have the name "utr"; rename or remove one of them'],
+    ['a group twice', ribosomeLoad, 'utr,set,rl,set\nAC,1,2,3\n', ':1: two columns have the name "set"'],
+    ['many columns', ribosomeLoad, `${Array.from({ length: 99 }, (_, i) => `c${i}`).join()}\n`, 'got "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", … (99); name'],
+    ...['0x10', '0B1', '-0o7', ' 0x1'].map((text) => ['a number that is not decimal', ribosomeLoad, `utr,rl\nACGT,1e3\nACGT,${text}\n`, `:3: the label (rl) cannot be read: expected a number, got "${text.trim()}"`] as const),
     ['a label that is none', spliceSite, 'human;ACGT;2\n', ':1: the label (label) cannot be read: expected 0 or 1, got "2"'],
     ['a column of another name', spliceSite, 'id;seq;label\na;ACGT;1\n', ':1: expected a header with the columns "sequence", "label", got "id", "seq", "label"'],
     ['too few columns', spliceSite, 'ACGT;1\n', 'or give 3 columns without a header: group, sequence, label'],
-  ])('with %s are refused by file and line', async (_, head: Head, content, message) => {
+  ] as const)('with %s are refused by file and line', async (_, head: Head, content, message) => {
     const table = file(content, 'table.csv');
     await expect(read(head, [table])).rejects.toThrow(table);
     await expect(read(head, [table])).rejects.toThrow(message);

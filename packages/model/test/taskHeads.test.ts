@@ -205,7 +205,7 @@ test('cells of tables are read, and refused with what was expected', () => {
   expect(spliceSite.columns!.parse('1', { hidden: 1 })).toBe(1);
   expect(() => spliceSite.columns!.parse('2', { hidden: 1 })).toThrow('expected 0 or 1, got "2"');
   expect(ncrnaFamily.columns!.parse('87', { hidden: 1, classes: 88 })).toBe(87);
-  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 })).toThrow('expected a class from 0 to 87, got "88"');
+  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 })).toThrow('expected a class from 0 to 87 (names of classes go into head.names), got "88"');
   expect(() => ribosomeLoad.columns!.parse('', { channels: 1, blocks: 1, padding: 'none' })).toThrow('expected a number, got ""');
 });
 

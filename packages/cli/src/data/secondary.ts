@@ -54,32 +54,42 @@ interface PlacedStructure extends StructureRecord {
 export async function prepareSecondary(options: SecondaryOptions): Promise<void> {
   const { input } = options;
   const files = await filesBelow(input);
-  if (files[0] === input && TAR.test(input)) {
-    const structures = await readTar(input);
-    const layout = drawnLayout(structures.map(({ path }) => path));
-    if (layout === undefined) return prepareFamilies(structures, [], options);
-    const others = structures.filter(({ path }) => !layout.test(path));
-    return prepareDrawn(structures.filter(({ path }) => layout.test(path)), layout, unread([...new Set(others.map(({ path }) => path))]), options);
-  }
+  if (files[0] === input && TAR.test(input)) return prepareTar(options);
   const parts = Object.values(BPRNA).map((name) => files.filter((file) => isOf(name, file, input)));
-  const others = (taken: readonly string[]): string[] => unread(files.filter((file) => isStructures(file) && !taken.includes(file)));
-  if (parts.every((part) => part.length > 0)) return prepareBpRna(parts, others(parts.flat()), options);
-  const layout = drawnLayout(files.filter(RECORD_FILES.isKnown).map((file) => pathFrom(input, file)));
-  // One file may hold RNAs of all families; of many, each is named after its family.
-  const taken = files.filter((file) => RECORD_FILES.isKnown(file) && (file === input || (layout === undefined ? familyKeyOf(basename(file)) !== undefined : layout.test(pathFrom(input, file)))));
+  if (parts.every((part) => part.length > 0)) return prepareBpRna(parts, notTaken(files, parts.flat()), options);
+  const known = files.filter(RECORD_FILES.isKnown);
+  const layout = drawnLayout(known.map((file) => pathFrom(input, file)));
+  const isTaken = (file: string): boolean => (layout === undefined ? familyKeyOf(file) !== undefined : layout.test(pathFrom(input, file)));
+  // One file may hold RNAs of all families.
+  const taken = known.filter((file) => file === input || isTaken(file));
   if (taken.length === 0) throw new CommandError(`${input}: neither TR0, VL0 and TS0 (folders or files of structures) nor files that are named as ArchiveII's (5s_….ct, tRNA_….ct, …) are in it`);
   const structures: PlacedStructure[] = [];
   for (const file of taken) structures.push(...placed(pathFrom(input, file), await readStructures([file])));
-  return layout === undefined ? prepareFamilies(structures, others(taken), options) : prepareDrawn(structures, layout, others(taken), options);
+  return prepareArchive(structures, layout, notTaken(files, taken), options);
 }
+
+async function prepareTar(options: SecondaryOptions): Promise<void> {
+  const structures = await readTar(options.input);
+  const paths = structures.map(({ path }) => path);
+  const layout = drawnLayout(paths);
+  if (layout === undefined) return prepareArchive(structures, layout, [], options);
+  return prepareArchive(structures.filter(({ path }) => layout.test(path)), layout, notTaken(paths, paths.filter((path) => layout.test(path))), options);
+}
+
+const prepareArchive = (structures: readonly PlacedStructure[], layout: RegExp | undefined, others: readonly string[], options: SecondaryOptions): Promise<void> =>
+  (layout === undefined ? prepareFamilies(structures, others, options) : prepareDrawn(structures, layout, others, options));
 
 const drawnLayout = (paths: readonly string[]): RegExp | undefined => DRAWN.find((layout) => paths.some((path) => layout.test(path)));
 
 const pathFrom = (input: string, file: string): string => join(basename(resolve(input)), relative(input, file)).split(sep).join('/');
 
-const isStructures = (file: string): boolean => RECORD_FILES.isKnown(file) && recordFormat(file) !== 'fasta';
-
-const unread = (files: readonly string[]): string[] => (files.length === 0 ? [] : [`not taken: ${counted(files.length, 'other file')} of structures (${files[0]!}${files.length > 1 ? ', …' : ''})`]);
+/** A note of the other files of structures, if there are any. */
+function notTaken(files: readonly string[], taken: readonly string[]): string[] {
+  const known = new Set(taken);
+  const others = [...new Set(files)].filter((file) => !known.has(file) && RECORD_FILES.isKnown(file) && recordFormat(file) !== 'fasta');
+  const [first] = others;
+  return first === undefined ? [] : [`not taken: ${counted(others.length, 'other file')} of structures (${first}${others.length > 1 ? ', …' : ''})`];
+}
 
 /** Structures of a file: a lone one has the name of the file, since titles inside do not say the family; of several, each its own. */
 function placed(path: string, structures: readonly StructureRecord[]): PlacedStructure[] {
