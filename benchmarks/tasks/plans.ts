@@ -39,7 +39,7 @@ export const PLANS: Readonly<Record<Size, Limits>> = {
     secondary: { maxLength: 80, train: 600, validation: 60, test: 200 },
     archive: { holdOut: false, maxLength: 130, test: 300 },
     splice: { train: 400, validation: 100, test: 250 },
-    'ribosome-load': { train: 4000, validation: 400, test: 2000 },
+    'ribosome-load': { train: 12000, validation: 400, test: 2000 },
     translation: { train: 2000, validation: 300, test: 500 },
     ncrna: { maxLength: 150, train: 1200, validation: 200, test: 600 },
     contacts: { maxLength: 80 },
