@@ -43,7 +43,7 @@ const scored = labels.extend({ baselines: z.record(z.string(), labels.omit({ rna
 
 /** Which scores of a task are shown. */
 const SHOWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'splice-site': { f1: 'F1' },
+  'splice-site': { accuracy: 'accuracy', f1: 'F1' },
   'ribosome-load': { r2: 'R²', spearman: 'Spearman' },
   'translation-efficiency': { r2: 'R²', spearman: 'Spearman' },
   'expression-level': { r2: 'R²', spearman: 'Spearman' },
