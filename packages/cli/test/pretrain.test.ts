@@ -146,7 +146,7 @@ describe('wrong usage is code 2 and names what is wrong', () => {
   test('required fields, and faults in a file with its line', async () => {
     const folder = temporaryFolder();
     const file = join(folder, 'run.yaml');
-    expect((await rna('pretrain')).stderr).toContain('config: out is missing; expected a text\nconfig: data is missing');
+    expect((await rna('pretrain')).stderr).toContain('config: out is missing; expected a text\nconfig: data.train is missing');
     writeFileSync(file, 'out: x\nmodel: [1, 2\nseed: 3\n');
     const malformed = await rna('pretrain', file);
     expect(malformed.code).toBe(2);

@@ -87,7 +87,7 @@ export async function* parseFasta(
       throw new InputError(
         file, line,
         `"${letters[invalid]}" in record "${header.id}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
-        /[0-9>]/.test(letters[invalid]!) ? 'remove it' : 'correct it, or allow unknown letters to have it read as <unk>',
+        /[0-9>]/.test(letters[invalid]!) ? 'remove it' : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
       );
     }
     parts.push(letters);

@@ -65,10 +65,17 @@ export function validateConfig<T>(schema: z.ZodType<T>, value: unknown, file: st
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(join(path.join('.'), key), root));
     if (issue.code === 'custom') return [`${path.join('.')} ${issue.message}`];
     const given = valueAt(value, path);
+    if (given === undefined && node !== undefined) return missing(node, path.join('.'));
     const got = given === undefined ? 'is missing' : `is ${JSON.stringify(given)}`;
     return [`${path.length === 0 ? 'the config' : path.join('.')} ${got}; expected ${node === undefined ? issue.message : expectation(node)}`];
   });
   throw new ConfigError(lines.map((line) => `${file}: ${line}`).join('\n'));
+}
+
+/** Of a group that is missing, the fields in it that have no default. */
+function missing(node: Node, path: string): string[] {
+  const asked = (node.required ?? []).flatMap((key) => missing(node.properties![key]!, join(path, key)));
+  return asked.length > 0 ? asked : [`${path === '' ? 'the config' : path} is missing; expected ${expectation(node)}`];
 }
 
 /**

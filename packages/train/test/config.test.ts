@@ -34,7 +34,7 @@ describe('validateConfig', () => {
       'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
       'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema',
     ]);
-    expect(faults({ out: 'x', data: { train: ['a'] } })).toBe('a.yaml: train is missing; expected a group of settings');
+    expect(faults({ out: 'x', data: { train: ['a'] } })).toBe('a.yaml: train.steps is missing; expected a whole number above 0');
     expect(faults({ ...least, data: { train: [3] } })).toBe('a.yaml: data.train.0 is 3; expected a text');
     expect(faults({ ...least, optimizer: { spikeFactor: 0.5 } })).toBe('a.yaml: optimizer.spikeFactor must be 0 or above 1');
     expect(faults(7)).toBe('a.yaml: the config is 7; expected a group of settings');
