@@ -3,12 +3,13 @@
  * read: a corpus without the validation and test sequences, a part of it held
  * out, and subsets of the labelled RNAs by length and number.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { parseFasta, parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
+import { writeDotBracket } from '@rna/model';
 import { z } from 'zod';
 import { draw } from '../src/rnaCommand.ts';
+import { fasta, holdOut, readCorpus, readStructures } from '../src/sequences.ts';
 
 export interface DataFiles {
   readonly corpus: readonly string[];
@@ -32,8 +33,6 @@ export interface Prepared {
   /** Records in each, and what was left out. */
   readonly counts: z.infer<typeof counts>;
 }
-
-const HELD_OUT_SHARE = 0.02;
 
 /** Writes the files into `folder`, which appears whole, or finds them there. */
 export async function prepareData(files: DataFiles, folder: string): Promise<Prepared> {
@@ -65,48 +64,4 @@ export async function prepareData(files: DataFiles, folder: string): Promise<Pre
   await write(countsFile, `${JSON.stringify(found, null, 2)}\n`);
   await rename(`${folder}.partial`, folder);
   return { ...paths, counts: found };
-}
-
-export interface Sequence {
-  readonly id: string;
-  readonly sequence: string;
-}
-
-/** Different sequences of files, without those that were `seen` (to which they are added) and longer ones. */
-export async function readCorpus(files: readonly string[], seen: Set<string>, maxLength: number): Promise<{ corpus: Sequence[]; duplicates: number; tooLong: number }> {
-  const corpus: Sequence[] = [];
-  let [duplicates, tooLong] = [0, 0];
-  for (const file of files) {
-    for (const record of await readSequences(file)) {
-      if (seen.has(record.sequence)) duplicates++;
-      else if (record.sequence.length > maxLength) tooLong++;
-      else corpus.push(record);
-      seen.add(record.sequence);
-    }
-  }
-  return { corpus, duplicates, tooLong };
-}
-
-/** A share of a corpus, by chance, for the loss of pre-training; the order of the rest is by chance too. */
-export function holdOut(corpus: readonly Sequence[]): { kept: Sequence[]; heldOut: Sequence[] } {
-  const shuffled = draw(corpus);
-  const held = Math.ceil(HELD_OUT_SHARE * shuffled.length);
-  return { heldOut: shuffled.slice(0, held), kept: shuffled.slice(held) };
-}
-
-export const fasta = (records: readonly Sequence[]): string => records.map(({ id, sequence }) => `>${id}\n${sequence}\n`).join('');
-
-export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
-
-/** Structures of files, upper case with U for T, none longer than `maxLength`. */
-export async function readStructures(files: readonly string[], maxLength: number): Promise<Structure[]> {
-  const read = await Promise.all(files.map(async (file) => parseStructureFile(await readFile(file, 'utf8'), file)));
-  return read.flat().filter(({ sequence }) => sequence.length <= maxLength).map((record) => ({ ...record, sequence: standard(record.sequence) }));
-}
-
-async function readSequences(file: string): Promise<Sequence[]> {
-  if (!/\.(fa|fna|fasta)$/i.test(file)) return (await readStructures([file], Infinity)).map(({ id, sequence }) => ({ id, sequence }));
-  const records: Sequence[] = [];
-  for await (const { id, sequence } of parseFasta(createReadStream(file, 'utf8') as AsyncIterable<string>, { file })) records.push({ id, sequence: standard(sequence) });
-  return records;
 }

@@ -13,12 +13,13 @@ export async function checkOutputFile(path: string): Promise<void> {
   if (existsSync(path) && (await stat(path)).isDirectory()) throw new CommandError(`${path} is a folder; give the name of a file`);
 }
 
-/** Throws a CommandError unless `path` is a folder that can be written to, or one can be made there. */
-export async function checkOutputFolder(path: string): Promise<void> {
+/** The folder, or the nearest above it that is there. Throws a CommandError unless it can be written to, and for a file on the way. */
+export async function checkOutputFolder(path: string): Promise<string> {
   let existing = resolve(path);
   while (!existsSync(existing)) existing = dirname(existing);
   if (!(await stat(existing)).isDirectory()) throw new CommandError(`${existing} is a file; give the name of a folder`);
   await access(existing, constants.W_OK).catch((error: unknown) => { throw new CommandError(`${existing} cannot be written to; choose another folder`, { cause: error }); });
+  return existing;
 }
 
 const LONGEST_NAME = 200;

@@ -54,10 +54,8 @@ const adamW = {
   maxGradientNorm: z.number().positive().optional().describe('The global gradient norm is scaled down to this'),
 };
 
-const evaluateEvery = count.default(500).describe('Steps between evaluations on the held-out data');
-
 const run = z.strictObject({
-  evaluateEvery,
+  evaluateEvery: count.default(500).describe('Steps between evaluations on the held-out data'),
   checkpointEvery: count.default(500).describe('Steps between checkpoints'),
   keep: count.default(2).describe('Newest checkpoints to keep, beside the best'),
   patience: count.optional().describe('Stop after so many evaluations in a row that are no better than the best'),

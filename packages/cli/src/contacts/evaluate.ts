@@ -1,19 +1,19 @@
 /**
  * The work of `rna contacts evaluate`: how many of the most probable pairs are
  * base pairs, beside the same regression on an encoder that was not trained and
- * the probabilities of CONTRAfold and EternaFold.
- * RNAs that the regression was fitted to are not scored.
+ * the probabilities of CONTRAfold and EternaFold. RNAs that the regression was
+ * fitted to are not scored.
  */
 import {
   bootstrap, contactPrecision, Encoder, predictContacts, type ContactPrecision, type ContactRegression, type EncoderConfig, type Interval, type Precision,
 } from '@rna/model';
 import { CommandError } from '../errors.ts';
+import { foldEach, FOLDING_BASELINES, type FoldingBaseline } from '../evaluation/baselines.ts';
 import { withDevice, withEncoder, withModel } from '../loadModel.ts';
 import { checkOutputFile } from '../outputs.ts';
 import { writeText } from '../pairTable.ts';
 import { csvLine } from '../predictionTable.ts';
 import { counted, formatScore } from '../report/format.ts';
-import { fold, FOLDING_BASELINES, type FoldingBaseline } from '../evaluation/baselines.ts';
 import { textTable, type Table } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
 import type { StructureRecord } from '../trainingInput.ts';
@@ -98,7 +98,7 @@ function scoreRandom(config: EncoderConfig, { contacts }: ContactsEvaluateOption
 }
 
 const scoreFolding = async (name: FoldingBaseline, { rnas, fitted: { separation }, signal }: Scoring): Promise<Scored> =>
-  ({ name, rnas: await fold(name, rnas, signal, ({ partners }, probabilities) => contactPrecision(probabilities, partners, separation)) });
+  ({ name, rnas: await foldEach(name, rnas, signal, ({ partners }, probabilities) => contactPrecision(probabilities, partners, separation)) });
 
 const values = ({ rnas }: Scored, key: keyof ContactPrecision): number[] => rnas.map((each) => each[key]);
 

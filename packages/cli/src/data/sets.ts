@@ -4,10 +4,11 @@
  * what was written.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
+import { checkOutputFolder } from '../outputs.ts';
 import { formatCount } from '../report/format.ts';
 import { textTable, type Column } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
@@ -86,11 +87,11 @@ export async function writeSets(out: string, { title, sets, notes }: Preparation
   }
   await interruptible(async (signal) => {
     for (const file of files) {
-      await existingFolder(dirname(file));
+      await checkOutputFolder(dirname(file));
       if ((await found(file))?.isDirectory()) throw new CommandError(`${file}: a folder stands where a set is to be written; give another --out`);
     }
     // On the file system of the folder, so that moving is renaming.
-    const staged = await mkdtemp(join(await existingFolder(out), '.rna-data-'));
+    const staged = await mkdtemp(join(await checkOutputFolder(out), '.rna-data-'));
     try {
       for (const [k, { write }] of sets.entries()) {
         await write(join(staged, String(k)));
@@ -106,14 +107,6 @@ export async function writeSets(out: string, { title, sets, notes }: Preparation
 }
 
 const found = (path: string) => stat(path).catch(() => undefined);
-
-/** The folder, or the nearest above it that is there. Throws a CommandError for a file on the way. */
-async function existingFolder(path: string): Promise<string> {
-  const there = await found(path);
-  if (there === undefined) return existingFolder(dirname(resolve(path)));
-  if (!there.isDirectory()) throw new CommandError(`${path}: a file stands where a folder is to be written; give another --out`);
-  return path;
-}
 
 /** Prints what was written: a table on stdout and notes on stderr, or all as JSON. */
 async function report(title: string, sets: readonly (Measures & { readonly file: string })[], notes: readonly string[], json: boolean): Promise<void> {

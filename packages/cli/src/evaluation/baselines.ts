@@ -20,7 +20,7 @@ export type FoldingBaseline = (typeof FOLDING_BASELINES)[number];
 const FOLDING = { gamma: 6, arithmetic: 'exact', probs: true } as const;
 
 /** What a folding program says of each RNA: the structure of maximum expected accuracy, and the ensemble's pair probabilities. */
-export async function fold<T>(
+export async function foldEach<T>(
   params: FoldingBaseline, records: readonly StructureRecord[], signal: AbortSignal, score: (record: StructureRecord, probabilities: Float32Array, partners: Int32Array) => T,
 ): Promise<T[]> {
   const settings = await readSettings({ ...FOLDING, params });
@@ -39,7 +39,7 @@ export async function fold<T>(
 
 /** Base pairs of the structures; AUPRC is that of the probabilities. */
 export const scoreFolding = (params: FoldingBaseline, records: readonly StructureRecord[], signal: AbortSignal): Promise<StructureScore[]> =>
-  fold(params, records, signal, (record, probabilities, partners) => scoreStructure(record, partners, averagePrecision(probabilities, record.partners)));
+  foldEach(params, records, signal, (record, probabilities, partners) => scoreStructure(record, partners, averagePrecision(probabilities, record.partners)));
 
 /** Pairs [i, j, p], counted from 1, as the strict upper triangle, row by row. */
 function triangle(pairs: readonly (readonly [number, number, number])[], length: number): Float32Array {

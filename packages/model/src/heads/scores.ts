@@ -97,11 +97,11 @@ export function bestBinaryThreshold(probabilities: readonly number[], labels: re
  * only if one of its logits lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for probabilities.
  */
 export function publishedConfusion(logits: readonly number[], labels: readonly number[], batchSize: number): Confusion {
-  const answers = logits.map((logit, i) => {
-    const start = i - i % batchSize;
-    const areLogits = logits.slice(start, start + batchSize).some((each) => each < 0 || each > 1);
-    return areLogits ? sigmoid(logit) : logit;
-  });
+  const answers: number[] = [];
+  for (let start = 0; start < logits.length; start += batchSize) {
+    const batch = logits.slice(start, start + batchSize);
+    answers.push(...batch.some((logit) => logit < 0 || logit > 1) ? batch.map(sigmoid) : batch);
+  }
   return confusion(answers, labels);
 }
 
