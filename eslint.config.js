@@ -15,15 +15,34 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
-      '@typescript-eslint/ban-ts-comment': ['error', { 'ts-expect-error': 'allow-with-description', 'ts-ignore': true, 'ts-nocheck': true, minimumDescriptionLength: 10 }],
+      '@typescript-eslint/ban-ts-comment': [
+        'error',
+        {
+          'ts-expect-error': 'allow-with-description',
+          'ts-ignore': true,
+          'ts-nocheck': true,
+          minimumDescriptionLength: 10,
+        },
+      ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       eqeqeq: 'error',
       'no-console': 'error',
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Random numbers come from @rna/kernels (RandomStream), so that a seed gives the same run everywhere.' }],
-      'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Export by name, so that a thing has one name everywhere.' }],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Math',
+          property: 'random',
+          message:
+            'Random numbers come from @rna/kernels (RandomStream), so that a seed gives the same run everywhere.',
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Export by name, so that a thing has one name everywhere.' },
+      ],
       // Under noUncheckedIndexedAccess `x[i]!` is how a numeric loop says that i is in range.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Types lie about what comes from outside (JSON, adapters, the environment), and such checks are wanted.
@@ -48,12 +67,10 @@ export default defineConfig(
     },
   },
   {
-    // Type-checked by tsc alone: JSON.parse and dynamic imports are typed by JSDoc there, which these rules read as any.
+    // Type-checked by tsc alone: JSON.parse and dynamic imports are typed by JSDoc there, which these rules read as
+    // any.
     files: ['**/*.mjs', '**/*.js'],
     languageOptions: { globals: { process: 'readonly', performance: 'readonly', URL: 'readonly' } },
-    rules: {
-      '@typescript-eslint/no-unsafe-assignment': 'off',
-      '@typescript-eslint/no-unsafe-return': 'off',
-    },
+    rules: { '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-return': 'off' },
   },
 );

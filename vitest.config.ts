@@ -29,43 +29,68 @@ const node: TestProjectConfiguration = {
 };
 
 const chromium = findChromium();
-const browser: TestProjectConfiguration[] = chromium === undefined ? [] : [{
-  // Dawn's binding has no place in a browser's bundle.
-  optimizeDeps: { exclude: ['webgpu'] },
-  test: {
-    name: 'browser',
-    include: [browserTests],
-    ...timeouts,
-    browser: {
-      enabled: true,
-      headless: true,
-      screenshotFailures: false,
-      provider: playwright({
-        launchOptions: {
-          executablePath: chromium.executable,
-          env: { ...process.env, ...chromium.env },
-          args: ['--enable-unsafe-webgpu', '--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+const browser: TestProjectConfiguration[] =
+  chromium === undefined
+    ? []
+    : [
+        {
+          // Dawn's binding has no place in a browser's bundle.
+          optimizeDeps: { exclude: ['webgpu'] },
+          test: {
+            name: 'browser',
+            include: [browserTests],
+            ...timeouts,
+            browser: {
+              enabled: true,
+              headless: true,
+              screenshotFailures: false,
+              provider: playwright({
+                launchOptions: {
+                  executablePath: chromium.executable,
+                  env: { ...process.env, ...chromium.env },
+                  args: [
+                    '--enable-unsafe-webgpu',
+                    '--headless=new',
+                    '--no-sandbox',
+                    '--disable-quic',
+                    '--no-first-run',
+                    '--disable-background-networking',
+                    '--disable-component-update',
+                    '--disable-sync',
+                  ],
+                },
+              }),
+              instances: [{ browser: 'chromium' }],
+            },
+          },
         },
-      }),
-      instances: [{ browser: 'chromium' }],
-    },
-  },
-}];
+      ];
 
 const drivers = driverProjects(chromium?.executable).map(({ name, env, tests }): TestProjectConfiguration => ({
-  test: { name, env: { ...untuned, ...env }, include: tests.map((file) => `packages/tensor/test/${file}`), pool: 'forks', ...timeouts },
+  test: {
+    name,
+    env: { ...untuned, ...env },
+    include: tests.map((file) => `packages/tensor/test/${file}`),
+    pool: 'forks',
+    ...timeouts,
+  },
 }));
 
 // A run in Node and one in Chromium have the same bits on the same driver, and Chromium's is SwiftShader.
 const swiftShader = driverProjects(chromium?.executable).find(({ name }) => name === 'SwiftShader')?.env ?? {};
-const examples: TestProjectConfiguration[] = chromium === undefined || !('VK_DRIVER_FILES' in swiftShader) ? [] : [{
-  test: {
-    name: 'examples',
-    include: ['examples/test/**/*.test.ts'],
-    pool: 'forks',
-    env: { ...untuned, ...swiftShader, ...chromium.env, CHROME_PATH: chromium.executable },
-    ...timeouts,
-  },
-}];
+const examples: TestProjectConfiguration[] =
+  chromium === undefined || !('VK_DRIVER_FILES' in swiftShader)
+    ? []
+    : [
+        {
+          test: {
+            name: 'examples',
+            include: ['examples/test/**/*.test.ts'],
+            pool: 'forks',
+            env: { ...untuned, ...swiftShader, ...chromium.env, CHROME_PATH: chromium.executable },
+            ...timeouts,
+          },
+        },
+      ];
 
 export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers, ...examples] } });

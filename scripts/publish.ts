@@ -29,15 +29,36 @@ interface Manifest {
 export function build(): void {
   const names = readdirSync(packagesFolder);
   for (const name of names) rmSync(join(packagesFolder, name, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--build', '--force', ...names.map((name) => join(packagesFolder, name, 'tsconfig.build.json'))]);
+  run(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '--build',
+    '--force',
+    ...names.map((name) => join(packagesFolder, name, 'tsconfig.build.json')),
+  ]);
 }
 
 /** Packs what `build` made and returns every fault found, one text each; an empty list is a pass. */
 export function checkPackages(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'rna-publish-'));
   try {
-    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { packageManager: string };
-    run('npx', ['--yes', '--prefer-offline', packageManager, '--recursive', '--filter', './packages/*', 'pack', '--pack-destination', folder], { cwd: root });
+    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      packageManager: string;
+    };
+    run(
+      'npx',
+      [
+        '--yes',
+        '--prefer-offline',
+        packageManager,
+        '--recursive',
+        '--filter',
+        './packages/*',
+        'pack',
+        '--pack-destination',
+        folder,
+      ],
+      { cwd: root },
+    );
     const packages = readdirSync(packagesFolder).map((name) => unpack(name, folder));
     return packages.flatMap((unpacked) => [...lint(unpacked), ...importAll(unpacked, folder)]);
   } finally {
@@ -68,20 +89,49 @@ function unpack(name: string, folder: string): Unpacked {
 }
 
 function lint({ manifest, tarball }: Unpacked): string[] {
-  const tool = (...args: string[]): string[] => faults(manifest.name, () => run(process.execPath, args.map((arg, i) => (i === 0 ? join(root, 'node_modules', arg) : arg))));
+  const tool = (...args: string[]): string[] =>
+    faults(manifest.name, () =>
+      run(
+        process.execPath,
+        args.map((arg, i) => (i === 0 ? join(root, 'node_modules', arg) : arg)),
+      ),
+    );
   return [
     ...tool('publint/src/cli.js', 'run', tarball, '--strict'),
     // A package that is only a command has no types to be wrong.
-    ...(manifest.publishConfig?.exports === undefined && manifest.bin !== undefined ? [] : tool('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-emoji', '--format', 'ascii')),
+    ...(manifest.publishConfig?.exports === undefined && manifest.bin !== undefined
+      ? []
+      : tool(
+          '@arethetypeswrong/cli/dist/index.js',
+          tarball,
+          '--profile',
+          'esm-only',
+          '--no-definitely-typed',
+          '--no-emoji',
+          '--format',
+          'ascii',
+        )),
   ];
 }
 
 /** Imports every entry and starts every command, from the unpacked files alone. */
 function importAll({ manifest, folder: unpacked }: Unpacked, folder: string): string[] {
-  const entries = Object.keys((manifest as { exports?: Record<string, unknown> }).exports ?? {}).map((entry) => manifest.name + entry.slice(1));
+  const entries = Object.keys((manifest as { exports?: Record<string, unknown> }).exports ?? {}).map(
+    (entry) => manifest.name + entry.slice(1),
+  );
   return [
-    ...entries.flatMap((entry) => faults(entry, () => run(process.execPath, ['--input-type=module', '--eval', `await import(${JSON.stringify(entry)}); process.exit()`], { cwd: folder }))),
-    ...Object.entries(manifest.bin ?? {}).flatMap(([command, file]) => faults(command, () => run(process.execPath, [join(unpacked, file), '--help']))),
+    ...entries.flatMap((entry) =>
+      faults(entry, () =>
+        run(
+          process.execPath,
+          ['--input-type=module', '--eval', `await import(${JSON.stringify(entry)}); process.exit()`],
+          { cwd: folder },
+        ),
+      ),
+    ),
+    ...Object.entries(manifest.bin ?? {}).flatMap(([command, file]) =>
+      faults(command, () => run(process.execPath, [join(unpacked, file), '--help'])),
+    ),
     ...(existsSync(join(unpacked, 'LICENSE')) ? [] : [`${manifest.name}: the tarball has no LICENSE`]),
   ];
 }
@@ -98,6 +148,10 @@ function faults(what: string, check: () => unknown): string[] {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   build();
   const found = process.argv[2] === 'check' ? checkPackages() : [];
-  process.stderr.write(found.length > 0 ? `${found.join('\n\n')}\n` : `${process.argv[2] === 'check' ? 'the packages are fit to be published' : 'built packages/*/dist'}\n`);
+  process.stderr.write(
+    found.length > 0
+      ? `${found.join('\n\n')}\n`
+      : `${process.argv[2] === 'check' ? 'the packages are fit to be published' : 'built packages/*/dist'}\n`,
+  );
   process.exitCode = found.length > 0 ? 1 : 0;
 }

@@ -32,20 +32,29 @@ const stampFile = join(root, 'node_modules', '.rna-setup.json');
 export async function setup({ browser = false } = {}) {
   checkNode();
   const stamp = readStamp();
-  const packages = hash([process.version, process.platform, process.arch, readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')]);
+  const packages = hash([
+    process.version,
+    process.platform,
+    process.arch,
+    readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8'),
+  ]);
   if (stamp.packages !== packages) {
     installPackages();
     writeStamp(Object.assign(stamp, { packages }));
   }
   const machine = hash(machineFacts());
   if (stamp.machine !== machine || stamp.adapter === undefined) {
-    const { ensureAdapter } = await importTypeScript(/** @type {() => Promise<typeof import('./setup/driver.ts')>} */ (() => import('./setup/driver.ts')));
+    const { ensureAdapter } = await importTypeScript(
+      /** @type {() => Promise<typeof import('./setup/driver.ts')>} */ (() => import('./setup/driver.ts')),
+    );
     const adapter = ensureAdapter(say);
     say(`WebGPU runs on ${adapter}`);
     writeStamp(Object.assign(stamp, { machine: hash(machineFacts()), adapter }));
   }
   if (!browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))) return { noBrowser: undefined };
-  const { ensureChromium } = await importTypeScript(/** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')));
+  const { ensureChromium } = await importTypeScript(
+    /** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')),
+  );
   try {
     const chromium = ensureChromium(say);
     say(`browser tests run in ${chromium}`);
@@ -64,18 +73,33 @@ function checkNode() {
 }
 
 function installPackages() {
-  const { packageManager } = /** @type {{ packageManager: string }} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+  const { packageManager } = /** @type {{ packageManager: string }} */ (
+    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  );
   say(`installing packages (npx ${packageManager} install) …`);
-  const child = spawnSync('npx', ['--yes', '--prefer-offline', packageManager, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-    // npx is a command file on Windows, which only a shell starts.
-    shell: process.platform === 'win32',
-  });
+  const child = spawnSync(
+    'npx',
+    [
+      '--yes',
+      '--prefer-offline',
+      packageManager,
+      'install',
+      '--frozen-lockfile',
+      '--config.confirm-modules-purge=false',
+    ],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      encoding: 'utf8',
+      // npx is a command file on Windows, which only a shell starts.
+      shell: process.platform === 'win32',
+    },
+  );
   if (child.status === 0) return;
   const reason = child.error?.message ?? `${child.stdout}\n${child.stderr}`.trim().split('\n').slice(-15).join('\n  ');
-  throw new Error(`the packages could not be installed:\n  ${reason}\nCheck that npm reaches its registry from here (\`npm ping\`), then run this again.`);
+  throw new Error(
+    `the packages could not be installed:\n  ${reason}\nCheck that npm reaches its registry from here (\`npm ping\`), then run this again.`,
+  );
 }
 
 /**
@@ -86,7 +110,11 @@ function machineFacts() {
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES, XDG_CACHE_HOME, HOME } = process.env;
   const privateDriver = join(XDG_CACHE_HOME || join(HOME ?? '', '.cache'), 'rna', 'driver');
   const folders = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', privateDriver];
-  return [VK_DRIVER_FILES, VK_ICD_FILENAMES, ...folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []))];
+  return [
+    VK_DRIVER_FILES,
+    VK_ICD_FILENAMES,
+    ...folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [])),
+  ];
 }
 
 /**

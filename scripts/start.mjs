@@ -10,10 +10,15 @@ import { root, setup } from './setup.mjs';
 /** @returns {Promise<number>} */
 async function start() {
   await setup();
-  const demo = spawnSync(process.execPath, [join(root, 'packages/cli/bin/rna.js'), 'demo', ...process.argv.slice(2)], { stdio: 'inherit' });
+  const demo = spawnSync(process.execPath, [join(root, 'packages/cli/bin/rna.js'), 'demo', ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
   if (demo.error) throw demo.error;
   if (demo.signal !== null) throw new Error(`the demonstration was ended by ${demo.signal}`);
-  if (demo.status !== 0) process.stderr.write(`npm start failed: the demonstration ended with exit code ${String(demo.status)}; the lines above say why\n`);
+  if (demo.status !== 0)
+    process.stderr.write(
+      `npm start failed: the demonstration ended with exit code ${String(demo.status)}; the lines above say why\n`,
+    );
   return demo.status ?? 1;
 }
 

@@ -17,7 +17,10 @@ import { root, setup } from './setup.mjs';
  * @param {string[]} args
  */
 function tool(file, ...args) {
-  const child = spawnSync(process.execPath, [join(root, 'node_modules', file), ...args], { cwd: root, stdio: 'inherit' });
+  const child = spawnSync(process.execPath, [join(root, 'node_modules', file), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   return child.status === 0;
 }
 
@@ -62,7 +65,9 @@ function readCounts(file) {
 function report(results) {
   process.stdout.write('\n');
   for (const { name, passed, failed, skipped, seconds } of results) {
-    process.stdout.write(`${name.padEnd(12)} ${String(passed)} passed, ${String(failed)} failed${skipped > 0 ? `, ${String(skipped)} skipped` : ''} (${seconds.toFixed(0)} s)\n`);
+    process.stdout.write(
+      `${name.padEnd(12)} ${String(passed)} passed, ${String(failed)} failed${skipped > 0 ? `, ${String(skipped)} skipped` : ''} (${seconds.toFixed(0)} s)\n`,
+    );
   }
 }
 
@@ -70,7 +75,13 @@ function report(results) {
 async function test() {
   const { noBrowser } = await setup({ browser: true });
   const results = [
-    timed('type check', () => single(['tsconfig.json', 'tsconfig.dom.json'].every((project) => tool('typescript/bin/tsc', '--noEmit', '-p', project)))),
+    timed('type check', () =>
+      single(
+        ['tsconfig.json', 'tsconfig.dom.json'].every((project) =>
+          tool('typescript/bin/tsc', '--noEmit', '-p', project),
+        ),
+      ),
+    ),
     timed('lint', () => single(tool('eslint/bin/eslint.js', '--max-warnings', '0', '.'))),
     timed('tests', () => vitest(process.argv.slice(2))),
   ];

@@ -1,4 +1,6 @@
-/** The project's own files, for the tests that read them: everything but what is installed, built or written by a run. */
+/**
+ * The project's own files, for the tests that read them: everything but what is installed, built or written by a run.
+ */
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +32,11 @@ export function codeFiles(): SourceFile[] {
 
 /** The workspace's packages by short name, with the folder of each. */
 export function packageFolders(): Map<string, string> {
-  return new Map([...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`), 'benchmarks', 'examples'].map((folder) => [basename(folder), folder]));
+  return new Map(
+    [...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`), 'benchmarks', 'examples'].map(
+      (folder) => [basename(folder), folder],
+    ),
+  );
 }
 
 function isHidden(name: string): boolean {

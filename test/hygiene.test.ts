@@ -13,7 +13,11 @@ const texts = projectFiles().filter(({ path }) => path !== 'pnpm-lock.yaml');
 
 /** `path:line text` of every line of the project that matches. */
 function lines(files: readonly SourceFile[], pattern: RegExp): string[] {
-  return files.flatMap(({ path, text }) => text.split('\n').flatMap((line, i) => (pattern.test(line) ? [`${path}:${String(i + 1)} ${line.trim().slice(0, 120)}`] : [])));
+  return files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, i) => (pattern.test(line) ? [`${path}:${String(i + 1)} ${line.trim().slice(0, 120)}`] : [])),
+  );
 }
 
 test(`no file is longer than ${String(MAX_LINES)} lines without a line that says why`, () => {
@@ -32,11 +36,20 @@ test('no path of one machine stands in a file', () => {
 });
 
 test('no host of a package registry or mirror stands in a file', () => {
-  expect(lines(texts, /\b(?:registry|mirrors?|deb|ports|archive|snapshot|security|files)\.[a-z\d-]+\.(?:org|com|net|io)\b|\bnpmjs\.|\bpypi\.org|\bunpkg\.com|\bjsdelivr\./i)).toEqual([]);
+  expect(
+    lines(
+      texts,
+      /\b(?:registry|mirrors?|deb|ports|archive|snapshot|security|files)\.[a-z\d-]+\.(?:org|com|net|io)\b|\bnpmjs\.|\bpypi\.org|\bunpkg\.com|\bjsdelivr\./i,
+    ),
+  ).toEqual([]);
 });
 
 test('no rule is switched off and no type error hidden without a reason', () => {
-  expect(lines(code, /eslint-disable(?!.* -- \S)|@ts-(?:ignore|nocheck)/).filter((line) => !line.startsWith('eslint.config.js') && !line.startsWith('test/hygiene'))).toEqual([]);
+  expect(
+    lines(code, /eslint-disable(?!.* -- \S)|@ts-(?:ignore|nocheck)/).filter(
+      (line) => !line.startsWith('eslint.config.js') && !line.startsWith('test/hygiene'),
+    ),
+  ).toEqual([]);
 });
 
 test('no test is left alone or out', () => {
@@ -46,9 +59,19 @@ test('no test is left alone or out', () => {
 
 test('lines per package', () => {
   const rows = [...packageFolders()].map(([name, folder]) => {
-    const count = (part: string): number => code.filter(({ path }) => path.startsWith(`${folder}/${part}/`)).reduce((sum, { text }) => sum + text.split('\n').length - 1, 0);
+    const count = (part: string): number =>
+      code
+        .filter(({ path }) => path.startsWith(`${folder}/${part}/`))
+        .reduce((sum, { text }) => sum + text.split('\n').length - 1, 0);
     return { name, sources: count('src'), tests: count('test') };
   });
-  console.log(['package      sources  tests', ...rows.map(({ name, sources, tests }) => `${name.padEnd(12)} ${String(sources).padStart(7)} ${String(tests).padStart(6)}`)].join('\n'));
+  console.log(
+    [
+      'package      sources  tests',
+      ...rows.map(
+        ({ name, sources, tests }) => `${name.padEnd(12)} ${String(sources).padStart(7)} ${String(tests).padStart(6)}`,
+      ),
+    ].join('\n'),
+  );
   expect(rows.length).toBeGreaterThan(0);
 });

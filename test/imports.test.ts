@@ -23,7 +23,17 @@ const MAY_USE: Record<string, readonly string[]> = {
 };
 
 const PLATFORM_FREE = new Set(['kernels', 'tensor', 'model', 'train']);
-const PLATFORM_GLOBALS = new Set(['process', 'Buffer', 'require', '__dirname', '__filename', 'setImmediate', 'window', 'document', 'localStorage']);
+const PLATFORM_GLOBALS = new Set([
+  'process',
+  'Buffer',
+  'require',
+  '__dirname',
+  '__filename',
+  'setImmediate',
+  'window',
+  'document',
+  'localStorage',
+]);
 /** Entries that exist to name a platform. */
 const PLATFORM_ENTRIES = ['packages/tensor/src/node/'];
 
@@ -46,33 +56,50 @@ describe.each([...packageFolders()])('%s', (name, folder) => {
   });
 
   test('its manifest points down only', () => {
-    const used = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter(isOurs).map(shortName);
+    const used = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
+      .filter(isOurs)
+      .map(shortName);
     expect(used.filter((other) => !allowed?.includes(other))).toEqual([]);
   });
 
   test('its files point down only, and into no other package by path', () => {
-    const wrong = ours.flatMap((file) => importsOf(file).filter(({ specifier }) => {
-      if (specifier.startsWith('.')) return !resolve(file, specifier).startsWith(`${folder}/`);
-      return isOurs(specifier) && shortName(specifier) !== name && !allowed?.includes(shortName(specifier));
-    }).map(({ specifier }) => `${file.path} imports ${specifier}`));
+    const wrong = ours.flatMap((file) =>
+      importsOf(file)
+        .filter(({ specifier }) => {
+          if (specifier.startsWith('.')) return !resolve(file, specifier).startsWith(`${folder}/`);
+          return isOurs(specifier) && shortName(specifier) !== name && !allowed?.includes(shortName(specifier));
+        })
+        .map(({ specifier }) => `${file.path} imports ${specifier}`),
+    );
     expect(wrong).toEqual([]);
   });
 
   test('its manifest declares what its files use', () => {
     const inSources = new Set(Object.keys(manifest.dependencies ?? {}));
-    const inTests = new Set([...inSources, ...Object.keys({ ...manifest.devDependencies, ...rootManifest.devDependencies })]);
-    const missing = ours.flatMap((file) => externalImports(file)
-      .filter((other) => packageName(other) !== `@rna/${name}` && !(sources.includes(file) ? inSources : inTests).has(packageName(other)))
-      // The command runs from source in a checkout only, where the root has tsx.
-      .filter((other) => !(file.path === 'packages/cli/bin/rna.js' && other === 'tsx/esm/api'))
-      .map((other) => `${file.path} imports ${other}`));
+    const inTests = new Set([
+      ...inSources,
+      ...Object.keys({ ...manifest.devDependencies, ...rootManifest.devDependencies }),
+    ]);
+    const missing = ours.flatMap((file) =>
+      externalImports(file)
+        .filter(
+          (other) =>
+            packageName(other) !== `@rna/${name}` &&
+            !(sources.includes(file) ? inSources : inTests).has(packageName(other)),
+        )
+        // The command runs from source in a checkout only, where the root has tsx.
+        .filter((other) => !(file.path === 'packages/cli/bin/rna.js' && other === 'tsx/esm/api'))
+        .map((other) => `${file.path} imports ${other}`),
+    );
     expect(missing).toEqual([]);
   });
 
   test('its files use what its manifest declares', () => {
     const used = new Set(ours.flatMap((file) => externalImports(file)).map(packageName));
     // Packages of types alone are used by the compiler.
-    const unused = Object.keys(manifest.dependencies ?? {}).filter((other) => !used.has(other) && !/^@types\/|^@webgpu\/types$/.test(other));
+    const unused = Object.keys(manifest.dependencies ?? {}).filter(
+      (other) => !used.has(other) && !/^@types\/|^@webgpu\/types$/.test(other),
+    );
     expect(unused).toEqual([]);
   });
 
@@ -80,39 +107,58 @@ describe.each([...packageFolders()])('%s', (name, folder) => {
     expect(cycles(sources)).toEqual([]);
   });
 
-  if (PLATFORM_FREE.has(name)) test('its sources name no platform', () => {
-    const neutral = sources.filter(({ path }) => !PLATFORM_ENTRIES.some((entry) => path.startsWith(entry)));
-    const named = neutral.flatMap((file) => [
-      ...importsOf(file).map(({ specifier }) => specifier).filter((specifier) => isBuiltin(specifier) || PLATFORM_ENTRIES.some((entry) => resolve(file, specifier).startsWith(entry)) || specifier === '@rna/tensor/node'),
-      ...globalsOf(file, PLATFORM_GLOBALS),
-    ].map((what) => `${file.path} names ${what}`));
-    expect(named).toEqual([]);
-  });
+  if (PLATFORM_FREE.has(name))
+    test('its sources name no platform', () => {
+      const neutral = sources.filter(({ path }) => !PLATFORM_ENTRIES.some((entry) => path.startsWith(entry)));
+      const named = neutral.flatMap((file) =>
+        [
+          ...importsOf(file)
+            .map(({ specifier }) => specifier)
+            .filter(
+              (specifier) =>
+                isBuiltin(specifier) ||
+                PLATFORM_ENTRIES.some((entry) => resolve(file, specifier).startsWith(entry)) ||
+                specifier === '@rna/tensor/node',
+            ),
+          ...globalsOf(file, PLATFORM_GLOBALS),
+        ].map((what) => `${file.path} names ${what}`),
+      );
+      expect(named).toEqual([]);
+    });
 });
 
 test('nothing outside benchmarks uses benchmarks', () => {
-  const wrong = files.filter(({ path }) => !path.startsWith('benchmarks/')).filter((file) => importsOf(file).some(({ specifier }) => /^@rna\/benchmarks|\/benchmarks\//.test(specifier)));
+  const wrong = files
+    .filter(({ path }) => !path.startsWith('benchmarks/'))
+    .filter((file) => importsOf(file).some(({ specifier }) => /^@rna\/benchmarks|\/benchmarks\//.test(specifier)));
   expect(wrong.map(({ path }) => path)).toEqual([]);
 });
 
 describe('the reader of imports', () => {
-  const read = (text: string): string[] => importsOf({ path: 'x.ts', text }).map(({ specifier, typeOnly }) => `${specifier}${typeOnly ? ' (type)' : ''}`);
+  const read = (text: string): string[] =>
+    importsOf({ path: 'x.ts', text }).map(({ specifier, typeOnly }) => `${specifier}${typeOnly ? ' (type)' : ''}`);
 
   test('sees every form', () => {
-    expect(read("import a from 'a'; import 'b'; export * from 'c'; const d = await import('d'); import { type E } from 'e'; import type F from 'f'; type G = import('g').G;"))
-      .toEqual(['a', 'b', 'c', 'd', 'e (type)', 'f (type)', 'g (type)']);
+    expect(
+      read(
+        "import a from 'a'; import 'b'; export * from 'c'; const d = await import('d'); import { type E } from 'e'; import type F from 'f'; type G = import('g').G;",
+      ),
+    ).toEqual(['a', 'b', 'c', 'd', 'e (type)', 'f (type)', 'g (type)']);
     expect(read("import { type A, b } from 'a'; // import 'x'\nconst text = \"import 'y'\";")).toEqual(['a']);
   });
 
   test('tells globals from properties and own names', () => {
-    const text = 'process.exit(); a.Buffer; const b = { window: 1 }; function f(require) { require(); } globalThis.document;';
+    const text =
+      'process.exit(); a.Buffer; const b = { window: 1 }; function f(require) { require(); } globalThis.document;';
     expect(globalsOf({ path: 'x.ts', text }, PLATFORM_GLOBALS).sort()).toEqual(['document', 'process']);
   });
 
   test('finds a cycle', () => {
     const circle = ['a', 'b', 'c'].map((name, i) => ({ path: `p/${name}.ts`, text: `import './${'bca'[i]!}.ts';` }));
     expect(cycles(circle)).toEqual(['p/a.ts -> p/b.ts -> p/c.ts -> p/a.ts']);
-    expect(cycles(circle.map((file) => ({ ...file, text: file.text.replace('import', 'import type * as x from') })))).toEqual([]);
+    expect(
+      cycles(circle.map((file) => ({ ...file, text: file.text.replace('import', 'import type * as x from') }))),
+    ).toEqual([]);
   });
 });
 
@@ -130,20 +176,35 @@ function shortName(specifier: string): string {
 
 /** `@scope/name/entry` and `name/entry` without the entry. */
 function packageName(specifier: string): string {
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 function externalImports(file: SourceFile): string[] {
-  return importsOf(file).map(({ specifier }) => specifier).filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier));
+  return importsOf(file)
+    .map(({ specifier }) => specifier)
+    .filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier));
 }
 
 function resolve(file: SourceFile, specifier: string): string {
   return posix.join(posix.dirname(file.path), specifier);
 }
 
-/** Every cycle of run-time imports, once, as the walk from its first file meets it. Imports of types alone are no cycle at run time. */
+/**
+ * Every cycle of run-time imports, once, as the walk from its first file meets it. Imports of types alone are no cycle
+ * at run time.
+ */
 function cycles(sources: readonly SourceFile[]): string[] {
-  const needs = new Map(sources.map((file) => [file.path, importsOf(file).filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly).map(({ specifier }) => resolve(file, specifier))]));
+  const needs = new Map(
+    sources.map((file) => [
+      file.path,
+      importsOf(file)
+        .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
+        .map(({ specifier }) => resolve(file, specifier)),
+    ]),
+  );
   const found: string[] = [];
   const done = new Set<string>();
   const visit = (path: string, trail: readonly string[]): void => {

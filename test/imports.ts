@@ -26,7 +26,8 @@ function readImports({ path, text }: SourceFile): Import[] {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, importsTypesOnly(node.importClause));
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0], false);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
   });
   return found;
 }
@@ -38,23 +39,46 @@ export function globalsOf({ path, text }: SourceFile, globals: ReadonlySet<strin
   walk(parse(path, text), (node) => {
     if (!ts.isIdentifier(node) || !globals.has(node.text)) return;
     const parent = node.parent;
-    if ((ts.isVariableDeclaration(parent) || ts.isParameter(parent) || ts.isFunctionDeclaration(parent) || ts.isBindingElement(parent)) && parent.name === node) declared.add(node.text);
+    if (
+      (ts.isVariableDeclaration(parent) ||
+        ts.isParameter(parent) ||
+        ts.isFunctionDeclaration(parent) ||
+        ts.isBindingElement(parent)) &&
+      parent.name === node
+    )
+      declared.add(node.text);
     else if (!isPropertyName(node, parent)) used.add(node.text);
   });
   return [...used].filter((name) => !declared.has(name));
 }
 
 function isPropertyName(node: ts.Identifier, parent: ts.Node): boolean {
-  if (ts.isPropertyAccessExpression(parent)) return parent.name === node && parent.expression.getText() !== 'globalThis';
-  return (ts.isPropertyAssignment(parent) || ts.isPropertySignature(parent) || ts.isPropertyDeclaration(parent) || ts.isMethodDeclaration(parent) || ts.isMethodSignature(parent)) && parent.name === node;
+  if (ts.isPropertyAccessExpression(parent))
+    return parent.name === node && parent.expression.getText() !== 'globalThis';
+  return (
+    (ts.isPropertyAssignment(parent) ||
+      ts.isPropertySignature(parent) ||
+      ts.isPropertyDeclaration(parent) ||
+      ts.isMethodDeclaration(parent) ||
+      ts.isMethodSignature(parent)) &&
+    parent.name === node
+  );
 }
 
-/** `import { type A, type B }` leaves nothing under verbatimModuleSyntax but the bare import, which no cycle of ours depends on. */
+/**
+ * `import { type A, type B }` leaves nothing under verbatimModuleSyntax but the bare import, which no cycle of ours
+ * depends on.
+ */
 function importsTypesOnly(clause: ts.ImportClause | undefined): boolean {
   if (clause === undefined) return false;
   if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const bindings = clause.namedBindings;
-  return clause.name === undefined && bindings !== undefined && ts.isNamedImports(bindings) && bindings.elements.every((element) => element.isTypeOnly);
+  return (
+    clause.name === undefined &&
+    bindings !== undefined &&
+    ts.isNamedImports(bindings) &&
+    bindings.elements.every((element) => element.isTypeOnly)
+  );
 }
 
 function parse(path: string, text: string): ts.SourceFile {
@@ -63,5 +87,7 @@ function parse(path: string, text: string): ts.SourceFile {
 
 function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   visit(node);
-  ts.forEachChild(node, (child) => { walk(child, visit); });
+  ts.forEachChild(node, (child) => {
+    walk(child, visit);
+  });
 }

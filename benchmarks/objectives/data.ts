@@ -22,7 +22,15 @@ export interface DataFiles {
   readonly maxTest?: number;
 }
 
-const counts = z.strictObject({ corpus: z.int(), corpusDuplicates: z.int(), corpusTooLong: z.int(), heldOut: z.int(), train: z.int(), validation: z.int(), test: z.int() });
+const counts = z.strictObject({
+  corpus: z.int(),
+  corpusDuplicates: z.int(),
+  corpusTooLong: z.int(),
+  heldOut: z.int(),
+  train: z.int(),
+  validation: z.int(),
+  test: z.int(),
+});
 
 export interface Prepared {
   readonly corpus: string;
@@ -36,8 +44,12 @@ export interface Prepared {
 
 /** Writes the files into `folder`, which appears whole, or finds them there. */
 export async function prepareData(files: DataFiles, folder: string): Promise<Prepared> {
-  const paths = Object.fromEntries((['corpus.fasta', 'heldOut.fasta', 'train.dbn', 'validation.dbn', 'test.dbn'] as const)
-    .map((name) => [name.replace(/\..*/, ''), join(folder, name)])) as Record<Exclude<keyof Prepared, 'counts'>, string>;
+  const paths = Object.fromEntries(
+    (['corpus.fasta', 'heldOut.fasta', 'train.dbn', 'validation.dbn', 'test.dbn'] as const).map((name) => [
+      name.replace(/\..*/, ''),
+      join(folder, name),
+    ]),
+  ) as Record<Exclude<keyof Prepared, 'counts'>, string>;
   const countsFile = join(folder, 'counts.json');
   if (existsSync(countsFile)) return { ...paths, counts: counts.parse(JSON.parse(await readFile(countsFile, 'utf8'))) };
 
@@ -47,20 +59,46 @@ export async function prepareData(files: DataFiles, folder: string): Promise<Pre
     draw(await readStructures(files.validation, maxLength), files.maxValidation),
     draw(await readStructures(files.test, maxLength), files.maxTest),
   ];
-  const seen = new Set([...await readStructures(files.validation, Infinity), ...await readStructures(files.test, Infinity)].map(({ sequence }) => sequence));
+  const seen = new Set(
+    [...(await readStructures(files.validation, Infinity)), ...(await readStructures(files.test, Infinity))].map(
+      ({ sequence }) => sequence,
+    ),
+  );
   const { corpus, duplicates, tooLong } = await readCorpus(files.corpus, seen, maxLength);
-  for (const [option, records] of [['--corpus', corpus], ['--train', train], ['--validation', validation], ['--test', test]] as const) {
-    if (records.length < (option === '--corpus' ? 2 : 1)) throw new Error(`of ${option} ${records.length === 0 ? 'no RNA is' : 'one RNA alone is'} left (--max-length ${maxLength}); give other files or a larger limit`);
+  for (const [option, records] of [
+    ['--corpus', corpus],
+    ['--train', train],
+    ['--validation', validation],
+    ['--test', test],
+  ] as const) {
+    if (records.length < (option === '--corpus' ? 2 : 1))
+      throw new Error(
+        `of ${option} ${records.length === 0 ? 'no RNA is' : 'one RNA alone is'} left (--max-length ${maxLength}); give other files or a larger limit`,
+      );
   }
   const { kept, heldOut } = holdOut(corpus);
 
   await rm(`${folder}.partial`, { recursive: true, force: true });
   await mkdir(`${folder}.partial`, { recursive: true });
-  const write = (path: string, text: string): Promise<void> => writeFile(join(`${folder}.partial`, basename(path)), text);
+  const write = (path: string, text: string): Promise<void> =>
+    writeFile(join(`${folder}.partial`, basename(path)), text);
   await write(paths.corpus, fasta(kept));
   await write(paths.heldOut, fasta(heldOut));
-  for (const [path, records] of [[paths.train, train], [paths.validation, validation], [paths.test, test]] as const) await write(path, records.map(writeDotBracket).join(''));
-  const found = { corpus: kept.length, corpusDuplicates: duplicates, corpusTooLong: tooLong, heldOut: heldOut.length, train: train.length, validation: validation.length, test: test.length };
+  for (const [path, records] of [
+    [paths.train, train],
+    [paths.validation, validation],
+    [paths.test, test],
+  ] as const)
+    await write(path, records.map(writeDotBracket).join(''));
+  const found = {
+    corpus: kept.length,
+    corpusDuplicates: duplicates,
+    corpusTooLong: tooLong,
+    heldOut: heldOut.length,
+    train: train.length,
+    validation: validation.length,
+    test: test.length,
+  };
   await write(countsFile, `${JSON.stringify(found, null, 2)}\n`);
   await rename(`${folder}.partial`, folder);
   return { ...paths, counts: found };

@@ -19,7 +19,8 @@ import { resultTable, type Result } from './table.ts';
 const OBJECTIVES = ['none', 'mlm', 'sm', 'ssm'] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 
-const config = (size: string, stage: string): string => fileURLToPath(new URL(`${size}.${stage}.yaml`, import.meta.url));
+const config = (size: string, stage: string): string =>
+  fileURLToPath(new URL(`${size}.${stage}.yaml`, import.meta.url));
 
 interface Options extends DataFiles {
   readonly out: string;
@@ -31,20 +32,31 @@ interface Options extends DataFiles {
 }
 
 const program: Command = new Command('npm run objectives --')
-  .description('Compares pre-training objectives by the secondary structures that fine-tuned models predict (SSR-LM, Table 3).')
-  .requiredOption('--corpus <files...>', 'sequences to pre-train on, FASTA or structures; structures for SSM are predicted with CONTRAfold')
+  .description(
+    'Compares pre-training objectives by the secondary structures that fine-tuned models predict (SSR-LM, Table 3).',
+  )
+  .requiredOption(
+    '--corpus <files...>',
+    'sequences to pre-train on, FASTA or structures; structures for SSM are predicted with CONTRAfold',
+  )
   .requiredOption('--train <files...>', 'structures to fine-tune on (bpRNA TR0)')
   .requiredOption('--validation <files...>', 'structures that choose threshold and checkpoint (VL0)')
   .requiredOption('--test <files...>', 'structures to score on (TS0)')
   .requiredOption('--out <folder>', 'where everything is kept; the same command goes on with what is there')
   .option('--size <size>', 'small (two hours of two cores without a GPU) or full (ssr-lm-s, for a GPU)', 'small')
   .option('--seeds <list>', 'seeds, with commas', (text) => text.split(',').map(natural), [1])
-  .option('--objectives <list>', `some of ${OBJECTIVES.join(', ')}`, (text) => text.split(',').map((name) => {
-    const objective = OBJECTIVES.find((each) => each === name);
-    return objective ?? program.error(`there is no objective '${name}'; there are ${OBJECTIVES.join(', ')}`);
-  }), [...OBJECTIVES])
-  .option('--pretrain-steps <n>', 'steps of pre-training, instead of the size\'s', natural)
-  .option('--finetune-epochs <n>', 'epochs of fine-tuning, instead of the size\'s', natural)
+  .option(
+    '--objectives <list>',
+    `some of ${OBJECTIVES.join(', ')}`,
+    (text) =>
+      text.split(',').map((name) => {
+        const objective = OBJECTIVES.find((each) => each === name);
+        return objective ?? program.error(`there is no objective '${name}'; there are ${OBJECTIVES.join(', ')}`);
+      }),
+    [...OBJECTIVES],
+  )
+  .option('--pretrain-steps <n>', "steps of pre-training, instead of the size's", natural)
+  .option('--finetune-epochs <n>', "epochs of fine-tuning, instead of the size's", natural)
   .option('--max-length <n>', 'leave out longer RNAs everywhere', natural)
   .option('--max-train <n>', 'fine-tune on so many RNAs, drawn once', natural)
   .option('--max-validation <n>', 'of the validation set likewise', natural)
@@ -65,7 +77,8 @@ async function compareObjectives(options: Options): Promise<void> {
   const results: Result[] = [];
   // Seed by seed, so that a run that is cut short has whole comparisons.
   for (const seed of seeds) {
-    for (const objective of objectives) results.push({ objective, seed, ...await runOne(options, objective, seed, structures, data) });
+    for (const objective of objectives)
+      results.push({ objective, seed, ...(await runOne(options, objective, seed, structures, data)) });
   }
   const table = resultTable(results);
   await writeWhole(join(out, 'results.json'), `${JSON.stringify({ size, data: data.counts, results }, null, 2)}\n`);
@@ -80,26 +93,78 @@ interface Places {
   readonly heldOut: string;
 }
 
-async function runOne({ out, size, pretrainSteps, finetuneEpochs }: Options, objective: Objective, seed: number, structures: string, data: Places): Promise<Omit<Result, 'objective' | 'seed'>> {
+async function runOne(
+  { out, size, pretrainSteps, finetuneEpochs }: Options,
+  objective: Objective,
+  seed: number,
+  structures: string,
+  data: Places,
+): Promise<Omit<Result, 'objective' | 'seed'>> {
   const folder = join(out, `${objective}-${seed}`);
   const scores = join(folder, 'scores.json');
   const [pretrained, finetuned] = [join(folder, 'pretrain'), join(folder, 'finetune')];
   if (!existsSync(scores)) {
     await mkdir(folder, { recursive: true });
     // Without pre-training, the same initial weights: a step at rate zero, which saves them.
-    const objectiveFields = objective === 'none'
-      ? ['--masking.scheme', 'mlm', '--train.steps', '1', '--optimizer.learningRate', '0', '--optimizer.warmupSteps', '0']
-      : ['--masking.scheme', objective, ...(pretrainSteps === undefined ? [] : ['--train.steps', String(pretrainSteps)])];
+    const objectiveFields =
+      objective === 'none'
+        ? [
+            '--masking.scheme',
+            'mlm',
+            '--train.steps',
+            '1',
+            '--optimizer.learningRate',
+            '0',
+            '--optimizer.warmupSteps',
+            '0',
+          ]
+        : [
+            '--masking.scheme',
+            objective,
+            ...(pretrainSteps === undefined ? [] : ['--train.steps', String(pretrainSteps)]),
+          ];
     const epochs = finetuneEpochs === undefined ? [] : ['--train.epochs', String(finetuneEpochs)];
-    await rna(['pretrain', config(size, 'pretrain'), '--out', pretrained, '--seed', String(seed), '--data.train', structures, '--data.validation', data.heldOut, ...objectiveFields]);
-    await rna(['finetune', 'secondary-structure', config(size, 'finetune'), '--out', finetuned, '--seed', String(seed), '--model.checkpoint', join(pretrained, 'model'), '--data.train', data.train, '--data.validation', data.validation, ...epochs]);
+    await rna([
+      'pretrain',
+      config(size, 'pretrain'),
+      '--out',
+      pretrained,
+      '--seed',
+      String(seed),
+      '--data.train',
+      structures,
+      '--data.validation',
+      data.heldOut,
+      ...objectiveFields,
+    ]);
+    await rna([
+      'finetune',
+      'secondary-structure',
+      config(size, 'finetune'),
+      '--out',
+      finetuned,
+      '--seed',
+      String(seed),
+      '--model.checkpoint',
+      join(pretrained, 'model'),
+      '--data.train',
+      data.train,
+      '--data.validation',
+      data.validation,
+      ...epochs,
+    ]);
   }
-  const { strict, averagePrecision } = evaluated.parse(await resultOf(scores, ['evaluate', join(finetuned, 'model'), data.test, '--protocol', 'ssr-lm', '--json']));
+  const { strict, averagePrecision } = evaluated.parse(
+    await resultOf(scores, ['evaluate', join(finetuned, 'model'), data.test, '--protocol', 'ssr-lm', '--json']),
+  );
   return { ...strict, auprc: averagePrecision };
 }
 
 const share = z.number();
-const evaluated = z.object({ strict: z.object({ precision: share, recall: share, f1: share }), averagePrecision: share });
+const evaluated = z.object({
+  strict: z.object({ precision: share, recall: share, f1: share }),
+  averagePrecision: share,
+});
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`npm run objectives failed: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -21,7 +21,9 @@ export function resultTable(results: readonly Result[]): string {
     const own = results.filter((result) => result.objective === objective);
     return `| ${NAMES[objective]} | ${own.length} | ${COLUMNS.map((column) => summary(own.map((result) => result[column]))).join(' | ')} |`;
   });
-  return ['| pre-training | seeds | F1 | precision | recall | AUPRC |', '|---|---|---|---|---|---|', ...rows, ''].join('\n');
+  return ['| pre-training | seeds | F1 | precision | recall | AUPRC |', '|---|---|---|---|---|---|', ...rows, ''].join(
+    '\n',
+  );
 }
 
 function summary(values: readonly number[]): string {

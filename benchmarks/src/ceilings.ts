@@ -37,32 +37,53 @@ export async function measureCeilings(device: Device, report: (row: Row) => void
   const iterations = 128;
   const rows: Row[] = [];
   const time = async (name: string, work: Work, variant: Row['variant'], run: () => void): Promise<void> => {
-    const sample = sampleOf((runs) => { for (let i = 0; i < runs; i++) device.scope(run); }, () => device.idle());
-    const row = makeRow('ceilings', `${name} ${Object.entries(variant!).map(([key, value]) => `${key}=${value}`).join(' ')}`, 'rna', await measure(sample), work, { variant });
+    const sample = sampleOf(
+      (runs) => {
+        for (let i = 0; i < runs; i++) device.scope(run);
+      },
+      () => device.idle(),
+    );
+    const row = makeRow(
+      'ceilings',
+      `${name} ${Object.entries(variant!)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' ')}`,
+      'rna',
+      await measure(sample),
+      work,
+      { variant },
+    );
     rows.push(row);
     report(row);
   };
   for (const accumulators of [2, 4, 8]) {
     for (const fused of [true, false]) {
       const uniforms = { count: threads, iterations, factor: 0.999, addend: 0.001 };
-      await time('multiplyAdd', { flops: multiplyAddFlops(uniforms, accumulators) }, { accumulators, fused },
-        () => { device.run(multiplyAdd, {}, { y: [4 * threads] }, uniforms, { accumulators, fused }); });
+      await time('multiplyAdd', { flops: multiplyAddFlops(uniforms, accumulators) }, { accumulators, fused }, () => {
+        device.run(multiplyAdd, {}, { y: [4 * threads] }, uniforms, { accumulators, fused });
+      });
     }
   }
   // More than the last cache of either kind of adapter holds.
   const bytes = Math.min(cpu ? 2 ** 26 : 2 ** 28, device.gpu.limits.maxStorageBufferBindingSize);
   const x = device.full([bytes / 4], 1).keep();
   for (const perThread of [1, 4]) {
-    await time('copy', { flops: 0, bytes: 2 * bytes }, { perThread }, () => { device.run(copy, { x }, { y: x.shape }, { count: bytes / 16 }, { perThread }); });
+    await time('copy', { flops: 0, bytes: 2 * bytes }, { perThread }, () => {
+      device.run(copy, { x }, { y: x.shape }, { count: bytes / 16 }, { perThread });
+    });
   }
   x.dispose();
   device.memory.trim();
   // A ceiling is the best that was seen, not the middle: the fastest sample of the fastest form.
-  const best = (figure: (row: Row) => number): number => Math.max(...rows.map((row) => figure(row) * (row.medianMs / row.minMs)));
+  const best = (figure: (row: Row) => number): number =>
+    Math.max(...rows.map((row) => figure(row) * (row.medianMs / row.minMs)));
   return { gflops: best(({ gflops }) => gflops), gbps: best(({ gbps }) => gbps ?? 0) };
 }
 
-/** Least time at the ceilings as a share of the time taken; above 1 where the data stay in a cache that the copy overflows. */
+/**
+ * Least time at the ceilings as a share of the time taken; above 1 where the data stay in a cache that the copy
+ * overflows.
+ */
 export function shareOfCeiling({ flops, bytes = 0 }: Work, ms: number, ceilings: Ceilings): number {
   return Math.max(flops / ceilings.gflops, bytes / ceilings.gbps) / 1e6 / ms;
 }

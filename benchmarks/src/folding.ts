@@ -13,7 +13,10 @@ import { makeRow } from './rows.ts';
 import { measure, SAMPLES } from './timing.ts';
 
 const LENGTHS = [50, 100, 150, 300, 500, 1024];
-const SETS = { contrafold: 'contrafold/contrafold.params.complementary', eternafold: 'eternafold/EternaFoldParams.v1' } as const;
+const SETS = {
+  contrafold: 'contrafold/contrafold.params.complementary',
+  eternafold: 'eternafold/EternaFoldParams.v1',
+} as const;
 const SEQUENCES = 4;
 const SEED = 20060714;
 
@@ -27,14 +30,29 @@ export async function benchmarkFolding(filter: RegExp, report: Report): Promise<
         const name = arithmetic === 'program' ? `${set} ${length} nt` : `${set} ${arithmetic} ${length} nt`;
         if (!filter.test(name)) continue;
         const random = new RandomStream(SEED + length);
-        const sequences = Array.from({ length: SEQUENCES }, () => Array.from({ length }, () => 'ACGU'[random.below(4)]!).join(''));
+        const sequences = Array.from({ length: SEQUENCES }, () =>
+          Array.from({ length }, () => 'ACGU'[random.below(4)]!).join(''),
+        );
         let next = 0;
-        const statistics = await measure((runs) => {
-          const begin = performance.now();
-          for (let run = 0; run < runs; run++) fold(sequences[next++ % SEQUENCES]!, { rules: FOLDING_RULES[set], arithmetic });
-          return Promise.resolve((performance.now() - begin) / runs);
-        }, length > 500 ? 3 : SAMPLES);
-        report.row(makeRow('folding', name, 'rna', statistics, { flops: 0 }, { tokensPerSecond: (1000 * length) / statistics.medianMs }));
+        const statistics = await measure(
+          (runs) => {
+            const begin = performance.now();
+            for (let run = 0; run < runs; run++)
+              fold(sequences[next++ % SEQUENCES]!, { rules: FOLDING_RULES[set], arithmetic });
+            return Promise.resolve((performance.now() - begin) / runs);
+          },
+          length > 500 ? 3 : SAMPLES,
+        );
+        report.row(
+          makeRow(
+            'folding',
+            name,
+            'rna',
+            statistics,
+            { flops: 0 },
+            { tokensPerSecond: (1000 * length) / statistics.medianMs },
+          ),
+        );
       }
     }
   }

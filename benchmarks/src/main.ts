@@ -34,23 +34,41 @@ interface Options {
 const SOFTWARE_LIMITS = { kernelMs: 2000, modelMs: 5000 } as const;
 
 const program: Command = new Command('npm run bench --')
-  .description('Benchmarks on this machine\'s WebGPU adapter. Without a suite, all of them.')
+  .description("Benchmarks on this machine's WebGPU adapter. Without a suite, all of them.")
   .argument('[suite]', SUITES.join(', '), (name: string): Suite => {
     const suite = SUITES.find((each) => each === name);
     if (suite === undefined) program.error(`there is no suite '${name}'; there are ${SUITES.join(', ')}`);
     return suite;
   })
-  .option('--filter <regex>', 'only cases whose name matches; of the checks, kernels whose name matches', (text: string) => new RegExp(text))
+  .option(
+    '--filter <regex>',
+    'only cases whose name matches; of the checks, kernels whose name matches',
+    (text: string) => new RegExp(text),
+  )
   .option('--json <file>', 'write the results, for --compare')
   .option('--svg <file>', 'draw the peer suite')
-  .addOption(new Option('--compare <files...>', 'compare two files written by --json, and run nothing').conflicts(['json', 'svg', 'limit', 'cold']))
-  .option('--limit <seconds>', `longest run that is timed; on a software driver ${SOFTWARE_LIMITS.kernelMs / 1000} for a kernel and ${SOFTWARE_LIMITS.modelMs / 1000} for a model by default, on a GPU no limit`, (text: string) => {
-    const seconds = Number(text);
-    if (!(seconds > 0)) program.error(`--limit must be a positive number of seconds, got '${text}'`);
-    return seconds;
-  })
+  .addOption(
+    new Option('--compare <files...>', 'compare two files written by --json, and run nothing').conflicts([
+      'json',
+      'svg',
+      'limit',
+      'cold',
+    ]),
+  )
+  .option(
+    '--limit <seconds>',
+    `longest run that is timed; on a software driver ${SOFTWARE_LIMITS.kernelMs / 1000} for a kernel and ${SOFTWARE_LIMITS.modelMs / 1000} for a model by default, on a GPU no limit`,
+    (text: string) => {
+      const seconds = Number(text);
+      if (!(seconds > 0)) program.error(`--limit must be a positive number of seconds, got '${text}'`);
+      return seconds;
+    },
+  )
   .option('--cold', 'give the first step and the first inference an empty shader cache of the driver (Mesa)')
-  .addHelpText('after', '\nExamples:\n  npm run bench -- kernels --filter "matmul|linear"\n  npm run bench -- peers --json after.json --svg peers.svg\n  npm run bench -- --compare before.json after.json\n')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run bench -- kernels --filter "matmul|linear"\n  npm run bench -- peers --json after.json --svg peers.svg\n  npm run bench -- --compare before.json after.json\n',
+  )
   .action(async (suite: Suite | undefined, options: Options) => {
     if (options.compare !== undefined) await compare(options.compare);
     else await benchmark(suite === undefined ? SUITES : [suite], options);
@@ -58,22 +76,43 @@ const program: Command = new Command('npm run bench --')
 
 async function compare(files: readonly string[]): Promise<void> {
   const [a, b, ...more] = files;
-  if (a === undefined || b === undefined || more.length > 0) program.error(`--compare takes two files written by --json, got ${files.length}`);
+  if (a === undefined || b === undefined || more.length > 0)
+    program.error(`--compare takes two files written by --json, got ${files.length}`);
   process.stdout.write(compareTable(await readResults(a), await readResults(b)));
 }
 
-async function benchmark(suites: readonly Suite[], { filter = /./, json, svg, limit, cold = false }: Options): Promise<void> {
+async function benchmark(
+  suites: readonly Suite[],
+  { filter = /./, json, svg, limit, cold = false }: Options,
+): Promise<void> {
   const { report, rows, skipped } = terminalReport();
-  const { environment, ceilings, limits, adapterClass, memoryBudget } = await measureAlone(suites, filter, limit, report);
+  const { environment, ceilings, limits, adapterClass, memoryBudget } = await measureAlone(
+    suites,
+    filter,
+    limit,
+    report,
+  );
   const peerVersions = suites.includes('peers') ? await benchmarkPeers(filter, report) : {};
   for (const suite of ['step', 'inference'] as const) {
-    if (suites.includes(suite) && ceilings !== undefined) await benchmarkModels(suite, { filter, limitMs: limits.modelMs, ceilings, cold, report, adapterClass, memoryBudget });
+    if (suites.includes(suite) && ceilings !== undefined)
+      await benchmarkModels(suite, {
+        filter,
+        limitMs: limits.modelMs,
+        ceilings,
+        cold,
+        report,
+        adapterClass,
+        memoryBudget,
+      });
   }
   if (suites.includes('folding')) await benchmarkFolding(filter, report);
   const results: Results = { ...environment, versions: { ...environment.versions, ...peerVersions }, rows: [...rows] };
   if (suites.includes('peers')) process.stdout.write(`\n${peerTable(rows)}`);
-  process.stdout.write(`\n${environment.adapter}, commit ${environment.commit.slice(0, 12)}, ${environment.date}, load ${environment.load.map((load) => load.toFixed(2)).join(' ')}\n`);
-  if (skipped.length > 0) process.stderr.write(`\n${skipped.length} without a figure:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
+  process.stdout.write(
+    `\n${environment.adapter}, commit ${environment.commit.slice(0, 12)}, ${environment.date}, load ${environment.load.map((load) => load.toFixed(2)).join(' ')}\n`,
+  );
+  if (skipped.length > 0)
+    process.stderr.write(`\n${skipped.length} without a figure:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
   if (rows.length === 0 && skipped.length === 0) program.error(`no case matches --filter ${filter.source}`);
   if (json !== undefined) await writeResults(json, results);
   if (svg !== undefined) await writeFile(svg, peerChart(results));
@@ -89,16 +128,27 @@ interface Found {
 }
 
 /** What runs in this process, which then lets go of the adapter: the ceilings and the kernel suite. */
-async function measureAlone(suites: readonly Suite[], filter: RegExp, limit: number | undefined, report: Report): Promise<Found> {
+async function measureAlone(
+  suites: readonly Suite[],
+  filter: RegExp,
+  limit: number | undefined,
+  report: Report,
+): Promise<Found> {
   const device = await openDevice();
   try {
     const environment = describeEnvironment(device);
-    const limits = limit === undefined && device.traits.class === 'cpu' ? SOFTWARE_LIMITS : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
+    const limits =
+      limit === undefined && device.traits.class === 'cpu'
+        ? SOFTWARE_LIMITS
+        : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
     report.progress(`adapter: ${environment.adapter}`);
     const found = { environment, limits, adapterClass: device.traits.class, memoryBudget: device.memory.use().budget };
     if (suites.every((suite) => suite === 'peers' || suite === 'folding')) return { ...found, ceilings: undefined };
-    const ceilings = await measureCeilings(device, (row) => { report.row(row); });
-    if (suites.includes('kernels')) await benchmarkKernels({ device, ceilings, filter, limitMs: limits.kernelMs, report });
+    const ceilings = await measureCeilings(device, (row) => {
+      report.row(row);
+    });
+    if (suites.includes('kernels'))
+      await benchmarkKernels({ device, ceilings, filter, limitMs: limits.kernelMs, report });
     return { ...found, ceilings };
   } finally {
     device.destroy();
@@ -106,6 +156,8 @@ async function measureAlone(suites: readonly Suite[], filter: RegExp, limit: num
 }
 
 await program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`npm run bench failed: ${error instanceof Error ? error.message : String(error)}\n${error instanceof Error && process.env['RNA_DEBUG'] === '1' ? `${error.stack ?? ''}\n` : ''}`);
+  process.stderr.write(
+    `npm run bench failed: ${error instanceof Error ? error.message : String(error)}\n${error instanceof Error && process.env['RNA_DEBUG'] === '1' ? `${error.stack ?? ''}\n` : ''}`,
+  );
   process.exitCode = 1;
 });

@@ -5,7 +5,24 @@
  * forward, sample by sample, since a tape gives no backward without its forward.
  */
 import { RandomStream } from '@rna/kernels';
-import { attention, backward, conv2d, crossEntropy, elements, instanceNorm, layerNorm, linear, product, record, rmsNorm, swiglu, uploadPack, type Device, type Shape, type Tensor } from '@rna/tensor';
+import {
+  attention,
+  backward,
+  conv2d,
+  crossEntropy,
+  elements,
+  instanceNorm,
+  layerNorm,
+  linear,
+  product,
+  record,
+  rmsNorm,
+  swiglu,
+  uploadPack,
+  type Device,
+  type Shape,
+  type Tensor,
+} from '@rna/tensor';
 import { AdamW, decayGroups } from '@rna/train';
 import type { ModelCase, Part } from './modelCases.ts';
 import { sampleOf, type Sample } from './timing.ts';
@@ -37,7 +54,11 @@ export function prepareCase(device: Device, model: ModelCase): PreparedCase {
     return tensor;
   };
   const normal = (shape: Shape): Tensor => own(device.tensor(normalValues(elements(shape)), shape));
-  const dispose = (): void => { owned.forEach((tensor) => { tensor.dispose(); }); };
+  const dispose = (): void => {
+    owned.forEach((tensor) => {
+      tensor.dispose();
+    });
+  };
   try {
     return { parts: partsFor(device, model, normal, own), dispose };
   } catch (error) {
@@ -46,8 +67,17 @@ export function prepareCase(device: Device, model: ModelCase): PreparedCase {
   }
 }
 
-function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Tensor, own: (tensor: Tensor) => Tensor): TimedPart[] {
-  const alone = (part: Part, run: () => Tensor): TimedPart => ({ part, sample: scoped(device, run), maxRuns: Infinity });
+function partsFor(
+  device: Device,
+  model: ModelCase,
+  normal: (shape: Shape) => Tensor,
+  own: (tensor: Tensor) => Tensor,
+): TimedPart[] {
+  const alone = (part: Part, run: () => Tensor): TimedPart => ({
+    part,
+    sample: scoped(device, run),
+    maxRuns: Infinity,
+  });
   const differentiable = (inputs: readonly Tensor[], run: Op, outputShape: Shape): TimedPart[] => {
     const dy = normal(outputShape);
     const heldBytes = 4 * (2 * inputs.reduce((sum, input) => sum + input.size, 0) + 2 * dy.size);
@@ -61,7 +91,12 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
   switch (model.op) {
     case 'linear': {
       const { rows, inner, cols } = model;
-      const [x, weight, dy, bias] = [normal([rows, inner]), normal([cols, inner]), normal([rows, cols]), model.bias ? normal([cols]) : undefined];
+      const [x, weight, dy, bias] = [
+        normal([rows, inner]),
+        normal([cols, inner]),
+        normal([rows, cols]),
+        model.bias ? normal([cols]) : undefined,
+      ];
       // The two products of the linear layer's gradient, as its rule records them.
       return [
         alone('forward', () => linear(x, weight, bias)),
@@ -71,13 +106,19 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
     }
     case 'attention': {
       const { lengths, heads, kvHeads, headDim, ropeTheta } = model;
-      const cuSeqlens = Uint32Array.from([0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0))]);
+      const cuSeqlens = Uint32Array.from([
+        0,
+        ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0)),
+      ]);
       const pack = uploadPack(device, cuSeqlens, headDim, ropeTheta);
       own(pack.rope);
       own(pack.segments);
       const tokens = cuSeqlens.at(-1)!;
       const qkv = normal([tokens, (heads + 2 * kvHeads) * headDim]);
-      return differentiable([qkv], ([x]) => attention(x!, pack, { heads, kvHeads, headDim }), [tokens, heads * headDim]);
+      return differentiable([qkv], ([x]) => attention(x!, pack, { heads, kvHeads, headDim }), [
+        tokens,
+        heads * headDim,
+      ]);
     }
     case 'layerNorm': {
       const [x, weight, bias] = [normal([model.rows, model.cols]), normal([model.cols]), normal([model.cols])];
@@ -89,7 +130,10 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
     }
     case 'swiglu': {
       const [x, beta] = [normal([model.rows, 2 * model.cols]), model.beta ? own(device.full([1], 1)) : undefined];
-      return differentiable(beta === undefined ? [x] : [x, beta], ([a, slope]) => swiglu(a!, slope), [model.rows, model.cols]);
+      return differentiable(beta === undefined ? [x] : [x, beta], ([a, slope]) => swiglu(a!, slope), [
+        model.rows,
+        model.cols,
+      ]);
     }
     case 'crossEntropy': {
       const logits = normal([model.rows, model.cols]);
@@ -103,10 +147,14 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
       for (const moment of optimizer.moments().values()) own(moment);
       const gradients = [...parameters.values()].map(({ shape }) => normal(shape));
       const loss = own(device.full([1], 1));
-      return [alone('update', () => {
-        [...parameters.values()].forEach((parameter, i) => { parameter.gradient = gradients[i]!.alias().keep(); });
-        return optimizer.update(loss, 1, 1e-5);
-      })];
+      return [
+        alone('update', () => {
+          [...parameters.values()].forEach((parameter, i) => {
+            parameter.gradient = gradients[i]!.alias().keep();
+          });
+          return optimizer.update(loss, 1, 1e-5);
+        }),
+      ];
     }
     case 'conv2d': {
       const { length, channels, size } = model;
@@ -121,7 +169,15 @@ function partsFor(device: Device, model: ModelCase, normal: (shape: Shape) => Te
 }
 
 function scoped(device: Device, run: () => Tensor): Sample {
-  return sampleOf((runs) => { for (let i = 0; i < runs; i++) device.scope(() => { run(); }); }, () => device.idle());
+  return sampleOf(
+    (runs) => {
+      for (let i = 0; i < runs; i++)
+        device.scope(() => {
+          run();
+        });
+    },
+    () => device.idle(),
+  );
 }
 
 /**
@@ -129,16 +185,21 @@ function scoped(device: Device, run: () => Tensor): Sample {
  * has names of its own for the inputs, so that no gradients have to be added up.
  */
 function forwardAndBackward(device: Device, inputs: readonly Tensor[], run: Op, dy: Tensor): Sample {
-  return sampleOf((runs) => {
-    const names = Array.from({ length: runs }, () => inputs.map((input) => input.alias().train()));
-    device.scope(() => {
-      backward(device, () => {
-        const outputs = names.map((tensors) => run(tensors));
-        return record(device.full([1], 0), outputs, () => outputs.map(() => dy.alias()));
+  return sampleOf(
+    (runs) => {
+      const names = Array.from({ length: runs }, () => inputs.map((input) => input.alias().train()));
+      device.scope(() => {
+        backward(device, () => {
+          const outputs = names.map((tensors) => run(tensors));
+          return record(device.full([1], 0), outputs, () => outputs.map(() => dy.alias()));
+        });
       });
-    });
-    names.flat().forEach((name) => { name.dispose(); });
-  }, () => device.idle());
+      names.flat().forEach((name) => {
+        name.dispose();
+      });
+    },
+    () => device.idle(),
+  );
 }
 
 const TILE = 2 ** 16;

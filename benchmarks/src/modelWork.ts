@@ -20,11 +20,17 @@ export function batchSize(adapterClass: 'cpu' | 'gpu'): BatchSize {
 
 /** `forwardFlops` of sequences of one length; three times that for a step. */
 export function modelFlops(suite: ModelSuite, config: EncoderConfig, tokens: number, length: number): number {
-  const forward = forwardFlops(config, Array.from({ length: tokens / length + 1 }, (_, i) => i * length));
+  const forward = forwardFlops(
+    config,
+    Array.from({ length: tokens / length + 1 }, (_, i) => i * length),
+  );
   return suite === 'step' ? 3 * forward : forward;
 }
 
-/** Bytes of device memory, within about a quarter: parameters (with gradient and moments) and the activations that live at once. */
+/**
+ * Bytes of device memory, within about a quarter: parameters (with gradient and moments) and the activations that live
+ * at once.
+ */
 export function modelBytes(suite: ModelSuite, config: EncoderConfig, tokens: number): number {
   let parameters = 0;
   for (const shape of encoderParameters(config).values()) parameters += elementCount(shape);

@@ -7,7 +7,16 @@ import { RandomStream } from '@rna/kernels';
 import { Encoder, packTokens, PRESETS, tokenize, type PresetName } from '@rna/model';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
-import { AdamW, constantSchedule, corpusBatches, decayGroups, memoryCorpus, pretrainingTask, train, type TrainingTask } from '@rna/train';
+import {
+  AdamW,
+  constantSchedule,
+  corpusBatches,
+  decayGroups,
+  memoryCorpus,
+  pretrainingTask,
+  train,
+  type TrainingTask,
+} from '@rna/train';
 import type { BatchSize, ModelSuite } from './modelWork.ts';
 import { SAMPLES, statistics, type Statistics } from './timing.ts';
 
@@ -27,7 +36,8 @@ export interface ModelFigures {
   readonly firstMs: number;
 }
 
-export type ModelReply = { readonly is: 'figures'; readonly figures: ModelFigures } | { readonly is: 'failed'; readonly reason: string };
+export type ModelReply =
+  { readonly is: 'figures'; readonly figures: ModelFigures } | { readonly is: 'failed'; readonly reason: string };
 
 const RECORDS = 64;
 // The first intervals of a run hold what is not steady: the second step is recorded while nothing runs yet.
@@ -36,14 +46,27 @@ const UNSTEADY = 2;
 /** Sequences of one length in tokens, `<cls>` and `<eos>` included. */
 function sequences(length: number): string[] {
   const random = new RandomStream(5);
-  return Array.from({ length: RECORDS }, () => Array.from({ length: length - 2 }, () => 'ACGU'[random.below(4)]!).join(''));
+  return Array.from({ length: RECORDS }, () =>
+    Array.from({ length: length - 2 }, () => 'ACGU'[random.below(4)]!).join(''),
+  );
 }
 
-async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, length }: BatchSize): Promise<ModelFigures> {
+async function timeStep(
+  device: Device,
+  encoder: Encoder,
+  { rows, rowTokens, length }: BatchSize,
+): Promise<ModelFigures> {
   const records = sequences(length).map((sequence) => ({ sequence }));
   const masked = pretrainingTask({
-    encoder, dropout: true, seed: 1,
-    batches: corpusBatches(memoryCorpus(records), { masking: { scheme: 'mlm', rate: 0.15, spanOffset: 3 }, maxTokens: rowTokens, rowsPerStep: rows, seed: 1 }),
+    encoder,
+    dropout: true,
+    seed: 1,
+    batches: corpusBatches(memoryCorpus(records), {
+      masking: { scheme: 'mlm', rate: 0.15, spanOffset: 3 },
+      maxTokens: rowTokens,
+      rowsPerStep: rows,
+      seed: 1,
+    }),
   });
   let hostMs = 0;
   let hostBegin = 0;
@@ -51,10 +74,13 @@ async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, len
     async batchAt(cursor, step) {
       const batch = await masked.batchAt(cursor, step);
       // Asked for a step ahead: a step's own time begins where its first loss is recorded.
-      const microBatches = batch.microBatches.map((each, i) => ({ ...each, loss: () => {
-        if (i === 0) hostBegin = performance.now();
-        return each.loss();
-      } }));
+      const microBatches = batch.microBatches.map((each, i) => ({
+        ...each,
+        loss: () => {
+          if (i === 0) hostBegin = performance.now();
+          return each.loss();
+        },
+      }));
       return { ...batch, microBatches };
     },
   };
@@ -65,10 +91,22 @@ async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, len
       return report;
     }
   }
-  const optimizer = new TimedAdamW(device, { groups: decayGroups(encoder.parameters, { weightDecay: 0.01 }), maxNorm: 1 });
+  const optimizer = new TimedAdamW(device, {
+    groups: decayGroups(encoder.parameters, { weightDecay: 0.01 }),
+    maxNorm: 1,
+  });
   const run = async (steps: number): Promise<Mark[]> => {
     const marks: Mark[] = [];
-    await train({ device, task, optimizer, schedule: constantSchedule(1e-5), steps, onProgress: () => { marks.push({ at: performance.now(), hostMs, ...device.counts }); } });
+    await train({
+      device,
+      task,
+      optimizer,
+      schedule: constantSchedule(1e-5),
+      steps,
+      onProgress: () => {
+        marks.push({ at: performance.now(), hostMs, ...device.counts });
+      },
+    });
     return marks;
   };
   await device.idle();
@@ -77,15 +115,31 @@ async function timeStep(device: Device, encoder: Encoder, { rows, rowTokens, len
   const firstMs = performance.now() - begin;
   const marks = (await run(SAMPLES + UNSTEADY + 1)).slice(UNSTEADY);
   const intervals = marks.slice(1).map((mark, i) => mark.at - marks[i]!.at);
-  return { statistics: statistics(intervals), tokens: rows * rowTokens, peakBytes: device.memory.use().peak, firstMs, ...perRun(marks[0]!, marks.at(-1)!, intervals.length) };
+  return {
+    statistics: statistics(intervals),
+    tokens: rows * rowTokens,
+    peakBytes: device.memory.use().peak,
+    firstMs,
+    ...perRun(marks[0]!, marks.at(-1)!, intervals.length),
+  };
 }
 
-async function timeInference(device: Device, encoder: Encoder, { rows, rowTokens, length }: BatchSize): Promise<ModelFigures> {
-  const pack = packTokens(sequences(length).slice(0, (rows * rowTokens) / length).map((sequence) => tokenize(sequence)));
+async function timeInference(
+  device: Device,
+  encoder: Encoder,
+  { rows, rowTokens, length }: BatchSize,
+): Promise<ModelFigures> {
+  const pack = packTokens(
+    sequences(length)
+      .slice(0, (rows * rowTokens) / length)
+      .map((sequence) => tokenize(sequence)),
+  );
   let hostMs = 0;
   const once = async (): Promise<Mark> => {
     const begin = performance.now();
-    device.scope(() => { encoder.logits(encoder.forward(pack)); });
+    device.scope(() => {
+      encoder.logits(encoder.forward(pack));
+    });
     hostMs += performance.now() - begin;
     await device.idle();
     return { at: performance.now(), hostMs, ...device.counts };
@@ -97,7 +151,13 @@ async function timeInference(device: Device, encoder: Encoder, { rows, rowTokens
   const marks = [await once()];
   for (let i = 0; i < SAMPLES; i++) marks.push(await once());
   const intervals = marks.slice(1).map((mark, i) => mark.at - marks[i]!.at);
-  return { statistics: statistics(intervals), tokens: pack.tokens.length, peakBytes: device.memory.use().peak, firstMs, ...perRun(marks[0]!, marks.at(-1)!, SAMPLES) };
+  return {
+    statistics: statistics(intervals),
+    tokens: pack.tokens.length,
+    peakBytes: device.memory.use().peak,
+    firstMs,
+    ...perRun(marks[0]!, marks.at(-1)!, SAMPLES),
+  };
 }
 
 /** The state of the counters at the end of a run. */
@@ -109,7 +169,11 @@ interface Mark {
 }
 
 function perRun(first: Mark, last: Mark, runs: number): Pick<ModelFigures, 'hostShare' | 'calls' | 'submits'> {
-  return { hostShare: (last.hostMs - first.hostMs) / (last.at - first.at), calls: (last.calls - first.calls) / runs, submits: (last.submits - first.submits) / runs };
+  return {
+    hostShare: (last.hostMs - first.hostMs) / (last.at - first.at),
+    calls: (last.calls - first.calls) / runs,
+    submits: (last.submits - first.submits) / runs,
+  };
 }
 
 async function answer({ suite, preset, batch }: ModelRequest): Promise<ModelReply> {
@@ -119,11 +183,21 @@ async function answer({ suite, preset, batch }: ModelRequest): Promise<ModelRepl
     return { is: 'figures', figures: await (suite === 'step' ? timeStep : timeInference)(device, encoder, batch) };
   } catch (error) {
     // A fault of the code needs its stack.
-    return { is: 'failed', reason: error instanceof MemoryBudgetError ? error.message : error instanceof Error ? error.stack ?? error.message : String(error) };
+    return {
+      is: 'failed',
+      reason:
+        error instanceof MemoryBudgetError
+          ? error.message
+          : error instanceof Error
+            ? (error.stack ?? error.message)
+            : String(error),
+    };
   } finally {
     device.destroy();
   }
 }
 
 const reply = await answer(JSON.parse(process.argv[2]!) as ModelRequest);
-process.send!(reply, () => { process.exit(); });
+process.send!(reply, () => {
+  process.exit();
+});

@@ -29,7 +29,10 @@ export interface ModelOptions {
   readonly report: Report;
 }
 
-export async function benchmarkModels(suite: ModelSuite, { filter, adapterClass, memoryBudget, limitMs, ceilings, cold, report }: ModelOptions): Promise<void> {
+export async function benchmarkModels(
+  suite: ModelSuite,
+  { filter, adapterClass, memoryBudget, limitMs, ceilings, cold, report }: ModelOptions,
+): Promise<void> {
   const batch = batchSize(adapterClass);
   const tokens = batch.rows * batch.rowTokens;
   for (const preset of Object.keys(PRESETS) as PresetName[]) {
@@ -43,7 +46,11 @@ export async function benchmarkModels(suite: ModelSuite, { filter, adapterClass,
       continue;
     }
     if (leastMs > limitMs) {
-      report.skip(name, 'rna', `takes at least ${(leastMs / 1000).toFixed(1)} s at the adapter's ceilings, more than the limit of ${limitMs / 1000} s a run (--limit)`);
+      report.skip(
+        name,
+        'rna',
+        `takes at least ${(leastMs / 1000).toFixed(1)} s at the adapter's ceilings, more than the limit of ${limitMs / 1000} s a run (--limit)`,
+      );
       continue;
     }
     report.progress(name);
@@ -54,9 +61,21 @@ export async function benchmarkModels(suite: ModelSuite, { filter, adapterClass,
     }
     const { statistics, tokens: timed, ...figures } = reply.figures;
     const seconds = statistics.medianMs / 1000;
-    report.row(makeRow(suite, name, 'rna', statistics, { flops }, {
-      ...figures, tokensPerSecond: timed / seconds, utilisation: flops / seconds / (ceilings.gflops * 1e9), driverCache: cold ? 'empty' : 'as found',
-    }));
+    report.row(
+      makeRow(
+        suite,
+        name,
+        'rna',
+        statistics,
+        { flops },
+        {
+          ...figures,
+          tokensPerSecond: timed / seconds,
+          utilisation: flops / seconds / (ceilings.gflops * 1e9),
+          driverCache: cold ? 'empty' : 'as found',
+        },
+      ),
+    );
   }
 }
 
@@ -67,11 +86,18 @@ async function runModel(request: ModelRequest, cold: boolean): Promise<ModelRepl
       const child = fork(fileURLToPath(new URL('./models.child.ts', import.meta.url)), [JSON.stringify(request)], {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
         // Mesa's and NVIDIA's names for the folder of compiled shaders.
-        env: { ...process.env, ...(cache !== undefined && { MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache }) },
+        env: {
+          ...process.env,
+          ...(cache !== undefined && { MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache }),
+        },
       });
-      child.once('message', (reply: ModelReply) => { resolve(reply); });
+      child.once('message', (reply: ModelReply) => {
+        resolve(reply);
+      });
       child.once('error', reject);
-      child.once('exit', (code, signal) => { resolve({ is: 'failed', reason: `its process ended by ${signal ?? `exit code ${code ?? '?'}`}` }); });
+      child.once('exit', (code, signal) => {
+        resolve({ is: 'failed', reason: `its process ended by ${signal ?? `exit code ${code ?? '?'}`}` });
+      });
     });
   } finally {
     if (cache !== undefined) await rm(cache, { recursive: true, force: true });

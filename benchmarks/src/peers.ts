@@ -27,20 +27,27 @@ interface Contender {
 export async function benchmarkPeers(filter: RegExp, report: Report): Promise<Record<string, string>> {
   const cases = PEER_CASES.filter(({ name }) => filter.test(name));
   if (cases.length === 0) return {};
-  ensurePeers((line) => { report.progress(line); });
+  ensurePeers((line) => {
+    report.progress(line);
+  });
   const versions: Record<string, string> = {};
   const peers = new Set(IMPLEMENTATIONS.map((name) => new PeerProcess(name)));
   try {
     for (const peer of peers) {
       report.progress(`loading ${peer.implementation}`);
       await guarded(peer, 'every case', peers, report, async () => {
-        Object.assign(versions, (await peer.ask({ do: 'load', implementation: peer.implementation }, 'versions')).versions);
+        Object.assign(
+          versions,
+          (await peer.ask({ do: 'load', implementation: peer.implementation }, 'versions')).versions,
+        );
       });
     }
     for (const peerCase of cases) await benchmarkCase(peerCase, peers, report);
     return versions;
   } finally {
-    peers.forEach((peer) => { peer.end(); });
+    peers.forEach((peer) => {
+      peer.end();
+    });
   }
 }
 
@@ -55,7 +62,11 @@ async function benchmarkCase(peerCase: PeerCase, peers: Set<PeerProcess>, report
     await guarded(peer, name, peers, report, async () => {
       const { results } = await peer.ask({ do: 'prepare', name }, 'results');
       const worst = largestError(results, expected);
-      if (worst.error > TOLERANCE) throw new PeerFailure(`is WRONG: ${worst.name} is off by ${worst.error.toExponential(1)} of its largest value`, false);
+      if (worst.error > TOLERANCE)
+        throw new PeerFailure(
+          `is WRONG: ${worst.name} is off by ${worst.error.toExponential(1)} of its largest value`,
+          false,
+        );
       const sample: Sample = async (runs) => (await peer.ask({ do: 'sample', runs }, 'time')).ms;
       contenders.push({ peer, sample, runs: await calibrate(sample), error: worst.error });
     });
@@ -67,23 +78,36 @@ async function benchmarkCase(peerCase: PeerCase, peers: Set<PeerProcess>, report
     ready = failed === undefined ? [] : ready.filter((contender) => contender !== failed);
   }
   for (const peer of tried.filter((each) => peers.has(each))) {
-    await guarded(peer, name, peers, report, async () => { await peer.ask({ do: 'release' }, 'done'); });
+    await guarded(peer, name, peers, report, async () => {
+      await peer.ask({ do: 'release' }, 'done');
+    });
   }
 }
 
 /** Times all contenders and reports their rows, or reports one that failed and returns it. */
-async function timed(peerCase: PeerCase, contenders: readonly Contender[], peers: Set<PeerProcess>, report: Report): Promise<Contender | undefined> {
+async function timed(
+  peerCase: PeerCase,
+  contenders: readonly Contender[],
+  peers: Set<PeerProcess>,
+  report: Report,
+): Promise<Contender | undefined> {
   let at: Contender | undefined;
   try {
-    const times = await alternate(contenders.map((contender) => ({
-      runs: contender.runs,
-      sample: (runs) => {
-        at = contender;
-        return contender.sample(runs);
-      },
-    })));
+    const times = await alternate(
+      contenders.map((contender) => ({
+        runs: contender.runs,
+        sample: (runs) => {
+          at = contender;
+          return contender.sample(runs);
+        },
+      })),
+    );
     contenders.forEach(({ peer, runs, error }, i) => {
-      report.row(makeRow('peers', peerCase.name, peer.implementation, statistics(times[i]!, runs), workOfPeerCase(peerCase), { error }));
+      report.row(
+        makeRow('peers', peerCase.name, peer.implementation, statistics(times[i]!, runs), workOfPeerCase(peerCase), {
+          error,
+        }),
+      );
     });
     return undefined;
   } catch (error) {
@@ -93,7 +117,13 @@ async function timed(peerCase: PeerCase, contenders: readonly Contender[], peers
   }
 }
 
-async function guarded(peer: PeerProcess, name: string, peers: Set<PeerProcess>, report: Report, action: () => Promise<void>): Promise<void> {
+async function guarded(
+  peer: PeerProcess,
+  name: string,
+  peers: Set<PeerProcess>,
+  report: Report,
+  action: () => Promise<void>,
+): Promise<void> {
   try {
     await action();
   } catch (error) {
@@ -102,7 +132,14 @@ async function guarded(peer: PeerProcess, name: string, peers: Set<PeerProcess>,
   }
 }
 
-function drop(peer: PeerProcess, name: string, failure: PeerFailure, peers: Set<PeerProcess>, report: Report, forGood = failure.gone): void {
+function drop(
+  peer: PeerProcess,
+  name: string,
+  failure: PeerFailure,
+  peers: Set<PeerProcess>,
+  report: Report,
+  forGood = failure.gone,
+): void {
   report.skip(name, peer.implementation, failure.message);
   if (forGood && peers.delete(peer)) {
     peer.end();
@@ -112,7 +149,8 @@ function drop(peer: PeerProcess, name: string, failure: PeerFailure, peers: Set<
 
 export const isWebGpuPeer = (implementation: string): boolean => implementation.endsWith('-webgpu');
 /** Libraries whose kernels are JavaScript, WGSL or WebAssembly; onnxruntime-cpu is native code. */
-export const isJavaScriptPeer = (implementation: string): boolean => implementation !== 'rna' && implementation !== 'onnxruntime-cpu';
+export const isJavaScriptPeer = (implementation: string): boolean =>
+  implementation !== 'rna' && implementation !== 'onnxruntime-cpu';
 
 export interface Comparison {
   readonly case: string;

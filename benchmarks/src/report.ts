@@ -1,4 +1,7 @@
-/** Where a run's findings go while it runs: rows to stdout as they are done, what is under way and what was left out to stderr. */
+/**
+ * Where a run's findings go while it runs: rows to stdout as they are done, what is under way and what was left out to
+ * stderr.
+ */
 import { formatRow, type Row } from './rows.ts';
 
 export interface Report {
@@ -31,7 +34,9 @@ export function terminalReport(): Collected {
         skipped.push(line);
         process.stderr.write(`${line}\n`);
       },
-      progress: (text) => { process.stderr.write(`${text}\n`); },
+      progress: (text) => {
+        process.stderr.write(`${text}\n`);
+      },
     },
   };
 }

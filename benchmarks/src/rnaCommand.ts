@@ -13,13 +13,20 @@ export function rna(args: readonly string[], capture = false): Promise<string> {
   process.stderr.write(`\n$ rna ${args.join(' ')}\n`);
   const child = spawn(process.execPath, [RNA, ...args], { stdio: ['ignore', capture ? 'pipe' : 2, 2] });
   let text = '';
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
   // Interrupted with us: the command keeps what it has, and so the next call goes on.
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       if (code === 0) resolve(text);
-      else reject(new Error(`rna ${args[0]} ended with ${signal ?? `exit code ${code}`}; what it did is kept, the same command goes on`));
+      else
+        reject(
+          new Error(
+            `rna ${args[0]} ended with ${signal ?? `exit code ${code}`}; what it did is kept, the same command goes on`,
+          ),
+        );
     });
   });
 }
@@ -39,11 +46,15 @@ export async function resultOf(file: string, args: readonly string[]): Promise<u
 export async function checkSettings(file: string, settings: object): Promise<void> {
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   if (!existsSync(file)) await writeWhole(file, text);
-  else if (await readFile(file, 'utf8') !== text) throw new Error(`${file}: the comparison in this folder has other settings; choose another --out, or give the same`);
+  else if ((await readFile(file, 'utf8')) !== text)
+    throw new Error(
+      `${file}: the comparison in this folder has other settings; choose another --out, or give the same`,
+    );
 }
 
 /** A random order of the records, cut to `most`: the same for the same records. */
-export const draw = <T>(records: readonly T[], most = records.length): T[] => new RandomStream(0, DRAW_STREAM).shuffle([...records]).slice(0, most);
+export const draw = <T>(records: readonly T[], most = records.length): T[] =>
+  new RandomStream(0, DRAW_STREAM).shuffle([...records]).slice(0, most);
 
 /** Numbers of an option. Throws an Error for others. */
 export function natural(text: string): number {

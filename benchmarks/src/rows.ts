@@ -71,10 +71,20 @@ export interface Work {
 
 type Extras = Partial<Omit<Row, 'suite' | 'case' | 'implementation' | 'gflops' | 'gbps' | keyof Statistics>>;
 
-export function makeRow(suite: Suite, name: string, implementation: string, statistics: Statistics, work: Work, extras: Extras = {}): Row {
+export function makeRow(
+  suite: Suite,
+  name: string,
+  implementation: string,
+  statistics: Statistics,
+  work: Work,
+  extras: Extras = {},
+): Row {
   const { medianMs } = statistics;
   return {
-    suite, case: name, implementation, ...statistics,
+    suite,
+    case: name,
+    implementation,
+    ...statistics,
     gflops: work.flops / medianMs / 1e6,
     ...(work.bytes !== undefined && { gbps: work.bytes / medianMs / 1e6 }),
     ...extras,
@@ -107,14 +117,17 @@ export async function writeResults(file: string, results: Results): Promise<void
   await writeFile(file, resultsText(results));
 }
 
-export const milliseconds = (ms: number): string => (ms >= 1000 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(3));
+export const milliseconds = (ms: number): string =>
+  ms >= 1000 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(3);
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
 /** One line, for the terminal. */
 export function formatRow(row: Row): string {
   const { medianMs, minMs, maxMs, gflops, gbps } = row;
   const columns = [
-    `${row.case.padEnd(58)} ${row.implementation.padEnd(18)} ${milliseconds(medianMs).padStart(9)} ms (${milliseconds(minMs)} … ${milliseconds(maxMs)})`.padEnd(118),
+    `${row.case.padEnd(58)} ${row.implementation.padEnd(18)} ${milliseconds(medianMs).padStart(9)} ms (${milliseconds(minMs)} … ${milliseconds(maxMs)})`.padEnd(
+      118,
+    ),
     gflops > 0 ? `${gflops.toFixed(gflops < 10 ? 2 : 1)} GFLOP/s` : '',
     gbps === undefined ? '' : `${gbps.toFixed(gbps < 10 ? 2 : 1)} GB/s`,
     row.ofCeiling === undefined ? '' : `${percent(row.ofCeiling)} of the ceiling`,
@@ -124,7 +137,9 @@ export function formatRow(row: Row): string {
     row.calls === undefined ? '' : `${row.calls.toFixed(0)} calls`,
     row.submits === undefined ? '' : `${row.submits.toFixed(1)} submits`,
     row.peakBytes === undefined ? '' : `${(row.peakBytes / 2 ** 20).toFixed(0)} MiB`,
-    row.firstMs === undefined ? '' : `first after ${(row.firstMs / 1000).toFixed(2)} s (driver cache ${row.driverCache ?? 'unknown'})`,
+    row.firstMs === undefined
+      ? ''
+      : `first after ${(row.firstMs / 1000).toFixed(2)} s (driver cache ${row.driverCache ?? 'unknown'})`,
   ];
   return columns.filter((column) => column !== '').join('  ');
 }

@@ -47,7 +47,10 @@ export async function calibrate(sample: Sample): Promise<number> {
 export const runsFor = (ms: number): number => Math.min(MAX_RUNS, Math.max(1, Math.ceil(SAMPLE_MS / ms)));
 
 /** Times of each contender, taken in turns. */
-export async function alternate(contenders: readonly { readonly sample: Sample; readonly runs: number }[], samples = SAMPLES): Promise<number[][]> {
+export async function alternate(
+  contenders: readonly { readonly sample: Sample; readonly runs: number }[],
+  samples = SAMPLES,
+): Promise<number[][]> {
   const times = contenders.map((): number[] => []);
   for (let round = 0; round < samples; round++) {
     for (const [i, { sample, runs }] of contenders.entries()) times[i]!.push(await sample(runs));

@@ -41,13 +41,30 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
       if (data.archive === undefined) return [bprna];
       await prepared(made('archive'), ['secondary', data.archive, '--max-length', String(limits.archive.maxLength)]);
       const families = await folders(made('archive'));
-      if (limits.archive.holdOut) return [bprna, ...await Promise.all(families.map((family) => sets(family, 'secondary-structure', 'rinalmo', made(`archive/${family}`), limits.archive)))];
-      const all = await cut(families.map((family) => made(`archive/${family}/test.dbn`)), made('archive/cut-test.dbn'), limits.archive, limits.archive.test);
+      if (limits.archive.holdOut)
+        return [
+          bprna,
+          ...(await Promise.all(
+            families.map((family) =>
+              sets(family, 'secondary-structure', 'rinalmo', made(`archive/${family}`), limits.archive),
+            ),
+          )),
+        ];
+      const all = await cut(
+        families.map((family) => made(`archive/${family}/test.dbn`)),
+        made('archive/cut-test.dbn'),
+        limits.archive,
+        limits.archive.test,
+      );
       return [{ ...bprna, tests: [...bprna.tests, { name: 'ArchiveII', file: all }] }];
     }
     case 'splice':
       await prepared(made('splice'), ['splice', data.splice!, '--seed', String(data.seed)]);
-      return Promise.all((await folders(made('splice'))).map((site) => sets(`splice-${site}`, 'splice-site', 'rinalmo', made(`splice/${site}`), limits.splice)));
+      return Promise.all(
+        (await folders(made('splice'))).map((site) =>
+          sets(`splice-${site}`, 'splice-site', 'rinalmo', made(`splice/${site}`), limits.splice),
+        ),
+      );
     case 'ribosome-load':
       await prepared(made('ribosome-load'), ['ribosome-load', data.ribosomeLoad!, '--seed', String(data.seed)]);
       return [await sets('ribosome-load', 'ribosome-load', 'rinalmo', made('ribosome-load'), limits['ribosome-load'])];
@@ -57,7 +74,11 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
       const lines = await folders(made('translation'));
       // One after the other: both targets of a cell line are cut from the same files.
       const parts: PreparedTask[] = [];
-      for (const line of lines) for (const target of targets) parts.push(await sets(`${target} ${line}`, target, 'rinalmo', made(`translation/${line}`), limits.translation));
+      for (const line of lines)
+        for (const target of targets)
+          parts.push(
+            await sets(`${target} ${line}`, target, 'rinalmo', made(`translation/${line}`), limits.translation),
+          );
       return parts;
     }
     case 'ncrna':
@@ -66,14 +87,24 @@ export async function prepare(task: Task, data: TaskData, limits: Limits, folder
   }
 }
 
-/** A corpus to pre-train on: different sequences, none of them in a test. Throws an Error where less than two are left. */
-export async function prepareCorpus(files: readonly string[], parts: readonly PreparedTask[], { maxLength = Infinity }: SetLimits, folder: string): Promise<{ train: string; validation: string }> {
+/**
+ * A corpus to pre-train on: different sequences, none of them in a test. Throws an Error where less than two are left.
+ */
+export async function prepareCorpus(
+  files: readonly string[],
+  parts: readonly PreparedTask[],
+  { maxLength = Infinity }: SetLimits,
+  folder: string,
+): Promise<{ train: string; validation: string }> {
   const [train, validation] = [join(folder, 'corpus.fasta'), join(folder, 'heldOut.fasta')];
   if (existsSync(train)) return { train, validation };
   const tests = [...new Set(parts.flatMap((part) => part.tests.map(({ file }) => file)))];
   const seen = new Set((await Promise.all(tests.map(sequencesOf))).flat());
   const { corpus, duplicates, tooLong } = await readCorpus(files, seen, maxLength);
-  if (corpus.length < 2) throw new Error(`--corpus: ${corpus.length} sequences are left, at least two are needed (${duplicates} occur twice or in a test, ${tooLong} have more than ${maxLength} nucleotides)`);
+  if (corpus.length < 2)
+    throw new Error(
+      `--corpus: ${corpus.length} sequences are left, at least two are needed (${duplicates} occur twice or in a test, ${tooLong} have more than ${maxLength} nucleotides)`,
+    );
   const { kept, heldOut } = holdOut(corpus);
   await writeWhole(validation, fasta(heldOut));
   await writeWhole(train, fasta(kept));
@@ -94,7 +125,11 @@ async function readRows(file: string): Promise<{ header: string; rows: string[];
   return { header, rows, sequence: (row) => row.split(',')[column]! };
 }
 
-const folders = async (path: string): Promise<string[]> => (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+const folders = async (path: string): Promise<string[]> =>
+  (await readdir(path, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 
 /** `rna data`, if it was not run before; its summary is kept as the sign that it was. */
 async function prepared(folder: string, args: readonly string[]): Promise<void> {
@@ -102,24 +137,47 @@ async function prepared(folder: string, args: readonly string[]): Promise<void> 
   await resultOf(join(folder, 'summary.json'), ['data', ...args, '--out', folder, '--json']);
 }
 
-async function sets(name: string, task: string, protocol: PreparedTask['protocol'], folder: string, limits: SetLimits): Promise<PreparedTask> {
+async function sets(
+  name: string,
+  task: string,
+  protocol: PreparedTask['protocol'],
+  folder: string,
+  limits: SetLimits,
+): Promise<PreparedTask> {
   const extension = task === 'secondary-structure' ? '.dbn' : '.csv';
-  const own = async (set: 'train' | 'validation'): Promise<string> => cut([join(folder, `${set}${extension}`)], join(folder, `cut-${set}${extension}`), limits, limits[set]);
+  const own = async (set: 'train' | 'validation'): Promise<string> =>
+    cut([join(folder, `${set}${extension}`)], join(folder, `cut-${set}${extension}`), limits, limits[set]);
   const tests = (await readdir(folder)).filter((file) => file.startsWith('test') && file.endsWith(extension)).sort();
   return {
-    name, task, protocol, train: await own('train'), validation: await own('validation'),
-    tests: await Promise.all(tests.map(async (file) => ({
-      name: [name, file.slice('test_'.length, -extension.length)].filter((word) => word !== '').join(' '),
-      file: await cut([join(folder, file)], join(folder, `cut-${file}`), limits, limits.test),
-    }))),
+    name,
+    task,
+    protocol,
+    train: await own('train'),
+    validation: await own('validation'),
+    tests: await Promise.all(
+      tests.map(async (file) => ({
+        name: [name, file.slice('test_'.length, -extension.length)].filter((word) => word !== '').join(' '),
+        file: await cut([join(folder, file)], join(folder, `cut-${file}`), limits, limits.test),
+      })),
+    ),
   };
 }
 
 /** The records that are short enough, in a random order, as many as are asked for. */
-async function cut(files: readonly string[], out: string, { maxLength = Infinity }: SetLimits, most: number | undefined): Promise<string> {
+async function cut(
+  files: readonly string[],
+  out: string,
+  { maxLength = Infinity }: SetLimits,
+  most: number | undefined,
+): Promise<string> {
   if (existsSync(out)) return out;
   if (out.endsWith('.dbn')) {
-    await writeWhole(out, draw(await readStructures(files, maxLength), most).map(writeDotBracket).join(''));
+    await writeWhole(
+      out,
+      draw(await readStructures(files, maxLength), most)
+        .map(writeDotBracket)
+        .join(''),
+    );
     return out;
   }
   const { header, rows, sequence } = await readRows(files[0]!);

@@ -22,13 +22,21 @@ export interface Limits {
   readonly corpus: SetLimits;
 }
 
-export const pretraining = (size: Size): string => fileURLToPath(new URL(size === 'small' ? 'small.pretrain.yaml' : '../../packages/cli/configs/ssr-lm-s.yaml', import.meta.url));
+export const pretraining = (size: Size): string =>
+  fileURLToPath(
+    new URL(size === 'small' ? 'small.pretrain.yaml' : '../../packages/cli/configs/ssr-lm-s.yaml', import.meta.url),
+  );
 
 /** The config of a fine-tuning: short ones of our own, or the papers' recipes. */
 export function recipe(size: Size, task: string, protocol: 'rinalmo' | 'ssr-lm'): string {
   const utr = ['translation-efficiency', 'expression-level'].includes(task);
   if (size === 'small') return fileURLToPath(new URL(`small.${utr ? 'ribosome-load' : task}.yaml`, import.meta.url));
-  const name = task === 'secondary-structure' && protocol === 'ssr-lm' ? 'ssr-lm' : utr || task === 'ncrna-family' ? 'rinalmo' : 'rinalmo-paper';
+  const name =
+    task === 'secondary-structure' && protocol === 'ssr-lm'
+      ? 'ssr-lm'
+      : utr || task === 'ncrna-family'
+        ? 'rinalmo'
+        : 'rinalmo-paper';
   return fileURLToPath(new URL(`../../packages/cli/configs/finetune-${task}-${name}.yaml`, import.meta.url));
 }
 
@@ -46,6 +54,13 @@ export const PLANS: Readonly<Record<Size, Limits>> = {
     corpus: { maxLength: 150 },
   },
   full: {
-    secondary: {}, archive: { holdOut: true, maxLength: 512 }, splice: {}, 'ribosome-load': {}, translation: {}, ncrna: {}, contacts: {}, corpus: {},
+    secondary: {},
+    archive: { holdOut: true, maxLength: 512 },
+    splice: {},
+    'ribosome-load': {},
+    translation: {},
+    ncrna: {},
+    contacts: {},
+    corpus: {},
   },
 };

@@ -10,7 +10,10 @@ export interface NewRun {
 }
 
 // Served beside the page; a worker's relative addresses would be relative to itself.
-const SERVED: CorpusChoice = { train: new URL('demo_pretrain.dbn', location.href).href, validation: new URL('demo_valid.dbn', location.href).href };
+const SERVED: CorpusChoice = {
+  train: new URL('demo_pretrain.dbn', location.href).href,
+  validation: new URL('demo_valid.dbn', location.href).href,
+};
 
 const form = byId('form', HTMLFormElement);
 
@@ -65,7 +68,10 @@ export function readForm(): NewRun | undefined {
 
 function readCorpus(): CorpusChoice {
   if (field('corpus').value === 'served') return SERVED;
-  const [train, validation] = [field('train', HTMLInputElement).files?.[0], field('validation', HTMLInputElement).files?.[0]];
+  const [train, validation] = [
+    field('train', HTMLInputElement).files?.[0],
+    field('validation', HTMLInputElement).files?.[0],
+  ];
   return { train: train!, ...(validation && { validation }) };
 }
 
@@ -75,6 +81,7 @@ function field(name: string): RadioNodeList;
 function field<T extends Element>(name: string, type: new () => T): T;
 function field(name: string, type?: new () => Element): RadioNodeList | Element {
   const found = form.elements.namedItem(name);
-  if (found === null || !(found instanceof (type ?? RadioNodeList))) throw new Error(`the form has no field ${name} of that kind`);
+  if (found === null || !(found instanceof (type ?? RadioNodeList)))
+    throw new Error(`the form has no field ${name} of that kind`);
   return found;
 }

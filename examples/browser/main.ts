@@ -9,8 +9,16 @@ import { button, byId } from './dom.ts';
 import { prepareForm, readForm, suggestName } from './form.ts';
 import { createRunView } from './runView.ts';
 
-const [setup, runSection, problem] = [byId('setup', HTMLElement), byId('run', HTMLElement), byId('problem', HTMLElement)];
-const [pause, stop, download] = ['pause', 'stop', 'download'].map((id) => byId(id, HTMLButtonElement)) as [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement];
+const [setup, runSection, problem] = [
+  byId('setup', HTMLElement),
+  byId('run', HTMLElement),
+  byId('problem', HTMLElement),
+];
+const [pause, stop, download] = ['pause', 'stop', 'download'].map((id) => byId(id, HTMLButtonElement)) as [
+  HTMLButtonElement,
+  HTMLButtonElement,
+  HTMLButtonElement,
+];
 const archive = byId('archive', HTMLInputElement);
 const view = createRunView();
 const client = connectRun(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), onEvent);
@@ -19,16 +27,28 @@ let paused = false;
 function onEvent(event: RunEvent): void {
   view.show(event);
   switch (event.type) {
-    case 'begun': view.status('training'); break;
-    case 'saved': download.disabled = false; break;
-    case 'note': view.status(event.text); break;
-    case 'packed': save(event.run, event.file); break;
+    case 'begun':
+      view.status('training');
+      break;
+    case 'saved':
+      download.disabled = false;
+      break;
+    case 'note':
+      view.status(event.text);
+      break;
+    case 'packed':
+      save(event.run, event.file);
+      break;
     case 'notPacked':
       download.disabled = false;
       complain(event.message);
       break;
-    case 'finished': end(`done, ${event.state.step} steps`); break;
-    case 'stopped': end('stopped'); break;
+    case 'finished':
+      end(`done, ${event.state.step} steps`);
+      break;
+    case 'stopped':
+      end('stopped');
+      break;
     case 'failed':
       complain(event.message);
       end('failed');
@@ -104,20 +124,39 @@ async function listRuns(): Promise<void> {
 }
 
 function runItem({ name, step, steps }: SavedRun): HTMLElement {
-  const [item, title, state] = [document.createElement('li'), document.createElement('span'), document.createElement('small')];
+  const [item, title, state] = [
+    document.createElement('li'),
+    document.createElement('span'),
+    document.createElement('small'),
+  ];
   title.className = 'name';
   state.textContent = step === steps ? `done, ${steps} steps` : `step ${step} of ${steps}`;
   title.append(name, state);
   item.append(
     title,
-    button(step === steps ? 'Show' : 'Resume', () => {
-      begin(name, true);
-      client.send({ type: 'resume', run: name });
-    }, `Resume ${name}`),
-    button('Download', () => { client.send({ type: 'pack', run: name }); }, `Download ${name}`),
-    button('Delete', () => {
-      if (confirm(`Delete the run "${name}" with its checkpoints?`)) void deleteRun(name).then(listRuns);
-    }, `Delete ${name}`));
+    button(
+      step === steps ? 'Show' : 'Resume',
+      () => {
+        begin(name, true);
+        client.send({ type: 'resume', run: name });
+      },
+      `Resume ${name}`,
+    ),
+    button(
+      'Download',
+      () => {
+        client.send({ type: 'pack', run: name });
+      },
+      `Download ${name}`,
+    ),
+    button(
+      'Delete',
+      () => {
+        if (confirm(`Delete the run "${name}" with its checkpoints?`)) void deleteRun(name).then(listRuns);
+      },
+      `Delete ${name}`,
+    ),
+  );
   return item;
 }
 
@@ -128,7 +167,9 @@ function save(run: string, file: File): void {
   link.download = `${run}.zip`;
   link.click();
   // The browser reads the file while it saves it.
-  setTimeout(() => { URL.revokeObjectURL(link.href); }, 60_000);
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+  }, 60_000);
 }
 
 function complain(message: string): void {

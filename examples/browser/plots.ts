@@ -19,7 +19,13 @@ interface Series {
 }
 
 /** Metrics of evaluation as people name them. */
-const MASKS: Readonly<Record<string, string>> = { accuracy: 'all', 'mlm.accuracy': 'MLM', 'sm.accuracy': 'SM', 'ssmStem.accuracy': 'SSM, stems', 'ssmLoop.accuracy': 'SSM, loops' };
+const MASKS: Readonly<Record<string, string>> = {
+  accuracy: 'all',
+  'mlm.accuracy': 'MLM',
+  'sm.accuracy': 'SM',
+  'ssmStem.accuracy': 'SSM, stems',
+  'ssmLoop.accuracy': 'SSM, loops',
+};
 const COLORS = ['var(--accent)', 'var(--second)', 'var(--third)', 'var(--fourth)'];
 /** Width from which the style sheet has two plots abreast, and what is between them, in pixels. */
 const [TWO_ABREAST, GAP] = [784, 16];
@@ -30,22 +36,61 @@ const MAX_POINTS = 400;
 export function drawPlots(container: HTMLElement, entries: readonly LogEntry[], steps: number): void {
   const taken = entries.filter((entry) => 'loss' in entry);
   const evaluations = entries.filter((entry) => 'evaluation' in entry);
-  const metric = (name: string): Point[] => evaluations.flatMap(({ step, evaluation }) => (evaluation[name] === undefined ? [] : [{ step, value: evaluation[name] }]));
-  const accuracies = [...new Set(evaluations.flatMap(({ evaluation }) => Object.keys(evaluation)))].filter((name) => /(^|\.)accuracy$/.test(name));
+  const metric = (name: string): Point[] =>
+    evaluations.flatMap(({ step, evaluation }) =>
+      evaluation[name] === undefined ? [] : [{ step, value: evaluation[name] }],
+    );
+  const accuracies = [...new Set(evaluations.flatMap(({ evaluation }) => Object.keys(evaluation)))].filter((name) =>
+    /(^|\.)accuracy$/.test(name),
+  );
   const width = container.clientWidth < TWO_ABREAST ? container.clientWidth : (container.clientWidth - GAP) / 2;
   container.replaceChildren(
-    figure('Loss, nats per masked token', [
-      { name: 'training', points: thin(taken.map(({ step, loss }) => ({ step, value: loss }))) },
-      { name: 'held-out RNAs', points: metric('loss'), sparse: true },
-    ], steps, width),
-    figure('Accuracy on held-out RNAs', accuracies.map((name) => ({ name: MASKS[name] ?? name, points: metric(name), sparse: true })), steps, width),
-    figure('Gradient norm', [{ name: 'before clipping', points: thin(taken.map(({ step, gradientNorm }) => ({ step, value: gradientNorm }))) }], steps, width),
-    figure('Learning rate', [{ name: '', points: thin(taken.map(({ step, learningRate }) => ({ step, value: learningRate }))) }], steps, width, '.1e'),
+    figure(
+      'Loss, nats per masked token',
+      [
+        { name: 'training', points: thin(taken.map(({ step, loss }) => ({ step, value: loss }))) },
+        { name: 'held-out RNAs', points: metric('loss'), sparse: true },
+      ],
+      steps,
+      width,
+    ),
+    figure(
+      'Accuracy on held-out RNAs',
+      accuracies.map((name) => ({ name: MASKS[name] ?? name, points: metric(name), sparse: true })),
+      steps,
+      width,
+    ),
+    figure(
+      'Gradient norm',
+      [
+        {
+          name: 'before clipping',
+          points: thin(taken.map(({ step, gradientNorm }) => ({ step, value: gradientNorm }))),
+        },
+      ],
+      steps,
+      width,
+    ),
+    figure(
+      'Learning rate',
+      [{ name: '', points: thin(taken.map(({ step, learningRate }) => ({ step, value: learningRate }))) }],
+      steps,
+      width,
+      '.1e',
+    ),
   );
 }
 
-function figure(title: string, series: readonly Series[], steps: number, width: number, tickFormat?: string): HTMLElement {
-  const drawn = series.filter(({ points }) => points.length > 0).map((each, i) => ({ ...each, color: COLORS[i % COLORS.length]! }));
+function figure(
+  title: string,
+  series: readonly Series[],
+  steps: number,
+  width: number,
+  tickFormat?: string,
+): HTMLElement {
+  const drawn = series
+    .filter(({ points }) => points.length > 0)
+    .map((each, i) => ({ ...each, color: COLORS[i % COLORS.length]! }));
   const marks: Markish[] = drawn.flatMap(({ points, sparse, color }) => [
     lineY(points, { x: 'step', y: 'value', stroke: color, strokeWidth: 1.5, clip: true }),
     ...(sparse ? [dot(points, { x: 'step', y: 'value', fill: color, r: 2.5 })] : []),
@@ -54,11 +99,18 @@ function figure(title: string, series: readonly Series[], steps: number, width: 
   caption.append(title, ...drawn.filter(({ name }) => name !== '').map(({ name, color }) => legend(name, color)));
   const element = document.createElement('figure');
   const drawing = plot({
-    width, height: 210, marginLeft: 48, marginBottom: 34,
+    width,
+    height: 210,
+    marginLeft: 48,
+    marginBottom: 34,
     style: { background: 'transparent', color: 'inherit' },
     x: { label: 'step', domain: [0, steps], ticks: 5 },
     y: { label: null, nice: true, ticks: 5, ...(tickFormat !== undefined && { tickFormat }) },
-    marks: [gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 5 }), ruleY(drawn.length === 0 ? [0] : [], { stroke: 'none' }), ...marks],
+    marks: [
+      gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 5 }),
+      ruleY(drawn.length === 0 ? [0] : [], { stroke: 'none' }),
+      ...marks,
+    ],
   });
   drawing.setAttribute('role', 'img');
   drawing.setAttribute('aria-label', describe(title, drawn));

@@ -41,15 +41,24 @@ export function createRunView(): RunView {
       ['Loss', progress === undefined ? '–' : progress.loss.toFixed(3)],
       ['Tokens per second', speed === undefined ? '–' : Math.round(speed.tokens).toLocaleString('en')],
       ['Time left', speed === undefined ? '–' : duration((steps - done) / speed.steps)],
-      ['GPU memory', progress === undefined ? '–' : `${Math.round((progress.memory.live + progress.memory.pooled) / 2 ** 20)} MB`],
+      [
+        'GPU memory',
+        progress === undefined ? '–' : `${Math.round((progress.memory.live + progress.memory.pooled) / 2 ** 20)} MB`,
+      ],
       ['Waiting for batches', progress === undefined ? '–' : `${(100 * progress.dataWait).toFixed(1)} %`],
       ['Last checkpoint', saved === '' ? 'none yet' : `step ${saved}`],
-      ...(progress === undefined || progress.refusals === 0 ? [] : [['Refused steps', String(progress.refusals)] as const]),
+      ...(progress === undefined || progress.refusals === 0
+        ? []
+        : [['Refused steps', String(progress.refusals)] as const]),
       ['Adapter', adapter],
     ]);
   };
-  const drawSoon = (): void => { timer ??= setTimeout(draw, DRAW_INTERVAL_MS); };
-  new ResizeObserver(() => { if (entries.length > 0) drawSoon(); }).observe(plots);
+  const drawSoon = (): void => {
+    timer ??= setTimeout(draw, DRAW_INTERVAL_MS);
+  };
+  new ResizeObserver(() => {
+    if (entries.length > 0) drawSoon();
+  }).observe(plots);
 
   return {
     show(event) {
@@ -65,34 +74,55 @@ export function createRunView(): RunView {
           break;
         case 'entry':
           entries.push(event.entry);
-          if ('tokens' in event.entry) times = [...times.slice(-RATE_STEPS), { time: performance.now(), tokens: event.entry.tokens }];
+          if ('tokens' in event.entry)
+            times = [...times.slice(-RATE_STEPS), { time: performance.now(), tokens: event.entry.tokens }];
           break;
-        case 'progress': progress = event.progress; break;
-        case 'saved': saved = String(Number(/\d+$/.exec(event.checkpoint)?.[0])); break;
-        default: return;
+        case 'progress':
+          progress = event.progress;
+          break;
+        case 'saved':
+          saved = String(Number(/\d+$/.exec(event.checkpoint)?.[0]));
+          break;
+        default:
+          return;
       }
       drawSoon();
     },
-    status: (text) => { byId('status', HTMLElement).textContent = text; },
-    forgetSpeed: () => { times = []; },
+    status: (text) => {
+      byId('status', HTMLElement).textContent = text;
+    },
+    forgetSpeed: () => {
+      times = [];
+    },
   };
 }
 
 /** Tokens and steps per second over the last steps. */
-function rateOf(times: readonly { readonly time: number; readonly tokens: number }[]): { tokens: number; steps: number } | undefined {
+function rateOf(
+  times: readonly { readonly time: number; readonly tokens: number }[],
+): { tokens: number; steps: number } | undefined {
   if (times.length < 3) return undefined;
   const seconds = Math.max(0.001, (times.at(-1)!.time - times[0]!.time) / 1000);
-  return { tokens: times.slice(1).reduce((sum, { tokens }) => sum + tokens, 0) / seconds, steps: (times.length - 1) / seconds };
+  return {
+    tokens: times.slice(1).reduce((sum, { tokens }) => sum + tokens, 0) / seconds,
+    steps: (times.length - 1) / seconds,
+  };
 }
 
 function showFigures(figures: readonly (readonly [string, string])[]): void {
-  byId('figures', HTMLElement).replaceChildren(...figures.map(([name, value]) => {
-    const [group, term, detail] = ['div', 'dt', 'dd'].map((tag) => document.createElement(tag)) as [HTMLElement, HTMLElement, HTMLElement];
-    term.textContent = name;
-    detail.textContent = value;
-    group.append(term, detail);
-    return group;
-  }));
+  byId('figures', HTMLElement).replaceChildren(
+    ...figures.map(([name, value]) => {
+      const [group, term, detail] = ['div', 'dt', 'dd'].map((tag) => document.createElement(tag)) as [
+        HTMLElement,
+        HTMLElement,
+        HTMLElement,
+      ];
+      term.textContent = name;
+      detail.textContent = value;
+      group.append(term, detail);
+      return group;
+    }),
+  );
 }
 
 function duration(seconds: number): string {

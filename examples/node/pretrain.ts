@@ -17,20 +17,36 @@ import { runPretraining } from '../shared/pretraining.ts';
 
 const demo = (name: string): string => new URL(`../../packages/cli/data/${name}`, import.meta.url).pathname;
 const [preset = 'tiny', train = demo('demo_pretrain.dbn'), validation = demo('demo_valid.dbn')] = process.argv.slice(2);
-if (!Object.hasOwn(EXAMPLE_PRESETS, preset)) throw new RangeError(`no preset is called '${preset}'; there are ${Object.keys(EXAMPLE_PRESETS).join(', ')}`);
+if (!Object.hasOwn(EXAMPLE_PRESETS, preset))
+  throw new RangeError(`no preset is called '${preset}'; there are ${Object.keys(EXAMPLE_PRESETS).join(', ')}`);
 
-const readCorpus = async (path: string): Promise<Corpus> => memoryCorpus(parseStructureFile(await readFile(path, 'utf8'), path));
-const say = (line: string): void => { process.stderr.write(`${line}\n`); };
+const readCorpus = async (path: string): Promise<Corpus> =>
+  memoryCorpus(parseStructureFile(await readFile(path, 'utf8'), path));
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
 
 const out = `runs/example-${preset}`;
 const run = await openRun(out);
 try {
   const state = await runPretraining({
-    config: pretrainConfig.parse({ ...EXAMPLE_PRESETS[preset as ExamplePreset].config, out, data: { train: [basename(train)], validation: [basename(validation)] } }),
-    train: await readCorpus(train), validation: await readCorpus(validation),
-    openDevice: (tuned) => openDevice(tuned && { tuned }), store: run.store, log: run.log,
-    onProgress: ({ step, steps, loss, tokensPerSecond }) => { if (step % 10 === 0) say(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s`); },
-    onEvaluation: ({ step, metrics }) => { say(`step ${step}, held-out RNAs: ${JSON.stringify(metrics)}`); },
+    config: pretrainConfig.parse({
+      ...EXAMPLE_PRESETS[preset as ExamplePreset].config,
+      out,
+      data: { train: [basename(train)], validation: [basename(validation)] },
+    }),
+    train: await readCorpus(train),
+    validation: await readCorpus(validation),
+    openDevice: (tuned) => openDevice(tuned && { tuned }),
+    store: run.store,
+    log: run.log,
+    onProgress: ({ step, steps, loss, tokensPerSecond }) => {
+      if (step % 10 === 0)
+        say(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s`);
+    },
+    onEvaluation: ({ step, metrics }) => {
+      say(`step ${step}, held-out RNAs: ${JSON.stringify(metrics)}`);
+    },
   });
   say(`done after ${state.step} steps: ${out}`);
 } finally {

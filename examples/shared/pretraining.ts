@@ -5,9 +5,18 @@
  * with, to the bit, also when the device is lost on the way.
  */
 import { Encoder } from '@rna/model';
-import { newEncoderConfig, pretrain, trainingPrecision, withRecovery, type PretrainRun, type RecoveryOptions, type TrainState } from '@rna/train';
+import {
+  newEncoderConfig,
+  pretrain,
+  trainingPrecision,
+  withRecovery,
+  type PretrainRun,
+  type RecoveryOptions,
+  type TrainState,
+} from '@rna/train';
 
-export interface PretrainingScript extends Omit<PretrainRun, 'encoder'>, Pick<RecoveryOptions<TrainState>, 'onLost' | 'stop'> {
+export interface PretrainingScript
+  extends Omit<PretrainRun, 'encoder'>, Pick<RecoveryOptions<TrainState>, 'onLost' | 'stop'> {
   readonly openDevice: RecoveryOptions<TrainState>['open'];
 }
 
@@ -15,10 +24,14 @@ export async function runPretraining({ openDevice, onLost, stop, ...run }: Pretr
   const { config, store } = run;
   return withRecovery({
     open: openDevice,
-    run: (device) => pretrain({
-      ...run, ...(stop && { stop }),
-      encoder: Encoder.initialize(device, newEncoderConfig(config.model), config.seed, trainingPrecision(config)),
-    }),
-    ...(store && { store }), ...(onLost && { onLost }), ...(stop && { stop }),
+    run: (device) =>
+      pretrain({
+        ...run,
+        ...(stop && { stop }),
+        encoder: Encoder.initialize(device, newEncoderConfig(config.model), config.seed, trainingPrecision(config)),
+      }),
+    ...(store && { store }),
+    ...(onLost && { onLost }),
+    ...(stop && { stop }),
   });
 }

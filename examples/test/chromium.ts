@@ -30,11 +30,19 @@ export async function servePage(root: string): Promise<ServedPage> {
 
 export async function openChromium(): Promise<Browser> {
   const executablePath = process.env['CHROME_PATH'];
-  if (executablePath === undefined) throw new Error('CHROME_PATH is not set; run these tests as a project: npx vitest run --project examples');
+  if (executablePath === undefined)
+    throw new Error('CHROME_PATH is not set; run these tests as a project: npx vitest run --project examples');
   return chromium.launch({
     executablePath,
     args: [
-      '--enable-unsafe-webgpu', '--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--enable-unsafe-webgpu',
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
       // After two crashes in two minutes it would give no adapter for a while.
       '--disable-domain-blocking-for-3d-apis',
     ],
@@ -45,8 +53,12 @@ export async function openChromium(): Promise<Browser> {
 export async function openTab(context: BrowserContext, url: string): Promise<{ tab: Page; complaints: string[] }> {
   const tab = await context.newPage();
   const complaints: string[] = [];
-  tab.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()); });
-  tab.on('pageerror', (error) => { complaints.push(String(error)); });
+  tab.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  tab.on('pageerror', (error) => {
+    complaints.push(String(error));
+  });
   await tab.goto(url);
   return { tab, complaints };
 }

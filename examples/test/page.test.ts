@@ -18,11 +18,16 @@ afterAll(async () => {
   await browser.close();
   await served.close();
 });
-beforeEach(async () => { ({ tab, complaints } = await openTab(await browser.newContext(), served.url)); });
-afterEach(async () => { await tab.context().close(); });
+beforeEach(async () => {
+  ({ tab, complaints } = await openTab(await browser.newContext(), served.url));
+});
+afterEach(async () => {
+  await tab.context().close();
+});
 
 const status = () => tab.getByRole('status');
-const step = async (): Promise<number> => Number(await tab.getByRole('progressbar', { name: 'Steps done' }).getAttribute('value'));
+const step = async (): Promise<number> =>
+  Number(await tab.getByRole('progressbar', { name: 'Steps done' }).getAttribute('value'));
 const corpusFile = fileURLToPath(new URL('./fixtures/short.dbn', import.meta.url));
 
 describe('the page', () => {
@@ -50,7 +55,11 @@ describe('the page', () => {
     await expect.poll(() => status().textContent(), { timeout: 120_000 }).toBe('done, 60 steps');
     for (const title of ['Loss', 'Accuracy', 'Gradient norm', 'Learning rate']) {
       // Plots are drawn a moment after the figures.
-      await expect.poll(() => tab.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label'), { timeout: 10_000 }).toMatch(/ at step 60/);
+      await expect
+        .poll(() => tab.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label'), {
+          timeout: 10_000,
+        })
+        .toMatch(/ at step 60/);
     }
 
     const downloading = tab.waitForEvent('download');
@@ -58,8 +67,21 @@ describe('the page', () => {
     const download = await downloading;
     expect(download.suggestedFilename()).toBe('mine.zip');
     const files = unzipSync(await readFile(await download.path()));
-    expect(Object.keys(files).sort()).toEqual(['checkpoints/step-000000060/config.json', 'checkpoints/step-000000060/model.safetensors', 'checkpoints/step-000000060/optimizer.safetensors', 'checkpoints/step-000000060/trainer.json', 'config.yaml', 'log.jsonl']);
-    expect(new TextDecoder().decode(files['log.jsonl']).trim().split('\n').filter((line) => line.includes('learningRate'))).toHaveLength(60);
+    expect(Object.keys(files).sort()).toEqual([
+      'checkpoints/step-000000060/config.json',
+      'checkpoints/step-000000060/model.safetensors',
+      'checkpoints/step-000000060/optimizer.safetensors',
+      'checkpoints/step-000000060/trainer.json',
+      'config.yaml',
+      'log.jsonl',
+    ]);
+    expect(
+      new TextDecoder()
+        .decode(files['log.jsonl'])
+        .trim()
+        .split('\n')
+        .filter((line) => line.includes('learningRate')),
+    ).toHaveLength(60);
     expect(complaints).toEqual([]);
   });
 
@@ -80,7 +102,9 @@ describe('the page', () => {
 
   test('says in which line a file is wrong', async () => {
     await tab.getByLabel('a file of mine').check();
-    await tab.getByLabel('A corpus, or FASTA').setInputFiles({ name: 'wrong.dbn', mimeType: 'text/plain', buffer: Buffer.from('>a\nGGGAAACCC\n(((...))\n') });
+    await tab
+      .getByLabel('A corpus, or FASTA')
+      .setInputFiles({ name: 'wrong.dbn', mimeType: 'text/plain', buffer: Buffer.from('>a\nGGGAAACCC\n(((...))\n') });
     await tab.getByRole('button', { name: 'Train' }).click();
     await expect.poll(() => tab.getByRole('alert').textContent()).toMatch(/^wrong\.dbn:3/);
     await expect.poll(() => status().textContent()).toBe('failed');
@@ -88,7 +112,9 @@ describe('the page', () => {
 
   test('says what to do where there is no WebGPU', async () => {
     const context = await browser.newContext();
-    await context.addInitScript(() => { Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined }); });
+    await context.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined });
+    });
     const page = await context.newPage();
     await page.goto(served.url);
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/no WebGPU.*Chrome/);

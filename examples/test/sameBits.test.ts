@@ -25,7 +25,9 @@ type Files = ReadonlyMap<string, Buffer>;
 
 const corpus = splitCorpus(readFileSync(new URL('./fixtures/short.dbn', import.meta.url), 'utf8'));
 const LAST = `checkpoints/${checkpointName(config.train.steps)}`;
-const KEPT = ['config.json', 'model.safetensors', 'optimizer.safetensors', 'trainer.json'].map((name) => `${LAST}/${name}`);
+const KEPT = ['config.json', 'model.safetensors', 'optimizer.safetensors', 'trainer.json'].map(
+  (name) => `${LAST}/${name}`,
+);
 
 let folder: string;
 let served: ServedPage;
@@ -61,7 +63,9 @@ describe('the same bits', () => {
     await start(tab, 'reloaded');
     await tab.evaluate((name) => harness.next('saved', name), checkpointName(20));
     await tab.reload();
-    await tab.evaluate(() => { harness.send({ type: 'resume', run: 'reloaded' }); });
+    await tab.evaluate(() => {
+      harness.send({ type: 'resume', run: 'reloaded' });
+    });
     await tab.evaluate((name) => harness.next('saved', name), checkpointName(40));
     const archive = unzipSync(Buffer.from(await tab.evaluate(() => harness.pack('reloaded')), 'base64'));
     await tab.close();
@@ -73,12 +77,18 @@ describe('the same bits', () => {
     const begun = await runInNode('begun', 26);
     const archive = zipSync(Object.fromEntries([...begun].map(([name, bytes]) => [`begun/${name}`, bytes])));
     const { tab } = await openTab(context, served.url);
-    await tab.evaluate(async ({ base64, texts, files }) => {
-      const finished = harness.next('finished');
-      const choice = { train: harness.file(files.train[0]!, texts.train), validation: harness.file(files.validation[0]!, texts.validation) };
-      harness.send({ type: 'import', run: 'fromNode', archive: await harness.archive(base64), corpus: choice });
-      await finished;
-    }, { base64: Buffer.from(archive).toString('base64'), texts: corpus, files: data });
+    await tab.evaluate(
+      async ({ base64, texts, files }) => {
+        const finished = harness.next('finished');
+        const choice = {
+          train: harness.file(files.train[0]!, texts.train),
+          validation: harness.file(files.validation[0]!, texts.validation),
+        };
+        harness.send({ type: 'import', run: 'fromNode', archive: await harness.archive(base64), corpus: choice });
+        await finished;
+      },
+      { base64: Buffer.from(archive).toString('base64'), texts: corpus, files: data },
+    );
     expectSame(await filesOf(tab, 'fromNode'));
     await tab.close();
   });
@@ -95,7 +105,11 @@ describe('the same bits', () => {
       notes.push(await note);
     }
     await tab.evaluate(() => harness.next('finished'));
-    expect(notes).toMatchObject([20, 40].map((step) => ({ text: expect.stringMatching(`the device was lost.*from ${checkpointName(step)}`) as string })));
+    expect(notes).toMatchObject(
+      [20, 40].map((step) => ({
+        text: expect.stringMatching(`the device was lost.*from ${checkpointName(step)}`) as string,
+      })),
+    );
     expectSame(await filesOf(tab, 'killed'));
     await tab.close();
   });
@@ -106,28 +120,51 @@ async function runInNode(name: string, stopAfter = Infinity): Promise<Files> {
   const run = await openRun(join(folder, name));
   try {
     await runPretraining({
-      config, openDevice: () => openDevice(), store: run.store, log: run.log,
-      train: readCorpus(corpus.train), validation: readCorpus(corpus.validation),
-      onProgress: ({ step }) => { if (step >= stopAfter) throw new Error('stopped'); },
+      config,
+      openDevice: () => openDevice(),
+      store: run.store,
+      log: run.log,
+      train: readCorpus(corpus.train),
+      validation: readCorpus(corpus.validation),
+      onProgress: ({ step }) => {
+        if (step >= stopAfter) throw new Error('stopped');
+      },
     });
   } catch (error) {
     if (!(error instanceof Error && error.message === 'stopped')) throw error;
   } finally {
     run.close();
   }
-  const paths = (await readdir(join(folder, name), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return new Map(await Promise.all(paths.map(async (path) => [path.slice(join(folder, name).length + 1), await readFile(path)] as const)));
+  const paths = (await readdir(join(folder, name), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return new Map(
+    await Promise.all(
+      paths.map(async (path) => [path.slice(join(folder, name).length + 1), await readFile(path)] as const),
+    ),
+  );
 }
 
 async function start(tab: Page, run: string): Promise<void> {
-  await tab.evaluate(({ name, texts, files, settings }) => {
-    const choice = { train: harness.file(files.train[0]!, texts.train), validation: harness.file(files.validation[0]!, texts.validation) };
-    harness.send({ type: 'start', run: name, config: settings, corpus: choice });
-  }, { name: run, texts: corpus, files: data, settings: fields });
+  await tab.evaluate(
+    ({ name, texts, files, settings }) => {
+      const choice = {
+        train: harness.file(files.train[0]!, texts.train),
+        validation: harness.file(files.validation[0]!, texts.validation),
+      };
+      harness.send({ type: 'start', run: name, config: settings, corpus: choice });
+    },
+    { name: run, texts: corpus, files: data, settings: fields },
+  );
 }
 
 const filesOf = async (tab: Page, run: string): Promise<Files> =>
-  new Map(Object.entries(await tab.evaluate((name) => harness.files(name), run)).map(([name, text]) => [name, Buffer.from(text, 'base64')]));
+  new Map(
+    Object.entries(await tab.evaluate((name) => harness.files(name), run)).map(([name, text]) => [
+      name,
+      Buffer.from(text, 'base64'),
+    ]),
+  );
 
 /** The log line by line, and every file of the last checkpoint to the byte. */
 function expectSame(files: Files): void {

@@ -3,7 +3,17 @@
  * changed, and its lists and archive cache stay as they are. Used twice, as
  * root to install packages and without root only to download them.
  */
-import { cpSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { run } from './run.ts';
@@ -29,38 +39,59 @@ function openApt(folder: string): Apt {
   // apt's download user must be able to enter the folder.
   chmodSync(folder, 0o755);
   const within = (name: string): string => join(folder, name);
-  for (const name of ['lists/partial', 'cache/archives/partial', 'state', 'sources']) mkdirSync(within(name), { recursive: true });
+  for (const name of ['lists/partial', 'cache/archives/partial', 'state', 'sources'])
+    mkdirSync(within(name), { recursive: true });
   writeFileSync(within('status'), '');
   if (existsSync(SOURCE_PARTS)) cpSync(SOURCE_PARTS, within('sources'), { recursive: true, dereference: true });
   const release = addBackports(within('sources'));
 
-  const lists = settings({ 'Dir::State::lists': within('lists'), 'Dir::Cache': within('cache'), 'Dir::Etc::sourceparts': within('sources'), 'Acquire::Languages': 'none' });
-  const rootless = settings({ 'Dir::State': within('state'), 'Dir::State::lists': within('lists'), 'Dir::State::status': within('status'), 'Debug::NoLocking': '1' });
-  const get = (...args: string[]): string => run('apt-get', ['-q', '-y', '--no-install-recommends', ...lists, ...release, ...args], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+  const lists = settings({
+    'Dir::State::lists': within('lists'),
+    'Dir::Cache': within('cache'),
+    'Dir::Etc::sourceparts': within('sources'),
+    'Acquire::Languages': 'none',
+  });
+  const rootless = settings({
+    'Dir::State': within('state'),
+    'Dir::State::lists': within('lists'),
+    'Dir::State::status': within('status'),
+    'Debug::NoLocking': '1',
+  });
+  const get = (...args: string[]): string =>
+    run('apt-get', ['-q', '-y', '--no-install-recommends', ...lists, ...release, ...args], {
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    });
 
   let updateFailure: unknown;
   try {
     get(...(process.getuid?.() === 0 ? [] : rootless), 'update');
   } catch (error) {
-    // One source of several that is out of reach need not matter; if it does, the next step fails and names this as its cause.
+    // One source of several that is out of reach need not matter; if it does, the next step fails and names this as its
+    // cause.
     updateFailure = error;
   }
   const explained = <R>(step: () => R): R => {
     try {
       return step();
     } catch (error) {
-      if (updateFailure instanceof Error && error instanceof Error) error.message += `\n  (before that, ${updateFailure.message})`;
+      if (updateFailure instanceof Error && error instanceof Error)
+        error.message += `\n  (before that, ${updateFailure.message})`;
       throw error;
     }
   };
   return {
-    install: (...packages) => { explained(() => get('install', ...packages)); },
+    install: (...packages) => {
+      explained(() => get('install', ...packages));
+    },
     // The empty status makes apt count nothing as installed, so the set of files is complete on any machine.
-    download: (...packages) => explained(() => {
-      get(...rootless, '--download-only', 'install', ...packages);
-      const archives = within('cache/archives');
-      return readdirSync(archives).filter((name) => name.endsWith('.deb')).map((name) => join(archives, name));
-    }),
+    download: (...packages) =>
+      explained(() => {
+        get(...rootless, '--download-only', 'install', ...packages);
+        const archives = within('cache/archives');
+        return readdirSync(archives)
+          .filter((name) => name.endsWith('.deb'))
+          .map((name) => join(archives, name));
+      }),
   };
 }
 
@@ -82,12 +113,21 @@ function addBackports(folder: string): string[] {
   if (release['ID'] !== 'debian' || release['VERSION_ID'] !== '12' || codename === undefined) return [];
   const suite = `${codename}-backports`;
   let found = false;
-  const files = [...(existsSync(SOURCE_LIST) ? [SOURCE_LIST] : []), ...readdirSync(folder).map((name) => join(folder, name))];
+  const files = [
+    ...(existsSync(SOURCE_LIST) ? [SOURCE_LIST] : []),
+    ...readdirSync(folder).map((name) => join(folder, name)),
+  ];
   for (const [index, file] of files.entries()) {
     const text = readFileSync(file, 'utf8');
-    const entries = extname(file) === '.sources'
-      ? text.split(/\n\s*\n/).filter((stanza) => suitesOf(stanza).includes(codename)).map((stanza) => stanza.replace(/^Suites:.*$/m, `Suites: ${suite}`))
-      : [...text.matchAll(/^(deb\s+(?:\[[^\]]*\]\s+)?\S+\s+)(\S+)(\s.*)$/gm)].filter((match) => match[2] === codename).map((match) => `${match[1]!}${suite}${match[3]!}`);
+    const entries =
+      extname(file) === '.sources'
+        ? text
+            .split(/\n\s*\n/)
+            .filter((stanza) => suitesOf(stanza).includes(codename))
+            .map((stanza) => stanza.replace(/^Suites:.*$/m, `Suites: ${suite}`))
+        : [...text.matchAll(/^(deb\s+(?:\[[^\]]*\]\s+)?\S+\s+)(\S+)(\s.*)$/gm)]
+            .filter((match) => match[2] === codename)
+            .map((match) => `${match[1]!}${suite}${match[3]!}`);
     if (entries.length === 0) continue;
     writeFileSync(join(folder, `rna-backports-${String(index)}${extname(file)}`), entries.join('\n\n') + '\n');
     found = true;

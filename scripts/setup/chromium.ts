@@ -25,7 +25,10 @@ const SYSTEM_PATHS = [
   String.raw`C:\Program Files\Google\Chrome\Application\chrome.exe`,
 ];
 
-/** The browser named by `CHROME_PATH`, else the system's, else the one that set-up fetched; undefined where there is none. */
+/**
+ * The browser named by `CHROME_PATH`, else the system's, else the one that set-up fetched; undefined where there is
+ * none.
+ */
 export function findChromium(): Chromium | undefined {
   const chosen = process.env['CHROME_PATH'];
   if (chosen !== undefined && chosen !== '') {
@@ -35,7 +38,9 @@ export function findChromium(): Chromium | undefined {
   const system = SYSTEM_PATHS.find((path) => existsSync(path));
   if (system !== undefined) return { executable: system, env: {} };
   const executable = join(privateFolder(), 'chromium');
-  return existsSync(executable) ? { executable, env: { LD_LIBRARY_PATH: join(privateFolder(), 'al2023', 'lib') } } : undefined;
+  return existsSync(executable)
+    ? { executable, env: { LD_LIBRARY_PATH: join(privateFolder(), 'al2023', 'lib') } }
+    : undefined;
 }
 
 /** Returns the browser's path; installs one where there is none that starts. Throws with every road's failure. */
@@ -49,8 +54,20 @@ export function ensureChromium(say: Say): string {
   }
   const noApt = isOnPath('apt-get') ? undefined : 'this system has no apt';
   const roads = [
-    { what: 'Chromium by apt', closed: noApt ?? (process.getuid?.() === 0 ? undefined : 'needs root'), take: () => { withApt((apt) => { apt.install('chromium'); }); } },
-    { what: `a headless Chromium from npm into ${privateFolder()} (about 70 MB to download)`, closed: whyNotFromNpm(), take: chromiumFromNpm },
+    {
+      what: 'Chromium by apt',
+      closed: noApt ?? (process.getuid?.() === 0 ? undefined : 'needs root'),
+      take: () => {
+        withApt((apt) => {
+          apt.install('chromium');
+        });
+      },
+    },
+    {
+      what: `a headless Chromium from npm into ${privateFolder()} (about 70 MB to download)`,
+      closed: whyNotFromNpm(),
+      take: chromiumFromNpm,
+    },
   ];
   for (const { what, closed, take } of roads) {
     if (closed !== undefined) {
@@ -69,7 +86,9 @@ export function ensureChromium(say: Say): string {
     }
     say(`that did not work: ${failures.at(-1)!}`);
   }
-  throw new Error(`no Chromium:\n- ${failures.join('\n- ')}\nInstall Chromium or Chrome by hand, or name one in CHROME_PATH.`);
+  throw new Error(
+    `no Chromium:\n- ${failures.join('\n- ')}\nInstall Chromium or Chrome by hand, or name one in CHROME_PATH.`,
+  );
 }
 
 function privateFolder(): string {

@@ -10,7 +10,11 @@ import { delimiter, join } from 'node:path';
 export type Say = (line: string) => void;
 
 /** Runs a command to its end and returns its stdout; throws with the end of its output when it fails. */
-export function run(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): string {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): string {
   const child = spawnSync(command, args, {
     ...options,
     encoding: 'utf8',
@@ -23,7 +27,9 @@ export function run(command: string, args: readonly string[], options: { env?: N
   if (child.error) throw new Error(`${command} did not start: ${child.error.message}`);
   if (child.status !== 0) {
     const output = `${child.stdout}\n${child.stderr}`.trim().split('\n').slice(-40).join('\n  ');
-    throw new Error(`\`${command} ${args.slice(0, 3).join(' ')} …\` ended with ${child.signal ?? `exit code ${String(child.status)}`}:\n  ${output}`);
+    throw new Error(
+      `\`${command} ${args.slice(0, 3).join(' ')} …\` ended with ${child.signal ?? `exit code ${String(child.status)}`}:\n  ${output}`,
+    );
   }
   return child.stdout;
 }

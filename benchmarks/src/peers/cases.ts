@@ -14,21 +14,22 @@ export interface BlockSizes {
   readonly layers: number;
 }
 
-export type PeerCase = { readonly name: string } & (
+export type PeerCase = { readonly name: string } &
   /** y = a·b. */
-  | { readonly op: 'matmul'; readonly rows: number; readonly inner: number; readonly cols: number }
-  /** y = x·weightᵀ + bias. */
-  | { readonly op: 'linear'; readonly rows: number; readonly inner: number; readonly cols: number }
-  /** Over the last dimension. */
-  | { readonly op: 'softmax' | 'layerNorm'; readonly rows: number; readonly cols: number }
-  /** softmax(q·kᵀ / √headDim)·v of each head, in both directions, without positions. */
-  | { readonly op: 'attention'; readonly heads: number; readonly tokens: number; readonly headDim: number }
-  /**
-   * Blocks of x + out(attention(qkv(rmsNorm(x)))), then x + down(gelu(up(rmsNorm(x)))), MLP of 4·dim, no biases.
-   * With `gradients`, also d mean(y²) / d weight of every weight.
-   */
-  | ({ readonly op: 'block'; readonly gradients: boolean } & BlockSizes)
-);
+  (
+    | { readonly op: 'matmul'; readonly rows: number; readonly inner: number; readonly cols: number }
+    /** y = x·weightᵀ + bias. */
+    | { readonly op: 'linear'; readonly rows: number; readonly inner: number; readonly cols: number }
+    /** Over the last dimension. */
+    | { readonly op: 'softmax' | 'layerNorm'; readonly rows: number; readonly cols: number }
+    /** softmax(q·kᵀ / √headDim)·v of each head, in both directions, without positions. */
+    | { readonly op: 'attention'; readonly heads: number; readonly tokens: number; readonly headDim: number }
+    /**
+     * Blocks of x + out(attention(qkv(rmsNorm(x)))), then x + down(gelu(up(rmsNorm(x)))), MLP of 4·dim, no biases.
+     * With `gradients`, also d mean(y²) / d weight of every weight.
+     */
+    | ({ readonly op: 'block'; readonly gradients: boolean } & BlockSizes)
+  );
 
 /** Values by name; shapes are in `shapesOf` and `outputShapes`. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
@@ -52,31 +53,50 @@ export const PEER_CASES: readonly PeerCase[] = [
 
 /** Weights of a block's layers, in the order of the forward pass; linear ones are [out, in]. */
 export function blockWeights({ dim, layers }: BlockSizes): Shapes {
-  return Object.fromEntries(Array.from({ length: layers }, (_, layer) => Object.entries({
-    norm1: [dim], qkv: [3 * dim, dim], out: [dim, dim], norm2: [dim], up: [4 * dim, dim], down: [dim, 4 * dim],
-  }).map(([name, shape]): [string, readonly number[]] => [`${name}.${layer}`, shape])).flat());
+  return Object.fromEntries(
+    Array.from({ length: layers }, (_, layer) =>
+      Object.entries({
+        norm1: [dim],
+        qkv: [3 * dim, dim],
+        out: [dim, dim],
+        norm2: [dim],
+        up: [4 * dim, dim],
+        down: [dim, 4 * dim],
+      }).map(([name, shape]): [string, readonly number[]] => [`${name}.${layer}`, shape]),
+    ).flat(),
+  );
 }
 
 export function shapesOf(peerCase: PeerCase): Shapes {
   switch (peerCase.op) {
-    case 'matmul': return { a: [peerCase.rows, peerCase.inner], b: [peerCase.inner, peerCase.cols] };
-    case 'linear': return { x: [peerCase.rows, peerCase.inner], weight: [peerCase.cols, peerCase.inner], bias: [peerCase.cols] };
-    case 'softmax': return { x: [peerCase.rows, peerCase.cols] };
-    case 'layerNorm': return { x: [peerCase.rows, peerCase.cols], weight: [peerCase.cols], bias: [peerCase.cols] };
+    case 'matmul':
+      return { a: [peerCase.rows, peerCase.inner], b: [peerCase.inner, peerCase.cols] };
+    case 'linear':
+      return { x: [peerCase.rows, peerCase.inner], weight: [peerCase.cols, peerCase.inner], bias: [peerCase.cols] };
+    case 'softmax':
+      return { x: [peerCase.rows, peerCase.cols] };
+    case 'layerNorm':
+      return { x: [peerCase.rows, peerCase.cols], weight: [peerCase.cols], bias: [peerCase.cols] };
     case 'attention': {
       const shape = [peerCase.heads, peerCase.tokens, peerCase.headDim];
       return { q: shape, k: shape, v: shape };
     }
-    case 'block': return { x: [peerCase.tokens, peerCase.dim], ...blockWeights(peerCase) };
+    case 'block':
+      return { x: [peerCase.tokens, peerCase.dim], ...blockWeights(peerCase) };
   }
 }
 
 /** Shapes of the results: `y`, and `d` before the name of every weight where gradients are asked for. */
 export function outputShapes(peerCase: PeerCase): Shapes {
   switch (peerCase.op) {
-    case 'matmul': case 'linear': return { y: [peerCase.rows, peerCase.cols] };
-    case 'softmax': case 'layerNorm': return { y: [peerCase.rows, peerCase.cols] };
-    case 'attention': return { y: [peerCase.heads, peerCase.tokens, peerCase.headDim] };
+    case 'matmul':
+    case 'linear':
+      return { y: [peerCase.rows, peerCase.cols] };
+    case 'softmax':
+    case 'layerNorm':
+      return { y: [peerCase.rows, peerCase.cols] };
+    case 'attention':
+      return { y: [peerCase.heads, peerCase.tokens, peerCase.headDim] };
     case 'block': {
       if (!peerCase.gradients) return { y: [peerCase.tokens, peerCase.dim] };
       return Object.fromEntries(Object.entries(blockWeights(peerCase)).map(([name, shape]) => [`d${name}`, shape]));
@@ -86,22 +106,31 @@ export function outputShapes(peerCase: PeerCase): Shapes {
 
 /** The inputs of a case: standard normal numbers, weights scaled so that values keep their size. */
 export function inputsOf(peerCase: PeerCase): Arrays {
-  return Object.fromEntries(Object.entries(shapesOf(peerCase)).map(([name, shape], i) => {
-    const random = new RandomStream(31, i);
-    const isNorm = name.startsWith('norm');
-    const scale = shape.length === 2 && name !== 'x' && peerCase.op !== 'matmul' ? 1 / Math.sqrt(shape[1]!) : 1;
-    const values = Float32Array.from({ length: shape.reduce((product, extent) => product * extent, 1) }, () => (isNorm ? 1 + 0.1 * random.normal() : scale * random.normal()));
-    return [name, values];
-  }));
+  return Object.fromEntries(
+    Object.entries(shapesOf(peerCase)).map(([name, shape], i) => {
+      const random = new RandomStream(31, i);
+      const isNorm = name.startsWith('norm');
+      const scale = shape.length === 2 && name !== 'x' && peerCase.op !== 'matmul' ? 1 / Math.sqrt(shape[1]!) : 1;
+      const values = Float32Array.from({ length: shape.reduce((product, extent) => product * extent, 1) }, () =>
+        isNorm ? 1 + 0.1 * random.normal() : scale * random.normal(),
+      );
+      return [name, values];
+    }),
+  );
 }
 
 /** Floating-point operations that the results need; for blocks and attention those of the products. */
 export function workOfPeerCase(peerCase: PeerCase): Work {
   switch (peerCase.op) {
-    case 'matmul': case 'linear': return { flops: 2 * peerCase.rows * peerCase.inner * peerCase.cols };
-    case 'softmax': return { flops: 4 * peerCase.rows * peerCase.cols, bytes: 8 * peerCase.rows * peerCase.cols };
-    case 'layerNorm': return { flops: 8 * peerCase.rows * peerCase.cols, bytes: 8 * peerCase.rows * peerCase.cols };
-    case 'attention': return { flops: 4 * peerCase.heads * peerCase.tokens ** 2 * peerCase.headDim };
+    case 'matmul':
+    case 'linear':
+      return { flops: 2 * peerCase.rows * peerCase.inner * peerCase.cols };
+    case 'softmax':
+      return { flops: 4 * peerCase.rows * peerCase.cols, bytes: 8 * peerCase.rows * peerCase.cols };
+    case 'layerNorm':
+      return { flops: 8 * peerCase.rows * peerCase.cols, bytes: 8 * peerCase.rows * peerCase.cols };
+    case 'attention':
+      return { flops: 4 * peerCase.heads * peerCase.tokens ** 2 * peerCase.headDim };
     case 'block': {
       const { tokens, dim, layers, gradients } = peerCase;
       return { flops: (gradients ? 3 : 1) * layers * (2 * tokens * 12 * dim ** 2 + 4 * tokens ** 2 * dim) };

@@ -1,4 +1,7 @@
-/** The process of one library: loads it, prepares cases and times them as the suite asks (protocol.ts). Idle, it uses no processor. */
+/**
+ * The process of one library: loads it, prepares cases and times them as the suite asks (protocol.ts). Idle, it uses no
+ * processor.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { inputsOf, PEER_CASES } from './cases.ts';
 import { Unsupported, type Implementation, type Workload } from './implementation.ts';
@@ -9,7 +12,7 @@ import { loadRna } from './rna.ts';
 import { loadTfjs } from './tfjs.ts';
 
 const loaders: Record<ImplementationName, () => Promise<Implementation>> = {
-  'rna': loadRna,
+  rna: loadRna,
   'tfjs-webgpu': () => loadTfjs('webgpu'),
   'tfjs-wasm': () => loadTfjs('wasm'),
   'jax-js-webgpu': () => loadJax('webgpu'),
@@ -31,7 +34,8 @@ async function answer(request: Request): Promise<Reply> {
       return { is: 'versions', versions: implementation.versions };
     case 'prepare': {
       const peerCase = PEER_CASES.find(({ name }) => name === request.name);
-      if (implementation === undefined || peerCase === undefined) throw new Error(`cannot prepare '${request.name}': no such case, or nothing loaded`);
+      if (implementation === undefined || peerCase === undefined)
+        throw new Error(`cannot prepare '${request.name}': no such case, or nothing loaded`);
       workload = await implementation.prepare(peerCase, inputsOf(peerCase));
       return { is: 'results', results: await workload.results() };
     }
@@ -51,10 +55,16 @@ async function answer(request: Request): Promise<Reply> {
 }
 
 process.on('message', (request: Request) => {
-  void answer(request).catch((error: unknown): Reply => ({
-    is: error instanceof Unsupported ? 'unsupported' : 'failed',
-    reason: error instanceof Error ? error.message : String(error),
-  })).then((reply) => { process.send!(reply); });
+  void answer(request)
+    .catch((error: unknown): Reply => ({
+      is: error instanceof Unsupported ? 'unsupported' : 'failed',
+      reason: error instanceof Error ? error.message : String(error),
+    }))
+    .then((reply) => {
+      process.send!(reply);
+    });
 });
 // The suite has gone: what native libraries hold open must not keep this process.
-process.on('disconnect', () => { process.exit(); });
+process.on('disconnect', () => {
+  process.exit();
+});

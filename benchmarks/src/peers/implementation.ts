@@ -12,7 +12,10 @@ import type { Arrays, PeerCase } from './cases.ts';
 
 export interface Implementation {
   readonly versions: Readonly<Record<string, string>>;
-  /** Makes a case ready to run: inputs resident, whatever is compiled compiled. Throws Unsupported where the library has no way to do it. */
+  /**
+   * Makes a case ready to run: inputs resident, whatever is compiled compiled. Throws Unsupported where the library has
+   * no way to do it.
+   */
   prepare(peerCase: PeerCase, inputs: Arrays): Promise<Workload>;
 }
 
@@ -31,7 +34,9 @@ export class Unsupported extends Error {
 
 const peers = new URL('../../peers/package.json', import.meta.url);
 
-/** A peer's package as the types that its caller uses; the packages' own are not there where peers are not installed. */
+/**
+ * A peer's package as the types that its caller uses; the packages' own are not there where peers are not installed.
+ */
 export function requirePeer(name: string): unknown {
   return createRequire(peers)(name);
 }

@@ -24,13 +24,30 @@ export function ensurePeers(say: (line: string) => void): void {
   });
   if (missing.length === 0) return;
   const { packageManager } = read<{ packageManager: string }>(rootManifest);
-  say(`installing the peers into benchmarks/peers (370 MB, for this suite alone): ${missing.map(([name, version]) => `${name} ${version}`).join(', ')}`);
-  const child = spawnSync('npx', ['--yes', '--prefer-offline', packageManager, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
-    cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8',
-    // npx is a command file on Windows, which only a shell starts.
-    shell: process.platform === 'win32',
-  });
+  say(
+    `installing the peers into benchmarks/peers (370 MB, for this suite alone): ${missing.map(([name, version]) => `${name} ${version}`).join(', ')}`,
+  );
+  const child = spawnSync(
+    'npx',
+    [
+      '--yes',
+      '--prefer-offline',
+      packageManager,
+      'install',
+      '--frozen-lockfile',
+      '--config.confirm-modules-purge=false',
+    ],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      encoding: 'utf8',
+      // npx is a command file on Windows, which only a shell starts.
+      shell: process.platform === 'win32',
+    },
+  );
   if (child.status === 0) return;
   const reason = child.error?.message ?? `${child.stdout}\n${child.stderr}`.trim().split('\n').slice(-15).join('\n  ');
-  throw new Error(`the peers could not be installed:\n  ${reason}\nCheck that npm reaches its registry from here (\`npm ping\`), then run this again; the other suites need no peers.`);
+  throw new Error(
+    `the peers could not be installed:\n  ${reason}\nCheck that npm reaches its registry from here (\`npm ping\`), then run this again; the other suites need no peers.`,
+  );
 }

@@ -7,7 +7,15 @@
  * `dotProductAttention` needs a newer Node than this project.
  */
 import { NORM_EPS, shapesOf, type Arrays, type BlockSizes, type PeerCase } from './cases.ts';
-import { peerVersion, provideWebGpu, requirePeer, sleepingWait, Unsupported, type Implementation, type Workload } from './implementation.ts';
+import {
+  peerVersion,
+  provideWebGpu,
+  requirePeer,
+  sleepingWait,
+  Unsupported,
+  type Implementation,
+  type Workload,
+} from './implementation.ts';
 
 interface JaxArray {
   readonly ref: JaxArray;
@@ -50,7 +58,8 @@ export async function loadJax(backend: 'webgpu' | 'wasm'): Promise<Implementatio
   if (backend === 'webgpu') await provideWebGpu();
   const jax = requirePeer('@jax-js/jax') as Jax;
   const devices = await jax.init(backend);
-  if (!devices.includes(backend)) throw new Error(`jax-js does not start its ${backend} backend; it has ${devices.join(', ')}`);
+  if (!devices.includes(backend))
+    throw new Error(`jax-js does not start its ${backend} backend; it has ${devices.join(', ')}`);
   jax.defaultDevice(backend);
   return {
     versions: { 'jax-js': peerVersion('@jax-js/jax') },
@@ -63,15 +72,22 @@ const HELD = 32;
 
 function prepare(jax: Jax, peerCase: PeerCase, inputs: Arrays): Workload {
   const shapes = shapesOf(peerCase);
-  const arrays: Tree = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, jax.numpy.array(values, { shape: shapes[name]! })]));
+  const arrays: Tree = Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => [name, jax.numpy.array(values, { shape: shapes[name]! })]),
+  );
   const compiled = jax.jit((tree) => compute(jax, peerCase, tree));
-  const run = (): Tree => compiled(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, array.ref])));
+  const run = (): Tree =>
+    compiled(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, array.ref])));
   return {
     async run(runs) {
       for (let done = 0; done < runs; done += HELD) {
         const outputs = Array.from({ length: Math.min(HELD, runs - done) }, run);
         await sleepingWait(jax.blockUntilReady(outputs));
-        outputs.forEach((tree) => { Object.values(tree).forEach((array) => { array.dispose(); }); });
+        outputs.forEach((tree) => {
+          Object.values(tree).forEach((array) => {
+            array.dispose();
+          });
+        });
       }
     },
     async results() {
@@ -82,7 +98,9 @@ function prepare(jax: Jax, peerCase: PeerCase, inputs: Arrays): Workload {
       return results;
     },
     dispose() {
-      Object.values(arrays).forEach((array) => { array.dispose(); });
+      Object.values(arrays).forEach((array) => {
+        array.dispose();
+      });
     },
   };
 }
@@ -95,11 +113,16 @@ function compute(jax: Jax, peerCase: PeerCase, tree: Tree): Tree {
     return array;
   };
   switch (peerCase.op) {
-    case 'matmul': return { y: np.matmul(t('a'), t('b')) };
-    case 'linear': return { y: linear(jax, t('x'), t('weight')).add(t('bias')) };
-    case 'softmax': return { y: nn.softmax(t('x'), -1) };
-    case 'layerNorm': return { y: nn.standardize(t('x'), -1, { epsilon: NORM_EPS }).mul(t('weight')).add(t('bias')) };
-    case 'attention': return { y: attend(jax, t('q'), t('k'), t('v'), peerCase.headDim) };
+    case 'matmul':
+      return { y: np.matmul(t('a'), t('b')) };
+    case 'linear':
+      return { y: linear(jax, t('x'), t('weight')).add(t('bias')) };
+    case 'softmax':
+      return { y: nn.softmax(t('x'), -1) };
+    case 'layerNorm':
+      return { y: nn.standardize(t('x'), -1, { epsilon: NORM_EPS }).mul(t('weight')).add(t('bias')) };
+    case 'attention':
+      return { y: attend(jax, t('q'), t('k'), t('v'), peerCase.headDim) };
     case 'block': {
       const { x, ...weights } = tree;
       if (!peerCase.gradients) return { y: block(jax, peerCase, weights, x!) };
@@ -126,7 +149,8 @@ function block(jax: Jax, { tokens, dim, heads, layers }: BlockSizes, weights: Tr
   let x = input;
   for (let layer = 0; layer < layers; layer++) {
     const w = (name: string): JaxArray => weights[`${name}.${layer}`]!;
-    const [q, k, v] = np.split(linear(jax, norm(x.ref, w('norm1')), w('qkv')), 3, 1)
+    const [q, k, v] = np
+      .split(linear(jax, norm(x.ref, w('norm1')), w('qkv')), 3, 1)
       .map((part) => part.reshape([tokens, heads, headDim]).transpose([1, 0, 2])) as [JaxArray, JaxArray, JaxArray];
     const attended = attend(jax, q, k, v, headDim).transpose([1, 0, 2]).reshape([tokens, dim]);
     const middle = x.add(linear(jax, attended, w('out')));

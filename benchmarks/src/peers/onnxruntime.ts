@@ -24,7 +24,12 @@ interface Session {
 
 /** The part of onnxruntime-node that is used. */
 interface Ort {
-  readonly InferenceSession: { create(model: Uint8Array, options: { executionProviders: readonly string[]; preferredOutputLocation?: 'gpu-buffer' }): Promise<Session> };
+  readonly InferenceSession: {
+    create(
+      model: Uint8Array,
+      options: { executionProviders: readonly string[]; preferredOutputLocation?: 'gpu-buffer' },
+    ): Promise<Session>;
+  };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
 }
 
@@ -42,8 +47,11 @@ export async function loadOnnxruntime(provider: Provider): Promise<Implementatio
 
 async function prepare(ort: Ort, provider: Provider, peerCase: PeerCase, inputs: Arrays): Promise<Workload> {
   const onDevice = provider === 'webgpu';
-  const open = (graph: OnnxGraph, kept: boolean): Promise<Session> => ort.InferenceSession.create(encodeOnnx(graph),
-    { executionProviders: [provider], ...(kept && onDevice && { preferredOutputLocation: 'gpu-buffer' as const }) });
+  const open = (graph: OnnxGraph, kept: boolean): Promise<Session> =>
+    ort.InferenceSession.create(encodeOnnx(graph), {
+      executionProviders: [provider],
+      ...(kept && onDevice && { preferredOutputLocation: 'gpu-buffer' as const }),
+    });
   const graph = graphOf(peerCase, inputs);
   const session = await open(graph, true);
   const { y: outputShape } = outputShapes(peerCase);
@@ -60,7 +68,10 @@ async function prepare(ort: Ort, provider: Provider, peerCase: PeerCase, inputs:
     feeds[name] = (await upload.run({ x: tensor }))['y']!;
   }
   // Its runs return before the device is done; reading one value afterwards, in the same queue, waits for all.
-  const last = await open({ nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }], inputs: { x: [1] }, outputs: { y: [1] } }, false);
+  const last = await open(
+    { nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }], inputs: { x: [1] }, outputs: { y: [1] } },
+    false,
+  );
   const one = new ort.Tensor('float32', Float32Array.of(1), [1]);
   return {
     async run(runs) {
@@ -77,29 +88,52 @@ async function prepare(ort: Ort, provider: Provider, peerCase: PeerCase, inputs:
   };
 }
 
-const identity = (shape: readonly number[]): OnnxGraph =>
-  ({ nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }], inputs: { x: shape }, outputs: { y: shape } });
+const identity = (shape: readonly number[]): OnnxGraph => ({
+  nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+  inputs: { x: shape },
+  outputs: { y: shape },
+});
 
-const node = (op: string, inputs: readonly string[], output: string, attributes: NonNullable<OnnxNode['attributes']> = {}): OnnxNode =>
-  ({ op, inputs, outputs: [output], attributes });
+const node = (
+  op: string,
+  inputs: readonly string[],
+  output: string,
+  attributes: NonNullable<OnnxNode['attributes']> = {},
+): OnnxNode => ({ op, inputs, outputs: [output], attributes });
 
 function graphOf(peerCase: PeerCase, inputs: Arrays): OnnxGraph {
   const shapes = shapesOf(peerCase);
   const outputs = outputShapes(peerCase);
-  const feeds = (...names: string[]): OnnxGraph['inputs'] => Object.fromEntries(names.map((name) => [name, shapes[name]!]));
+  const feeds = (...names: string[]): OnnxGraph['inputs'] =>
+    Object.fromEntries(names.map((name) => [name, shapes[name]!]));
   const weights = (...names: string[]): NonNullable<OnnxGraph['constants']> =>
     Object.fromEntries(names.map((name) => [name, { shape: shapes[name]!, values: inputs[name]! }]));
   switch (peerCase.op) {
-    case 'matmul': return { nodes: [node('MatMul', ['a', 'b'], 'y')], inputs: feeds('a', 'b'), outputs };
-    case 'linear': return { nodes: [node('Gemm', ['x', 'weight', 'bias'], 'y', { transB: 1 })], inputs: feeds('x'), outputs, constants: weights('weight', 'bias') };
-    case 'softmax': return { nodes: [node('Softmax', ['x'], 'y', { axis: -1 })], inputs: feeds('x'), outputs };
-    case 'layerNorm': return {
-      nodes: [node('LayerNormalization', ['x', 'weight', 'bias'], 'y', { axis: -1, epsilon: { float: NORM_EPS } })],
-      inputs: feeds('x'), outputs, constants: weights('weight', 'bias'),
-    };
-    case 'attention': return {
-      nodes: attentionNodes('q', 'k', 'v', 'y', ''), inputs: feeds('q', 'k', 'v'), outputs, constants: { scale: scalar(1 / Math.sqrt(peerCase.headDim)) },
-    };
+    case 'matmul':
+      return { nodes: [node('MatMul', ['a', 'b'], 'y')], inputs: feeds('a', 'b'), outputs };
+    case 'linear':
+      return {
+        nodes: [node('Gemm', ['x', 'weight', 'bias'], 'y', { transB: 1 })],
+        inputs: feeds('x'),
+        outputs,
+        constants: weights('weight', 'bias'),
+      };
+    case 'softmax':
+      return { nodes: [node('Softmax', ['x'], 'y', { axis: -1 })], inputs: feeds('x'), outputs };
+    case 'layerNorm':
+      return {
+        nodes: [node('LayerNormalization', ['x', 'weight', 'bias'], 'y', { axis: -1, epsilon: { float: NORM_EPS } })],
+        inputs: feeds('x'),
+        outputs,
+        constants: weights('weight', 'bias'),
+      };
+    case 'attention':
+      return {
+        nodes: attentionNodes('q', 'k', 'v', 'y', ''),
+        inputs: feeds('q', 'k', 'v'),
+        outputs,
+        constants: { scale: scalar(1 / Math.sqrt(peerCase.headDim)) },
+      };
     case 'block': {
       if (peerCase.gradients) throw new Unsupported('does not train in Node');
       return blockGraph(peerCase, feeds('x'), outputs, weights(...Object.keys(shapes).filter((name) => name !== 'x')));
@@ -107,7 +141,10 @@ function graphOf(peerCase: PeerCase, inputs: Arrays): OnnxGraph {
   }
 }
 
-const scalar = (value: number): { shape: readonly number[]; values: Float32Array } => ({ shape: [], values: Float32Array.of(value) });
+const scalar = (value: number): { shape: readonly number[]; values: Float32Array } => ({
+  shape: [],
+  values: Float32Array.of(value),
+});
 
 /** q, k, v [heads, tokens, headDim]; `scale` is a constant of the graph. */
 function attentionNodes(q: string, k: string, v: string, y: string, suffix: string): OnnxNode[] {
@@ -121,11 +158,22 @@ function attentionNodes(q: string, k: string, v: string, y: string, suffix: stri
   ];
 }
 
-function blockGraph({ tokens, dim, heads, layers }: BlockSizes, inputs: OnnxGraph['inputs'], outputs: OnnxGraph['outputs'], weights: NonNullable<OnnxGraph['constants']>): OnnxGraph {
+function blockGraph(
+  { tokens, dim, heads, layers }: BlockSizes,
+  inputs: OnnxGraph['inputs'],
+  outputs: OnnxGraph['outputs'],
+  weights: NonNullable<OnnxGraph['constants']>,
+): OnnxGraph {
   const headDim = dim / heads;
-  const integers = (...values: number[]): { shape: readonly number[]; values: BigInt64Array } => ({ shape: [values.length], values: BigInt64Array.from(values.map(BigInt)) });
+  const integers = (...values: number[]): { shape: readonly number[]; values: BigInt64Array } => ({
+    shape: [values.length],
+    values: BigInt64Array.from(values.map(BigInt)),
+  });
   // Linear weights are stored [out, in]; a constant's transpose is taken once, when the session is made.
-  const linear = (x: string, weight: string, y: string): OnnxNode[] => [node('Transpose', [weight], `${weight}.t`, { perm: [1, 0] }), node('MatMul', [x, `${weight}.t`], y)];
+  const linear = (x: string, weight: string, y: string): OnnxNode[] => [
+    node('Transpose', [weight], `${weight}.t`, { perm: [1, 0] }),
+    node('MatMul', [x, `${weight}.t`], y),
+  ];
   // The form that it fuses into one kernel.
   const norm = (x: string, weight: string, y: string): OnnxNode[] => [
     node('Pow', [x, 'two'], `${y}.square`),
@@ -146,7 +194,12 @@ function blockGraph({ tokens, dim, heads, layers }: BlockSizes, inputs: OnnxGrap
       ...linear(at('n'), w('qkv'), at('qkv')),
       node('Reshape', [at('qkv'), 'headsShape'], at('split')),
       node('Transpose', [at('split')], at('turned'), { perm: [1, 2, 0, 3] }),
-      { op: 'Split', inputs: [at('turned')], outputs: [at('q4'), at('k4'), at('v4')], attributes: { axis: 0, num_outputs: 3 } },
+      {
+        op: 'Split',
+        inputs: [at('turned')],
+        outputs: [at('q4'), at('k4'), at('v4')],
+        attributes: { axis: 0, num_outputs: 3 },
+      },
       ...['q', 'k', 'v'].map((part) => node('Squeeze', [at(`${part}4`), 'firstAxis'], at(part))),
       ...attentionNodes(at('q'), at('k'), at('v'), at('heads'), `.${layer}`),
       node('Transpose', [at('heads')], at('merged'), { perm: [1, 0, 2] }),
@@ -162,10 +215,18 @@ function blockGraph({ tokens, dim, heads, layers }: BlockSizes, inputs: OnnxGrap
     x = result;
   }
   return {
-    nodes, inputs, outputs,
+    nodes,
+    inputs,
+    outputs,
     constants: {
-      ...weights, scale: scalar(1 / Math.sqrt(headDim)), two: scalar(2), eps: scalar(NORM_EPS),
-      lastAxis: integers(-1), firstAxis: integers(0), headsShape: integers(tokens, 3, heads, headDim), rowsShape: integers(tokens, dim),
+      ...weights,
+      scale: scalar(1 / Math.sqrt(headDim)),
+      two: scalar(2),
+      eps: scalar(NORM_EPS),
+      lastAxis: integers(-1),
+      firstAxis: integers(0),
+      headsShape: integers(tokens, 3, heads, headDim),
+      rowsShape: integers(tokens, dim),
     },
   };
 }

@@ -1,4 +1,7 @@
-/** A library's process, seen from the suite: one request at a time, each with its reply or a failure that says what became of the process. */
+/**
+ * A library's process, seen from the suite: one request at a time, each with its reply or a failure that says what
+ * became of the process.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ImplementationName, Reply, Request } from './protocol.ts';
@@ -30,7 +33,9 @@ export class PeerProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => { this.#stderr = `${this.#stderr}${text}`.slice(-STDERR_KEPT); });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = `${this.#stderr}${text}`.slice(-STDERR_KEPT);
+    });
   }
 
   /** Sends a request. Rejects with a PeerFailure when it fails, is too much for the library, or the process ends. */
@@ -50,19 +55,38 @@ export class PeerProcess {
         child.off('exit', onExit);
         act();
       };
-      const onMessage = (reply: Reply): void => { settle(() => { resolve(reply); }); };
+      const onMessage = (reply: Reply): void => {
+        settle(() => {
+          resolve(reply);
+        });
+      };
       const onExit = (code: number | null, signal: string | null): void => {
         const words = this.#stderr.trim().split('\n').at(-1) ?? '';
-        settle(() => { reject(new PeerFailure(`its process ended by ${signal ?? `exit code ${code ?? '?'}`} at '${request.do}'${words === '' ? '' : `: ${words}`}`, true)); });
+        settle(() => {
+          reject(
+            new PeerFailure(
+              `its process ended by ${signal ?? `exit code ${code ?? '?'}`} at '${request.do}'${words === '' ? '' : `: ${words}`}`,
+              true,
+            ),
+          );
+        });
       };
       const timer = setTimeout(() => {
-        settle(() => { reject(new PeerFailure(`gave no answer to '${request.do}' in ${PATIENCE_MS / 1000} s and was ended`, true)); });
+        settle(() => {
+          reject(new PeerFailure(`gave no answer to '${request.do}' in ${PATIENCE_MS / 1000} s and was ended`, true));
+        });
         child.kill('SIGKILL');
       }, PATIENCE_MS);
       child.on('message', onMessage);
       child.on('exit', onExit);
       if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
-      else child.send(request, (error) => { if (error !== null) settle(() => { reject(new PeerFailure(`cannot be reached: ${error.message}`, true)); }); });
+      else
+        child.send(request, (error) => {
+          if (error !== null)
+            settle(() => {
+              reject(new PeerFailure(`cannot be reached: ${error.message}`, true));
+            });
+        });
     });
   }
 

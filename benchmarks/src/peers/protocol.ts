@@ -5,7 +5,15 @@
  */
 import type { Arrays } from './cases.ts';
 
-export const IMPLEMENTATIONS = ['rna', 'tfjs-webgpu', 'tfjs-wasm', 'jax-js-webgpu', 'jax-js-wasm', 'onnxruntime-webgpu', 'onnxruntime-cpu'] as const;
+export const IMPLEMENTATIONS = [
+  'rna',
+  'tfjs-webgpu',
+  'tfjs-wasm',
+  'jax-js-webgpu',
+  'jax-js-wasm',
+  'onnxruntime-webgpu',
+  'onnxruntime-cpu',
+] as const;
 export type ImplementationName = (typeof IMPLEMENTATIONS)[number];
 
 export type Request =

@@ -15,25 +15,34 @@ export function reference(peerCase: PeerCase, inputs: Arrays): Doubles {
     return values;
   };
   switch (peerCase.op) {
-    case 'matmul': return { y: product(input('a'), input('b'), peerCase.rows, peerCase.inner, peerCase.cols) };
+    case 'matmul':
+      return { y: product(input('a'), input('b'), peerCase.rows, peerCase.inner, peerCase.cols) };
     case 'linear': {
       const { rows, inner, cols } = peerCase;
       const bias = input('bias');
-      return { y: productTransposed(input('x'), input('weight'), rows, inner, cols).map((value, i) => value + bias[i % cols]!) };
+      return {
+        y: productTransposed(input('x'), input('weight'), rows, inner, cols).map((value, i) => value + bias[i % cols]!),
+      };
     }
-    case 'softmax': return { y: softmaxRows(Float64Array.from(input('x')), peerCase.cols) };
-    case 'layerNorm': return { y: layerNorm(input('x'), input('weight'), input('bias')) };
+    case 'softmax':
+      return { y: softmaxRows(Float64Array.from(input('x')), peerCase.cols) };
+    case 'layerNorm':
+      return { y: layerNorm(input('x'), input('weight'), input('bias')) };
     case 'attention': {
       const { heads, tokens, headDim } = peerCase;
       const [q, k, v] = [input('q'), input('k'), input('v')];
       const y = new Float64Array(q.length);
       for (let h = 0; h < heads; h++) {
         const part = (x: Float32Array): Float32Array => x.subarray(h * tokens * headDim, (h + 1) * tokens * headDim);
-        y.set(product(probabilities(part(q), part(k), tokens, headDim), part(v), tokens, tokens, headDim), h * tokens * headDim);
+        y.set(
+          product(probabilities(part(q), part(k), tokens, headDim), part(v), tokens, tokens, headDim),
+          h * tokens * headDim,
+        );
       }
       return { y };
     }
-    case 'block': return peerCase.gradients ? blockGradients(peerCase, inputs) : { y: blockForward(peerCase, inputs).y };
+    case 'block':
+      return peerCase.gradients ? blockGradients(peerCase, inputs) : { y: blockForward(peerCase, inputs).y };
   }
 }
 
@@ -87,7 +96,9 @@ function softmaxRows(x: Float64Array, cols: number): Float64Array {
     const row = x.subarray(first, first + cols);
     const largest = row.reduce((most, value) => Math.max(most, value), -Infinity);
     const total = row.reduce((sum, value) => sum + Math.exp(value - largest), 0);
-    row.forEach((value, i) => { row[i] = Math.exp(value - largest) / total; });
+    row.forEach((value, i) => {
+      row[i] = Math.exp(value - largest) / total;
+    });
   }
   return x;
 }
@@ -99,7 +110,9 @@ function layerNorm(x: Values, weight: Values, bias: Values): Float64Array {
     const row = y.subarray(first, first + cols);
     const mean = row.reduce((sum, value) => sum + value, 0) / cols;
     const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cols;
-    row.forEach((value, i) => { row[i] = ((value - mean) / Math.sqrt(variance + NORM_EPS)) * weight[i]! + bias[i]!; });
+    row.forEach((value, i) => {
+      row[i] = ((value - mean) / Math.sqrt(variance + NORM_EPS)) * weight[i]! + bias[i]!;
+    });
   }
   return y;
 }
@@ -107,14 +120,23 @@ function layerNorm(x: Values, weight: Values, bias: Values): Float64Array {
 /** softmax(q·kᵀ / √headDim) of one head, [tokens, tokens]. */
 function probabilities(q: Values, k: Values, tokens: number, headDim: number): Float64Array {
   const scores = productTransposed(q, k, tokens, headDim, tokens);
-  return softmaxRows(scores.map((score) => score / Math.sqrt(headDim)), tokens);
+  return softmaxRows(
+    scores.map((score) => score / Math.sqrt(headDim)),
+    tokens,
+  );
 }
 
 /** Rows of x divided by their root mean square; the factors 1 / rms too. */
 function rmsNormalise(x: Values, cols: number): { xhat: Float64Array; rstd: Float64Array } {
   const values = Float64Array.from(x);
-  const rstd = Float64Array.from({ length: x.length / cols }, (_, r) =>
-    1 / Math.sqrt(values.subarray(r * cols, (r + 1) * cols).reduce((sum, value) => sum + value * value, 0) / cols + NORM_EPS));
+  const rstd = Float64Array.from(
+    { length: x.length / cols },
+    (_, r) =>
+      1 /
+      Math.sqrt(
+        values.subarray(r * cols, (r + 1) * cols).reduce((sum, value) => sum + value * value, 0) / cols + NORM_EPS,
+      ),
+  );
   return { xhat: values.map((value, i) => value * rstd[Math.floor(i / cols)]!), rstd };
 }
 
@@ -137,7 +159,8 @@ export function erf(x: number): number {
 }
 
 const gelu = (x: number): number => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
-const geluSlope = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2)) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
+const geluSlope = (x: number): number =>
+  0.5 * (1 + erf(x * Math.SQRT1_2)) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
 
 // ---- the block ----
 
@@ -156,15 +179,20 @@ type Weights = Readonly<Record<string, Values>>;
 /** Component range of part 0 (q), 1 (k) or 2 (v) of a head, from rows of qkv [tokens, 3·dim]: [tokens, headDim]. */
 function headOf(qkv: Values, part: number, head: number, { tokens, dim, heads }: BlockSizes): Float64Array {
   const headDim = dim / heads;
-  return Float64Array.from({ length: tokens * headDim }, (_, i) => qkv[Math.floor(i / headDim) * 3 * dim + part * dim + head * headDim + (i % headDim)]!);
+  return Float64Array.from(
+    { length: tokens * headDim },
+    (_, i) => qkv[Math.floor(i / headDim) * 3 * dim + part * dim + head * headDim + (i % headDim)]!,
+  );
 }
 
 /** Exported for the test of the gradients, which needs it at doubles. */
 export function blockForward(sizes: BlockSizes, inputs: Weights): { y: Float64Array; layers: LayerTrace[] } {
   const { tokens, dim, heads, layers } = sizes;
   const headDim = dim / heads;
-  const linear = (x: Values, name: string, inner: number, cols: number): Float64Array => productTransposed(x, inputs[name]!, tokens, inner, cols);
-  const norm = (x: Values, name: string): Float64Array => rmsNormalise(x, dim).xhat.map((value, i) => value * inputs[name]![i % dim]!);
+  const linear = (x: Values, name: string, inner: number, cols: number): Float64Array =>
+    productTransposed(x, inputs[name]!, tokens, inner, cols);
+  const norm = (x: Values, name: string): Float64Array =>
+    rmsNormalise(x, dim).xhat.map((value, i) => value * inputs[name]![i % dim]!);
   const traces: LayerTrace[] = [];
   let x = Float64Array.from(inputs['x']!);
   for (let layer = 0; layer < layers; layer++) {
@@ -173,8 +201,9 @@ export function blockForward(sizes: BlockSizes, inputs: Weights): { y: Float64Ar
     const attended = new Float64Array(tokens * dim);
     for (let h = 0; h < heads; h++) {
       const p = probabilities(headOf(qkv, 0, h, sizes), headOf(qkv, 1, h, sizes), tokens, headDim);
-      product(p, headOf(qkv, 2, h, sizes), tokens, tokens, headDim)
-        .forEach((value, i) => { attended[Math.floor(i / headDim) * dim + h * headDim + (i % headDim)] = value; });
+      product(p, headOf(qkv, 2, h, sizes), tokens, tokens, headDim).forEach((value, i) => {
+        attended[Math.floor(i / headDim) * dim + h * headDim + (i % headDim)] = value;
+      });
     }
     const middle = linear(attended, `out.${layer}`, dim, dim).map((value, i) => value + x[i]!);
     const m = norm(middle, `norm2.${layer}`);
@@ -200,34 +229,63 @@ export function blockGradients(sizes: BlockSizes, inputs: Weights): Doubles {
     const { xhat, rstd } = rmsNormalise(x, dim);
     const weight = inputs[name]!;
     const dweight = new Float64Array(dim);
-    dy.forEach((value, i) => { dweight[i % dim]! += value * xhat[i]!; });
+    dy.forEach((value, i) => {
+      dweight[i % dim]! += value * xhat[i]!;
+    });
     gradients[`d${name}`] = dweight;
     const mean = new Float64Array(tokens);
-    dy.forEach((value, i) => { mean[Math.floor(i / dim)]! += (value * weight[i % dim]! * xhat[i]!) / dim; });
-    return Float64Array.from(dy, (value, i) => rstd[Math.floor(i / dim)]! * (value * weight[i % dim]! - xhat[i]! * mean[Math.floor(i / dim)]!));
+    dy.forEach((value, i) => {
+      mean[Math.floor(i / dim)]! += (value * weight[i % dim]! * xhat[i]!) / dim;
+    });
+    return Float64Array.from(
+      dy,
+      (value, i) => rstd[Math.floor(i / dim)]! * (value * weight[i % dim]! - xhat[i]! * mean[Math.floor(i / dim)]!),
+    );
   };
   let dx = y.map((value) => (2 * value) / y.length);
   for (let layer = layers - 1; layer >= 0; layer--) {
     const { x, n, qkv, attended, middle, m, up } = traces[layer]!;
     const dactivation = linear(dx, up.map(gelu), `down.${layer}`, 4 * dim, dim);
-    const dm = linear(dactivation.map((value, i) => value * geluSlope(up[i]!)), m, `up.${layer}`, dim, 4 * dim);
+    const dm = linear(
+      dactivation.map((value, i) => value * geluSlope(up[i]!)),
+      m,
+      `up.${layer}`,
+      dim,
+      4 * dim,
+    );
     const dmiddle = norm(dm, middle, `norm2.${layer}`).map((value, i) => value + dx[i]!);
     const dattended = linear(dmiddle, attended, `out.${layer}`, dim, dim);
     const dqkv = new Float64Array(tokens * 3 * dim);
     for (let h = 0; h < heads; h++) {
-      const [q, k, v] = [0, 1, 2].map((part) => headOf(qkv, part, h, sizes)) as [Float64Array, Float64Array, Float64Array];
+      const [q, k, v] = [0, 1, 2].map((part) => headOf(qkv, part, h, sizes)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
       const p = probabilities(q, k, tokens, headDim);
-      const dy = Float64Array.from({ length: tokens * headDim }, (_, i) => dattended[Math.floor(i / headDim) * dim + h * headDim + (i % headDim)]!);
+      const dy = Float64Array.from(
+        { length: tokens * headDim },
+        (_, i) => dattended[Math.floor(i / headDim) * dim + h * headDim + (i % headDim)]!,
+      );
       const dp = productTransposed(dy, v, tokens, headDim, tokens);
       const rowDot = new Float64Array(tokens);
-      dp.forEach((value, i) => { rowDot[Math.floor(i / tokens)]! += value * p[i]!; });
+      dp.forEach((value, i) => {
+        rowDot[Math.floor(i / tokens)]! += value * p[i]!;
+      });
       const ds = dp.map((value, i) => (p[i]! * (value - rowDot[Math.floor(i / tokens)]!)) / Math.sqrt(headDim));
-      [product(ds, k, tokens, tokens, headDim), product(transpose(ds, tokens, tokens), q, tokens, tokens, headDim), product(transpose(p, tokens, tokens), dy, tokens, tokens, headDim)]
-        .forEach((part, which) => {
-          part.forEach((value, i) => { dqkv[Math.floor(i / headDim) * 3 * dim + which * dim + h * headDim + (i % headDim)] = value; });
+      [
+        product(ds, k, tokens, tokens, headDim),
+        product(transpose(ds, tokens, tokens), q, tokens, tokens, headDim),
+        product(transpose(p, tokens, tokens), dy, tokens, tokens, headDim),
+      ].forEach((part, which) => {
+        part.forEach((value, i) => {
+          dqkv[Math.floor(i / headDim) * 3 * dim + which * dim + h * headDim + (i % headDim)] = value;
         });
+      });
     }
-    dx = norm(linear(dqkv, n, `qkv.${layer}`, dim, 3 * dim), x, `norm1.${layer}`).map((value, i) => value + dmiddle[i]!);
+    dx = norm(linear(dqkv, n, `qkv.${layer}`, dim, 3 * dim), x, `norm1.${layer}`).map(
+      (value, i) => value + dmiddle[i]!,
+    );
   }
   return gradients;
 }

@@ -1,7 +1,21 @@
 /** Ours: the ops of @rna/tensor as models use them. */
 import { readFileSync } from 'node:fs';
 import { defineKernel, elementwise, flatIndex, segmentTable } from '@rna/kernels';
-import { attention, backward, gelu, layerNorm, linear, product, record, rmsNorm, softmax, sum, type Device, type Pack, type Tensor } from '@rna/tensor';
+import {
+  attention,
+  backward,
+  gelu,
+  layerNorm,
+  linear,
+  product,
+  record,
+  rmsNorm,
+  softmax,
+  sum,
+  type Device,
+  type Pack,
+  type Tensor,
+} from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { NORM_EPS, shapesOf, type Arrays, type BlockSizes, type PeerCase } from './cases.ts';
 import { type Implementation, type Workload } from './implementation.ts';
@@ -10,7 +24,9 @@ type Tensors = Readonly<Record<string, Tensor>>;
 
 export async function loadRna(): Promise<Implementation> {
   const device = await openDevice();
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return {
     versions: { rna: version },
     prepare: (peerCase, inputs) => Promise.resolve(prepare(device, peerCase, inputs)),
@@ -19,11 +35,16 @@ export async function loadRna(): Promise<Implementation> {
 
 function prepare(device: Device, peerCase: PeerCase, inputs: Arrays): Workload {
   const shapes = shapesOf(peerCase);
-  const tensors: Tensors = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, device.tensor(values, shapes[name]).keep()]));
+  const tensors: Tensors = Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => [name, device.tensor(values, shapes[name]).keep()]),
+  );
   const { run, toResults, dispose = () => undefined } = workload(device, peerCase, inputs, tensors);
   return {
     async run(runs) {
-      for (let i = 0; i < runs; i++) device.scope(() => { disposeAll(run()); });
+      for (let i = 0; i < runs; i++)
+        device.scope(() => {
+          disposeAll(run());
+        });
       await device.idle();
     },
     async results() {
@@ -51,26 +72,37 @@ interface Runner {
 function workload(device: Device, peerCase: PeerCase, inputs: Arrays, tensors: Tensors): Runner {
   const t = (name: string): Tensor => tensors[name]!;
   switch (peerCase.op) {
-    case 'matmul': return { run: () => ({ y: product(t('a'), t('b'), peerCase.rows, peerCase.inner, peerCase.cols) }) };
-    case 'linear': return { run: () => ({ y: linear(t('x'), t('weight'), t('bias')) }) };
-    case 'softmax': return { run: () => ({ y: softmax(t('x')) }) };
-    case 'layerNorm': return { run: () => ({ y: layerNorm(t('x'), t('weight'), t('bias'), NORM_EPS) }) };
-    case 'attention': return packedAttention(device, peerCase, inputs);
+    case 'matmul':
+      return { run: () => ({ y: product(t('a'), t('b'), peerCase.rows, peerCase.inner, peerCase.cols) }) };
+    case 'linear':
+      return { run: () => ({ y: linear(t('x'), t('weight'), t('bias')) }) };
+    case 'softmax':
+      return { run: () => ({ y: softmax(t('x')) }) };
+    case 'layerNorm':
+      return { run: () => ({ y: layerNorm(t('x'), t('weight'), t('bias'), NORM_EPS) }) };
+    case 'attention':
+      return packedAttention(device, peerCase, inputs);
     case 'block': {
       const pack = unrotatedPack(device, peerCase.tokens, peerCase.dim / peerCase.heads);
-      const dispose = (): void => { disposeAll({ rope: pack.rope, segments: pack.segments }); };
+      const dispose = (): void => {
+        disposeAll({ rope: pack.rope, segments: pack.segments });
+      };
       const forward = (): Tensor => block(peerCase, tensors, pack);
       if (!peerCase.gradients) return { run: () => ({ y: forward() }), dispose };
       const weights = Object.entries(tensors).filter(([name]) => name !== 'x');
-      weights.forEach(([, weight]) => { weight.train(); });
+      weights.forEach(([, weight]) => {
+        weight.train();
+      });
       return {
         run: () => {
           backward(device, () => meanSquare(forward()));
-          return Object.fromEntries(weights.map(([name, weight]) => {
-            const gradient = weight.gradient!;
-            weight.gradient = undefined;
-            return [`d${name}`, device.adopt(gradient)];
-          }));
+          return Object.fromEntries(
+            weights.map(([name, weight]) => {
+              const gradient = weight.gradient!;
+              weight.gradient = undefined;
+              return [`d${name}`, device.adopt(gradient)];
+            }),
+          );
         },
         dispose,
       };
@@ -84,16 +116,27 @@ function unrotatedPack(device: Device, tokens: number, headDim: number): Pack {
   return {
     cuSeqlens,
     segments: device.tensor(segmentTable(cuSeqlens), [tokens, 2]).keep(),
-    rope: device.tensor(Float32Array.from({ length: tokens * headDim }, (_, i) => (i % headDim < headDim / 2 ? 1 : 0)), [tokens, headDim]).keep(),
+    rope: device
+      .tensor(
+        Float32Array.from({ length: tokens * headDim }, (_, i) => (i % headDim < headDim / 2 ? 1 : 0)),
+        [tokens, headDim],
+      )
+      .keep(),
   };
 }
 
 /** The case's q, k and v [heads, tokens, headDim] as one qkv [tokens, 3·heads·headDim]. */
-function packedAttention(device: Device, { heads, tokens, headDim }: Extract<PeerCase, { op: 'attention' }>, inputs: Arrays): Runner {
+function packedAttention(
+  device: Device,
+  { heads, tokens, headDim }: Extract<PeerCase, { op: 'attention' }>,
+  inputs: Arrays,
+): Runner {
   const width = heads * headDim;
   const values = new Float32Array(3 * tokens * width);
   [inputs['q']!, inputs['k']!, inputs['v']!].forEach((part, which) => {
-    part.forEach((value, i) => { values[tokenOf(i) * 3 * width + which * width + columnOf(i)] = value; });
+    part.forEach((value, i) => {
+      values[tokenOf(i) * 3 * width + which * width + columnOf(i)] = value;
+    });
   });
   function tokenOf(i: number): number {
     return Math.floor(i / headDim) % tokens;
@@ -106,7 +149,9 @@ function packedAttention(device: Device, { heads, tokens, headDim }: Extract<Pee
   return {
     run: () => ({ y: attention(qkv, pack, { heads, kvHeads: heads, headDim }) }),
     toResults: ({ y }) => ({ y: Float32Array.from(y!, (_, i) => y![tokenOf(i) * width + columnOf(i)]!) }),
-    dispose: () => { disposeAll({ qkv, rope: pack.rope, segments: pack.segments }); },
+    dispose: () => {
+      disposeAll({ qkv, rope: pack.rope, segments: pack.segments });
+    },
   };
 }
 
@@ -125,12 +170,22 @@ function block({ dim, heads, layers }: BlockSizes, tensors: Tensors, pack: Pack)
 
 // The loss of this benchmark alone, so it has its kernels here.
 const square = defineKernel({
-  name: 'square', inputs: { x: 'f32' }, outputs: { y: 'f32' }, uniforms: { count: 'u32' }, variant: {}, ...elementwise,
+  name: 'square',
+  inputs: { x: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...elementwise,
   body: () => /* wgsl */ `${flatIndex}
   y[i] = x[i] * x[i];`,
 });
 const squareBackward = defineKernel({
-  name: 'squareBackward', inputs: { dy: 'f32', x: 'f32' }, outputs: { dx: 'f32' }, uniforms: { count: 'u32' }, variant: {}, ...elementwise,
+  name: 'squareBackward',
+  inputs: { dy: 'f32', x: 'f32' },
+  outputs: { dx: 'f32' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...elementwise,
   body: () => /* wgsl */ `${flatIndex}
   dx[i] = 2.0 * dy[i] * x[i];`,
 });
@@ -139,9 +194,14 @@ function meanSquare(x: Tensor): Tensor {
   const { device } = x;
   const uniforms = { count: x.size };
   const { y } = device.run(square, { x }, { y: x.shape }, uniforms);
-  return sum(record(y, [x], (dy) => [device.run(squareBackward, { dy, x }, { dx: x.shape }, uniforms).dx]), 1 / x.size);
+  return sum(
+    record(y, [x], (dy) => [device.run(squareBackward, { dy, x }, { dx: x.shape }, uniforms).dx]),
+    1 / x.size,
+  );
 }
 
 function disposeAll(tensors: Tensors): void {
-  Object.values(tensors).forEach((tensor) => { tensor.dispose(); });
+  Object.values(tensors).forEach((tensor) => {
+    tensor.dispose();
+  });
 }

@@ -5,7 +5,15 @@
  * written with its ops. Dense weights are [in, out], as its layers keep them.
  */
 import { NORM_EPS, outputShapes, shapesOf, transposed, type Arrays, type BlockSizes, type PeerCase } from './cases.ts';
-import { peerFile, peerVersion, provideWebGpu, requirePeer, sleepingWait, type Implementation, type Workload } from './implementation.ts';
+import {
+  peerFile,
+  peerVersion,
+  provideWebGpu,
+  requirePeer,
+  sleepingWait,
+  type Implementation,
+  type Workload,
+} from './implementation.ts';
 
 interface TfTensor {
   readonly shape: number[];
@@ -57,11 +65,14 @@ export async function loadTfjs(backend: 'webgpu' | 'wasm'): Promise<Implementati
   if (backend === 'wasm') {
     (loaded as { setWasmPaths(folder: string): void }).setWasmPaths(peerFile(name, 'dist/'));
   }
-  if (!await tf.setBackend(backend)) throw new Error(`tfjs does not start its ${backend} backend`);
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs does not start its ${backend} backend`);
   await tf.ready();
   return {
     versions: { tfjs: peerVersion('@tensorflow/tfjs-core') },
-    prepare: (peerCase, inputs) => Promise.resolve(prepare(tf, backend === 'webgpu' ? tf.backend() as WebGpuBackend : undefined, peerCase, inputs)),
+    prepare: (peerCase, inputs) =>
+      Promise.resolve(
+        prepare(tf, backend === 'webgpu' ? (tf.backend() as WebGpuBackend) : undefined, peerCase, inputs),
+      ),
   };
 }
 
@@ -69,16 +80,19 @@ type Outputs = Readonly<Record<string, TfTensor>>;
 
 /** Linear weights, which tfjs likes the other way round. */
 const isDense = (peerCase: PeerCase, name: string): boolean =>
-  (peerCase.op === 'linear' && name === 'weight') || (peerCase.op === 'block' && name !== 'x' && !name.startsWith('norm'));
+  (peerCase.op === 'linear' && name === 'weight') ||
+  (peerCase.op === 'block' && name !== 'x' && !name.startsWith('norm'));
 
 function prepare(tf: Tf, webgpu: WebGpuBackend | undefined, peerCase: PeerCase, inputs: Arrays): Workload {
   const shapes = shapesOf(peerCase);
-  const tensors = Object.fromEntries(Object.entries(inputs).map(([name, values]) => {
-    const shape = shapes[name]!;
-    if (!isDense(peerCase, name)) return [name, tf.tensor(values, shape)];
-    const [cols, inner] = shape as [number, number];
-    return [name, tf.tensor(transposed(values, cols, inner), [inner, cols])];
-  }));
+  const tensors = Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => {
+      const shape = shapes[name]!;
+      if (!isDense(peerCase, name)) return [name, tf.tensor(values, shape)];
+      const [cols, inner] = shape as [number, number];
+      return [name, tf.tensor(transposed(values, cols, inner), [inner, cols])];
+    }),
+  );
   const run = (): Outputs => tf.tidy(() => compute(tf, peerCase, tensors));
   const finish = async (): Promise<void> => {
     if (webgpu === undefined) return;
@@ -89,7 +103,10 @@ function prepare(tf: Tf, webgpu: WebGpuBackend | undefined, peerCase: PeerCase, 
   };
   return {
     async run(runs) {
-      for (let i = 0; i < runs; i++) Object.values(run()).forEach((tensor) => { tensor.dispose(); });
+      for (let i = 0; i < runs; i++)
+        Object.values(run()).forEach((tensor) => {
+          tensor.dispose();
+        });
       await finish();
     },
     async results() {
@@ -99,12 +116,15 @@ function prepare(tf: Tf, webgpu: WebGpuBackend | undefined, peerCase: PeerCase, 
         const values = Float32Array.from(await sleepingWait(tensor.data()));
         tensor.dispose();
         const [cols, inner] = (outputShapes(peerCase)[name] ?? []) as [number, number];
-        results[name] = name.startsWith('d') && isDense(peerCase, name.slice(1)) ? transposed(values, inner, cols) : values;
+        results[name] =
+          name.startsWith('d') && isDense(peerCase, name.slice(1)) ? transposed(values, inner, cols) : values;
       }
       return results;
     },
     dispose() {
-      Object.values(tensors).forEach((tensor) => { tensor.dispose(); });
+      Object.values(tensors).forEach((tensor) => {
+        tensor.dispose();
+      });
     },
   };
 }
@@ -112,20 +132,28 @@ function prepare(tf: Tf, webgpu: WebGpuBackend | undefined, peerCase: PeerCase, 
 function compute(tf: Tf, peerCase: PeerCase, tensors: Outputs): Outputs {
   const t = (name: string): TfTensor => tensors[name]!;
   switch (peerCase.op) {
-    case 'matmul': return { y: tf.matMul(t('a'), t('b')) };
-    case 'linear': return { y: tf.fused.matMul({ a: t('x'), b: t('weight'), bias: t('bias') }) };
-    case 'softmax': return { y: tf.softmax(t('x')) };
+    case 'matmul':
+      return { y: tf.matMul(t('a'), t('b')) };
+    case 'linear':
+      return { y: tf.fused.matMul({ a: t('x'), b: t('weight'), bias: t('bias') }) };
+    case 'softmax':
+      return { y: tf.softmax(t('x')) };
     case 'layerNorm': {
       const { mean, variance } = tf.moments(t('x'), -1, true);
       const scale = tf.mul(tf.rsqrt(tf.add(variance, NORM_EPS)), t('weight'));
       return { y: tf.add(tf.mul(tf.sub(t('x'), mean), scale), t('bias')) };
     }
-    case 'attention': return { y: attend(tf, t('q'), t('k'), t('v'), peerCase.headDim) };
+    case 'attention':
+      return { y: attend(tf, t('q'), t('k'), t('v'), peerCase.headDim) };
     case 'block': {
       if (!peerCase.gradients) return { y: block(tf, peerCase, tensors) };
       const names = Object.keys(tensors).filter((name) => name !== 'x');
       const loss = (...weights: TfTensor[]): TfTensor =>
-        tf.mean(tf.square(block(tf, peerCase, { x: t('x'), ...Object.fromEntries(names.map((name, i) => [name, weights[i]!])) })));
+        tf.mean(
+          tf.square(
+            block(tf, peerCase, { x: t('x'), ...Object.fromEntries(names.map((name, i) => [name, weights[i]!])) }),
+          ),
+        );
       const { grads } = tf.valueAndGrads(loss)(names.map(t));
       return Object.fromEntries(names.map((name, i) => [`d${name}`, grads[i]!]));
     }
@@ -139,7 +167,8 @@ function attend(tf: Tf, q: TfTensor, k: TfTensor, v: TfTensor, headDim: number):
 
 function block(tf: Tf, { tokens, dim, heads, layers }: BlockSizes, tensors: Outputs): TfTensor {
   const headDim = dim / heads;
-  const norm = (x: TfTensor, weight: TfTensor): TfTensor => tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), NORM_EPS))), weight);
+  const norm = (x: TfTensor, weight: TfTensor): TfTensor =>
+    tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), NORM_EPS))), weight);
   const gelu = (x: TfTensor): TfTensor => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
   let x = tensors['x']!;
   for (let layer = 0; layer < layers; layer++) {

@@ -6,16 +6,21 @@ import { connectRun, openRuns, type Command, type RunEvent } from '@rna/web';
 
 const events: RunEvent[] = [];
 let wake: (() => void)[] = [];
-const client = connectRun(new Worker(new URL('../../browser/worker.ts', import.meta.url), { type: 'module' }), (event) => {
-  events.push(event);
-  const waiting = wake;
-  wake = [];
-  for (const each of waiting) each();
-});
+const client = connectRun(
+  new Worker(new URL('../../browser/worker.ts', import.meta.url), { type: 'module' }),
+  (event) => {
+    events.push(event);
+    const waiting = wake;
+    wake = [];
+    for (const each of waiting) each();
+  },
+);
 
 export const harness = {
   events,
-  send: (command: Command): void => { client.send(command); },
+  send: (command: Command): void => {
+    client.send(command);
+  },
   file: (name: string, text: string): File => new File([text], name),
 
   /** The first event of a type from now on, of a checkpoint if one is named; rejects if the run ends otherwise. */
@@ -23,11 +28,17 @@ export const harness = {
     for (let seen = events.length; ;) {
       for (; seen < events.length; seen++) {
         const event = events[seen]!;
-        if (event.type === type && (event.type !== 'saved' || checkpoint === undefined || event.checkpoint === checkpoint)) return event;
+        if (
+          event.type === type &&
+          (event.type !== 'saved' || checkpoint === undefined || event.checkpoint === checkpoint)
+        )
+          return event;
         if (event.type === 'failed' || event.type === 'notPacked') throw new Error(event.message);
         if (event.type === 'finished' || event.type === 'stopped') throw new Error(`the run ended before ${type}`);
       }
-      await new Promise<void>((resolve) => { wake.push(resolve); });
+      await new Promise<void>((resolve) => {
+        wake.push(resolve);
+      });
     }
   },
 
@@ -48,7 +59,7 @@ export const harness = {
   async pack(run: string): Promise<string> {
     const packed = this.next('packed');
     client.send({ type: 'pack', run });
-    return toBase64((await packed as Extract<RunEvent, { type: 'packed' }>).file);
+    return toBase64(((await packed) as Extract<RunEvent, { type: 'packed' }>).file);
   },
 
   archive: async (base64: string): Promise<Blob> => (await fetch(`data:application/zip;base64,${base64}`)).blob(),

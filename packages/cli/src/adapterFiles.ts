@@ -6,7 +6,15 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE, ADAPTER_WEIGHTS_FILE, openTensorFile, parsePeftConfig, type AdapterParts, type TensorFile } from '@rna/model';
+import {
+  ADAPTER_CONFIG_FILE,
+  ADAPTER_HEAD_FILE,
+  ADAPTER_WEIGHTS_FILE,
+  openTensorFile,
+  parsePeftConfig,
+  type AdapterParts,
+  type TensorFile,
+} from '@rna/model';
 import { openFileSource, type FileSource } from './files.ts';
 import { SHARD_INDEX_FILE, WEIGHTS_FILE } from './hub.ts';
 
@@ -14,19 +22,30 @@ import { SHARD_INDEX_FILE, WEIGHTS_FILE } from './hub.ts';
 export const ADAPTER_FILES = [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ADAPTER_HEAD_FILE];
 
 /** Opens a folder's adapter; undefined where the name is no such folder, or there is a whole model in it. */
-export async function openAdapterFiles(name: string): Promise<{ parts: AdapterParts; close: () => Promise<void> } | undefined> {
+export async function openAdapterFiles(
+  name: string,
+): Promise<{ parts: AdapterParts; close: () => Promise<void> } | undefined> {
   const at = (file: string): string => join(name, file);
-  if ([WEIGHTS_FILE, SHARD_INDEX_FILE].some((file) => existsSync(at(file))) || ![ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE].some((file) => existsSync(at(file)))) return undefined;
+  if (
+    [WEIGHTS_FILE, SHARD_INDEX_FILE].some((file) => existsSync(at(file))) ||
+    ![ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE].some((file) => existsSync(at(file)))
+  )
+    return undefined;
   const sources: FileSource[] = [];
-  const close = async (): Promise<void> => { await Promise.all(sources.map((source) => source.close())); };
+  const close = async (): Promise<void> => {
+    await Promise.all(sources.map((source) => source.close()));
+  };
   const open = async (file: string): Promise<TensorFile> => {
     const source = await openFileSource(at(file));
     sources.push(source);
     return openTensorFile(source);
   };
   try {
-    const lora = existsSync(at(ADAPTER_CONFIG_FILE)) && { config: parsePeftConfig(await readFile(at(ADAPTER_CONFIG_FILE), 'utf8'), at(ADAPTER_CONFIG_FILE)), weights: await open(ADAPTER_WEIGHTS_FILE) };
-    const head = existsSync(at(ADAPTER_HEAD_FILE)) && await open(ADAPTER_HEAD_FILE);
+    const lora = existsSync(at(ADAPTER_CONFIG_FILE)) && {
+      config: parsePeftConfig(await readFile(at(ADAPTER_CONFIG_FILE), 'utf8'), at(ADAPTER_CONFIG_FILE)),
+      weights: await open(ADAPTER_WEIGHTS_FILE),
+    };
+    const head = existsSync(at(ADAPTER_HEAD_FILE)) && (await open(ADAPTER_HEAD_FILE));
     return { parts: { name, ...(lora && { lora }), ...(head && { head }) }, close };
   } catch (error) {
     await close();

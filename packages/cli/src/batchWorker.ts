@@ -7,7 +7,11 @@ import { runBatches, serveBatches, type Cursor } from '@rna/train';
 import { openData, type BatchWork } from './dataSource.ts';
 
 const { data, config, ports } = workerData as BatchWork;
-const opened = (async () => runBatches({ train: await openData(data.train), ...(data.validation && { validation: await openData(data.validation) }) }, config))();
+const opened = (async () =>
+  runBatches(
+    { train: await openData(data.train), ...(data.validation && { validation: await openData(data.validation) }) },
+    config,
+  ))();
 // A fault is told to whoever asks for a batch.
 opened.catch(() => undefined);
 

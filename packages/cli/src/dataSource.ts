@@ -22,5 +22,7 @@ export interface BatchWork {
 
 /** Opens a corpus. A file stays open as long as the process or worker. */
 export async function openData(source: DataSource): Promise<OpenedCorpus> {
-  return openCorpus('file' in source ? await openFileSource(source.file) : memorySource('corpus in memory', source.bytes));
+  return openCorpus(
+    'file' in source ? await openFileSource(source.file) : memorySource('corpus in memory', source.bytes),
+  );
 }

@@ -9,19 +9,48 @@ import { arch, cpus, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import {
-  basePairs, Encoder, headParameters, initializeParameters, parseStructureFile, secondaryStructure,
-  type EncoderConfig, type SecondaryStructureSizes, type Structure,
+  basePairs,
+  Encoder,
+  headParameters,
+  initializeParameters,
+  parseStructureFile,
+  secondaryStructure,
+  type EncoderConfig,
+  type SecondaryStructureSizes,
+  type Structure,
 } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
 import {
-  evaluateStructures, finetune, finetuneConfig, memoryCorpus, pairPredictor, pretrain, pretrainConfig, savedModel, tuneThreshold,
-  type Evaluation, type FinetuneConfig, type LogEntry, type PretrainConfig, type Progress, type StructureEvaluation, type StructureModel, type TuningOptions,
+  evaluateStructures,
+  finetune,
+  finetuneConfig,
+  memoryCorpus,
+  pairPredictor,
+  pretrain,
+  pretrainConfig,
+  savedModel,
+  tuneThreshold,
+  type Evaluation,
+  type FinetuneConfig,
+  type LogEntry,
+  type PretrainConfig,
+  type Progress,
+  type StructureEvaluation,
+  type StructureModel,
+  type TuningOptions,
 } from '@rna/train';
 import { writeAtomically } from './files.ts';
 import { withDevice } from './loadModel.ts';
 import {
-  lossTable, renderReport, scoreTable, textTable,
-  type LossRow, type ReportData, type ScoreRow, type StructureExample, type TrainingRun,
+  lossTable,
+  renderReport,
+  scoreTable,
+  textTable,
+  type LossRow,
+  type ReportData,
+  type ScoreRow,
+  type StructureExample,
+  type TrainingRun,
 } from './report/index.ts';
 import { note, progressBar, writeResult } from './terminal.ts';
 import { packageVersion } from './version.ts';
@@ -35,23 +64,41 @@ export interface DemoOptions {
 }
 
 const MODEL: EncoderConfig = {
-  model: 'ssr-lm', vocabularySize: 22, dim: 64, layers: 3, heads: 4, kvHeads: 4, ffnDim: 170, normEps: 1e-5, ropeTheta: 10000,
+  model: 'ssr-lm',
+  vocabularySize: 22,
+  dim: 64,
+  layers: 3,
+  heads: 4,
+  kvHeads: 4,
+  ffnDim: 170,
+  normEps: 1e-5,
+  ropeTheta: 10000,
 };
 const HEAD: SecondaryStructureSizes = { convDim: 16, kernelSize: 3, blocks: 2 };
 const HEAD_SEED_OFFSET = 0x68656164;
 const EXAMPLES = 4;
 const LEAST_PROBABILITY = 0.01;
 
-/** The RNAs of the demonstration (packages/cli/data/SOURCE.md says where they are from and how they were kept apart). */
+/**
+ * The RNAs of the demonstration (packages/cli/data/SOURCE.md says where they are from and how they were kept apart).
+ */
 async function readSets() {
   const read = async (name: string): Promise<Structure[]> => {
     const file = new URL(`../data/${name}`, import.meta.url);
     return parseStructureFile(await readFile(file, 'utf8'), name);
   };
-  const [corpus, train, validation, same, other] = await Promise.all(
-    ['demo_pretrain.dbn', 'demo_train.dbn', 'demo_valid.dbn', 'demo_test.dbn', 'demo_test_other.dbn'].map(read)) as
-    [Structure[], Structure[], Structure[], Structure[], Structure[]];
-  return { corpus, train, validation, tests: [{ name: 'tRNA and 5S rRNA, unseen', rnas: same }, { name: 'bpRNA TS0, other families', rnas: other }] };
+  const [corpus, train, validation, same, other] = (await Promise.all(
+    ['demo_pretrain.dbn', 'demo_train.dbn', 'demo_valid.dbn', 'demo_test.dbn', 'demo_test_other.dbn'].map(read),
+  )) as [Structure[], Structure[], Structure[], Structure[], Structure[]];
+  return {
+    corpus,
+    train,
+    validation,
+    tests: [
+      { name: 'tRNA and 5S rRNA, unseen', rnas: same },
+      { name: 'bpRNA TS0, other families', rnas: other },
+    ],
+  };
 }
 
 export async function demo(options: DemoOptions): Promise<void> {
@@ -62,43 +109,84 @@ export async function demo(options: DemoOptions): Promise<void> {
     const { seed } = options;
     const encoder = Encoder.initialize(device, MODEL, seed);
     const task = { head: secondaryStructure, sizes: HEAD };
-    const model = { encoder, task, parameters: initializeParameters(device, headParameters(task, MODEL.dim), MODEL.model, seed + HEAD_SEED_OFFSET) };
+    const model = {
+      encoder,
+      task,
+      parameters: initializeParameters(device, headParameters(task, MODEL.dim), MODEL.model, seed + HEAD_SEED_OFFSET),
+    };
     const configs = demoConfigs(options);
 
     note('scoring the untrained model');
     const before = await scoreModel(model, sets, configs.finetune);
     const pretraining = recorder('pre-training', 'steps');
-    await pretrain({ encoder, config: configs.pretrain, train: memoryCorpus(sets.corpus), validation: memoryCorpus(sets.validation), ...pretraining.places });
+    await pretrain({
+      encoder,
+      config: configs.pretrain,
+      train: memoryCorpus(sets.corpus),
+      validation: memoryCorpus(sets.validation),
+      ...pretraining.places,
+    });
     const finetuning = recorder('fine-tuning', 'steps');
-    await finetune({ ...model, config: configs.finetune, train: labelled(sets.train), validation: labelled(sets.validation), ...finetuning.places });
+    await finetune({
+      ...model,
+      config: configs.finetune,
+      train: labelled(sets.train),
+      validation: labelled(sets.validation),
+      ...finetuning.places,
+    });
     note('scoring the trained model');
     const after = await scoreModel(model, sets, configs.finetune);
 
     const out = resolve(options.out);
-    const data = reportData({ options, device, sets, configs, before, after, pretraining, finetuning, seconds: (performance.now() - began) / 1000 });
+    const data = reportData({
+      options,
+      device,
+      sets,
+      configs,
+      before,
+      after,
+      pretraining,
+      finetuning,
+      seconds: (performance.now() - began) / 1000,
+    });
     await mkdir(join(out, 'model'), { recursive: true });
     const scalars = new Map([['threshold', after.threshold]]);
-    await savedModel({ config: MODEL, task, parameters: new Map([...encoder.parameters, ...model.parameters]), scalars })
-      .save({ file: (name, write) => writeAtomically(join(out, 'model', name), write) });
-    const write = (name: string, text: string): Promise<void> => writeAtomically(join(out, name), (sink) => sink.write(new TextEncoder().encode(text)));
+    await savedModel({
+      config: MODEL,
+      task,
+      parameters: new Map([...encoder.parameters, ...model.parameters]),
+      scalars,
+    }).save({ file: (name, write) => writeAtomically(join(out, 'model', name), write) });
+    const write = (name: string, text: string): Promise<void> =>
+      writeAtomically(join(out, name), (sink) => sink.write(new TextEncoder().encode(text)));
     await write('report.json', `${JSON.stringify(data, null, 1)}\n`);
     await write('report.html', renderReport(data));
-    await writeResult(options.json === true
-      ? `${JSON.stringify({ losses: data.losses, scores: data.scores, report: join(out, 'report.html'), model: join(out, 'model') }, null, 2)}\n`
-      : `\n${textTable(lossTable(data.losses))}\n${textTable(scoreTable(data.scores))}\nreport: ${join(out, 'report.html')}\nmodel:  ${join(out, 'model')}\n`);
-    note(`done in ${((performance.now() - began) / 1000).toFixed(0)} s; peak device memory ${megabytes(device.memory.use().peak)}`);
+    await writeResult(
+      options.json === true
+        ? `${JSON.stringify({ losses: data.losses, scores: data.scores, report: join(out, 'report.html'), model: join(out, 'model') }, null, 2)}\n`
+        : `\n${textTable(lossTable(data.losses))}\n${textTable(scoreTable(data.scores))}\nreport: ${join(out, 'report.html')}\nmodel:  ${join(out, 'model')}\n`,
+    );
+    note(
+      `done in ${((performance.now() - began) / 1000).toFixed(0)} s; peak device memory ${megabytes(device.memory.use().peak)}`,
+    );
   });
 }
 
-const labelled = (rnas: readonly Structure[]) => rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
+const labelled = (rnas: readonly Structure[]) =>
+  rnas.map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
 
 type Sets = Awaited<ReturnType<typeof readSets>>;
 
-function demoConfigs({ seed, out, pretrainSteps, finetuneEpochs }: DemoOptions): { pretrain: PretrainConfig; finetune: FinetuneConfig } {
+function demoConfigs({ seed, out, pretrainSteps, finetuneEpochs }: DemoOptions): {
+  pretrain: PretrainConfig;
+  finetune: FinetuneConfig;
+} {
   const data = { train: ['demo'], validation: ['demo'] };
   return {
     pretrain: pretrainConfig.parse({
-      seed, out, data,
+      seed,
+      out,
+      data,
       model: { dim: MODEL.dim, layers: MODEL.layers, heads: MODEL.heads, ffnDim: MODEL.ffnDim },
       batch: { maxTokens: 1024, rows: 1 },
       optimizer: { learningRate: 2e-3, warmupSteps: Math.ceil(pretrainSteps / 15), maxGradientNorm: 1 },
@@ -106,8 +194,11 @@ function demoConfigs({ seed, out, pretrainSteps, finetuneEpochs }: DemoOptions):
       run: { evaluateEvery: Math.ceil(pretrainSteps / 6) },
     }),
     finetune: finetuneConfig(secondaryStructure).parse({
-      seed, out, data,
-      model: { checkpoint: 'demo' }, head: HEAD,
+      seed,
+      out,
+      data,
+      model: { checkpoint: 'demo' },
+      head: HEAD,
       train: { epochs: finetuneEpochs, batchSize: 2 },
       optimizer: { learningRate: 2e-3, encoderRateScale: 0.25, warmupEpochs: 0.5, maxGradientNorm: 1 },
       run: { evaluateEvery: 1000000 },
@@ -130,7 +221,11 @@ async function scoreModel(model: StructureModel, { validation, tests }: Sets, co
   const decode: TuningOptions = config.decode ?? { flexible: true };
   const predict = pairPredictor(model);
   const { threshold } = await tuneThreshold(predict, validation, decode);
-  const bar = progressBar('scoring', tests.reduce((sum, { rnas }) => sum + rnas.length, 0), 'RNAs');
+  const bar = progressBar(
+    'scoring',
+    tests.reduce((sum, { rnas }) => sum + rnas.length, 0),
+    'RNAs',
+  );
   let done = 0;
   const sets: Scored['sets'][number][] = [];
   for (const { name, rnas } of tests) {
@@ -140,7 +235,12 @@ async function scoreModel(model: StructureModel, { validation, tests }: Sets, co
       bar.update(++done);
     });
     const losses = rnas.map(({ partners }, i) => crossEntropyOfPairs(probabilities[i]!, partners));
-    sets.push({ name, evaluation, probabilities, pairLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length });
+    sets.push({
+      name,
+      evaluation,
+      probabilities,
+      pairLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+    });
   }
   bar.stop();
   return { threshold, sets };
@@ -170,9 +270,13 @@ function recorder(label: string, unit: string) {
     places: {
       log: {
         rewind: () => Promise.resolve(),
-        append: (entry: LogEntry): void => { if ('loss' in entry) steps.push(entry); },
+        append: (entry: LogEntry): void => {
+          if ('loss' in entry) steps.push(entry);
+        },
       },
-      onEvaluation: (evaluation: Evaluation): void => { evaluations.push(evaluation); },
+      onEvaluation: (evaluation: Evaluation): void => {
+        evaluations.push(evaluation);
+      },
       onProgress: ({ step, steps: total, loss, tokensPerSecond }: Progress): void => {
         if (bar === undefined) {
           note(`${label}: ${total} steps`);
@@ -200,22 +304,47 @@ interface Results {
   readonly seconds: number;
 }
 
-function reportData({ options, device, sets, configs, before, after, pretraining, finetuning, seconds }: Results): ReportData {
+function reportData({
+  options,
+  device,
+  sets,
+  configs,
+  before,
+  after,
+  pretraining,
+  finetuning,
+  seconds,
+}: Results): ReportData {
   const maskedLoss = (evaluation: Evaluation | undefined): number | null => evaluation?.metrics['loss'] ?? null;
   const losses: LossRow[] = [
     {
-      what: 'masked nucleotides, held-out RNAs', unit: 'nats per token',
-      before: maskedLoss(pretraining.evaluations[0]), after: maskedLoss(pretraining.evaluations.at(-1)),
+      what: 'masked nucleotides, held-out RNAs',
+      unit: 'nats per token',
+      before: maskedLoss(pretraining.evaluations[0]),
+      after: maskedLoss(pretraining.evaluations.at(-1)),
     },
-    ...after.sets.map(({ name, pairLoss }, i) => ({ what: `base pairs, ${name}`, unit: 'nats per pair', before: before.sets[i]!.pairLoss, after: pairLoss })),
+    ...after.sets.map(({ name, pairLoss }, i) => ({
+      what: `base pairs, ${name}`,
+      unit: 'nats per pair',
+      before: before.sets[i]!.pairLoss,
+      after: pairLoss,
+    })),
   ];
-  const scores = after.sets.flatMap(({ name }, i): ScoreRow[] => [['untrained', before] as const, ['trained', after] as const].map(([model, scored]) => {
-    const { rnas, strict, flexible } = scored.sets[i]!.evaluation;
-    return { set: name, model, rnas: rnas.length, strict, tolerant: flexible };
-  }));
+  const scores = after.sets.flatMap(({ name }, i): ScoreRow[] =>
+    [['untrained', before] as const, ['trained', after] as const].map(([model, scored]) => {
+      const { rnas, strict, flexible } = scored.sets[i]!.evaluation;
+      return { set: name, model, rnas: rnas.length, strict, tolerant: flexible };
+    }),
+  );
   const run = (name: string, lossUnit: string, { steps, evaluations }: Results['pretraining']): TrainingRun => ({
-    name, lossUnit, steps: steps.map(({ step }) => step), loss: steps.map(({ loss }) => loss), learningRate: steps.map(({ learningRate }) => learningRate),
-    evaluations: evaluations.flatMap((evaluation) => ('loss' in evaluation.metrics ? [{ step: evaluation.step, loss: maskedLoss(evaluation) }] : [])),
+    name,
+    lossUnit,
+    steps: steps.map(({ step }) => step),
+    loss: steps.map(({ loss }) => loss),
+    learningRate: steps.map(({ learningRate }) => learningRate),
+    evaluations: evaluations.flatMap((evaluation) =>
+      'loss' in evaluation.metrics ? [{ step: evaluation.step, loss: maskedLoss(evaluation) }] : [],
+    ),
   });
   return {
     title: 'A small SSR-LM, from masked RNAs to structures',
@@ -224,22 +353,39 @@ function reportData({ options, device, sets, configs, before, after, pretraining
     command: `npx rna demo --seed ${options.seed} --pretrain-steps ${options.pretrainSteps} --finetune-epochs ${options.finetuneEpochs}`,
     machine: [
       { label: 'adapter', value: device.traits.description },
-      { label: 'machine', value: `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${platform()} ${arch()}` },
+      {
+        label: 'machine',
+        value: `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${platform()} ${arch()}`,
+      },
       { label: 'software', value: `rna ${packageVersion()}, Node ${process.version}` },
       { label: 'seed', value: String(options.seed) },
       { label: 'duration', value: `${seconds.toFixed(0)} s` },
     ],
     config: [
       { title: 'model', entries: facts({ ...MODEL, head: `${HEAD.blocks} blocks of ${HEAD.convDim} channels` }) },
-      { title: 'pre-training', entries: facts({ ...configs.pretrain.masking, ...configs.pretrain.batch, ...configs.pretrain.optimizer, ...configs.pretrain.train }) },
+      {
+        title: 'pre-training',
+        entries: facts({
+          ...configs.pretrain.masking,
+          ...configs.pretrain.batch,
+          ...configs.pretrain.optimizer,
+          ...configs.pretrain.train,
+        }),
+      },
       { title: 'fine-tuning', entries: facts({ ...configs.finetune.optimizer, ...configs.finetune.train }) },
     ],
-    losses, scores,
+    losses,
+    scores,
     runs: [run('Pre-training', 'nats per masked token', pretraining), run('Fine-tuning', 'nats per pair', finetuning)],
-    rnas: after.sets.flatMap(({ name, evaluation }, set) => evaluation.rnas.map((rna, i) => ({
-      id: rna.id, family: familyOf(rna.id, name), length: rna.sequence.length,
-      f1Untrained: before.sets[set]!.evaluation.rnas[i]!.strict.f1, f1Trained: rna.strict.f1,
-    }))),
+    rnas: after.sets.flatMap(({ name, evaluation }, set) =>
+      evaluation.rnas.map((rna, i) => ({
+        id: rna.id,
+        family: familyOf(rna.id, name),
+        length: rna.sequence.length,
+        f1Untrained: before.sets[set]!.evaluation.rnas[i]!.strict.f1,
+        f1Trained: rna.strict.f1,
+      })),
+    ),
     examples: after.sets.flatMap((scored) => examplesOf(scored, EXAMPLES / after.sets.length)),
     notes: [
       'The threshold of the decode is the one with the best F1 on the 12 validation RNAs, for either model; pairs other than AU, GC and GU and loops of fewer than three are not decoded, but count as missed where the truth has them.',
@@ -259,8 +405,12 @@ function familyOf(id: string, set: string): string {
 
 /** The RNAs at the quartiles of F1, so that the drawings show neither the best nor the worst alone. */
 function examplesOf({ name, evaluation, probabilities }: Scored['sets'][number], count: number): StructureExample[] {
-  const order = [...evaluation.rnas.keys()].sort((a, b) => evaluation.rnas[b]!.strict.f1 - evaluation.rnas[a]!.strict.f1);
-  const picked = new Set(Array.from({ length: count }, (_, i) => order[Math.floor(((i + 0.5) / count) * order.length)]!));
+  const order = [...evaluation.rnas.keys()].sort(
+    (a, b) => evaluation.rnas[b]!.strict.f1 - evaluation.rnas[a]!.strict.f1,
+  );
+  const picked = new Set(
+    Array.from({ length: count }, (_, i) => order[Math.floor(((i + 0.5) / count) * order.length)]!),
+  );
   return [...picked].map((index) => {
     const { id, sequence, target, predicted, strict } = evaluation.rnas[index]!;
     const sparse: [number, number, number][] = [];
@@ -271,6 +421,14 @@ function examplesOf({ name, evaluation, probabilities }: Scored['sets'][number],
         if (p >= LEAST_PROBABILITY) sparse.push([i, j, p]);
       }
     }
-    return { id, family: familyOf(id, name), sequence, truth: basePairs(target), prediction: basePairs(predicted), scores: strict, probabilities: sparse };
+    return {
+      id,
+      family: familyOf(id, name),
+      sequence,
+      truth: basePairs(target),
+      prediction: basePairs(predicted),
+      scores: strict,
+      probabilities: sparse,
+    };
   });
 }

@@ -6,8 +6,19 @@
  * maps no more than a few blocks' are held at once.
  */
 import {
-  groupByTokenBudget, InputError, packTokens, sequenceRange, tokenize, writeSafetensors,
-  type Encoder, type EncoderConfig, type FastaRecord, type OpenedModel, type PackedTokens, type Precision, type TensorEntry,
+  groupByTokenBudget,
+  InputError,
+  packTokens,
+  sequenceRange,
+  tokenize,
+  writeSafetensors,
+  type Encoder,
+  type EncoderConfig,
+  type FastaRecord,
+  type OpenedModel,
+  type PackedTokens,
+  type Precision,
+  type TensorEntry,
 } from '@rna/model';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from './errors.ts';
@@ -40,24 +51,41 @@ export async function embed(options: EmbedOptions): Promise<void> {
         checkOptions(model, options);
         await withEncoder(model, (encoder) => write(encoder, fasta, options, signal), options);
       });
-    }));
+    }),
+  );
 }
 
 /** Refuses ids that are not the name of one tensor alone. */
 function checkNames({ name, plan }: FastaInput, options: EmbedOptions): void {
   const ids = new Set(plan.map(({ id }) => id));
   for (const { id, line } of plan) {
-    if (id === '__metadata__') throw new InputError(name, line, `the id "${id}" has a meaning of its own in safetensors`, 'rename the record');
+    if (id === '__metadata__')
+      throw new InputError(name, line, `the id "${id}" has a meaning of its own in safetensors`, 'rename the record');
     const clash = suffixes(options).find((suffix) => ids.has(id + suffix));
-    if (clash !== undefined) throw new InputError(name, line, `"${id}${clash}" is the id of another record and would be the name of this one's ${clash.slice(1)}`, 'rename one of them');
+    if (clash !== undefined)
+      throw new InputError(
+        name,
+        line,
+        `"${id}${clash}" is the id of another record and would be the name of this one's ${clash.slice(1)}`,
+        'rename one of them',
+      );
   }
 }
 
-const suffixes = ({ logits, attentions }: EmbedOptions): string[] => [...(logits ? ['.logits'] : []), ...(attentions ? ['.attentions'] : [])];
+const suffixes = ({ logits, attentions }: EmbedOptions): string[] => [
+  ...(logits ? ['.logits'] : []),
+  ...(attentions ? ['.attentions'] : []),
+];
 
 function checkOptions({ config, lmHead }: OpenedModel, { model, layer = 0, logits }: EmbedOptions): void {
-  if (layer > config.layers) throw new UsageError(`--layer ${layer}: ${model} has ${config.layers} blocks; give 0 (the embedding) to ${config.layers}`);
-  if (logits && !lmHead) throw new CommandError(`${model} has no language-model head, so it gives no logits; leave out --logits or use the pre-trained model`);
+  if (layer > config.layers)
+    throw new UsageError(
+      `--layer ${layer}: ${model} has ${config.layers} blocks; give 0 (the embedding) to ${config.layers}`,
+    );
+  if (logits && !lmHead)
+    throw new CommandError(
+      `${model} has no language-model head, so it gives no logits; leave out --logits or use the pre-trained model`,
+    );
 }
 
 async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): Promise<void> {
@@ -65,24 +93,38 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
   let done = 0;
   // Entries are written in order, and each takes its parts from the one stream of results.
   const parts = results(encoder, fasta, options, signal);
-  const take = (count: number, onEnd?: () => void) => async function* (): AsyncGenerator<Float32Array, void, undefined> {
-    for (let part = 0; part < count; part++) {
-      const next = await parts.next();
-      if (next.done) return;
-      yield next.value;
-    }
-    onEnd?.();
-  };
+  const take = (count: number, onEnd?: () => void) =>
+    async function* (): AsyncGenerator<Float32Array, void, undefined> {
+      for (let part = 0; part < count; part++) {
+        const next = await parts.next();
+        if (next.done) return;
+        yield next.value;
+      }
+      onEnd?.();
+    };
   const { config } = encoder;
   // Shared by all records: what is kept of each is its name and its shapes.
   const maps = take(config.layers);
   const matrix = take(1);
-  const last = take(1, () => { bar.update(++done); });
+  const last = take(1, () => {
+    bar.update(++done);
+  });
   const entries = fasta.plan.flatMap(({ id, length }): TensorEntry[] => {
     const tokens = length + 2;
     return [
-      ...(options.attentions ? [{ name: `${id}.attentions`, dtype: 'F32' as const, shape: [config.layers, config.heads, tokens, tokens], data: maps }] : []),
-      ...(options.logits ? [{ name: `${id}.logits`, dtype: 'F32' as const, shape: [tokens, config.vocabularySize], data: matrix }] : []),
+      ...(options.attentions
+        ? [
+            {
+              name: `${id}.attentions`,
+              dtype: 'F32' as const,
+              shape: [config.layers, config.heads, tokens, tokens],
+              data: maps,
+            },
+          ]
+        : []),
+      ...(options.logits
+        ? [{ name: `${id}.logits`, dtype: 'F32' as const, shape: [tokens, config.vocabularySize], data: matrix }]
+        : []),
       { name: id, dtype: 'F32', shape: options.pool === 'none' ? [tokens, config.dim] : [config.dim], data: last },
     ];
   });
@@ -96,12 +138,23 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
 
 /** What the tensors are, for whoever finds the file later. */
 const description = ({ model, weights, activations, pool, layer }: EmbedOptions): Map<string, string> =>
-  new Map([['model', model], ['weights', weights], ['activations', activations], ['pool', pool], ['layer', layer === undefined ? 'final' : String(layer)]]);
+  new Map([
+    ['model', model],
+    ['weights', weights],
+    ['activations', activations],
+    ['pool', pool],
+    ['layer', layer === undefined ? 'final' : String(layer)],
+  ]);
 
 /** Every value of the file in its order: per record its attentions block by block, its logits, its representation. */
-async function* results(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): AsyncGenerator<Float32Array, void, undefined> {
+async function* results(
+  encoder: Encoder,
+  fasta: FastaInput,
+  options: EmbedOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Float32Array, void, undefined> {
   const run: Run = { encoder, fasta: fasta.name, options };
-  const budget = options.attentions ? 1 : options.tokens ?? defaultTokenBudget(encoder.device, encoder.config);
+  const budget = options.attentions ? 1 : (options.tokens ?? defaultTokenBudget(encoder.device, encoder.config));
   let pending: Promise<Float32Array[]> | undefined;
   for await (const batch of groupByTokenBudget(fasta.records(), budget, ({ sequence }) => sequence.length + 2)) {
     signal.throwIfAborted();
@@ -149,7 +202,10 @@ const attentionBytes = (device: Device): number => Math.min(256 * 2 ** 20, devic
 async function* runWithAttentions(run: Run, record: FastaRecord): AsyncGenerator<Float32Array, void, undefined> {
   const { layers, heads } = run.encoder.config;
   const packed = packTokens([tokenize(record.sequence)]);
-  const blocksPerPass = Math.max(1, Math.floor(attentionBytes(run.encoder.device) / (4 * heads * packed.tokens.length ** 2)));
+  const blocksPerPass = Math.max(
+    1,
+    Math.floor(attentionBytes(run.encoder.device) / (4 * heads * packed.tokens.length ** 2)),
+  );
   try {
     for (let first = 0; first < layers; first += blocksPerPass) {
       const isLast = first + blocksPerPass >= layers;
@@ -158,7 +214,10 @@ async function* runWithAttentions(run: Run, record: FastaRecord): AsyncGenerator
         if (block >= first) maps.push(map(0).keep());
       };
       const outputs = isLast ? forward(run, packed, onAttention) : undefined;
-      if (!isLast) run.encoder.device.scope(() => { run.encoder.forward(packed, { layers: first + blocksPerPass, onAttention }); });
+      if (!isLast)
+        run.encoder.device.scope(() => {
+          run.encoder.forward(packed, { layers: first + blocksPerPass, onAttention });
+        });
       for (const map of maps) {
         yield await map.read();
         map.dispose();
@@ -176,15 +235,25 @@ interface Outputs {
 }
 
 /** Records a forward pass. The outputs belong to the caller. */
-function forward({ encoder, options }: Run, packed: PackedTokens, onAttention?: (block: number, map: (sequence: number) => Tensor) => void): Outputs {
+function forward(
+  { encoder, options }: Run,
+  packed: PackedTokens,
+  onAttention?: (block: number, map: (sequence: number) => Tensor) => void,
+): Outputs {
   const { layer, logits } = options;
   const toTheEnd = layer === undefined || logits === true || onAttention !== undefined;
   return encoder.device.scope(() => {
     let wanted: Tensor | undefined;
     // A block's output is freed in the pass; a second tensor on its storage is not.
-    const onBlock = (block: number, x: Tensor): void => { if (block + 1 === layer) wanted = x.alias().keep(); };
+    const onBlock = (block: number, x: Tensor): void => {
+      if (block + 1 === layer) wanted = x.alias().keep();
+    };
     try {
-      const last = encoder.forward(packed, { ...(!toTheEnd && { layers: layer }), onBlock, ...(onAttention && { onAttention }) });
+      const last = encoder.forward(packed, {
+        ...(!toTheEnd && { layers: layer }),
+        onBlock,
+        ...(onAttention && { onAttention }),
+      });
       return { representation: wanted ?? last, logits: logits ? encoder.logits(last) : undefined };
     } catch (error) {
       wanted?.dispose();
@@ -194,7 +263,11 @@ function forward({ encoder, options }: Run, packed: PackedTokens, onAttention?: 
 }
 
 /** Reads a pack's outputs and frees them: per sequence its logits, if wanted, and its (pooled) representation. */
-async function readOutputs({ encoder, options }: Run, { representation, logits }: Outputs, packed: PackedTokens): Promise<Float32Array[]> {
+async function readOutputs(
+  { encoder, options }: Run,
+  { representation, logits }: Outputs,
+  packed: PackedTokens,
+): Promise<Float32Array[]> {
   const { dim, vocabularySize } = encoder.config;
   const [rows, logitRows] = await Promise.all([representation.read(), logits?.read()]);
   representation.dispose();
@@ -227,5 +300,11 @@ const TOKENS = { cpu: 4096, gpu: 16384 } as const;
 function defaultTokenBudget(device: Device, { ffnDim, heads, kvHeads, dim }: EncoderConfig): number {
   const widest = Math.max(2 * ffnDim, ((heads + 2 * kvHeads) * dim) / heads);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
-  return Math.max(1, Math.min(TOKENS[device.traits.class], Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * widest))));
+  return Math.max(
+    1,
+    Math.min(
+      TOKENS[device.traits.class],
+      Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * widest)),
+    ),
+  );
 }

@@ -25,8 +25,19 @@ export class InterruptedError extends Error {
 
 // By name: importing their classes here would load the whole model package for `rna --help`.
 const EXPECTED = new Set([
-  'CommandError', 'UsageError', 'InterruptedError', 'InputError', 'EmptyBatchError', 'CheckpointError', 'CorpusError', 'ConfigError', 'TrainingError',
-  'DeviceError', 'DeviceLostError', 'MemoryBudgetError', 'TuningError',
+  'CommandError',
+  'UsageError',
+  'InterruptedError',
+  'InputError',
+  'EmptyBatchError',
+  'CheckpointError',
+  'CorpusError',
+  'ConfigError',
+  'TrainingError',
+  'DeviceError',
+  'DeviceLostError',
+  'MemoryBudgetError',
+  'TuningError',
 ]);
 
 export interface Failure {
@@ -37,7 +48,8 @@ export interface Failure {
 /** The message for stderr, without a line end, and the exit code. */
 export function describeFailure(thrown: unknown, debug = process.env['RNA_DEBUG'] === '1'): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const exitCode = error.name === 'UsageError' ? EXIT.usage : error.name === 'InterruptedError' ? EXIT.interrupted : EXIT.failure;
+  const exitCode =
+    error.name === 'UsageError' ? EXIT.usage : error.name === 'InterruptedError' ? EXIT.interrupted : EXIT.failure;
   const message = EXPECTED.has(error.name) ? error.message : systemMessage(error);
   if (debug || message === undefined) {
     const headline = message === undefined ? 'an unexpected error, which is a fault of this program' : message;

@@ -16,13 +16,19 @@ import { interruptible } from './terminal.ts';
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any work. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threshold !== undefined && options.validation !== undefined) {
-    throw new UsageError('--threshold and --validation exclude each other: one gives the threshold, the other tunes it');
+    throw new UsageError(
+      '--threshold and --validation exclude each other: one gives the threshold, the other tunes it',
+    );
   }
   if (options.csv !== undefined) await checkOutputFile(options.csv);
   if (options.report !== undefined) await checkOutputFolder(options.report);
-  await interruptible((signal) => withModel(options.model, options, (model) => {
-    if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
-    const sizes = secondaryStructureSizes(model);
-    return sizes === undefined ? scoreLabels(model, model.task, options, signal) : scoreStructures(model, sizes, options, signal);
-  }));
+  await interruptible((signal) =>
+    withModel(options.model, options, (model) => {
+      if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
+      const sizes = secondaryStructureSizes(model);
+      return sizes === undefined
+        ? scoreLabels(model, model.task, options, signal)
+        : scoreStructures(model, sizes, options, signal);
+    }),
+  );
 }

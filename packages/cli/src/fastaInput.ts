@@ -37,7 +37,11 @@ export interface FastaInputOptions {
  * Opens `path` (`-` is stdin), reads it through once and runs `task` on it.
  * Throws an InputError as `parseFasta` does, before `task` is called.
  */
-export async function withFasta<T>(path: string, options: FastaInputOptions, task: (input: FastaInput) => Promise<T>): Promise<T> {
+export async function withFasta<T>(
+  path: string,
+  options: FastaInputOptions,
+  task: (input: FastaInput) => Promise<T>,
+): Promise<T> {
   const name = path === '-' ? 'stdin' : path;
   const rereadable = path !== '-' && (await stat(path)).isFile();
   const spool = rereadable ? undefined : await mkdtemp(join(tmpdir(), 'rna-'));
@@ -45,13 +49,18 @@ export async function withFasta<T>(path: string, options: FastaInputOptions, tas
     const file = spool === undefined ? path : join(spool, 'input.fasta');
     if (spool !== undefined) {
       const source: Readable = path === '-' ? process.stdin : createReadStream(path);
-      await pipeline(source, createWriteStream(file), options.signal ? { signal: options.signal } : {}).catch((error: unknown) => {
-        options.signal?.throwIfAborted();
-        throw error;
-      });
+      await pipeline(source, createWriteStream(file), options.signal ? { signal: options.signal } : {}).catch(
+        (error: unknown) => {
+          options.signal?.throwIfAborted();
+          throw error;
+        },
+      );
     }
     const read = (): AsyncGenerator<FastaRecord, void, undefined> =>
-      parseFasta(createReadStream(file, 'utf8') as AsyncIterable<string>, { file: name, allowUnknown: options.allowUnknown ?? false });
+      parseFasta(createReadStream(file, 'utf8') as AsyncIterable<string>, {
+        file: name,
+        allowUnknown: options.allowUnknown ?? false,
+      });
     const plan: PlannedRecord[] = [];
     for await (const { id, line, sequence } of read()) plan.push({ id, line, length: sequence.length });
     return await task({ name, plan, records: () => follow(read(), plan, name) });
@@ -60,7 +69,11 @@ export async function withFasta<T>(path: string, options: FastaInputOptions, tas
   }
 }
 
-async function* follow(records: AsyncIterable<FastaRecord>, plan: readonly PlannedRecord[], name: string): AsyncGenerator<FastaRecord, void, undefined> {
+async function* follow(
+  records: AsyncIterable<FastaRecord>,
+  plan: readonly PlannedRecord[],
+  name: string,
+): AsyncGenerator<FastaRecord, void, undefined> {
   let index = 0;
   for await (const record of records) {
     const planned = plan[index++];
@@ -68,5 +81,10 @@ async function* follow(records: AsyncIterable<FastaRecord>, plan: readonly Plann
     yield record;
     if (index === plan.length) return;
   }
-  throw new InputError(name, plan[index - 1]?.line ?? 1, 'the file was changed while it was being read', 'run the command again');
+  throw new InputError(
+    name,
+    plan[index - 1]?.line ?? 1,
+    'the file was changed while it was being read',
+    'run the command again',
+  );
 }

@@ -24,7 +24,10 @@ export async function openFileSource(path: string): Promise<FileSource> {
       while (filled < length) {
         const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
         if (bytesRead === 0) {
-          throw new CheckpointError(path, `ends at byte ${offset + filled}, but ${offset + length} were expected: it is cut off or was changed`);
+          throw new CheckpointError(
+            path,
+            `ends at byte ${offset + filled}, but ${offset + length} were expected: it is cut off or was changed`,
+          );
         }
         filled += bytesRead;
       }

@@ -50,7 +50,10 @@ export async function fetchHubModel(name: string, options: HubOptions = {}): Pro
   };
   await mkdir(repository.folder, { recursive: true });
   if (!(await ensure(repository, CONFIG_FILE))) {
-    throw new CheckpointError(name, `no such model on ${endpoint}, or one that is not public; check the spelling (organisation/model)`);
+    throw new CheckpointError(
+      name,
+      `no such model on ${endpoint}, or one that is not public; check the spelling (organisation/model)`,
+    );
   }
   // A cached index tells that the model is in shards without asking the hub.
   const inShards = existsSync(join(repository.folder, SHARD_INDEX_FILE));
@@ -60,7 +63,8 @@ export async function fetchHubModel(name: string, options: HubOptions = {}): Pro
   }
   const indexPath = join(repository.folder, SHARD_INDEX_FILE);
   for (const shard of new Set(parseShardIndex(await readFile(indexPath, 'utf8'), indexPath).values())) {
-    if (!(await ensure(repository, shard))) throw new CheckpointError(name, `${SHARD_INDEX_FILE} names ${shard}, which the hub does not have`);
+    if (!(await ensure(repository, shard)))
+      throw new CheckpointError(name, `${SHARD_INDEX_FILE} names ${shard}, which the hub does not have`);
   }
   return repository.folder;
 }
@@ -142,12 +146,19 @@ async function receiveAll(repository: Repository, file: string, remote: RemoteFi
   }
 }
 
-async function receive(repository: Repository, file: string, remote: RemoteFile, partial: string, have: number): Promise<void> {
+async function receive(
+  repository: Repository,
+  file: string,
+  remote: RemoteFile,
+  partial: string,
+  have: number,
+): Promise<void> {
   const url = repository.url(file);
   const response = await request(repository, file, url, have > 0 ? { headers: { range: `bytes=${have}-` } } : {});
   if (!response.ok || response.body === null) throw httpError(repository, file, response);
   // A server that knows no ranges starts again from the first byte.
-  const resumed = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${have}-`) === true;
+  const resumed =
+    response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${have}-`) === true;
   let received = resumed ? have : 0;
   const handle = await open(partial, resumed ? 'a' : 'w');
   try {
@@ -186,7 +197,12 @@ interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function request(repository: Repository, file: string, url: string, { method = 'GET', ...init }: RequestOptions): Promise<Response> {
+async function request(
+  repository: Repository,
+  file: string,
+  url: string,
+  { method = 'GET', ...init }: RequestOptions,
+): Promise<Response> {
   try {
     // Compression on the way would make sizes and ranges those of other bytes.
     return await fetch(url, { ...init, method, headers: { 'accept-encoding': 'identity', ...init.headers } });
@@ -203,7 +219,10 @@ async function request(repository: Repository, file: string, url: string, { meth
 }
 
 const httpError = (repository: Repository, file: string, response: Response): CheckpointError =>
-  new CheckpointError(repository.name, `the hub answered ${response.status} ${response.statusText} to ${repository.url(file)}; try again later`);
+  new CheckpointError(
+    repository.name,
+    `the hub answered ${response.status} ${response.statusText} to ${repository.url(file)}; try again later`,
+  );
 
 /** Node's fetch hides the useful part of an error in its cause. */
 function reason(error: unknown): string {
@@ -212,4 +231,3 @@ function reason(error: unknown): string {
 }
 
 const sizeOf = async (path: string): Promise<number> => (existsSync(path) ? (await stat(path)).size : 0);
-

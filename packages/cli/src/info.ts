@@ -22,11 +22,19 @@ export async function info({ json }: InfoOptions): Promise<void> {
 type Facts = ReturnType<typeof describeDevice>;
 
 function describeDevice(device: Device) {
-  const { adapter: { info: adapter }, gpu, traits, memory } = device;
+  const {
+    adapter: { info: adapter },
+    gpu,
+    traits,
+    memory,
+  } = device;
   const { budget } = memory.use();
   return {
     adapter: {
-      class: traits.class, vendor: adapter.vendor, architecture: adapter.architecture, device: adapter.device,
+      class: traits.class,
+      vendor: adapter.vendor,
+      architecture: adapter.architecture,
+      device: adapter.device,
       subgroupSize: traits.subgroupSize ?? null,
     },
     driver: {
@@ -38,14 +46,33 @@ function describeDevice(device: Device) {
     memoryBudget: Number.isFinite(budget) ? Math.floor(budget) : null,
     features: [...gpu.features].sort(),
     limits: numbersOf(gpu.limits),
-    /** Of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what `rna tune` found. */
-    kernels: Object.fromEntries(checks.flatMap(({ kernel }) => (kernel.tuning === undefined ? [] : [[kernel.name, {
-      variant: device.variant(kernel),
-      only: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
-      tuned: currentAnswers(kernel, traits, device.tuned),
-    }]]))),
+    /**
+     * Of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what
+     * `rna tune` found.
+     */
+    kernels: Object.fromEntries(
+      checks.flatMap(({ kernel }) =>
+        kernel.tuning === undefined
+          ? []
+          : [
+              [
+                kernel.name,
+                {
+                  variant: device.variant(kernel),
+                  only: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
+                  tuned: currentAnswers(kernel, traits, device.tuned),
+                },
+              ],
+            ],
+      ),
+    ),
     tuning: keptTuning()?.path ?? null,
-    versions: { rna: packageVersion(), webgpu: webgpuVersion(), node: process.versions.node, platform: `${process.platform} ${process.arch}` },
+    versions: {
+      rna: packageVersion(),
+      webgpu: webgpuVersion(),
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+    },
   };
 }
 
@@ -60,30 +87,52 @@ function numbersOf(limits: GPUSupportedLimits): Record<string, number> {
 }
 
 /** Dawn is a dependency of the tensor package, and found from there. */
-const webgpuVersion = (): string => (createRequire(import.meta.resolve('@rna/tensor/node'))('webgpu/package.json') as { version: string }).version;
+const webgpuVersion = (): string =>
+  (createRequire(import.meta.resolve('@rna/tensor/node'))('webgpu/package.json') as { version: string }).version;
 
 // What bounds a model's sizes; --json has all.
 const SHOWN_LIMITS = [
-  'maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupsPerDimension',
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupsPerDimension',
 ];
 
 function asText({ adapter, driver, memoryBudget, features, limits, kernels, tuning, versions }: Facts): string {
   const rows: [string, string][] = [
-    ['adapter', `${[adapter.vendor, adapter.architecture, adapter.device].filter((part) => part !== '').join(' ')} (${adapter.class === 'cpu' ? 'software, on the CPU' : 'GPU'})`],
+    [
+      'adapter',
+      `${[adapter.vendor, adapter.architecture, adapter.device].filter((part) => part !== '').join(' ')} (${adapter.class === 'cpu' ? 'software, on the CPU' : 'GPU'})`,
+    ],
     ['driver', driver.description],
     ...(driver.vulkanDriverFiles === null ? [] : [['driver files', driver.vulkanDriverFiles] as [string, string]]),
-    ['memory budget', memoryBudget === null ? 'what the driver gives' : `${megabytes(memoryBudget)} (RNA_MEMORY_BUDGET=MB sets it)`],
+    [
+      'memory budget',
+      memoryBudget === null ? 'what the driver gives' : `${megabytes(memoryBudget)} (RNA_MEMORY_BUDGET=MB sets it)`,
+    ],
     ['subgroups', adapter.subgroupSize === null ? 'of no fixed size' : `of ${adapter.subgroupSize}`],
     ['features', features.join(', ')],
     ['tuning', tuning ?? 'off (RNA_TUNING)'],
     ['versions', `rna ${versions.rna}, webgpu ${versions.webgpu}, node ${versions.node}, ${versions.platform}`],
   ];
-  const limitRows = SHOWN_LIMITS.map((name): [string, string] => [name, /Size$/.test(name) ? megabytesOrBytes(limits[name]!) : String(limits[name])]);
+  const limitRows = SHOWN_LIMITS.map((name): [string, string] => [
+    name,
+    /Size$/.test(name) ? megabytesOrBytes(limits[name]!) : String(limits[name]),
+  ]);
   const kernelRows = Object.entries(kernels).flatMap(([name, { variant, only, tuned }]): [string, string][] => [
     [name, variantText(variant)],
-    ...only.map(({ variant: change, upTo = {} }): [string, string] => [`  ${Object.entries(upTo).map(([size, most]) => `${size} ≤ ${most}`).join(', ')}`, variantText(change)]),
-    ...Object.entries(tuned).map(([shape, answer]): [string, string] => [`  tuned ${shape}`, variantText(answer.variant)]),
+    ...only.map(({ variant: change, upTo = {} }): [string, string] => [
+      `  ${Object.entries(upTo)
+        .map(([size, most]) => `${size} ≤ ${most}`)
+        .join(', ')}`,
+      variantText(change),
+    ]),
+    ...Object.entries(tuned).map(([shape, answer]): [string, string] => [
+      `  tuned ${shape}`,
+      variantText(answer.variant),
+    ]),
   ]);
   return `${table(rows)}\nlimits\n${table(limitRows, '  ')}\nkernel variants\n${table(kernelRows, '  ')}`;
 }

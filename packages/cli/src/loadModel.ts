@@ -3,7 +3,18 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
-import { adapterBase, Encoder, FULL_PRECISION, InputError, loadParameters, openAdapter, openModel, type FastaRecord, type OpenedModel, type Precision } from '@rna/model';
+import {
+  adapterBase,
+  Encoder,
+  FULL_PRECISION,
+  InputError,
+  loadParameters,
+  openAdapter,
+  openModel,
+  type FastaRecord,
+  type OpenedModel,
+  type Precision,
+} from '@rna/model';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { openAdapterFiles } from './adapterFiles.ts';
@@ -15,8 +26,15 @@ export interface ModelOptions {
   readonly config?: string;
 }
 
-/** Opens a model by path or hub name, an adapter with its base, runs `task` on it and closes its files. Warnings go to stderr. */
-export async function withModel<T>(name: string, options: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
+/**
+ * Opens a model by path or hub name, an adapter with its base, runs `task` on it and closes its files. Warnings go to
+ * stderr.
+ */
+export async function withModel<T>(
+  name: string,
+  options: ModelOptions,
+  task: (model: OpenedModel) => Promise<T>,
+): Promise<T> {
   const adapter = await openAdapterFiles(name);
   if (adapter === undefined) return withWholeModel(name, options, task);
   try {
@@ -28,10 +46,18 @@ export async function withModel<T>(name: string, options: ModelOptions, task: (m
   }
 }
 
-async function withWholeModel<T>(name: string, { config }: ModelOptions, task: (model: OpenedModel) => Promise<T>): Promise<T> {
+async function withWholeModel<T>(
+  name: string,
+  { config }: ModelOptions,
+  task: (model: OpenedModel) => Promise<T>,
+): Promise<T> {
   const download = downloadProgress();
-  const files = await openModelFiles(name, { onProgress: download.onProgress, ...(config !== undefined && { configPath: config }) })
-    .finally(() => { download.stop(); });
+  const files = await openModelFiles(name, {
+    onProgress: download.onProgress,
+    ...(config !== undefined && { configPath: config }),
+  }).finally(() => {
+    download.stop();
+  });
   try {
     const model = await openModel(files.tensors, files.config);
     model.warnings.forEach(note);
@@ -42,10 +68,15 @@ async function withWholeModel<T>(name: string, { config }: ModelOptions, task: (
 }
 
 /** Opens this machine's device, uploads a model, runs `task` and gives everything on the device back. */
-export async function withEncoder<T>(model: OpenedModel, task: (encoder: Encoder) => Promise<T>, options: Partial<Precision> = {}): Promise<T> {
+export async function withEncoder<T>(
+  model: OpenedModel,
+  task: (encoder: Encoder) => Promise<T>,
+  options: Partial<Precision> = {},
+): Promise<T> {
   const { weights = FULL_PRECISION.weights, activations = FULL_PRECISION.activations } = options;
   return withDevice(async (device) =>
-    task(new Encoder(device, model.config, await loadParameters(device, model, weights), { weights, activations })));
+    task(new Encoder(device, model.config, await loadParameters(device, model, weights), { weights, activations })),
+  );
 }
 
 export async function withDevice<T>(task: (device: Device) => Promise<T>): Promise<T> {
@@ -58,9 +89,18 @@ export async function withDevice<T>(task: (device: Device) => Promise<T>): Promi
 }
 
 /** A failure of the device on a single record, as one that says where the record stands. */
-export function naming(error: unknown, file: string, { id, line, sequence }: Pick<FastaRecord, 'id' | 'line' | 'sequence'>): unknown {
+export function naming(
+  error: unknown,
+  file: string,
+  { id, line, sequence }: Pick<FastaRecord, 'id' | 'line' | 'sequence'>,
+): unknown {
   if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) return error;
-  return new InputError(file, line, `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`, 'shorten or remove it, or use a machine with more memory');
+  return new InputError(
+    file,
+    line,
+    `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`,
+    'shorten or remove it, or use a machine with more memory',
+  );
 }
 
 /** A bar for each file that comes from the hub. */
@@ -74,6 +114,8 @@ function downloadProgress() {
       }
       current.bar.update(received);
     },
-    stop: (): void => { current?.bar.stop(); },
+    stop: (): void => {
+      current?.bar.stop();
+    },
   };
 }

@@ -24,7 +24,23 @@ import { describeFailure, EXIT } from './errors.ts';
 import { EXIT_HELP } from './options.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly ((program: Command) => void)[] = [registerInfo, registerEmbed, registerFold, registerStructures, registerContacts, registerConvert, registerCorpus, registerData, registerPretrain, registerFinetune, registerPredict, registerEvaluate, registerPlot, registerDemo, registerTune];
+const commands: readonly ((program: Command) => void)[] = [
+  registerInfo,
+  registerEmbed,
+  registerFold,
+  registerStructures,
+  registerContacts,
+  registerConvert,
+  registerCorpus,
+  registerData,
+  registerPretrain,
+  registerFinetune,
+  registerPredict,
+  registerEvaluate,
+  registerPlot,
+  registerDemo,
+  registerTune,
+];
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -49,7 +65,11 @@ function program(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => { write(text.replace(/^error: /, 'rna: ')); } })
+    .configureOutput({
+      outputError: (text, write) => {
+        write(text.replace(/^error: /, 'rna: '));
+      },
+    })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('afterAll', EXIT_HELP);
   // Sub-commands take over the settings above when they are made.

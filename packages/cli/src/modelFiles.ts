@@ -6,7 +6,14 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CheckpointError, openShards, openTensorFile, parseConfig, type EncoderConfig, type TensorFile } from '@rna/model';
+import {
+  CheckpointError,
+  openShards,
+  openTensorFile,
+  parseConfig,
+  type EncoderConfig,
+  type TensorFile,
+} from '@rna/model';
 import { openFileSource, type FileSource } from './files.ts';
 import { CONFIG_FILE, fetchHubModel, isHubName, SHARD_INDEX_FILE, WEIGHTS_FILE, type HubOptions } from './hub.ts';
 
@@ -21,10 +28,14 @@ export interface ModelFiles {
  * Opens a model's files. `configPath` overrides the `config.json` beside the weights.
  * @throws CheckpointError if the name is no path and no hub name, or a file is missing or damaged.
  */
-export async function openModelFiles(model: string, options: HubOptions & { configPath?: string } = {}): Promise<ModelFiles> {
+export async function openModelFiles(
+  model: string,
+  options: HubOptions & { configPath?: string } = {},
+): Promise<ModelFiles> {
   const { folder, weights } = await locate(model, options);
   const configPath = options.configPath ?? join(folder, CONFIG_FILE);
-  if (options.configPath !== undefined && !existsSync(configPath)) throw new CheckpointError(configPath, 'no such file');
+  if (options.configPath !== undefined && !existsSync(configPath))
+    throw new CheckpointError(configPath, 'no such file');
   const config = existsSync(configPath) ? parseConfig(await readFile(configPath, 'utf8'), configPath) : undefined;
 
   const sources: FileSource[] = [];
@@ -62,6 +73,7 @@ async function locate(model: string, options: HubOptions): Promise<{ folder: str
 
 function inFolder(folder: string): { folder: string; weights: string } {
   const weights = [WEIGHTS_FILE, SHARD_INDEX_FILE].map((file) => join(folder, file)).find((path) => existsSync(path));
-  if (weights === undefined) throw new CheckpointError(folder, `the folder has neither ${WEIGHTS_FILE} nor ${SHARD_INDEX_FILE}`);
+  if (weights === undefined)
+    throw new CheckpointError(folder, `the folder has neither ${WEIGHTS_FILE} nor ${SHARD_INDEX_FILE}`);
   return { folder, weights };
 }

@@ -3,7 +3,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
-export const TASK_HELP = 'secondary-structure, splice-site, ribosome-load, translation-efficiency, expression-level or ncrna-family';
+export const TASK_HELP =
+  'secondary-structure, splice-site, ribosome-load, translation-efficiency, expression-level or ncrna-family';
 export const INPUT_HELP = 'FASTA file, or - for stdin';
 
 export const EXIT_HELP = `
@@ -13,12 +14,21 @@ RNA_TUNING=off leaves out what rna tune found, RNA_TUNING=FILE keeps and reads i
 
 /** How the encoder's weights are kept on the device. */
 export const weightsOption = (): Option =>
-  new Option('--weights <type>', 'precision of the encoder\'s matrices: int8 takes a quarter of the memory, f16 half; f16 needs an adapter that has it')
-    .choices(['f32', 'f16', 'int8']).default('f32');
+  new Option(
+    '--weights <type>',
+    "precision of the encoder's matrices: int8 takes a quarter of the memory, f16 half; f16 needs an adapter that has it",
+  )
+    .choices(['f32', 'f16', 'int8'])
+    .default('f32');
 
 /** How what goes from product to product inside a block is stored. */
 export const activationsOption = (): Option =>
-  new Option('--activations <type>', 'precision of the activations inside the encoder\'s blocks; f16 needs an adapter that has it').choices(['f32', 'f16']).default('f32');
+  new Option(
+    '--activations <type>',
+    "precision of the activations inside the encoder's blocks; f16 needs an adapter that has it",
+  )
+    .choices(['f32', 'f16'])
+    .default('f32');
 
 /** Adds examples to a command's help. */
 export function examples(command: Command, lines: readonly string[]): void {
@@ -29,14 +39,16 @@ export function examples(command: Command, lines: readonly string[]): void {
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
     return value;
   };
 }
 
 export function probability(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.');
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError('Expected a number from 0 to 1.');
   return value;
 }
 
@@ -45,7 +57,8 @@ export function listOf<T extends string>(allowed: readonly T[]): (text: string) 
   return (text) => {
     const isAllowed = (part: string): part is T => (allowed as readonly string[]).includes(part);
     const parts = text.split(',');
-    if (!parts.every(isAllowed) || new Set(parts).size < parts.length) throw new InvalidArgumentError(`Expected some of ${allowed.join(',')}.`);
+    if (!parts.every(isAllowed) || new Set(parts).size < parts.length)
+      throw new InvalidArgumentError(`Expected some of ${allowed.join(',')}.`);
     return parts;
   };
 }

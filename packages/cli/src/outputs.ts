@@ -10,15 +10,21 @@ import type { PlannedRecord } from './fastaInput.ts';
 export async function checkOutputFile(path: string): Promise<void> {
   const folder = dirname(path);
   if (!existsSync(folder)) throw new CommandError(`${path}: the folder ${folder} does not exist; make it first`);
-  if (existsSync(path) && (await stat(path)).isDirectory()) throw new CommandError(`${path} is a folder; give the name of a file`);
+  if (existsSync(path) && (await stat(path)).isDirectory())
+    throw new CommandError(`${path} is a folder; give the name of a file`);
 }
 
-/** The folder, or the nearest above it that is there. Throws a CommandError unless it can be written to, and for a file on the way. */
+/**
+ * The folder, or the nearest above it that is there. Throws a CommandError unless it can be written to, and for a file
+ * on the way.
+ */
 export async function checkOutputFolder(path: string): Promise<string> {
   let existing = resolve(path);
   while (!existsSync(existing)) existing = dirname(existing);
   if (!(await stat(existing)).isDirectory()) throw new CommandError(`${existing} is a file; give the name of a folder`);
-  await access(existing, constants.W_OK).catch((error: unknown) => { throw new CommandError(`${existing} cannot be written to; choose another folder`, { cause: error }); });
+  await access(existing, constants.W_OK).catch((error: unknown) => {
+    throw new CommandError(`${existing} cannot be written to; choose another folder`, { cause: error });
+  });
   return existing;
 }
 
@@ -33,13 +39,27 @@ const ignoresCase = process.platform === 'win32' || process.platform === 'darwin
  */
 export function fileNames(plan: readonly PlannedRecord[], file: string): Map<string, string> {
   const lineOfName = new Map<string, number>();
-  return new Map(plan.map(({ id, line }) => {
-    const name = id.replace(/[^\w.+=@-]/g, '_').replace(/^\./, '_');
-    if (name.length > LONGEST_NAME) throw new InputError(file, line, `an id of ${name.length} characters is too long for the name of a file`, `shorten it to ${LONGEST_NAME}`);
-    const key = ignoresCase ? name.toLowerCase() : name;
-    const earlier = lineOfName.get(key);
-    if (earlier !== undefined) throw new InputError(file, line, `record "${id}" and the one on line ${earlier} would both be written to files named "${name}"`, 'rename one of them');
-    lineOfName.set(key, line);
-    return [id, name];
-  }));
+  return new Map(
+    plan.map(({ id, line }) => {
+      const name = id.replace(/[^\w.+=@-]/g, '_').replace(/^\./, '_');
+      if (name.length > LONGEST_NAME)
+        throw new InputError(
+          file,
+          line,
+          `an id of ${name.length} characters is too long for the name of a file`,
+          `shorten it to ${LONGEST_NAME}`,
+        );
+      const key = ignoresCase ? name.toLowerCase() : name;
+      const earlier = lineOfName.get(key);
+      if (earlier !== undefined)
+        throw new InputError(
+          file,
+          line,
+          `record "${id}" and the one on line ${earlier} would both be written to files named "${name}"`,
+          'rename one of them',
+        );
+      lineOfName.set(key, line);
+      return [id, name];
+    }),
+  );
 }

@@ -32,9 +32,18 @@ export async function readRun(folder: string, name: string): Promise<ReportedRun
   const path = join(folder, 'log.jsonl');
   const text = await textOf(path);
   if (text === undefined) throw new CommandError(`${folder} holds no training run: it has no log.jsonl`);
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1);
+  const lines = text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .slice(0, -1);
   const config = await textOf(join(folder, 'config.yaml'));
-  return { ...runCurves(name, lines.map((line, i) => parseEntry(line, `${path}:${i + 1}`))), ...(config !== undefined && { config }) };
+  return {
+    ...runCurves(
+      name,
+      lines.map((line, i) => parseEntry(line, `${path}:${i + 1}`)),
+    ),
+    ...(config !== undefined && { config }),
+  };
 }
 
 function parseEntry(line: string, where: string): LogEntry {
@@ -51,7 +60,8 @@ async function textOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
     throw error;
   }
 }

@@ -15,7 +15,11 @@ import { csvLine, predictionColumns } from './predictionTable.ts';
 import { headOfTask } from './tasks.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
 
-export interface PredictOptions extends Precision, Partial<Pick<FoldOptions, 'format'>>, Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
+export interface PredictOptions
+  extends
+    Precision,
+    Partial<Pick<FoldOptions, 'format'>>,
+    Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
   readonly task: string;
   readonly model: string;
   readonly input: string;
@@ -33,61 +37,92 @@ export async function predict(options: PredictOptions): Promise<void> {
     if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
     return fold({ ...options, format: options.format ?? ['dbn'] });
   }
-  if (options.format !== undefined || options.allowNcPairs !== undefined || options.allowSharpLoops !== undefined || options.probs !== undefined || (options.threshold !== undefined && head.kind !== 'probability')) {
-    throw new UsageError(`--format, --allow-…, --probs${head.kind === 'probability' ? '' : ' and --threshold'} say nothing about ${head.title}; leave them out`);
+  if (
+    options.format !== undefined ||
+    options.allowNcPairs !== undefined ||
+    options.allowSharpLoops !== undefined ||
+    options.probs !== undefined ||
+    (options.threshold !== undefined && head.kind !== 'probability')
+  ) {
+    throw new UsageError(
+      `--format, --allow-…, --probs${head.kind === 'probability' ? '' : ' and --threshold'} say nothing about ${head.title}; leave them out`,
+    );
   }
   if (out !== undefined) await checkOutputFile(out);
-  await interruptible((signal) => withModel(options.model, options, async (model) => {
-    const task = requireTask(model, options);
-    const scalars = new Map([...model.scalars, ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const])]);
-    const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
-    const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] => stdin ?? readUnlabelled(head, [input]);
-    const total = await count(records());
-    if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
-    await withEncoder(model, async (encoder) => {
-      const bar = progressBar('predict', total, 'RNAs');
-      const predicted = async function* (): AsyncGenerator<readonly [UnlabelledFileRna, unknown], void, undefined> {
-        // Those that were read for the pass and have no prediction yet.
-        const waiting: UnlabelledFileRna[] = [];
-        const read = async function* (): AsyncGenerator<UnlabelledFileRna, void, undefined> {
-          for await (const record of records()) {
-            waiting.push(record);
-            yield record;
+  await interruptible((signal) =>
+    withModel(options.model, options, async (model) => {
+      const task = requireTask(model, options);
+      const scalars = new Map([
+        ...model.scalars,
+        ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const]),
+      ]);
+      const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
+      const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
+        stdin ?? readUnlabelled(head, [input]);
+      const total = await count(records());
+      if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
+      await withEncoder(
+        model,
+        async (encoder) => {
+          const bar = progressBar('predict', total, 'RNAs');
+          const predicted = async function* (): AsyncGenerator<readonly [UnlabelledFileRna, unknown], void, undefined> {
+            // Those that were read for the pass and have no prediction yet.
+            const waiting: UnlabelledFileRna[] = [];
+            const read = async function* (): AsyncGenerator<UnlabelledFileRna, void, undefined> {
+              for await (const record of records()) {
+                waiting.push(record);
+                yield record;
+              }
+            };
+            let done = 0;
+            try {
+              for await (const prediction of predictions(
+                { encoder, task, parameters: encoder.parameters },
+                read(),
+                scalars,
+              )) {
+                signal.throwIfAborted();
+                yield [waiting.shift()!, prediction];
+                bar.update(++done);
+              }
+            } catch (error) {
+              throw waiting[0] === undefined ? error : naming(error, waiting[0].file, waiting[0]);
+            }
+          };
+          try {
+            const lines = options.json ? jsonLines(predicted(), task, scalars) : csvLines(predicted(), task, scalars);
+            if (out === undefined) for await (const line of lines) await writeResult(line);
+            else
+              await writeAtomically(out, async (sink) => {
+                for await (const line of lines) await sink.write(new TextEncoder().encode(line));
+              });
+          } finally {
+            bar.stop();
           }
-        };
-        let done = 0;
-        try {
-          for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, read(), scalars)) {
-            signal.throwIfAborted();
-            yield [waiting.shift()!, prediction];
-            bar.update(++done);
-          }
-        } catch (error) {
-          throw waiting[0] === undefined ? error : naming(error, waiting[0].file, waiting[0]);
-        }
-      };
-      try {
-        const lines = options.json ? jsonLines(predicted(), task, scalars) : csvLines(predicted(), task, scalars);
-        if (out === undefined) for await (const line of lines) await writeResult(line);
-        else await writeAtomically(out, async (sink) => { for await (const line of lines) await sink.write(new TextEncoder().encode(line)); });
-      } finally {
-        bar.stop();
-      }
-    }, options);
-    if (out !== undefined) note(`${total} predictions in ${out}`);
-  }));
+        },
+        options,
+      );
+      if (out !== undefined) note(`${total} predictions in ${out}`);
+    }),
+  );
 }
 
 function requireTask({ task }: OpenedModel, { task: name, model }: PredictOptions): TaskHead {
   if (task?.head.task !== name) {
-    throw new CommandError(`${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.task}`}; fine-tune one with rna finetune ${name}, or name such a model`);
+    throw new CommandError(
+      `${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.task}`}; fine-tune one with rna finetune ${name}, or name such a model`,
+    );
   }
   return task;
 }
 
 type Predicted = AsyncIterable<readonly [UnlabelledFileRna, unknown]>;
 
-async function* csvLines(predicted: Predicted, task: TaskHead, scalars: Scalars): AsyncGenerator<string, void, undefined> {
+async function* csvLines(
+  predicted: Predicted,
+  task: TaskHead,
+  scalars: Scalars,
+): AsyncGenerator<string, void, undefined> {
   const { names, cells } = predictionColumns(task, scalars);
   yield csvLine(['id', 'length', ...names]);
   for await (const [{ id, sequence }, prediction] of predicted) {
@@ -97,7 +132,11 @@ async function* csvLines(predicted: Predicted, task: TaskHead, scalars: Scalars)
 }
 
 /** One JSON document, written row by row. */
-async function* jsonLines(predicted: Predicted, task: TaskHead, scalars: Scalars): AsyncGenerator<string, void, undefined> {
+async function* jsonLines(
+  predicted: Predicted,
+  task: TaskHead,
+  scalars: Scalars,
+): AsyncGenerator<string, void, undefined> {
   const { cells } = predictionColumns(task, scalars);
   yield `{"task":${JSON.stringify(task.head.task)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
   let separator = '\n';

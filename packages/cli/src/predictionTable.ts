@@ -7,14 +7,23 @@ import { argmax, type Scalars, type TaskHead } from '@rna/model';
 
 export type Cells = Readonly<Record<string, string | number>>;
 
-/** How the predictions of a head are written: the columns, and the cells of one prediction; the scalar `threshold` says what is a yes. Throws a RangeError for a head that predicts pairs. */
-export function predictionColumns({ head, sizes }: TaskHead, scalars: Scalars): { readonly names: readonly string[]; readonly cells: (prediction: unknown) => Cells } {
+/**
+ * How the predictions of a head are written: the columns, and the cells of one prediction; the scalar `threshold` says
+ * what is a yes. Throws a RangeError for a head that predicts pairs.
+ */
+export function predictionColumns(
+  { head, sizes }: TaskHead,
+  scalars: Scalars,
+): { readonly names: readonly string[]; readonly cells: (prediction: unknown) => Cells } {
   switch (head.kind) {
     case 'probability': {
       const threshold = scalars.get('threshold') ?? 0.5;
       return {
         names: ['probability', 'predicted'],
-        cells: (probability) => ({ probability: significant(probability as number), predicted: (probability as number) > threshold ? 1 : 0 }),
+        cells: (probability) => ({
+          probability: significant(probability as number),
+          predicted: (probability as number) > threshold ? 1 : 0,
+        }),
       };
     }
     case 'classes': {
@@ -25,7 +34,8 @@ export function predictionColumns({ head, sizes }: TaskHead, scalars: Scalars): 
           const probabilities = prediction as Float32Array;
           const best = argmax(probabilities);
           return {
-            predicted: classes[best] ?? best, probability: significant(probabilities[best]!),
+            predicted: classes[best] ?? best,
+            probability: significant(probabilities[best]!),
             ...Object.fromEntries(classes.map((name, c) => [`p(${name})`, significant(probabilities[c]!)])),
           };
         },
@@ -40,11 +50,14 @@ export function predictionColumns({ head, sizes }: TaskHead, scalars: Scalars): 
 
 /** A label as the reader of a table knows it. */
 export function labelCell({ head, sizes }: TaskHead, target: unknown): string | number {
-  return head.kind === 'classes' ? head.classNames?.(sizes)[target as number] ?? (target as number) : target as number;
+  return head.kind === 'classes'
+    ? (head.classNames?.(sizes)[target as number] ?? (target as number))
+    : (target as number);
 }
 
 /** A line of a CSV file. */
-export const csvLine = (cells: readonly (string | number)[]): string => `${cells.map((cell) => csvText(String(cell))).join(',')}\n`;
+export const csvLine = (cells: readonly (string | number)[]): string =>
+  `${cells.map((cell) => csvText(String(cell))).join(',')}\n`;
 
 const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 

@@ -20,7 +20,10 @@ interface Holder {
   readonly host: string;
 }
 
-/** Takes the folder's lock and returns the function that gives it back. Throws a CommandError where another process has it. */
+/**
+ * Takes the folder's lock and returns the function that gives it back. Throws a CommandError where another process has
+ * it.
+ */
 export function lockFolder(folder: string): () => void {
   const path = join(folder, LOCK);
   const own = `${JSON.stringify({ pid: process.pid, host: hostname() } satisfies Holder)}\n`;
@@ -37,7 +40,9 @@ export function lockFolder(folder: string): () => void {
     const holder = parseHolder(text);
     if (holder === undefined || isAlive(holder, path)) {
       const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-      throw new CommandError(`${folder} is in use by ${who}; wait until it has ended. If there is no such process, delete ${path}`);
+      throw new CommandError(
+        `${folder} is in use by ${who}; wait until it has ended. If there is no such process, delete ${path}`,
+      );
     }
     takeAway(path, text);
   }

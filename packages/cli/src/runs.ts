@@ -15,7 +15,10 @@ import { lockFolder } from './runLock.ts';
 export interface Run {
   readonly store: CheckpointStore;
   readonly log: TrainingLog;
-  /** Notes now and then how fast the run is and what memory it takes: what differs from time to time has no place in the log. */
+  /**
+   * Notes now and then how fast the run is and what memory it takes: what differs from time to time has no place in the
+   * log.
+   */
   readonly time: (progress: Progress) => void;
   /** The folder of a checkpoint. */
   readonly path: (checkpoint: string) => string;
@@ -40,7 +43,10 @@ export async function openRun(folder: string): Promise<Run> {
     const log = openLog(join(folder, 'log.jsonl'));
     const timings = openTimings(join(folder, 'timings.jsonl'));
     return {
-      store: folderStore(checkpoints, log.flush), log, time: timings.time, path: (checkpoint) => join(checkpoints, checkpoint),
+      store: folderStore(checkpoints, log.flush),
+      log,
+      time: timings.time,
+      path: (checkpoint) => join(checkpoints, checkpoint),
       close: () => {
         timings.close();
         log.close();
@@ -110,9 +116,15 @@ function openLog(path: string): TrainingLog & { readonly flush: () => void; read
     async rewind(step) {
       ftruncateSync(descriptor, lengthUpTo(readFileSync(path), step, path));
     },
-    append: (entry) => { writeSync(descriptor, `${JSON.stringify(entry)}\n`); },
-    flush: () => { fsyncSync(descriptor); },
-    close: () => { closeSync(descriptor); },
+    append: (entry) => {
+      writeSync(descriptor, `${JSON.stringify(entry)}\n`);
+    },
+    flush: () => {
+      fsyncSync(descriptor);
+    },
+    close: () => {
+      closeSync(descriptor);
+    },
   };
 }
 
@@ -127,13 +139,20 @@ function openTimings(path: string): { readonly time: (progress: Progress) => voi
       const now = Date.now();
       if (step !== steps && now - last < TIMING_INTERVAL_MS) return;
       last = now;
-      writeSync(descriptor, `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`);
+      writeSync(
+        descriptor,
+        `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`,
+      );
     },
-    close: () => { closeSync(descriptor); },
+    close: () => {
+      closeSync(descriptor);
+    },
   };
 }
 
-/** Bytes of the log's entries up to `step`. A last line without its end, which a killed process leaves, does not count. */
+/**
+ * Bytes of the log's entries up to `step`. A last line without its end, which a killed process leaves, does not count.
+ */
 function lengthUpTo(bytes: Uint8Array, step: number, path: string): number {
   let begin = 0;
   for (let line = 1; ; line++) {
@@ -153,6 +172,7 @@ function stepOf(line: string, where: string): number {
     throw new Error(`${where}: not a line of JSON; remove it, or move the log away`, { cause });
   }
   const step = (entry as { step?: unknown } | null)?.step;
-  if (typeof step !== 'number') throw new Error(`${where}: no log entry of a run ("step" is missing); remove it, or move the log away`);
+  if (typeof step !== 'number')
+    throw new Error(`${where}: no log entry of a run ("step" is missing); remove it, or move the log away`);
   return step;
 }

@@ -8,7 +8,10 @@ import { EXIT, InterruptedError } from './errors.ts';
 /** Writes a result to stdout and waits until it is taken, so that a slow reader is not buffered for. */
 export function writeResult(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => { if (error) reject(error); else resolve(); });
+    process.stdout.write(text, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
   });
 }
 
@@ -27,11 +30,23 @@ export interface ProgressBar {
 export function progressBar(label: string, total: number, unit: string): ProgressBar {
   if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = new SingleBar({
-    stream: process.stderr, format: `${label} {bar} {value}/{total} ${unit} · {eta_formatted} left`,
-    barsize: 24, hideCursor: true, clearOnComplete: true, barCompleteChar: '━', barIncompleteChar: '─',
+    stream: process.stderr,
+    format: `${label} {bar} {value}/{total} ${unit} · {eta_formatted} left`,
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    barCompleteChar: '━',
+    barIncompleteChar: '─',
   });
   bar.start(total, 0);
-  return { update: (value) => { bar.update(value); }, stop: () => { bar.stop(); } };
+  return {
+    update: (value) => {
+      bar.update(value);
+    },
+    stop: () => {
+      bar.stop();
+    },
+  };
 }
 
 /**

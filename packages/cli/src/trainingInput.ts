@@ -31,7 +31,11 @@ export interface StructureRecord extends Structure {
  * A whole config from a file, if one is given, with overrides laid over it.
  * @throws UsageError for a file that is not YAML or JSON, and for keys and values that the schema refuses.
  */
-export async function readConfig<T>(schema: ZodType<T>, file: string | undefined, overrides: readonly string[]): Promise<T> {
+export async function readConfig<T>(
+  schema: ZodType<T>,
+  file: string | undefined,
+  overrides: readonly string[],
+): Promise<T> {
   const written = file === undefined ? {} : parseYaml(await readFile(file, 'utf8'), file);
   return asUsage(() => validateConfig(schema, applyOverrides(schema, written, overrides), file ?? 'config'));
 }
@@ -51,14 +55,18 @@ export function parseYaml(text: string, file: string): unknown {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [fault] = [...document.errors, ...document.warnings];
-  if (fault !== undefined) throw new UsageError(`${file}:${lineCounter.linePos(fault.pos[0]).line}: not valid YAML: ${fault.message}`, { cause: fault });
+  if (fault !== undefined)
+    throw new UsageError(`${file}:${lineCounter.linePos(fault.pos[0]).line}: not valid YAML: ${fault.message}`, {
+      cause: fault,
+    });
   return document.toJS();
 }
 
 /** The fields of a config for `--help`: one to a paragraph, with what it takes and its default. */
 export function fieldsHelp(schema: ZodType): string {
   const lines = configFields(schema).flatMap(({ path, expected, required, description, ...rest }) => {
-    const fallback = rest.default === undefined ? (required ? 'required' : 'optional') : `default ${JSON.stringify(rest.default)}`;
+    const fallback =
+      rest.default === undefined ? (required ? 'required' : 'optional') : `default ${JSON.stringify(rest.default)}`;
     return [`  ${path}: ${expected}; ${fallback}`, `      ${description}`];
   });
   return `\nFields of the config, in groups by the dots; each is also an override (--FIELD VALUE, lists with commas):\n${lines.join('\n')}`;
@@ -81,8 +89,15 @@ export async function readRecords(paths: readonly string[]): Promise<InputRecord
 /** As `readRecords`, of files with structures alone. An RNA too short to have a pair is refused. */
 export async function readStructures(paths: readonly string[]): Promise<StructureRecord[]> {
   return (await readRecords(paths)).map(({ id, file, line, sequence, partners }) => {
-    if (partners === undefined) throw new InputError(file, line, recordFormat(file) === 'fasta' ? 'FASTA has no structures' : `record "${id}" has no structure`, `give files of structures (${STRUCTURES.join(' ')})`);
-    if (sequence.length < 2) throw new InputError(file, line, `record "${id}" has one nucleotide, and a pair needs two`, 'remove it');
+    if (partners === undefined)
+      throw new InputError(
+        file,
+        line,
+        recordFormat(file) === 'fasta' ? 'FASTA has no structures' : `record "${id}" has no structure`,
+        `give files of structures (${STRUCTURES.join(' ')})`,
+      );
+    if (sequence.length < 2)
+      throw new InputError(file, line, `record "${id}" has one nucleotide, and a pair needs two`, 'remove it');
     return { id, file, line, sequence, partners };
   });
 }

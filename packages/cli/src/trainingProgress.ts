@@ -36,7 +36,9 @@ export function trainingDisplay(): TrainingDisplay {
       const { step, steps, refused, loss, gradientNorm } = progress;
       const status = describeProgress(progress, { secondsLeft: pace(progress), peakFlops });
       if (refused === 'notFinite' || refused === 'spike') {
-        line(`step ${step} is refused: ${refused === 'spike' ? 'a spike, ' : ''}loss ${formatLoss(loss)}, gradient norm ${formatLoss(gradientNorm)}`);
+        line(
+          `step ${step} is refused: ${refused === 'spike' ? 'a spike, ' : ''}loss ${formatLoss(loss)}, gradient norm ${formatLoss(gradientNorm)}`,
+        );
       }
       if (isTerminal) {
         bar ??= startBar(steps, status);
@@ -50,21 +52,34 @@ export function trainingDisplay(): TrainingDisplay {
       line(`step ${step}, held-out RNAs: ${describeMetrics(metrics)}`);
     },
     onLost({ error, attempt, retries, checkpoint }) {
-      line(`${error.message}\nrna: going on ${checkpoint === undefined ? 'from the beginning' : `from ${checkpoint}`} on a new device (${attempt} of ${retries} attempts without a new checkpoint)`);
+      line(
+        `${error.message}\nrna: going on ${checkpoint === undefined ? 'from the beginning' : `from ${checkpoint}`} on a new device (${attempt} of ${retries} attempts without a new checkpoint)`,
+      );
     },
-    setPeakFlops: (flops) => { peakFlops = flops; },
-    stop: () => { bar?.stop(); },
+    setPeakFlops: (flops) => {
+      peakFlops = flops;
+    },
+    stop: () => {
+      bar?.stop();
+    },
   };
 }
 
 /** The metrics of an evaluation in a line: losses with their digits, all else as scores. */
 export const describeMetrics = (metrics: Evaluation['metrics']): string =>
-  Object.entries(metrics).map(([name, value]) => `${name} ${name === 'loss' ? formatLoss(value) : formatScore(value)}`).join(', ');
+  Object.entries(metrics)
+    .map(([name, value]) => `${name} ${name === 'loss' ? formatLoss(value) : formatScore(value)}`)
+    .join(', ');
 
 function startBar(steps: number, status: string): SingleBar {
   const bar = new SingleBar({
-    stream: process.stderr, format: '{bar} {value}/{total} · {status}',
-    barsize: 20, hideCursor: true, barCompleteChar: '━', barIncompleteChar: '─', linewrap: false,
+    stream: process.stderr,
+    format: '{bar} {value}/{total} · {status}',
+    barsize: 20,
+    hideCursor: true,
+    barCompleteChar: '━',
+    barIncompleteChar: '─',
+    linewrap: false,
   });
   bar.start(steps, 0, { status });
   return bar;
@@ -77,9 +92,13 @@ function describeProgress(
   { loss, learningRate, refusals, skipped = 0, tokensPerSecond, flopsPerSecond, dataWait, memory }: Progress,
   { secondsLeft, peakFlops }: { readonly secondsLeft: number | undefined; readonly peakFlops: number | undefined },
 ): string {
-  const parts = [`loss ${formatLoss(loss)}`, `rate ${formatRate(learningRate)}`, `${formatCount(tokensPerSecond)} tokens/s`];
+  const parts = [
+    `loss ${formatLoss(loss)}`,
+    `rate ${formatRate(learningRate)}`,
+    `${formatCount(tokensPerSecond)} tokens/s`,
+  ];
   if (flopsPerSecond !== undefined) {
-    const share = peakFlops === undefined ? '' : ` (${Math.round(100 * flopsPerSecond / peakFlops)} % of peak)`;
+    const share = peakFlops === undefined ? '' : ` (${Math.round((100 * flopsPerSecond) / peakFlops)} % of peak)`;
     parts.push(`${flopsText(flopsPerSecond)}${share}`);
   }
   parts.push(`peak ${megabytes(memory.peak)}`);

@@ -10,8 +10,16 @@ import { basename, join, resolve } from 'node:path';
 import { DeviceError, DeviceLostError, measurePeakFlops, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import {
-  checkpointName, configFields, ConfigError, TrainingError, validateConfig, withRecovery,
-  type Evaluation, type LogEntry, type RunPlaces, type TrainState,
+  checkpointName,
+  configFields,
+  ConfigError,
+  TrainingError,
+  validateConfig,
+  withRecovery,
+  type Evaluation,
+  type LogEntry,
+  type RunPlaces,
+  type TrainState,
 } from '@rna/train';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
@@ -73,7 +81,11 @@ export type OnDevice = (run: (device: Device) => Promise<TrainState>) => Promise
  * bit. `train` puts on the device what it needs each time anew.
  */
 export async function keepRun<T extends Config>(
-  command: string, schema: ZodType<T>, config: T, signal: AbortSignal, train: (places: RunPlaces, onDevice: OnDevice) => Promise<TrainState>,
+  command: string,
+  schema: ZodType<T>,
+  config: T,
+  signal: AbortSignal,
+  train: (places: RunPlaces, onDevice: OnDevice) => Promise<TrainState>,
 ): Promise<FinishedRun> {
   const folder = config.out;
   await prepareFolder(command, schema, config);
@@ -82,20 +94,29 @@ export async function keepRun<T extends Config>(
   try {
     const last = (await run.store.names()).at(-1);
     note(last === undefined ? `a new run in ${folder}` : `resuming from step ${stepOf(last)} (${run.path(last)})`);
-    const state = await train({
-      store: run.store, log: run.log, stop: signal, onEvaluation: display.onEvaluation,
-      onProgress: (progress) => {
-        run.time(progress);
-        display.onProgress(progress);
+    const state = await train(
+      {
+        store: run.store,
+        log: run.log,
+        stop: signal,
+        onEvaluation: display.onEvaluation,
+        onProgress: (progress) => {
+          run.time(progress);
+          display.onProgress(progress);
+        },
       },
-    }, (onDevice) => withRecovery({
-      store: run.store, stop: signal, onLost: display.onLost,
-      open: (tuned) => openDevice(tuned && { tuned }),
-      run: async (device) => {
-        display.setPeakFlops(await measurePeakFlops(device));
-        return onDevice(device);
-      },
-    }));
+      (onDevice) =>
+        withRecovery({
+          store: run.store,
+          stop: signal,
+          onLost: display.onLost,
+          open: (tuned) => openDevice(tuned && { tuned }),
+          run: async (device) => {
+            display.setPeakFlops(await measurePeakFlops(device));
+            return onDevice(device);
+          },
+        }),
+    );
     display.stop();
     return await finish(folder, run, state);
   } catch (error) {
@@ -106,7 +127,10 @@ export async function keepRun<T extends Config>(
   }
 }
 
-/** Makes the folder and its `config.yaml`, or checks that the run in it is this one. A run without a checkpoint has no claim on its folder. */
+/**
+ * Makes the folder and its `config.yaml`, or checks that the run in it is this one. A run without a checkpoint has no
+ * claim on its folder.
+ */
 async function prepareFolder<T extends Config>(command: string, schema: ZodType<T>, config: T): Promise<void> {
   const { out: folder } = config;
   const path = join(folder, CONFIG_FILE);
@@ -122,7 +146,9 @@ async function prepareFolder<T extends Config>(command: string, schema: ZodType<
     const stored = storedConfig(schema, await readFile(path, 'utf8'), path, command);
     const differences = differingFields(schema, stored, config);
     if (differences.length > 0) {
-      throw new UsageError(`${path}: the run in this folder has other settings:\n${differences.join('\n')}\nuse the same settings to resume it, or another --out for a new run`);
+      throw new UsageError(
+        `${path}: the run in this folder has other settings:\n${differences.join('\n')}\nuse the same settings to resume it, or another --out for a new run`,
+      );
     }
   }
   // What a killed process left half written.
@@ -136,23 +162,36 @@ function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command
     return validateConfig(schema, parseYaml(text, path), path);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
-    throw new CommandError(`the folder holds no run of rna ${command}; choose another --out:\n${error.message}`, { cause: error });
+    throw new CommandError(`the folder holds no run of rna ${command}; choose another --out:\n${error.message}`, {
+      cause: error,
+    });
   }
 }
 
-/** Fields that a resumed run may have otherwise: where it is, what costs memory or time alone, and from which files RNAs come, whose content its checkpoints know. */
+/**
+ * Fields that a resumed run may have otherwise: where it is, what costs memory or time alone, and from which files RNAs
+ * come, whose content its checkpoints know.
+ */
 const ELSEWHERE = ['out', 'train.recompute', 'data.train', 'data.other', 'data.validation'];
 
 /** A line for each field in which two configs differ, apart from those and how often the run is looked at. */
 function differingFields(schema: ZodType, then: unknown, now: unknown): string[] {
-  return configFields(schema).map(({ path }) => path).filter((path) => !ELSEWHERE.includes(path) && !path.startsWith('run.')).flatMap((path) => {
-    const [a, b] = [then, now].map((config) => JSON.stringify(valueAt(config, path)) ?? 'absent');
-    return a === b ? [] : [`  ${path}: then ${a}, now ${b}`];
-  });
+  return configFields(schema)
+    .map(({ path }) => path)
+    .filter((path) => !ELSEWHERE.includes(path) && !path.startsWith('run.'))
+    .flatMap((path) => {
+      const [a, b] = [then, now].map((config) => JSON.stringify(valueAt(config, path)) ?? 'absent');
+      return a === b ? [] : [`  ${path}: then ${a}, now ${b}`];
+    });
 }
 
 const valueAt = (config: unknown, path: string): unknown =>
-  path.split('.').reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined), config);
+  path
+    .split('.')
+    .reduce<unknown>(
+      (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+      config,
+    );
 
 const stepOf = (checkpoint: string): number => Number(/\d+$/.exec(checkpoint)?.[0]);
 
@@ -161,7 +200,8 @@ async function finish(folder: string, run: Run, state: TrainState): Promise<Fini
   const names = await run.store.names();
   // The model before the first step may have been the best; it is no result of the training.
   const best = state.best !== undefined && names.includes(checkpointName(state.best.step)) ? state.best : undefined;
-  if (state.best !== undefined && best === undefined) note('no evaluation was better than the one before the first step; model/ is the last checkpoint');
+  if (state.best !== undefined && best === undefined)
+    note('no evaluation was better than the one before the first step; model/ is the last checkpoint');
   const modelStep = best?.step ?? state.step;
   await installModel(folder, run.path(checkpointName(modelStep)));
 
@@ -172,9 +212,12 @@ async function finish(folder: string, run: Run, state: TrainState): Promise<Fini
     entries.flatMap((entry) => ('evaluation' in entry && entry.step === step ? [entry.evaluation] : [])).at(-1);
   const [before, after] = [evaluationAt(0), evaluationAt(modelStep)];
   return {
-    folder, steps: state.step, modelStep,
+    folder,
+    steps: state.step,
+    modelStep,
     trainingLoss: { before: losses[0]!, after: losses.at(-1)! },
-    ...(before && { before }), ...(after && { after }),
+    ...(before && { before }),
+    ...(after && { after }),
   };
 }
 
@@ -184,18 +227,30 @@ async function writeReport(folder: string): Promise<void> {
   await writeAtomically(join(folder, REPORT_FILE), (sink) => sink.write(new TextEncoder().encode(text)));
 }
 
-const readLog = (text: string): LogEntry[] => text.trim().split('\n').map((line) => JSON.parse(line) as LogEntry);
+const readLog = (text: string): LogEntry[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogEntry);
 
-/** Copies a checkpoint's model to `model/`, which appears whole or, if the process dies, is made again by the next resume. */
+/**
+ * Copies a checkpoint's model to `model/`, which appears whole or, if the process dies, is made again by the next
+ * resume.
+ */
 async function installModel(folder: string, checkpoint: string): Promise<void> {
-  const [temporary, doomed, model] = [WRITING, REMOVING, MODEL_FOLDER].map((name) => join(folder, name)) as [string, string, string];
+  const [temporary, doomed, model] = [WRITING, REMOVING, MODEL_FOLDER].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   for (const path of [temporary, doomed]) await rm(path, { recursive: true, force: true });
   await mkdir(temporary);
   for (const name of MODEL_FILES.filter((file) => existsSync(join(checkpoint, file)))) {
     const source = await openFileSource(join(checkpoint, name));
     try {
       await writeAtomically(join(temporary, name), async (sink) => {
-        for (let offset = 0; offset < source.size; offset += COPY_BYTES) await sink.write(await source.read(offset, Math.min(COPY_BYTES, source.size - offset)));
+        for (let offset = 0; offset < source.size; offset += COPY_BYTES)
+          await sink.write(await source.read(offset, Math.min(COPY_BYTES, source.size - offset)));
       });
     } finally {
       await source.close();
@@ -211,11 +266,18 @@ const COPY_BYTES = 2 ** 24;
 /** An error of a run with what is kept of it, where a person can do something about it. */
 async function explain(error: unknown, run: Run): Promise<unknown> {
   const interrupted = error instanceof InterruptedError;
-  const failed = error instanceof TrainingError || error instanceof DeviceError || error instanceof DeviceLostError || error instanceof MemoryBudgetError;
+  const failed =
+    error instanceof TrainingError ||
+    error instanceof DeviceError ||
+    error instanceof DeviceLostError ||
+    error instanceof MemoryBudgetError;
   if (!interrupted && !failed) return error;
   const last = (await run.store.names()).at(-1);
-  const kept = last === undefined
-    ? 'There is no checkpoint yet (run.checkpointEvery sets how often there is one).'
-    : `The last checkpoint is ${run.path(last)}; the same command resumes from it.`;
-  return interrupted ? new InterruptedError(`interrupted. ${kept}`, { cause: error }) : new CommandError(`${error.message}\n${kept}`, { cause: error });
+  const kept =
+    last === undefined
+      ? 'There is no checkpoint yet (run.checkpointEvery sets how often there is one).'
+      : `The last checkpoint is ${run.path(last)}; the same command resumes from it.`;
+  return interrupted
+    ? new InterruptedError(`interrupted. ${kept}`, { cause: error })
+    : new CommandError(`${error.message}\n${kept}`, { cause: error });
 }

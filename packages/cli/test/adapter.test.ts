@@ -1,4 +1,7 @@
-/** Adapters on the command line: trained with low-rank terms, opened with their base by every command, the same as the merged model. */
+/**
+ * Adapters on the command line: trained with low-rank terms, opened with their base by every command, the same as the
+ * merged model.
+ */
 import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,17 +14,59 @@ let pretrained: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), 'rna-adapter-'));
   const out = join(base, 'pretrained');
-  expect(await rna('pretrain', ...tinyModel, '--out', out, '--data.train', structures(base, 'corpus.dbn', rnas.slice(4)), '--train.steps', '1', '--batch.rows', '1')).toMatchObject({ code: 0 });
+  expect(
+    await rna(
+      'pretrain',
+      ...tinyModel,
+      '--out',
+      out,
+      '--data.train',
+      structures(base, 'corpus.dbn', rnas.slice(4)),
+      '--train.steps',
+      '1',
+      '--batch.rows',
+      '1',
+    ),
+  ).toMatchObject({ code: 0 });
   pretrained = join(out, 'model');
 });
-afterAll(() => { rmSync(base, { recursive: true }); });
+afterAll(() => {
+  rmSync(base, { recursive: true });
+});
 
 test('an adapter is a model that names its base', async () => {
-  const [train, validation] = [structures(base, 'train.dbn', rnas.slice(0, 4)), structures(base, 'validation.dbn', rnas.slice(6, 8))];
+  const [train, validation] = [
+    structures(base, 'train.dbn', rnas.slice(0, 4)),
+    structures(base, 'validation.dbn', rnas.slice(6, 8)),
+  ];
   const tune = async (save: string): Promise<string> => {
     const out = join(base, save);
-    const result = await rna('finetune', 'secondary-structure', '--model.checkpoint', pretrained, '--out', out, '--data.train', train, '--data.validation', validation, '--head.convDim', '8',
-      '--head.blocks', '1', '--train.epochs', '1', '--train.batchSize', '2', '--optimizer.learningRate', '0.02', '--model.lora.rank', '2', '--model.save', save);
+    const result = await rna(
+      'finetune',
+      'secondary-structure',
+      '--model.checkpoint',
+      pretrained,
+      '--out',
+      out,
+      '--data.train',
+      train,
+      '--data.validation',
+      validation,
+      '--head.convDim',
+      '8',
+      '--head.blocks',
+      '1',
+      '--train.epochs',
+      '1',
+      '--train.batchSize',
+      '2',
+      '--optimizer.learningRate',
+      '0.02',
+      '--model.lora.rank',
+      '2',
+      '--model.save',
+      save,
+    );
     expect(result, result.stderr).toMatchObject({ code: 0 });
     return join(out, 'model');
   };
@@ -29,7 +74,10 @@ test('an adapter is a model that names its base', async () => {
   expect(readdirSync(merged).sort()).toEqual(['config.json', 'model.safetensors']);
   expect(readdirSync(adapter).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'head.safetensors']);
 
-  const [whole, joined] = [await rna('evaluate', merged, validation, '--json'), await rna('evaluate', adapter, validation, '--json')];
+  const [whole, joined] = [
+    await rna('evaluate', merged, validation, '--json'),
+    await rna('evaluate', adapter, validation, '--json'),
+  ];
   expect(joined, joined.stderr).toMatchObject({ code: 0 });
   expect(joined.stderr).toContain(`${adapter} is an adapter of ${pretrained}`);
   const scores = ({ stdout }: { stdout: string }): unknown => JSON.parse(stdout.replaceAll(adapter, merged));
@@ -38,7 +86,9 @@ test('an adapter is a model that names its base', async () => {
   const converted = join(base, 'converted.safetensors');
   expect(await rna('convert', adapter, converted)).toMatchObject({ code: 0 });
   const [a, b] = [await tensors(converted), await tensors(join(merged, 'model.safetensors'))];
-  b.forEach(({ values }, name) => { expect(a.get(name)?.values, name).toEqual(values); });
+  b.forEach(({ values }, name) => {
+    expect(a.get(name)?.values, name).toEqual(values);
+  });
 
   renameSync(pretrained, `${pretrained}-elsewhere`);
   const lost = await rna('convert', adapter, join(base, 'other.safetensors'));

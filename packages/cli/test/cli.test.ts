@@ -57,7 +57,15 @@ describe('wrong usage ends with 2 and one message', () => {
 
   test('--layer beyond the model', async () => {
     const folder = temporaryFolder();
-    const { code, stderr } = await rnaProcess(['embed', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']), '--out', join(folder, 'out'), '--layer', '99']);
+    const { code, stderr } = await rnaProcess([
+      'embed',
+      modelFolder(folder, 'rinalmo-A'),
+      fasta(folder, ['ACGU']),
+      '--out',
+      join(folder, 'out'),
+      '--layer',
+      '99',
+    ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^rna: --layer 99: .* has 3 blocks; give 0 \(the embedding\) to 3\n$/);
     expect(existsSync(join(folder, 'out'))).toBe(false);
@@ -71,9 +79,17 @@ describe('bad input ends with 1 and one message that names file and line', () =>
     ['an empty record', '>a\nACGU\n>b\n>c\nAC\n', ':3: record "b" has no sequence'],
     ['an empty last record', '>a\nACGU\n>b\n', ':3: record "b" has no sequence'],
     ['a letter outside IUPAC', '>a\nACGU\nAXG\n', ':3: "X" in record "a" is not a nucleotide code'],
-    ['two records with one id', '>a x\nACGU\n>a y\nAC\n', ':3: a second record has the id "a" (the first is on line 1)'],
+    [
+      'two records with one id',
+      '>a x\nACGU\n>a y\nAC\n',
+      ':3: a second record has the id "a" (the first is on line 1)',
+    ],
     ['a header without an id', '> \nACGU\n', ':1: a header without an id'],
-    ['an id that the format keeps for itself', '>__metadata__\nACGU\n', ':1: the id "__metadata__" has a meaning of its own'],
+    [
+      'an id that the format keeps for itself',
+      '>__metadata__\nACGU\n',
+      ':1: the id "__metadata__" has a meaning of its own',
+    ],
   ])('%s', async (_, text, message) => {
     const folder = temporaryFolder();
     const [input, out] = [fasta(folder, text), join(folder, 'out.safetensors')];
@@ -86,16 +102,22 @@ describe('bad input ends with 1 and one message that names file and line', () =>
 
   test('stdin goes by that name', async () => {
     const folder = temporaryFolder();
-    const { code, stderr } = await rnaProcess(['embed', modelFolder(folder, 'rinalmo-A'), '-', '--out', join(folder, 'out')], { stdin: 'ACGU\n' });
+    const { code, stderr } = await rnaProcess(
+      ['embed', modelFolder(folder, 'rinalmo-A'), '-', '--out', join(folder, 'out')],
+      { stdin: 'ACGU\n' },
+    );
     expect(code).toBe(1);
     expect(stderr).toBe('rna: stdin:1: a sequence without a header; put a line ">ID" before it\n');
   });
 
-  test('an id that is the name of another record\'s logits', async () => {
+  test("an id that is the name of another record's logits", async () => {
     const folder = temporaryFolder();
     const input = fasta(folder, '>a.logits\nAC\n>a\nACGU\n');
     const argv = ['embed', modelFolder(folder, 'rinalmo-A'), input, '--out', join(folder, 'out')];
-    expect(await rna(...argv, '--logits')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${input}:3: "a.logits" is the id of another record`) as unknown });
+    expect(await rna(...argv, '--logits')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${input}:3: "a.logits" is the id of another record`) as unknown,
+    });
     expect(await rna(...argv)).toMatchObject({ code: 0 });
   });
 
@@ -103,7 +125,8 @@ describe('bad input ends with 1 and one message that names file and line', () =>
     const folder = temporaryFolder();
     const input = fasta(folder, '>a/b\nAC\n>a:b\nACGU\n');
     expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), input, '--out', join(folder, 'out'))).toMatchObject({
-      code: 1, stderr: `rna: ${input}:3: record "a:b" and the one on line 1 would both be written to files named "a_b"; rename one of them\n`,
+      code: 1,
+      stderr: `rna: ${input}:3: record "a:b" and the one on line 1 would both be written to files named "a_b"; rename one of them\n`,
     });
     expect(existsSync(join(folder, 'out'))).toBe(false);
   });
@@ -117,7 +140,10 @@ describe('a bad model ends with 1 and one message that names it', () => {
     expect(result.stderr).not.toMatch(/\n {4}at /);
     expect(readdirSync(folder).filter((name) => name.includes('out.safetensors'))).toEqual([]);
     // Dawn has its own lines on some drivers.
-    return result.stderr.split('\n').filter((line) => !line.startsWith('Warning: ')).join('\n');
+    return result.stderr
+      .split('\n')
+      .filter((line) => !line.startsWith('Warning: '))
+      .join('\n');
   };
 
   test('a missing one', async () => {
@@ -135,7 +161,9 @@ describe('a bad model ends with 1 and one message that names it', () => {
     const folder = temporaryFolder();
     const model = modelFolder(folder, 'rinalmo-A');
     truncateSync(join(model, 'model.safetensors'), 400_000);
-    expect(await attempt(model, folder)).toMatch(/^rna: .*model\.safetensors: tensor ".*" ends at byte \d+ of the data, but the file has only \d+: it is cut off/);
+    expect(await attempt(model, folder)).toMatch(
+      /^rna: .*model\.safetensors: tensor ".*" ends at byte \d+ of the data, but the file has only \d+: it is cut off/,
+    );
   });
 
   test('a weight that is not a number', async () => {
@@ -161,35 +189,57 @@ describe('a bad model ends with 1 and one message that names it', () => {
     const folder = temporaryFolder();
     const model = modelFolder(folder, 'rinalmo-A');
     expect(await rna('embed', model, join(folder, 'none.fasta'), '--out', join(folder, 'out'))).toEqual({
-      code: 1, stdout: '', stderr: `rna: ${join(folder, 'none.fasta')}: no such file or directory\n`,
+      code: 1,
+      stdout: '',
+      stderr: `rna: ${join(folder, 'none.fasta')}: no such file or directory\n`,
     });
-    expect(await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out'))).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist; make it first') as unknown });
+    expect(await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not exist; make it first') as unknown,
+    });
   });
 
   test('one without the head that is asked for', async () => {
     const folder = temporaryFolder();
-    expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']))).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('has no secondary-structure head') as unknown });
+    expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']))).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('has no secondary-structure head') as unknown,
+    });
   });
 });
 
 test.each(['--help', 'info'])('a reader of %s that stops early is no failure', async (argument) => {
-  expect(await rnaProcess([argument], { closeStdout: true })).toMatchObject({ code: 0, stderr: expect.not.stringContaining('EPIPE') as unknown });
+  expect(await rnaProcess([argument], { closeStdout: true })).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining('EPIPE') as unknown,
+  });
 });
 
 test('Ctrl-C ends with 130 and leaves no unfinished file', async () => {
   const folder = temporaryFolder();
-  const input = fasta(folder, Array.from({ length: 20_000 }, () => 'ACGUACGUAC'.repeat(4)));
+  const input = fasta(
+    folder,
+    Array.from({ length: 20_000 }, () => 'ACGUACGUAC'.repeat(4)),
+  );
   const model = modelFolder(folder, 'rinalmo-A');
   const before = readdirSync(folder).sort();
-  const result = await rnaProcess(['embed', model, input, '--out', join(folder, 'out.safetensors'), '--tokens', '200'], {
-    interruptWhen: () => readdirSync(folder).some((name) => name.endsWith('.partial')),
+  const result = await rnaProcess(
+    ['embed', model, input, '--out', join(folder, 'out.safetensors'), '--tokens', '200'],
+    { interruptWhen: () => readdirSync(folder).some((name) => name.endsWith('.partial')) },
+  );
+  expect(result).toMatchObject({
+    code: 130,
+    stdout: '',
+    stderr: expect.stringMatching(/^rna: interrupted$/m) as unknown,
   });
-  expect(result).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/^rna: interrupted$/m) as unknown });
   expect(readdirSync(folder).sort()).toEqual(before);
 });
 
 describe('describeFailure', () => {
-  class CheckpointError extends Error { override readonly name = 'CheckpointError'; }
+  class CheckpointError extends Error {
+    override readonly name = 'CheckpointError';
+  }
 
   test('shows the stack of an expected error only where asked', () => {
     const error = new CheckpointError('x: is damaged', { cause: new Error('why') });

@@ -6,7 +6,10 @@ import { expect, test } from 'vitest';
 import { openModelFiles } from '../src/modelFiles.ts';
 import { modelFolder, rna, temporaryFolder } from './harness.ts';
 
-async function parametersOf(path: string, configPath?: string): Promise<{ model: OpenedModel; values: Map<string, Float32Array> }> {
+async function parametersOf(
+  path: string,
+  configPath?: string,
+): Promise<{ model: OpenedModel; values: Map<string, Float32Array> }> {
   const files = await openModelFiles(path, configPath === undefined ? {} : { configPath });
   const model = await openModel(files.tensors, files.config);
   const values = new Map<string, Float32Array>();
@@ -23,10 +26,19 @@ test('official to port to .pt and back changes no bit', async () => {
   const [port, pt, again] = [join(folder, 'port'), join(folder, 'model.pt'), join(folder, 'again.safetensors')];
   const first = await rna('convert', official, port);
   expect(first).toMatchObject({ code: 0, stderr: '' });
-  expect(first.stdout).toContain(`${official} (rinalmo, official names) -> ${port} (port names)\nencoder, language-model head: `);
+  expect(first.stdout).toContain(
+    `${official} (rinalmo, official names) -> ${port} (port names)\nencoder, language-model head: `,
+  );
   expect(await rna('convert', port, pt)).toMatchObject({ code: 0, stderr: '' });
-  expect(await rna('convert', pt, again, '--to', 'official', '--config', config)).toMatchObject({ code: 0, stderr: '' });
-  for (const [path, scheme, configPath] of [[port, 'port', undefined], [pt, 'official', config], [again, 'official', config]] as const) {
+  expect(await rna('convert', pt, again, '--to', 'official', '--config', config)).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  for (const [path, scheme, configPath] of [
+    [port, 'port', undefined],
+    [pt, 'official', config],
+    [again, 'official', config],
+  ] as const) {
     const { model, values } = await parametersOf(path, configPath);
     expect(model.layout.scheme).toBe(scheme);
     expect(model.config).toEqual(expected.model.config);
@@ -40,7 +52,10 @@ test('SSR-LM keeps the LLaMA names', async () => {
   const out = join(folder, 'out');
   expect(await rna('convert', model, out)).toMatchObject({ code: 0, stderr: '' });
   expect([...(await parametersOf(out)).values]).toEqual([...(await parametersOf(model)).values]);
-  expect(await rna('convert', model, join(folder, 'port'), '--to', 'port')).toMatchObject({ code: 2, stderr: expect.stringContaining('it has the llama names alone') as unknown });
+  expect(await rna('convert', model, join(folder, 'port'), '--to', 'port')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('it has the llama names alone') as unknown,
+  });
   expect(existsSync(join(folder, 'port'))).toBe(false);
 });
 
@@ -49,7 +64,11 @@ test('what is there is replaced only by force', async () => {
   const [a, b] = [modelFolder(folder, 'rinalmo-A'), modelFolder(folder, 'rinalmo-B')];
   const weights = join(b, 'model.safetensors');
   const before = readFileSync(weights);
-  expect(await rna('convert', a, b)).toMatchObject({ code: 1, stdout: '', stderr: `rna: ${weights} is there already; give another name, or --force to replace it\n` });
+  expect(await rna('convert', a, b)).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `rna: ${weights} is there already; give another name, or --force to replace it\n`,
+  });
   expect(readFileSync(weights)).toEqual(before);
   expect(await rna('convert', a, b, '--force')).toMatchObject({ code: 0 });
   expect((await parametersOf(b)).model.config).toEqual((await parametersOf(a)).model.config);

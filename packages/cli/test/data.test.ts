@@ -12,7 +12,13 @@ import { rna, temporaryFolder } from './harness.ts';
 const samples = fileURLToPath(new URL('../data', import.meta.url));
 
 interface Summary {
-  readonly sets: readonly { readonly file: string; readonly rnas: number; readonly shortest: number; readonly longest: number; readonly labels: Readonly<Record<string, number>> }[];
+  readonly sets: readonly {
+    readonly file: string;
+    readonly rnas: number;
+    readonly shortest: number;
+    readonly longest: number;
+    readonly labels: Readonly<Record<string, number>>;
+  }[];
   readonly notes: readonly string[];
 }
 
@@ -22,7 +28,9 @@ async function prepare(...argv: string[]): Promise<Summary & { out: string; coun
   const { code, stdout, stderr } = await rna('data', ...argv, '--out', out, '--json');
   expect([code, stderr]).toEqual([0, '']);
   const summary = JSON.parse(stdout) as Summary;
-  const counts = Object.fromEntries(summary.sets.map(({ file, rnas }) => [file.slice(out.length + 1).replaceAll('\\', '/'), rnas]));
+  const counts = Object.fromEntries(
+    summary.sets.map(({ file, rnas }) => [file.slice(out.length + 1).replaceAll('\\', '/'), rnas]),
+  );
   return { ...summary, out, counts };
 }
 
@@ -42,91 +50,169 @@ function write(folder: string, files: Readonly<Record<string, string | Uint8Arra
 }
 
 /** Rows of a table, without its header. */
-const rows = (...path: string[]): string[][] => readFileSync(join(...path), 'utf8').trim().split('\n').slice(1).map((line) => line.split(','));
+const rows = (...path: string[]): string[][] =>
+  readFileSync(join(...path), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(','));
 const structures = (...path: string[]) => parseStructureFile(readFileSync(join(...path), 'utf8'), join(...path));
 
 describe('rna data splice', () => {
-  test('takes Spliceator as RiNALMo does: the middle of the windows, the reference\'s folds, four tests', async () => {
+  test("takes Spliceator as RiNALMo does: the middle of the windows, the reference's folds, four tests", async () => {
     const whole = (n: number): string => 'A'.repeat(100) + 'CG'[n % 2]!.repeat(399) + 'ACGT'[n % 4]! + 'T'.repeat(100);
-    const gold = (count: number, first: number): string => `ID_uniprot;…\n${Array.from({ length: count }, (_, i) => `${first + i}_x_human;${i % 3 === 0 ? `name;${whole(i)}` : `${whole(i)};more`}\n`).join('')}`;
+    const gold = (count: number, first: number): string =>
+      `ID_uniprot;…\n${Array.from({ length: count }, (_, i) => `${first + i}_x_human;${i % 3 === 0 ? `name;${whole(i)}` : `${whole(i)};more`}\n`).join('')}`;
     const folder = temporaryFolder();
     for (const site of ['donor', 'acceptor']) {
-      write(folder, { [`spliceator/Training_data/Positive/GS/POS_${site}_600.csv`]: gold(24, 0), [`spliceator/Training_data/Negative/GS/GS_1/NEG_600_${site}.csv`]: gold(31, 24) });
+      write(folder, {
+        [`spliceator/Training_data/Positive/GS/POS_${site}_600.csv`]: gold(24, 0),
+        [`spliceator/Training_data/Negative/GS/GS_1/NEG_600_${site}.csv`]: gold(31, 24),
+      });
       for (const species of ['Danio', 'Fly', 'Thaliana', 'Worm']) {
-        for (const kind of ['positive', 'negative']) write(folder, { [`spliceator/Benchmarks/${species}/SA_sequences_${site}_400_Final_3.${kind}.txt`]: `f1;${kind};${'ACGT'.repeat(100)}\nf2;${kind};${'ACGG'.repeat(100)}\n` });
+        for (const kind of ['positive', 'negative'])
+          write(folder, {
+            [`spliceator/Benchmarks/${species}/SA_sequences_${site}_400_Final_3.${kind}.txt`]: `f1;${kind};${'ACGT'.repeat(100)}\nf2;${kind};${'ACGG'.repeat(100)}\n`,
+          });
       }
     }
     const { out, counts } = await prepare('splice', folder, '--fold', '3', '--site', 'donor');
-    expect(counts).toEqual({ 'donor/train.csv': 49, 'donor/validation.csv': 6, 'donor/test_Danio.csv': 4, 'donor/test_Fly.csv': 4, 'donor/test_Thaliana.csv': 4, 'donor/test_Worm.csv': 4 });
+    expect(counts).toEqual({
+      'donor/train.csv': 49,
+      'donor/validation.csv': 6,
+      'donor/test_Danio.csv': 4,
+      'donor/test_Fly.csv': 4,
+      'donor/test_Thaliana.csv': 4,
+      'donor/test_Worm.csv': 4,
+    });
     // By scikit-learn: the third fold of StratifiedKFold(10, shuffle=True, random_state=2020) of 24 ones and 31 zeros.
     expect(rows(out, 'donor', 'validation.csv').map(([id]) => Number.parseInt(id!))).toEqual([7, 18, 22, 28, 37, 46]);
     const [id, sequence, label, group] = rows(out, 'donor', 'train.csv')[1]!;
     expect([id, sequence, label, group]).toEqual(['1_x_human', 'G'.repeat(399) + 'C', '1', 'human']);
     expect(rows(out, 'donor', 'test_Fly.csv').map((row) => row[2])).toEqual(['0', '0', '1', '1']);
-    expect(await refused('splice', folder, '--species', 'fly')).toContain('--species is for windows of several species');
+    expect(await refused('splice', folder, '--species', 'fly')).toContain(
+      '--species is for windows of several species',
+    );
     writeFileSync(join(folder, 'spliceator/Training_data/Positive/GS/POS_donor_600.csv'), 'a_b;ACGT;ACGT\n');
-    expect(await refused('splice', folder)).toContain('POS_donor_600.csv:1: expected a sequence of at least 400 nucleotides');
+    expect(await refused('splice', folder)).toContain(
+      'POS_donor_600.csv:1: expected a sequence of at least 400 nucleotides',
+    );
   });
 
   test('trains on one species and tests on the others; overlapping windows stay together', async () => {
     const { out, counts, notes } = await prepare('splice', join(samples, 'splice'), '--species', 'fly');
-    expect(Object.keys(counts)).toEqual(['donor', 'acceptor'].flatMap((site) => ['train', 'validation', 'test_fly', 'test_arabidopsis', 'test_worm'].map((set) => `${site}/${set}.csv`)));
+    expect(Object.keys(counts)).toEqual(
+      ['donor', 'acceptor'].flatMap((site) =>
+        ['train', 'validation', 'test_fly', 'test_arabidopsis', 'test_worm'].map((set) => `${site}/${set}.csv`),
+      ),
+    );
     expect(counts['donor/test_worm.csv']).toBe(100);
     expect(counts['donor/train.csv']! + counts['donor/validation.csv']! + counts['donor/test_fly.csv']!).toBe(100);
     const parts = ['train', 'validation', 'test_fly'].map((set) => rows(out, 'donor', `${set}.csv`));
-    const places = parts.flatMap((part, set) => part.map(([id]) => ({ set, chromosome: id!.split('_')[1], position: Number(id!.split('_')[2]) })));
-    const overlaps = places.flatMap((a, i) => places.slice(i + 1).filter((b) => a.chromosome === b.chromosome && Math.abs(a.position - b.position) < 400).map((b) => [a.set, b.set]));
+    const places = parts.flatMap((part, set) =>
+      part.map(([id]) => ({ set, chromosome: id!.split('_')[1], position: Number(id!.split('_')[2]) })),
+    );
+    const overlaps = places.flatMap((a, i) =>
+      places
+        .slice(i + 1)
+        .filter((b) => a.chromosome === b.chromosome && Math.abs(a.position - b.position) < 400)
+        .map((b) => [a.set, b.set]),
+    );
     expect(overlaps.length).toBeGreaterThan(0);
     expect(overlaps.filter(([a, b]) => a !== b)).toEqual([]);
     expect(notes[0]).toContain('fly, donor');
-    expect(await refused('splice', join(samples, 'splice'), '--species', 'mouse')).toContain('no table of mouse donor sites; there are arabidopsis, fly, worm');
-    expect(await refused('splice', samples + '/contrafold')).toContain('neither Spliceator\'s files');
+    expect(await refused('splice', join(samples, 'splice'), '--species', 'mouse')).toContain(
+      'no table of mouse donor sites; there are arabidopsis, fly, worm',
+    );
+    expect(await refused('splice', samples + '/contrafold')).toContain("neither Spliceator's files");
   });
 });
 
 test('rna data ribosome-load splits the counted table as pandas does in the reference', async () => {
   const lengthOf = (i: number): number => 25 + (i % 4);
-  const utr = (i: number): string => Array.from({ length: lengthOf(i) }, (_, k) => 'ACGT'[k < 8 ? (i >> (2 * k)) & 3 : (i * 7 + k) % 4]).join('');
+  const utr = (i: number): string =>
+    Array.from({ length: lengthOf(i) }, (_, k) => 'ACGT'[k < 8 ? (i >> (2 * k)) & 3 : (i * 7 + k) % 4]).join('');
   const text = `utr,rl,total_reads,set,len\n${Array.from({ length: 900 }, (_, i) => {
     const named = i % 60 === 11 ? i - 4 : i;
-    return `${utr(named)},${i % 50 === 7 ? '' : ((i * 31) % 97 / 10).toFixed(1)},${i % 40 === 13 ? 9 : (i * 7919) % 10007},${i % 45 === 3 ? 'snv' : i % 3 ? 'random' : 'human'},${lengthOf(named)}\n`;
+    return `${utr(named)},${i % 50 === 7 ? '' : (((i * 31) % 97) / 10).toFixed(1)},${i % 40 === 13 ? 9 : (i * 7919) % 10007},${i % 45 === 3 ? 'snv' : i % 3 ? 'random' : 'human'},${lengthOf(named)}\n`;
   }).join('')}`;
-  expect(createHash('sha256').update(text).digest('hex')).toBe('2d9f6b46709d8d0c0f7c0a3819aa393405ca6059968bfa364d93d0534b5e9768');
-  const folder = write(temporaryFolder(), { 'GSM4084997_varying_length_25to100.csv.gz': gzipSync(text), 'GSM3130435_egfp_unmod_1.csv.gz': gzipSync('other') });
+  expect(createHash('sha256').update(text).digest('hex')).toBe(
+    '2d9f6b46709d8d0c0f7c0a3819aa393405ca6059968bfa364d93d0534b5e9768',
+  );
+  const folder = write(temporaryFolder(), {
+    'GSM4084997_varying_length_25to100.csv.gz': gzipSync(text),
+    'GSM3130435_egfp_unmod_1.csv.gz': gzipSync('other'),
+  });
   const { out, counts, notes } = await prepare('mrl', folder);
   expect(counts).toEqual({ 'train.csv': 147, 'validation.csv': 400, 'test.csv': 269 });
-  const digest = (set: string): string => createHash('sha256').update(rows(out, `${set}.csv`).map(([sequence]) => sequence).join('\n')).digest('hex');
+  const digest = (set: string): string =>
+    createHash('sha256')
+      .update(
+        rows(out, `${set}.csv`)
+          .map(([sequence]) => sequence)
+          .join('\n'),
+      )
+      .digest('hex');
   // Of the same table by pandas 3.0.3, with the reference's calls.
   expect(digest('train')).toBe('dc7eccc9e3f372f4a8caf0a2ad77ce354d91b570e88375f6ea1271362587e184');
   expect(digest('validation')).toBe('b88fbef92be39906d1b2ac258b058497507943701653571d200efdc837a18a27');
   expect(digest('test')).toBe('d4f71822175e0bdb56f431c8454efd8643acbbf1055eb68713b2400856719aab');
-  expect(notes).toEqual([expect.stringMatching(/^left out 18 UTRs without a load$/), expect.stringMatching(/of sets other than random and human$/), expect.stringMatching(/with fewer than 10 reads$/), expect.stringMatching(/copies of UTRs that come more than once$/)]);
+  expect(notes).toEqual([
+    expect.stringMatching(/^left out 18 UTRs without a load$/),
+    expect.stringMatching(/of sets other than random and human$/),
+    expect.stringMatching(/with fewer than 10 reads$/),
+    expect.stringMatching(/copies of UTRs that come more than once$/),
+  ]);
 });
 
 test('rna data ribosome-load splits a table without counts by the seed', async () => {
-  const table = join(write(temporaryFolder(), { 'utrs.csv': `,utr,rl\n${Array.from({ length: 40 }, (_, i) => `${i},${'ACGT'[i % 4]!.repeat(10 + i)},${i / 4}\n`).join('')}` }), 'utrs.csv');
-  const [first, again, other] = [await prepare('ribosome-load', table), await prepare('ribosome-load', table), await prepare('ribosome-load', table, '--seed', '1')];
+  const table = join(
+    write(temporaryFolder(), {
+      'utrs.csv': `,utr,rl\n${Array.from({ length: 40 }, (_, i) => `${i},${'ACGT'[i % 4]!.repeat(10 + i)},${i / 4}\n`).join('')}`,
+    }),
+    'utrs.csv',
+  );
+  const [first, again, other] = [
+    await prepare('ribosome-load', table),
+    await prepare('ribosome-load', table),
+    await prepare('ribosome-load', table, '--seed', '1'),
+  ];
   expect(first.counts).toEqual({ 'train.csv': 32, 'validation.csv': 4, 'test.csv': 4 });
   const tested = ({ out }: { out: string }): string[] => rows(out, 'test.csv').map(([sequence]) => sequence!);
   expect(tested(again)).toEqual(tested(first));
   expect(tested(other)).not.toEqual(tested(first));
-  const all = ['train', 'validation', 'test'].flatMap((set) => rows(first.out, `${set}.csv`).map(([sequence]) => sequence));
+  const all = ['train', 'validation', 'test'].flatMap((set) =>
+    rows(first.out, `${set}.csv`).map(([sequence]) => sequence),
+  );
   expect(new Set(all).size).toBe(40);
   writeFileSync(table, 'utr,rl\nACGT,1\nACG,high\n');
   expect(await refused('mrl', table)).toContain(`${table}:3: rl cannot be read: expected a number, got "high"`);
 });
 
-test('rna data translation takes scikit-learn\'s folds, the one before as validation', async () => {
+test("rna data translation takes scikit-learn's folds, the one before as validation", async () => {
   const text = `,utr,te_log,rnaseq_log\n${Array.from({ length: 57 }, (_, i) => `${i},${'ACGT'[i % 4]!.repeat(20 + (i % 7))}${'ACGT'[(i >> 2) % 4]!}<pad>,${i / 8},${-i / 4}\n`).join('')}`;
   const folder = write(temporaryFolder(), { 'HEK_sequence.csv': text, 'Muscle_sequence.csv': text });
   const ids = (out: string, set: string): number[] => rows(out, 'HEK', `${set}.csv`).map(([id]) => Number(id));
   // By scikit-learn: KFold(10, shuffle=True, random_state=42) of 57 rows.
   const { out, counts } = await prepare('translation', folder, '--fold', '3');
-  expect(counts).toEqual({ 'HEK/train.csv': 45, 'HEK/validation.csv': 6, 'HEK/test.csv': 6, 'Muscle/train.csv': 45, 'Muscle/validation.csv': 6, 'Muscle/test.csv': 6 });
-  expect([ids(out, 'test'), ids(out, 'validation')]).toEqual([[19, 36, 37, 40, 48, 53], [4, 6, 8, 17, 26, 43]]);
+  expect(counts).toEqual({
+    'HEK/train.csv': 45,
+    'HEK/validation.csv': 6,
+    'HEK/test.csv': 6,
+    'Muscle/train.csv': 45,
+    'Muscle/validation.csv': 6,
+    'Muscle/test.csv': 6,
+  });
+  expect([ids(out, 'test'), ids(out, 'validation')]).toEqual([
+    [19, 36, 37, 40, 48, 53],
+    [4, 6, 8, 17, 26, 43],
+  ]);
   expect(rows(out, 'HEK', 'test.csv')[0]).toEqual(['19', `${'T'.repeat(25)}A`, '2.375', '-4.75']);
   const first = await prepare('translation', join(folder, 'HEK_sequence.csv'));
-  expect([ids(first.out, 'test'), ids(first.out, 'validation')]).toEqual([[0, 5, 13, 30, 34, 55], [14, 28, 38, 42, 51]]);
+  expect([ids(first.out, 'test'), ids(first.out, 'validation')]).toEqual([
+    [0, 5, 13, 30, 34, 55],
+    [14, 28, 38, 42, 51],
+  ]);
   expect(await refused('translation', samples)).toContain('no table named CELLS_sequence.csv');
 });
 
@@ -134,24 +220,43 @@ describe('rna data secondary', () => {
   const archive = structures(samples, 'archiveII_150.dbn');
 
   test('holds out each family of the archive of CT files, and validates with others', async () => {
-    const entries = [...archive, { ...archive[0]!, id: 'grp2_one' }, { ...archive[0]!, id: '5s_long', sequence: 'A'.repeat(513), partners: new Int32Array(513).fill(-1) }]
-      .map((structure) => ({ header: { name: `ct/${structure.id}.ct`, size: 0, type: 'file' as const }, body: writeCt({ ...structure, id: 'title' }) }));
+    const entries = [
+      ...archive,
+      { ...archive[0]!, id: 'grp2_one' },
+      { ...archive[0]!, id: '5s_long', sequence: 'A'.repeat(513), partners: new Int32Array(513).fill(-1) },
+    ].map((structure) => ({
+      header: { name: `ct/${structure.id}.ct`, size: 0, type: 'file' as const },
+      body: writeCt({ ...structure, id: 'title' }),
+    }));
     for (const entry of entries) entry.header.size = entry.body.length;
     const tar = await packTar([{ header: { name: 'ct/', size: 0, type: 'directory' } }, ...entries]);
     const folder = write(temporaryFolder(), { 'ct.tar.gz': gzipSync(tar) });
     const { out, counts, notes } = await prepare('secondary', join(folder, 'ct.tar.gz'));
     const families = { '5s': 40, srp: 30, tRNA: 40, tmRNA: 10, RNaseP: 10, grp1: 6, '16s': 6, telomerase: 4, '23s': 4 };
-    expect(Object.fromEntries(Object.keys(families).map((family) => [family, counts[`${family}/test.dbn`]]))).toEqual(families);
+    expect(Object.fromEntries(Object.keys(families).map((family) => [family, counts[`${family}/test.dbn`]]))).toEqual(
+      families,
+    );
     for (const family of Object.keys(families)) {
-      const [train, validation, tested] = ['train', 'validation', 'test'].map((set) => structures(out, family, `${set}.dbn`));
+      const [train, validation, tested] = ['train', 'validation', 'test'].map((set) =>
+        structures(out, family, `${set}.dbn`),
+      );
       expect(tested!.every(({ id }) => id.startsWith(`${family}_`))).toBe(true);
       expect([...train!, ...validation!].some(({ id }) => id.startsWith(`${family}_`))).toBe(false);
       expect(new Set([...train!, ...validation!, ...tested!].map(({ id }) => id)).size).toBe(150);
-      for (const other of Object.keys(families)) if (other !== family) expect(validation!.filter(({ id }) => id.startsWith(`${other}_`)).length).toBe(Math.max(1, Math.round(families[other as keyof typeof families] / 10)));
+      for (const other of Object.keys(families))
+        if (other !== family)
+          expect(validation!.filter(({ id }) => id.startsWith(`${other}_`)).length).toBe(
+            Math.max(1, Math.round(families[other as keyof typeof families] / 10)),
+          );
     }
     const trna = structures(out, 'tRNA', 'test.dbn');
-    expect(trna.find(({ id }) => id === archive.find((each) => each.id.startsWith('tRNA_'))!.id)).toEqual(archive.find(({ id }) => id.startsWith('tRNA_')));
-    expect(notes.slice(0, 2)).toEqual(['left out 1 RNA longer than 512', expect.stringContaining('left out 1 RNA of other families')]);
+    expect(trna.find(({ id }) => id === archive.find((each) => each.id.startsWith('tRNA_'))!.id)).toEqual(
+      archive.find(({ id }) => id.startsWith('tRNA_')),
+    );
+    expect(notes.slice(0, 2)).toEqual([
+      'left out 1 RNA longer than 512',
+      expect.stringContaining('left out 1 RNA of other families'),
+    ]);
     // A file cut off is said to be so.
     writeFileSync(join(folder, 'ct.tar.gz'), gzipSync(tar).subarray(0, 2000));
     expect(await refused('secondary', join(folder, 'ct.tar.gz'))).toContain('not a whole archive');
@@ -159,77 +264,148 @@ describe('rna data secondary', () => {
 
   test('takes the folds of Szikszai et al. as they are drawn', async () => {
     const body = (id: string): string => writeCt(archive.find((each) => each.id.startsWith(id))!);
-    const entry = (name: string, text: string) => ({ header: { name, size: text.length, type: 'file' as const }, body: text });
+    const entry = (name: string, text: string) => ({
+      header: { name, size: text.length, type: 'file' as const },
+      body: text,
+    });
     const tar = await packTar([
-      entry('ct/fam-fold/tRNA/train/5s_a.ct', body('5s')), entry('ct/fam-fold/tRNA/train/16s_long.ct', body('16s')), entry('ct/fam-fold/tRNA/valid/srp_b.ct', body('srp')),
-      entry('ct/fam-fold/tRNA/test/tRNA_c.ct', body('tRNA')), entry('ct/other-fold/0/test/tRNA_c.ct', body('tRNA')), entry('ct/fam-fold/tRNA/test/._tRNA_c.ct', 'not a structure'),
+      entry('ct/fam-fold/tRNA/train/5s_a.ct', body('5s')),
+      entry('ct/fam-fold/tRNA/train/16s_long.ct', body('16s')),
+      entry('ct/fam-fold/tRNA/valid/srp_b.ct', body('srp')),
+      entry('ct/fam-fold/tRNA/test/tRNA_c.ct', body('tRNA')),
+      entry('ct/other-fold/0/test/tRNA_c.ct', body('tRNA')),
+      entry('ct/fam-fold/tRNA/test/._tRNA_c.ct', 'not a structure'),
     ]);
     const folder = write(temporaryFolder(), { 'ct-splits.tar': tar });
     const { out, counts, notes } = await prepare('secondary', join(folder, 'ct-splits.tar'), '--max-length', '150');
     expect(counts).toEqual({ 'tRNA/train.dbn': 1, 'tRNA/validation.dbn': 1, 'tRNA/test.dbn': 1 });
-    expect(['train', 'validation', 'test'].flatMap((set) => structures(out, 'tRNA', `${set}.dbn`).map(({ id }) => id))).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
-    expect(notes).toEqual(['left out of training and validation 1 RNA longer than 150', 'not taken: 1 other file of structures (ct/other-fold/0/test/tRNA_c.ct)']);
+    expect(
+      ['train', 'validation', 'test'].flatMap((set) => structures(out, 'tRNA', `${set}.dbn`).map(({ id }) => id)),
+    ).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
+    expect(notes).toEqual([
+      'left out of training and validation 1 RNA longer than 150',
+      'not taken: 1 other file of structures (ct/other-fold/0/test/tRNA_c.ct)',
+    ]);
     expect(await refused('secondary', join(folder, 'ct-splits.tar'), '--folds', '3')).toContain('drawn already');
   });
 
-  test('takes folders of sets as they are drawn: RiNALMo\'s, fam-fold, and the folder of one fold', async () => {
+  test("takes folders of sets as they are drawn: RiNALMo's, fam-fold, and the folder of one fold", async () => {
     const body = (id: string): string => writeCt({ ...archive.find((each) => each.id.startsWith(id))!, id: 'title' });
-    const fold = (name: string, ...[train, valid, tested]: readonly [string, string, string]) =>
-      ({ [`${name}/train/${train}_a.ct`]: body(train), [`${name}/valid/${valid}_b.ct`]: body(valid), [`${name}/test/${tested}_c.ct`]: body(tested) });
-    const folder = write(temporaryFolder(), {
-      ...fold('data/archiveII/5s', 'tRNA', 'srp', '5s'), ...fold('data/archiveII/tRNA', '5s', 'srp', 'tRNA'), 'data/bpRNA/test/x.ct': body('5s'),
-      ...fold('fam-fold/5s', 'tRNA', 'srp', '5s'), ...fold('fam-fold/rest', '5s', 'srp', 'tRNA'), ...fold('broken/5s', 'tRNA', 'srp', '5s'),
+    const fold = (name: string, ...[train, valid, tested]: readonly [string, string, string]) => ({
+      [`${name}/train/${train}_a.ct`]: body(train),
+      [`${name}/valid/${valid}_b.ct`]: body(valid),
+      [`${name}/test/${tested}_c.ct`]: body(tested),
     });
-    const ids = ({ out }: { out: string }, name: string): string[] => ['train', 'validation', 'test'].flatMap((set) => structures(out, name, `${set}.dbn`).map(({ id }) => id));
+    const folder = write(temporaryFolder(), {
+      ...fold('data/archiveII/5s', 'tRNA', 'srp', '5s'),
+      ...fold('data/archiveII/tRNA', '5s', 'srp', 'tRNA'),
+      'data/bpRNA/test/x.ct': body('5s'),
+      ...fold('fam-fold/5s', 'tRNA', 'srp', '5s'),
+      ...fold('fam-fold/rest', '5s', 'srp', 'tRNA'),
+      ...fold('broken/5s', 'tRNA', 'srp', '5s'),
+    });
+    const ids = ({ out }: { out: string }, name: string): string[] =>
+      ['train', 'validation', 'test'].flatMap((set) => structures(out, name, `${set}.dbn`).map(({ id }) => id));
     const inner = await prepare('secondary', join(folder, 'data'));
-    expect(Object.keys(inner.counts).map((name) => name.split('/')[0])).toEqual([...new Array<string>(3).fill('5s'), ...new Array<string>(3).fill('tRNA')]);
-    expect([ids(inner, '5s'), ids(inner, 'tRNA')]).toEqual([['tRNA_a', 'srp_b', '5s_c'], ['5s_a', 'srp_b', 'tRNA_c']]);
+    expect(Object.keys(inner.counts).map((name) => name.split('/')[0])).toEqual([
+      ...new Array<string>(3).fill('5s'),
+      ...new Array<string>(3).fill('tRNA'),
+    ]);
+    expect([ids(inner, '5s'), ids(inner, 'tRNA')]).toEqual([
+      ['tRNA_a', 'srp_b', '5s_c'],
+      ['5s_a', 'srp_b', 'tRNA_c'],
+    ]);
     expect(inner.notes).toEqual([`not taken: 1 other file of structures (${join(folder, 'data/bpRNA/test/x.ct')})`]);
     expect(ids(await prepare('secondary', join(folder, 'fam-fold')), 'rest')).toEqual(['5s_a', 'srp_b', 'tRNA_c']);
-    for (const one of ['data/archiveII/5s', 'data/archiveII/5s/.', 'fam-fold/rest']) expect(Object.keys((await prepare('secondary', join(folder, one))).counts).length).toBe(3);
+    for (const one of ['data/archiveII/5s', 'data/archiveII/5s/.', 'fam-fold/rest'])
+      expect(Object.keys((await prepare('secondary', join(folder, one))).counts).length).toBe(3);
     write(folder, { 'broken/5s/test/tRNA_a.ct': body('tRNA') });
-    expect(await refused('secondary', join(folder, 'broken'))).toMatch(/5s.train.tRNA_a\.ct:1: the RNA "tRNA_a" is in .*5s.test.tRNA_a\.ct:1 too; remove one of them/);
+    expect(await refused('secondary', join(folder, 'broken'))).toMatch(
+      /5s.train.tRNA_a\.ct:1: the RNA "tRNA_a" is in .*5s.test.tRNA_a\.ct:1 too; remove one of them/,
+    );
     for (const gone of ['test/tRNA_a.ct', 'valid/srp_b.ct']) rmSync(join(folder, 'broken/5s', gone));
-    expect(await refused('secondary', join(folder, 'broken'))).toContain('the fold 5s has no structure in a folder valid');
+    expect(await refused('secondary', join(folder, 'broken'))).toContain(
+      'the fold 5s has no structure in a folder valid',
+    );
   });
 
   test('refuses an RNA that comes twice, naming both files', async () => {
     const [a, b] = archive;
-    const folder = write(temporaryFolder(), { 'one/5s_a.ct': writeCt(a!), 'two/5s_a.ct': writeCt(b!), 'TR0.dbn': writeDotBracket(a!), 'VL0.dbn': writeDotBracket(b!), 'TS0.dbn': writeDotBracket({ ...b!, id: 'other' }) + writeDotBracket(a!) });
-    expect(await refused('secondary', join(folder, '.'))).toContain(`TS0.dbn:4: the RNA "${a!.id}" is in ${join(folder, 'TR0.dbn')}:1 too`);
+    const folder = write(temporaryFolder(), {
+      'one/5s_a.ct': writeCt(a!),
+      'two/5s_a.ct': writeCt(b!),
+      'TR0.dbn': writeDotBracket(a!),
+      'VL0.dbn': writeDotBracket(b!),
+      'TS0.dbn': writeDotBracket({ ...b!, id: 'other' }) + writeDotBracket(a!),
+    });
+    expect(await refused('secondary', join(folder, '.'))).toContain(
+      `TS0.dbn:4: the RNA "${a!.id}" is in ${join(folder, 'TR0.dbn')}:1 too`,
+    );
     rmSync(join(folder, 'TR0.dbn'));
-    expect(await refused('secondary', folder)).toContain(`${join(folder, 'two/5s_a.ct')}:1: the RNA "5s_a" is in ${join(folder, 'one/5s_a.ct')}:1 too`);
+    expect(await refused('secondary', folder)).toContain(
+      `${join(folder, 'two/5s_a.ct')}:1: the RNA "5s_a" is in ${join(folder, 'one/5s_a.ct')}:1 too`,
+    );
   });
 
   test('names the RNAs of a file with several by their own ids, of its family', async () => {
     const of = (family: string): typeof archive => archive.filter(({ id }) => id.startsWith(`${family}_`)).slice(0, 4);
     const text = [...of('tRNA').slice(1), { ...of('tRNA')[0]!, id: 'unnamed' }].map(writeDotBracket).join('');
-    const folder = write(temporaryFolder(), { 'tRNA_all.dbn': text, '5s_one.ct': writeCt({ ...of('5s')[0]!, id: 'title' }), '5s_two.ct': writeCt({ ...of('5s')[1]!, id: 'title' }), 'notes.dbn': text });
+    const folder = write(temporaryFolder(), {
+      'tRNA_all.dbn': text,
+      '5s_one.ct': writeCt({ ...of('5s')[0]!, id: 'title' }),
+      '5s_two.ct': writeCt({ ...of('5s')[1]!, id: 'title' }),
+      'notes.dbn': text,
+    });
     const { out, notes } = await prepare('secondary', folder);
-    expect(structures(out, 'tRNA', 'test.dbn').map(({ id }) => id)).toEqual([...of('tRNA').slice(1).map(({ id }) => id), 'unnamed']);
+    expect(structures(out, 'tRNA', 'test.dbn').map(({ id }) => id)).toEqual([
+      ...of('tRNA')
+        .slice(1)
+        .map(({ id }) => id),
+      'unnamed',
+    ]);
     expect(structures(out, '5s', 'test.dbn').map(({ id }) => id)).toEqual(['5s_one', '5s_two']);
     expect(notes.at(-1)).toBe(`not taken: 1 other file of structures (${join(folder, 'notes.dbn')})`);
   });
 
   test('says what a missing archive is, and that one family is too few', async () => {
-    const folder = write(temporaryFolder(), { 'x.tar.gz/5s_one.ct': writeCt(archive.find(({ id }) => id.startsWith('5s_'))!) });
-    expect(await refused('secondary', join(folder, 'nowhere.tar.gz'))).toContain('nowhere.tar.gz: no such file or folder (paths are relative to');
+    const folder = write(temporaryFolder(), {
+      'x.tar.gz/5s_one.ct': writeCt(archive.find(({ id }) => id.startsWith('5s_'))!),
+    });
+    expect(await refused('secondary', join(folder, 'nowhere.tar.gz'))).toContain(
+      'nowhere.tar.gz: no such file or folder (paths are relative to',
+    );
     // A folder is one by what it is, not by its name.
-    expect(await refused('secondary', join(folder, 'x.tar.gz'))).toContain('x.tar.gz: RNAs of one family (5s) are left; at least two families are needed');
+    expect(await refused('secondary', join(folder, 'x.tar.gz'))).toContain(
+      'x.tar.gz: RNAs of one family (5s) are left; at least two families are needed',
+    );
   });
 
   test('deals families to fewer folds, from one file too', async () => {
     const { counts } = await prepare('secondary', join(samples, 'archiveII_150.dbn'), '--folds', '3');
     const tests = Object.entries(counts).filter(([name]) => name.endsWith('/test.dbn'));
     expect(tests.map(([, rnas]) => rnas).sort()).toEqual([50, 50, 50]);
-    expect(tests.flatMap(([name]) => name.split('/')[0]!.split('+')).sort()).toEqual(['16s', '23s', '5s', 'RNaseP', 'grp1', 'srp', 'tRNA', 'telomerase', 'tmRNA']);
-    expect(await refused('secondary', join(samples, 'archiveII_150.dbn'), '--folds', '10')).toContain('there are 9 families, so 2 to 9');
+    expect(tests.flatMap(([name]) => name.split('/')[0]!.split('+')).sort()).toEqual([
+      '16s',
+      '23s',
+      '5s',
+      'RNaseP',
+      'grp1',
+      'srp',
+      'tRNA',
+      'telomerase',
+      'tmRNA',
+    ]);
+    expect(await refused('secondary', join(samples, 'archiveII_150.dbn'), '--folds', '10')).toContain(
+      'there are 9 families, so 2 to 9',
+    );
   });
 
   test('takes TR0, VL0 and TS0 as they are, the test whole', async () => {
     const { out, counts, sets, notes } = await prepare('secondary', samples, '--max-length', '100');
     expect(counts['test.dbn']).toBe(60);
-    expect(counts['train.dbn']).toBe(structures(samples, 'bprna_TR0_200.dbn').filter(({ sequence }) => sequence.length <= 100).length);
+    expect(counts['train.dbn']).toBe(
+      structures(samples, 'bprna_TR0_200.dbn').filter(({ sequence }) => sequence.length <= 100).length,
+    );
     expect(structures(out, 'test.dbn')).toEqual(structures(samples, 'bprna_TS0_60.dbn'));
     expect(notes[0]).toMatch(/^train: left out \d+ RNAs longer than 100$/);
     expect(notes.at(-1)).toMatch(/^not taken: \d+ other files of structures \(.*archiveII_150\.dbn, …\)$/);
@@ -241,15 +417,30 @@ describe('rna data secondary', () => {
 });
 
 describe('rna data ncrna-family', () => {
-  const fasta = (classes: Readonly<Record<string, number>>, first = 0): string => Object.entries(classes).flatMap(([name, count], k) =>
-    Array.from({ length: count }, (_, i) => `>${name}_${first + i} ${name}\r\n${'ACGT'[k % 4]!.repeat(20 + first + i)}\r\n`)).join('');
+  const fasta = (classes: Readonly<Record<string, number>>, first = 0): string =>
+    Object.entries(classes)
+      .flatMap(([name, count], k) =>
+        Array.from(
+          { length: count },
+          (_, i) => `>${name}_${first + i} ${name}\r\n${'ACGT'[k % 4]!.repeat(20 + first + i)}\r\n`,
+        ),
+      )
+      .join('');
 
   test('keeps what the test has out of training', async () => {
-    const folder = write(temporaryFolder(), { 'dataset_Rfam_6320_13classes.fasta': fasta({ tRNA: 30, miRNA: 20 }), 'dataset_Rfam_validated_2600_13classes.fasta': fasta({ tRNA: 8, miRNA: 8 }, 28) });
+    const folder = write(temporaryFolder(), {
+      'dataset_Rfam_6320_13classes.fasta': fasta({ tRNA: 30, miRNA: 20 }),
+      'dataset_Rfam_validated_2600_13classes.fasta': fasta({ tRNA: 8, miRNA: 8 }, 28),
+    });
     const { out, counts, notes } = await prepare('ncrna-family', folder);
     expect(counts).toEqual({ 'train.csv': 43, 'validation.csv': 5, 'test.csv': 16 });
-    expect(notes).toEqual(['left out of training 2 RNAs of dataset_Rfam_6320_13classes.fasta that the test has too', 'fine-tune with --head.classes 2 --head.names miRNA,tRNA']);
-    expect(new Set(rows(out, 'test.csv').map(([, , id, name]) => `${id!} ${name!}`))).toEqual(new Set(['0 miRNA', '1 tRNA']));
+    expect(notes).toEqual([
+      'left out of training 2 RNAs of dataset_Rfam_6320_13classes.fasta that the test has too',
+      'fine-tune with --head.classes 2 --head.names miRNA,tRNA',
+    ]);
+    expect(new Set(rows(out, 'test.csv').map(([, , id, name]) => `${id!} ${name!}`))).toEqual(
+      new Set(['0 miRNA', '1 tRNA']),
+    );
   });
 
   test('splits any FASTA with classes by the seed, each class in every set', async () => {
@@ -257,68 +448,119 @@ describe('rna data ncrna-family', () => {
     expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(256);
     expect(sets.map(({ labels }) => labels['classes'])).toEqual([7, 7, 7]);
     expect(sets[2]!.labels).toMatchObject({ 'smallest class': 2, 'largest class': 4 });
-    const small = write(temporaryFolder(), { 'few.fasta': fasta({ tRNA: 12, miRNA: 9 }), 'one.fasta': fasta({ tRNA: 12 }), 'bare.fasta': '>a\nACGT\n' });
-    expect(await refused('ncrna-family', join(small, 'few.fasta'))).toContain('the class miRNA has 9 RNAs to train on; at least 10 are needed');
+    const small = write(temporaryFolder(), {
+      'few.fasta': fasta({ tRNA: 12, miRNA: 9 }),
+      'one.fasta': fasta({ tRNA: 12 }),
+      'bare.fasta': '>a\nACGT\n',
+    });
+    expect(await refused('ncrna-family', join(small, 'few.fasta'))).toContain(
+      'the class miRNA has 9 RNAs to train on; at least 10 are needed',
+    );
     expect(await refused('ncrna-family', join(small, 'one.fasta'))).toContain('all RNAs are of the class tRNA');
     expect(await refused('ncrna-family', join(small, 'bare.fasta'))).toContain('bare.fasta:1: record "a" has no class');
   });
 
   test('takes one of equal sequences, and refuses one with two classes', async () => {
-    const folder = write(temporaryFolder(), { 'twice.fasta': `${fasta({ tRNA: 20, miRNA: 20 })}>copy tRNA\n${'a'.repeat(20)}\n>other miRNA\n${'c'.repeat(21)}\n` });
+    const folder = write(temporaryFolder(), {
+      'twice.fasta': `${fasta({ tRNA: 20, miRNA: 20 })}>copy tRNA\n${'a'.repeat(20)}\n>other miRNA\n${'c'.repeat(21)}\n`,
+    });
     const { counts, notes } = await prepare('ncrna-family', join(folder, 'twice.fasta'));
     expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(40);
     expect(notes[0]).toBe('left out 2 RNAs of twice.fasta with the sequence and the class of one before');
     write(folder, { 'both.fasta': `${fasta({ tRNA: 20, miRNA: 20 })}>copy miRNA\n${'A'.repeat(21)}\n` });
-    expect(await refused('ncrna-family', join(folder, 'both.fasta'))).toContain('both.fasta:81: "copy" of the class miRNA has the sequence of "tRNA_1" on line 3, which is of the class tRNA');
+    expect(await refused('ncrna-family', join(folder, 'both.fasta'))).toContain(
+      'both.fasta:81: "copy" of the class miRNA has the sequence of "tRNA_1" on line 3, which is of the class tRNA',
+    );
   });
 });
 
 test('the table names files, lengths and labels; what is not there is said', async () => {
   const out = join(temporaryFolder(), 'new', 'folder');
-  const { code, stdout, stderr } = await rna('data', 'ncrna-family', join(samples, 'rfam_families.fasta'), '--out', out);
+  const { code, stdout, stderr } = await rna(
+    'data',
+    'ncrna-family',
+    join(samples, 'rfam_families.fasta'),
+    '--out',
+    out,
+  );
   expect(code).toBe(0);
   expect(stdout).toContain(join(out, 'validation.csv'));
   expect(stdout).toContain('smallest class');
   expect(stderr).toContain('rna: fine-tune with --head.classes 7');
   expect(existsSync(join(out, 'test.csv'))).toBe(true);
   expect(await refused('splice', join(out, 'nowhere'))).toContain('nowhere: no such file or folder');
-  expect((await rna('data', 'splice', samples, '--out', out, '--fold', '11')).stderr).toContain('Expected a whole number from 1 to 10.');
+  expect((await rna('data', 'splice', samples, '--out', out, '--fold', '11')).stderr).toContain(
+    'Expected a whole number from 1 to 10.',
+  );
 });
 
 test('rna data ncrna-family filters and balances families of Rfam as scikit-learn and pandas do in the reference', async () => {
   // Counts in training, validation and test, and the length of the i-th RNA.
   const families: Readonly<Record<string, readonly [number, number, number, (i: number) => number]>> = {
-    RF00010: [420, 1300, 60, (i) => 60 + (i * 37) % 50], RF00002: [410, 50, 55, (i) => 150 + (i * 13) % 90], RF00005: [420, 60, 40, (i) => 70 + (i * 11) % 9],
-    RF00100: [430, 40, 40, () => 30], RF00009: [300, 40, 40, (i) => 80 + (i * 7) % 60], RF00050: [450, 30, 30, (i) => 90 + (i * 29) % 70], RF00777: [100, 10, 0, () => 100],
-    RF00004: [410, 45, 45, (i) => 75 + (i * 17) % 40],
+    RF00010: [420, 1300, 60, (i) => 60 + ((i * 37) % 50)],
+    RF00002: [410, 50, 55, (i) => 150 + ((i * 13) % 90)],
+    RF00005: [420, 60, 40, (i) => 70 + ((i * 11) % 9)],
+    RF00100: [430, 40, 40, () => 30],
+    RF00009: [300, 40, 40, (i) => 80 + ((i * 7) % 60)],
+    RF00050: [450, 30, 30, (i) => 90 + ((i * 29) % 70)],
+    RF00777: [100, 10, 0, () => 100],
+    RF00004: [410, 45, 45, (i) => 75 + ((i * 17) % 40)],
   };
   const sequence = (name: string, i: number, length: number): string => {
     const number = Number(name.slice(2)) * 131 + i * 7;
     const letters = Array.from({ length }, (_, k) => 'ACGT'[((number >> (k % 11)) + k * k + i) % 4]).join('');
     return i % 97 === 5 ? `${letters.slice(0, -1)}N` : letters;
   };
-  const texts = [0, 1, 2].map((set) => Array.from({ length: 1300 }, (_, i) => Object.entries(families).map(([name, counts]) =>
-    (i < (counts[set] as number) ? `>${name}\n${sequence(name, i + 1000 * set, counts[3](i + set))}\n` : '')).join('')).join(''));
+  const texts = [0, 1, 2].map((set) =>
+    Array.from({ length: 1300 }, (_, i) =>
+      Object.entries(families)
+        .map(([name, counts]) =>
+          i < (counts[set] as number) ? `>${name}\n${sequence(name, i + 1000 * set, counts[3](i + set))}\n` : '',
+        )
+        .join(''),
+    ).join(''),
+  );
   const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
   expect(sha256(texts.join(''))).toBe('30471878186d258321f26e49286450960ccb3804b2b379a3e29a2746e90a86fe');
-  const folder = write(temporaryFolder(), { 'x_train.fasta': texts[0]!, 'x_val.fasta': texts[1]!, 'x_test.fasta': texts[2]! });
+  const folder = write(temporaryFolder(), {
+    'x_train.fasta': texts[0]!,
+    'x_val.fasta': texts[1]!,
+    'x_test.fasta': texts[2]!,
+  });
   const { out, counts, notes } = await prepare('ncrna-family', folder);
   expect(counts).toEqual({ 'train.csv': 4860, 'validation.csv': 1350, 'test.csv': 173 });
   // Of the same files by scikit-learn 1.9.1 and pandas 3.0.3, with the reference's calls.
-  const digest = (set: string): string => sha256(rows(out, `${set}.csv`).map(([, letters, id]) => `${id!} ${letters!.replaceAll('U', 'T')}`).join('\n'));
+  const digest = (set: string): string =>
+    sha256(
+      rows(out, `${set}.csv`)
+        .map(([, letters, id]) => `${id!} ${letters!.replaceAll('U', 'T')}`)
+        .join('\n'),
+    );
   expect(['train', 'validation', 'test'].map(digest)).toEqual([
-    'c085040e63ebb59fc6c51ce7ebcc25b2fbcc0a04cc111d368f127257e8a4d129', '1327e8b387b6b4ace65a60ffaa4780f9cb7846a8fb2ff3fc849b131b6abdbb96', '19885254180f20d5a24b051f49c1c51e1766ed975febdc7f99ce3beb7c6fbd5c',
+    'c085040e63ebb59fc6c51ce7ebcc25b2fbcc0a04cc111d368f127257e8a4d129',
+    '1327e8b387b6b4ace65a60ffaa4780f9cb7846a8fb2ff3fc849b131b6abdbb96',
+    '19885254180f20d5a24b051f49c1c51e1766ed975febdc7f99ce3beb7c6fbd5c',
   ]);
   expect(notes.at(-1)).toBe('fine-tune with --head.classes 4 --head.names RF00050,RF00010,RF00005,RF00004');
   const noisy = await prepare('ncrna-family', folder, '--boundary-noise', '200');
   const [plain, longer] = [rows(out, 'test.csv')[0]![1]!, rows(noisy.out, 'test.csv')[0]![1]!];
   expect(longer.slice(longer.length / 2 - plain.length / 2).startsWith(plain)).toBe(true);
   expect(longer.length).toBe(plain.length + 4 * Math.floor(plain.length / 2));
-  expect(await refused('ncrna-family', write(temporaryFolder(), { 'train_test_val_sets_177_families.RDa': '' }))).toContain('writeXStringSet');
+  expect(
+    await refused('ncrna-family', write(temporaryFolder(), { 'train_test_val_sets_177_families.RDa': '' })),
+  ).toContain('writeXStringSet');
 });
 
-test('F1 of lengths is scikit-learn\'s', () => {
-  // Three classes whose lengths overlap; by DecisionTreeClassifier(max_depth=10) and f1_score over StratifiedKFold(10, True, 42).
-  const rnas = Array.from({ length: 300 }, (_, i) => ({ name: 'abc'[(i * 7) % 3]!, length: 40 + ((i * 7) % 3) * 12 + (i * i) % 31 }));
-  expect([...lengthScores(rnas)].map(([name, f1]) => [name, f1.toFixed(12)])).toEqual([['a', '0.685725658019'], ['b', '0.489674548691'], ['c', '0.673018888576']]);
+test("F1 of lengths is scikit-learn's", () => {
+  // Three classes whose lengths overlap; by DecisionTreeClassifier(max_depth=10) and f1_score over StratifiedKFold(10,
+  // True, 42).
+  const rnas = Array.from({ length: 300 }, (_, i) => ({
+    name: 'abc'[(i * 7) % 3]!,
+    length: 40 + ((i * 7) % 3) * 12 + ((i * i) % 31),
+  }));
+  expect([...lengthScores(rnas)].map(([name, f1]) => [name, f1.toFixed(12)])).toEqual([
+    ['a', '0.685725658019'],
+    ['b', '0.489674548691'],
+    ['c', '0.673018888576'],
+  ]);
 });

@@ -3,7 +3,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { HEADS, ncrnaFamily, ribosomeLoad, secondaryStructure, spliceSite, translationEfficiency, type Head } from '@rna/model';
+import {
+  HEADS,
+  ncrnaFamily,
+  ribosomeLoad,
+  secondaryStructure,
+  spliceSite,
+  translationEfficiency,
+  type Head,
+} from '@rna/model';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readLabelled, readUnlabelled, type LabelledFileRna } from '../src/data/labelled.ts';
 import { temporaryFolder } from './harness.ts';
@@ -16,7 +24,11 @@ function file(content: string | Uint8Array, name: string, folder = temporaryFold
   return path;
 }
 
-const read = <S extends object, T>(head: Head<S, T>, paths: readonly string[], sizes: object = {}): Promise<LabelledFileRna<T>[]> => readLabelled(head, head.sizes.parse(sizes), paths);
+const read = <S extends object, T>(
+  head: Head<S, T>,
+  paths: readonly string[],
+  sizes: object = {},
+): Promise<LabelledFileRna<T>[]> => readLabelled(head, head.sizes.parse(sizes), paths);
 
 async function unlabelled(head: Head | undefined, ...paths: string[]) {
   const rnas = [];
@@ -40,14 +52,19 @@ describe('tables', () => {
   });
 
   test('with commas, tabs, quotes, a byte-order mark, CRLF, gzip and columns in any order', async () => {
-    const expected = [['AC', 1.5], ['GU', -2]];
+    const expected = [
+      ['AC', 1.5],
+      ['GU', -2],
+    ];
     const contents: Record<string, string | Uint8Array> = {
       'a.csv': '\uFEFFrl,note,utr\r\n1.5,"a, ""b""\nc",AC\r\n-2,,GT\r\n',
       'b.tsv': 'utr\trl\nAC\t1.5\nGT\t-2',
       'c.csv.gz': gzipSync('"utr";"rl"\n"AC";"1.5"\n"GT";"-2"\n'),
     };
     for (const [name, content] of Object.entries(contents)) {
-      expect((await read(ribosomeLoad, [file(content, name)])).map(({ sequence, target }) => [sequence, target])).toEqual(expected);
+      expect(
+        (await read(ribosomeLoad, [file(content, name)])).map(({ sequence, target }) => [sequence, target]),
+      ).toEqual(expected);
     }
   });
 
@@ -63,26 +80,79 @@ describe('tables', () => {
   });
 
   test.each([
-    ['no column', ribosomeLoad, 'utr,load\nACGT,1\n', ':1: expected a header with the columns "utr", "rl", got "utr", "load"; name the columns so'],
+    [
+      'no column',
+      ribosomeLoad,
+      'utr,load\nACGT,1\n',
+      ':1: expected a header with the columns "utr", "rl", got "utr", "load"; name the columns so',
+    ],
     ['no row', ribosomeLoad, 'utr,rl\n', ':1: no row in the table'],
     ['nothing', ribosomeLoad, '', ':1: no row in the table'],
-    ['a bad label', ribosomeLoad, 'utr,rl\nACGT,1\nACGT,much\n', ':3: the label (rl) cannot be read: expected a number, got "much"'],
+    [
+      'a bad label',
+      ribosomeLoad,
+      'utr,rl\nACGT,1\nACGT,much\n',
+      ':3: the label (rl) cannot be read: expected a number, got "much"',
+    ],
     ['no label', ribosomeLoad, 'utr,rl\nACGT,\n', ':2: the label (rl) cannot be read: expected a number, got ""'],
     ['no sequence', ribosomeLoad, 'utr,rl\n,1\n', ':2: no sequence in the column "utr"'],
     ['no nucleotide', ribosomeLoad, 'utr,rl\nACGT,1\nACXT,1\n', ':3: "X" is not a nucleotide code'],
     ['a row cut off', ribosomeLoad, 'utr,rl\nACGT,1\nACGT\n', ':3: Invalid Record Length'],
-    ['an open quote', ribosomeLoad, 'utr,rl\nAC,1\n\n"ACGT,1\nAC,2\nAC,3\n', ':4: a quoted cell of the row that begins here is not closed'],
+    [
+      'an open quote',
+      ribosomeLoad,
+      'utr,rl\nAC,1\n\n"ACGT,1\nAC,2\nAC,3\n',
+      ':4: a quoted cell of the row that begins here is not closed',
+    ],
     ['a quote that closes lines below', ribosomeLoad, 'utr,rl\n"ACGT,1\nAC,2\n"AC",3\n', ' (the row begins on line 2)'],
     ['a line break in a sequence', ribosomeLoad, 'utr,rl\n"AC\nGT",1\n', ':3: "\\n" is not a nucleotide code'],
-    ['a letter that cannot be seen', ribosomeLoad, 'utr,rl\nAC\u200BGT,1\n', ':2: "\\u{200b}" is not a nucleotide code'],
+    [
+      'a letter that cannot be seen',
+      ribosomeLoad,
+      'utr,rl\nAC\u200BGT,1\n',
+      ':2: "\\u{200b}" is not a nucleotide code',
+    ],
     ['a letter beyond 16 bits', ribosomeLoad, 'utr,rl\nAC🧬GT,1\n', ':2: "🧬" is not a nucleotide code'],
-    ['a long label', ribosomeLoad, `utr,rl\nAC,"\u001B[31m${'x'.repeat(999)}"\n`, `:2: the label (rl) cannot be read: expected a number, got "\\u{1b}[31m${'x'.repeat(35)}…"; correct it`],
-    ['a column twice', ribosomeLoad, 'utr,rl,utr\nAC,1,GT\n', ':1: two columns have the name "utr"; rename or remove one of them'],
+    [
+      'a long label',
+      ribosomeLoad,
+      `utr,rl\nAC,"\u001B[31m${'x'.repeat(999)}"\n`,
+      `:2: the label (rl) cannot be read: expected a number, got "\\u{1b}[31m${'x'.repeat(35)}…"; correct it`,
+    ],
+    [
+      'a column twice',
+      ribosomeLoad,
+      'utr,rl,utr\nAC,1,GT\n',
+      ':1: two columns have the name "utr"; rename or remove one of them',
+    ],
     ['a group twice', ribosomeLoad, 'utr,set,rl,set\nAC,1,2,3\n', ':1: two columns have the name "set"'],
-    ['many columns', ribosomeLoad, `${Array.from({ length: 99 }, (_, i) => `c${i}`).join()}\n`, 'got "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", … (99); name'],
-    ...['0x10', '0B1', '-0o7', ' 0x1'].map((text) => ['a number that is not decimal', ribosomeLoad, `utr,rl\nACGT,1e3\nACGT,${text}\n`, `:3: the label (rl) cannot be read: expected a number, got "${text.trim()}"`] as const),
-    ['a label that is none', spliceSite, 'human;ACGT;2\n', ':1: the label (label) cannot be read: expected 0 or 1, got "2"'],
-    ['a column of another name', spliceSite, 'id;seq;label\na;ACGT;1\n', ':1: expected a header with the columns "sequence", "label", got "id", "seq", "label"'],
+    [
+      'many columns',
+      ribosomeLoad,
+      `${Array.from({ length: 99 }, (_, i) => `c${i}`).join()}\n`,
+      'got "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", … (99); name',
+    ],
+    ...['0x10', '0B1', '-0o7', ' 0x1'].map(
+      (text) =>
+        [
+          'a number that is not decimal',
+          ribosomeLoad,
+          `utr,rl\nACGT,1e3\nACGT,${text}\n`,
+          `:3: the label (rl) cannot be read: expected a number, got "${text.trim()}"`,
+        ] as const,
+    ),
+    [
+      'a label that is none',
+      spliceSite,
+      'human;ACGT;2\n',
+      ':1: the label (label) cannot be read: expected 0 or 1, got "2"',
+    ],
+    [
+      'a column of another name',
+      spliceSite,
+      'id;seq;label\na;ACGT;1\n',
+      ':1: expected a header with the columns "sequence", "label", got "id", "seq", "label"',
+    ],
     ['too few columns', spliceSite, 'ACGT;1\n', 'or give 3 columns without a header: group, sequence, label'],
   ] as const)('with %s are refused by file and line', async (_, head: Head, content, message) => {
     const table = file(content, 'table.csv');
@@ -97,7 +167,11 @@ test('the vendored samples are read for every task that has one', async () => {
   expect(new Set(sites.map(({ sequence }) => sequence.length))).toEqual(new Set([400]));
   const names = ['Hammerhead_3', 'IRE_I', 'Purine', 'SECIS_1', 'U7', 'let-7', 'mir-10'];
   const families = await read(ncrnaFamily, [join(samples, 'rfam_families.fasta')], { classes: 7, names });
-  expect(families.map(({ target }) => target).reduce((counts, target) => counts.with(target, counts[target]! + 1), new Array<number>(7).fill(0))).toEqual([40, 40, 40, 40, 40, 36, 20]);
+  expect(
+    families
+      .map(({ target }) => target)
+      .reduce((counts, target) => counts.with(target, counts[target]! + 1), new Array<number>(7).fill(0)),
+  ).toEqual([40, 40, 40, 40, 40, 36, 20]);
   const structures = await read(secondaryStructure, [join(samples, 'bprna_TS0_60.dbn')]);
   expect(structures.length).toBe(60);
   expect(structures.every(({ sequence, target }) => sequence.length === target.length)).toBe(true);
@@ -116,12 +190,17 @@ describe('FASTA', () => {
     expect(await unlabelled(spliceSite, bare)).toMatchObject([{ id: 'a', sequence: 'ACGU', line: 1 }]);
   });
 
-  test('of RiNALMo\'s splice benchmarks is lines, the labels in a file beside', async () => {
+  test("of RiNALMo's splice benchmarks is lines, the labels in a file beside", async () => {
     const folder = join(temporaryFolder(), 'Fly');
     mkdirSync(folder);
     const sequences = file('ACGT\nGGTA\n', 'SA_sequences_donor_400_Final_3.fasta', folder);
     file('0\n1\n', 'SA_labels_donor_400_Final_3.fasta', folder);
-    expect((await read(spliceSite, [folder])).map(({ sequence, target, line, group }) => [sequence, target, line, group])).toEqual([['ACGU', 0, 1, 'Fly'], ['GGUA', 1, 2, 'Fly']]);
+    expect(
+      (await read(spliceSite, [folder])).map(({ sequence, target, line, group }) => [sequence, target, line, group]),
+    ).toEqual([
+      ['ACGU', 0, 1, 'Fly'],
+      ['GGUA', 1, 2, 'Fly'],
+    ]);
     expect((await unlabelled(spliceSite, sequences)).length).toBe(2);
     const labels = file('0\n', 'SA_labels_donor_400_Final_3.fasta', folder);
     await expect(read(spliceSite, [folder])).rejects.toThrow(`${labels}:2: the file ends before its sequences do`);
@@ -131,15 +210,28 @@ describe('FASTA', () => {
 });
 
 test('- is FASTA on stdin', async () => {
-  vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([Buffer.from('>a\nAC'), Buffer.from('GT\n>b\nGG\n')], { objectMode: false }) as unknown as typeof process.stdin);
-  onTestFinished(() => { vi.restoreAllMocks(); });
-  expect(await unlabelled(undefined, '-')).toEqual([{ id: 'a', sequence: 'ACGU', file: 'stdin', line: 1 }, { id: 'b', sequence: 'GG', file: 'stdin', line: 3 }]);
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(
+    Readable.from([Buffer.from('>a\nAC'), Buffer.from('GT\n>b\nGG\n')], {
+      objectMode: false,
+    }) as unknown as typeof process.stdin,
+  );
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  expect(await unlabelled(undefined, '-')).toEqual([
+    { id: 'a', sequence: 'ACGU', file: 'stdin', line: 1 },
+    { id: 'b', sequence: 'GG', file: 'stdin', line: 3 },
+  ]);
 });
 
 test('a file of another kind is refused with what is expected', async () => {
   const structures = file('>a\nGGAAACC\n((...))\n', 'a.dbn');
-  await expect(read(spliceSite, [structures])).rejects.toThrow(`${structures}: splice sites are learned from tables (.csv .tsv .txt) with the columns sequence and label`);
-  await expect(read(spliceSite, [file('', 'a.xlsx')])).rejects.toThrow('no format has this extension; expected one of .csv .tsv .txt .fasta');
+  await expect(read(spliceSite, [structures])).rejects.toThrow(
+    `${structures}: splice sites are learned from tables (.csv .tsv .txt) with the columns sequence and label`,
+  );
+  await expect(read(spliceSite, [file('', 'a.xlsx')])).rejects.toThrow(
+    'no format has this extension; expected one of .csv .tsv .txt .fasta',
+  );
   await expect(read(secondaryStructure, [file('>a\nACGT\n', 'a.fasta')])).rejects.toThrow('FASTA has no structures');
   expect(HEADS.filter(({ columns }) => columns === undefined).map(({ task }) => task)).toEqual(['secondary-structure']);
 });

@@ -4,34 +4,60 @@ import { join } from 'node:path';
 import { packTokens, tokenize } from '@rna/model';
 import { describe, expect, test } from 'vitest';
 import { withEncoder, withModel } from '../src/loadModel.ts';
-import { configText, difference, fasta, modelFixture, modelFolder, rna, rnaProcess, temporaryFolder, tensors, type Values } from './harness.ts';
+import {
+  configText,
+  difference,
+  fasta,
+  modelFixture,
+  modelFolder,
+  rna,
+  rnaProcess,
+  temporaryFolder,
+  tensors,
+  type Values,
+} from './harness.ts';
 
 const TOLERANCE = 3e-5;
 
 // With ambiguity codes, lower case, T and U, a single nucleotide, and letters that no alphabet has.
-const { batch: { seqs: mixed } } = JSON.parse(readFileSync(modelFixture('tokens.json'), 'utf8')) as { batch: { seqs: string[] } };
+const {
+  batch: { seqs: mixed },
+} = JSON.parse(readFileSync(modelFixture('tokens.json'), 'utf8')) as { batch: { seqs: string[] } };
 
 /** The rows [length + 2, width] of each of the mixed sequences in the oracle's padded [6, longest, width]. */
 async function mixedRows(model: string, name: string): Promise<Float32Array[]> {
   const { shape, values } = (await tensors(modelFixture(`oracle/${model}/forward.safetensors`))).get(`mixed.${name}`)!;
   const [, longest, width] = shape;
-  return mixed.map((sequence, s) => values.subarray(s * longest! * width!, (s * longest! + sequence.length + 2) * width!));
+  return mixed.map((sequence, s) =>
+    values.subarray(s * longest! * width!, (s * longest! + sequence.length + 2) * width!),
+  );
 }
 
 /** Runs `rna embed` on the mixed sequences and reads the file. */
 async function embedMixed(folder: string, model: string, ...options: string[]): Promise<Map<string, Values>> {
   const out = join(folder, 'out.safetensors');
-  const { code, stderr, stdout } = await rna('embed', model, fasta(folder, mixed), '--out', out, '--allow-unknown', ...options);
+  const { code, stderr, stdout } = await rna(
+    'embed',
+    model,
+    fasta(folder, mixed),
+    '--out',
+    out,
+    '--allow-unknown',
+    ...options,
+  );
   expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: '' });
   return tensors(out);
 }
 
 describe.each(['rinalmo-A', 'rinalmo-B'])('%s', (model) => {
-  test('representations, logits and attentions are the reference\'s', async () => {
+  test("representations, logits and attentions are the reference's", async () => {
     const folder = temporaryFolder();
     const found = await embedMixed(folder, modelFolder(folder, model), '--logits', '--attentions');
     const [representations, logits] = [await mixedRows(model, 'representation'), await mixedRows(model, 'logits')];
-    const { shape: [, layers, heads, longest], values: maps } = (await tensors(modelFixture(`oracle/${model}/forward.safetensors`))).get('mixed.attentions')!;
+    const {
+      shape: [, layers, heads, longest],
+      values: maps,
+    } = (await tensors(modelFixture(`oracle/${model}/forward.safetensors`))).get('mixed.attentions')!;
     expect([...found.keys()].sort()).toEqual(mixed.flatMap((_, s) => [`s${s}`, `s${s}.attentions`, `s${s}.logits`]));
     for (const [s, { length }] of mixed.entries()) {
       const tokens = length + 2;
@@ -61,14 +87,23 @@ test('packed together, in small packs and one by one, the numbers are the same',
   }
 });
 
-test.each(['weights_multimolecule', 'weights_multimolecule_v26'])('the port\'s names (%s) give the reference\'s numbers', async (weights) => {
-  const folder = temporaryFolder();
-  const found = await embedMixed(folder, modelFolder(folder, 'rinalmo-A', weights), '--logits');
-  for (const [s, rows] of (await mixedRows('rinalmo-A', 'representation')).entries()) expect(difference(found.get(`s${s}`)?.values, rows)).toBeLessThan(TOLERANCE);
-  for (const [s, rows] of (await mixedRows('rinalmo-A', 'logits')).entries()) expect(difference(found.get(`s${s}.logits`)?.values, rows)).toBeLessThan(TOLERANCE);
-});
+test.each(['weights_multimolecule', 'weights_multimolecule_v26'])(
+  "the port's names (%s) give the reference's numbers",
+  async (weights) => {
+    const folder = temporaryFolder();
+    const found = await embedMixed(folder, modelFolder(folder, 'rinalmo-A', weights), '--logits');
+    for (const [s, rows] of (await mixedRows('rinalmo-A', 'representation')).entries())
+      expect(difference(found.get(`s${s}`)?.values, rows)).toBeLessThan(TOLERANCE);
+    for (const [s, rows] of (await mixedRows('rinalmo-A', 'logits')).entries())
+      expect(difference(found.get(`s${s}.logits`)?.values, rows)).toBeLessThan(TOLERANCE);
+  },
+);
 
-test.each([['0', 'embedding'], ['1', 'block0'], ['3', 'block2']])('--layer %s is the reference\'s %s, with and without the rest of the pass', async (layer, name) => {
+test.each([
+  ['0', 'embedding'],
+  ['1', 'block0'],
+  ['3', 'block2'],
+])("--layer %s is the reference's %s, with and without the rest of the pass", async (layer, name) => {
   const folder = temporaryFolder();
   const model = modelFolder(folder, 'rinalmo-A');
   const expected = await mixedRows('rinalmo-A', name);
@@ -77,7 +112,8 @@ test.each([['0', 'embedding'], ['1', 'block0'], ['3', 'block2']])('--layer %s is
     const found = await embedMixed(folder, model, '--layer', layer, ...options);
     for (const [s, rows] of expected.entries()) {
       expect(difference(found.get(`s${s}`)?.values, rows)).toBeLessThan(TOLERANCE);
-      if (options[0] === '--logits') expect(difference(found.get(`s${s}.logits`)?.values, logits[s]!)).toBeLessThan(TOLERANCE);
+      if (options[0] === '--logits')
+        expect(difference(found.get(`s${s}.logits`)?.values, logits[s]!)).toBeLessThan(TOLERANCE);
     }
   }
 });
@@ -87,7 +123,10 @@ test('--pool gives the <cls> row, or the mean over the nucleotides alone', async
   const model = modelFolder(folder, 'rinalmo-A');
   const dim = 64;
   const rows = await mixedRows('rinalmo-A', 'representation');
-  const [cls, mean] = [await embedMixed(folder, model, '--pool', 'cls'), await embedMixed(folder, model, '--pool', 'mean')];
+  const [cls, mean] = [
+    await embedMixed(folder, model, '--pool', 'cls'),
+    await embedMixed(folder, model, '--pool', 'mean'),
+  ];
   for (const [s, values] of rows.entries()) {
     expect(cls.get(`s${s}`)!.shape).toEqual([dim]);
     expect(difference(cls.get(`s${s}`)!.values, values.subarray(0, dim))).toBeLessThan(TOLERANCE);
@@ -101,21 +140,29 @@ test('--pool gives the <cls> row, or the mean over the nucleotides alone', async
   }
 });
 
-// The oracle's sequences have <mask> tokens, which no FASTA can hold. The encoder itself is held to them by the model package.
+// The oracle's sequences have <mask> tokens, which no FASTA can hold. The encoder itself is held to them by the model
+// package.
 test.each(['ssrlm-A', 'ssrlm-B'])('%s under the LLaMA names gives what its encoder gives', async (name) => {
   const folder = temporaryFolder();
   const out = join(folder, 'out.safetensors');
   const sequences = ['ACGUACGUUA', 'G', 'AUNNRYKMSWBDHVI-GGCC'.repeat(4)];
   const model = modelFolder(folder, name);
-  expect(await rna('embed', model, fasta(folder, sequences), '--out', out, '--logits')).toMatchObject({ code: 0, stderr: '' });
+  expect(await rna('embed', model, fasta(folder, sequences), '--out', out, '--logits')).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
   const found = await tensors(out);
-  await withModel(model, {}, (opened) => withEncoder(opened, async (encoder) => {
-    for (const [s, sequence] of sequences.entries()) {
-      const representation = encoder.forward(packTokens([tokenize(sequence)]));
-      expect(difference(found.get(`s${s}`)?.values, await representation.read())).toBeLessThan(1e-5);
-      expect(difference(found.get(`s${s}.logits`)?.values, await encoder.logits(representation).read())).toBeLessThan(1e-5);
-    }
-  }));
+  await withModel(model, {}, (opened) =>
+    withEncoder(opened, async (encoder) => {
+      for (const [s, sequence] of sequences.entries()) {
+        const representation = encoder.forward(packTokens([tokenize(sequence)]));
+        expect(difference(found.get(`s${s}`)?.values, await representation.read())).toBeLessThan(1e-5);
+        expect(difference(found.get(`s${s}.logits`)?.values, await encoder.logits(representation).read())).toBeLessThan(
+          1e-5,
+        );
+      }
+    }),
+  );
 });
 
 test('a model is a folder, a file with a config beside it, or a file with --config', async () => {
@@ -139,8 +186,12 @@ test('stdin is read like a file, and nothing is left behind', async () => {
   mkdirSync(spools);
   const [file, piped] = [join(folder, 'file.safetensors'), join(folder, 'piped.safetensors')];
   const text = readFileSync(fasta(folder, mixed), 'utf8');
-  expect(await rnaProcess(['embed', model, '-', '-o', piped, '--allow-unknown'], { stdin: text, env: { TMPDIR: spools } })).toMatchObject({ code: 0, stdout: '' });
-  expect(await rna('embed', model, join(folder, 'input.fasta'), '-o', file, '--allow-unknown')).toMatchObject({ code: 0 });
+  expect(
+    await rnaProcess(['embed', model, '-', '-o', piped, '--allow-unknown'], { stdin: text, env: { TMPDIR: spools } }),
+  ).toMatchObject({ code: 0, stdout: '' });
+  expect(await rna('embed', model, join(folder, 'input.fasta'), '-o', file, '--allow-unknown')).toMatchObject({
+    code: 0,
+  });
   expect(readFileSync(piped)).toEqual(readFileSync(file));
   expect(readdirSync(spools).filter((name) => name.startsWith('rna-'))).toEqual([]);
 });
@@ -166,7 +217,10 @@ test('attention maps made in several passes are those of one', async () => {
   // An eighth of it holds one block's four maps of 302 x 302.
   process.env['RNA_MEMORY_BUDGET'] = '16';
   try {
-    expect(await rna('embed', model, input, '--out', out, '--attentions', '--logits')).toMatchObject({ code: 0, stderr: '' });
+    expect(await rna('embed', model, input, '--out', out, '--attentions', '--logits')).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
   } finally {
     delete process.env['RNA_MEMORY_BUDGET'];
   }
@@ -183,7 +237,8 @@ test('a pack that exceeds the memory budget is run in parts, a record that does 
   process.env['RNA_MEMORY_BUDGET'] = '3';
   try {
     expect(await rna('embed', model, fasta(folder, sequences), '--out', out)).toMatchObject({ code: 0, stderr: '' });
-    for (const [name, { values }] of await tensors(out)) expect(difference(values, expected.get(name)!.values)).toBeLessThan(1e-5);
+    for (const [name, { values }] of await tensors(out))
+      expect(difference(values, expected.get(name)!.values)).toBeLessThan(1e-5);
     const long = fasta(folder, `>short\nACGU\n>long\n${'ACGU'.repeat(2000)}\n`, 'long.fasta');
     const failed = await rna('embed', model, long, '--out', join(folder, 'none.safetensors'));
     expect(failed.code).toBe(1);

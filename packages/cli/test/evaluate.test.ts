@@ -2,36 +2,58 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { basePairs, decodeBasePairs, detokenize, partnersFromPairs, upperTriangle, type DecodeOptions, type Structure } from '@rna/model';
+import {
+  basePairs,
+  decodeBasePairs,
+  detokenize,
+  partnersFromPairs,
+  upperTriangle,
+  type DecodeOptions,
+  type Structure,
+} from '@rna/model';
 import { expect, test } from 'vitest';
 import { fasta, modelFolder, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
 import { rnas, structures } from './training.ts';
 
-/** RNAs of the oracle with the reference's prediction and a made-up truth: the pairs above 0.4, every other one moved by one. */
+/**
+ * RNAs of the oracle with the reference's prediction and a made-up truth: the pairs above 0.4, every other one moved by
+ * one.
+ */
 async function references(options: DecodeOptions): Promise<{ truth: Structure; predicted: Int32Array }[]> {
   const file = await tensors(fileURLToPath(new URL('./fixtures/pairLogits.safetensors', import.meta.url)));
-  return [...file.keys()].filter((name) => /^A\..*\.logits$/.test(name)).sort().map((name, index) => {
-    const sequence = detokenize(file.get(name.replace('.logits', '.tokens'))!.values).replaceAll('T', 'U');
-    const probabilities = upperTriangle(file.get(name)!.values, sequence.length).map((logit) => 1 / (1 + Math.exp(-logit)));
-    const pairs = basePairs(decodeBasePairs(probabilities, sequence, { threshold: 0.4 }));
-    const taken = new Set(pairs.flat());
-    const moved = pairs.map(([i, j], k): [number, number] => {
-      if (k % 2 === 0 || taken.has(j + 1) || j + 1 >= sequence.length) return [i, j];
-      taken.add(j + 1);
-      return [i, j + 1];
+  return [...file.keys()]
+    .filter((name) => /^A\..*\.logits$/.test(name))
+    .sort()
+    .map((name, index) => {
+      const sequence = detokenize(file.get(name.replace('.logits', '.tokens'))!.values).replaceAll('T', 'U');
+      const probabilities = upperTriangle(file.get(name)!.values, sequence.length).map(
+        (logit) => 1 / (1 + Math.exp(-logit)),
+      );
+      const pairs = basePairs(decodeBasePairs(probabilities, sequence, { threshold: 0.4 }));
+      const taken = new Set(pairs.flat());
+      const moved = pairs.map(([i, j], k): [number, number] => {
+        if (k % 2 === 0 || taken.has(j + 1) || j + 1 >= sequence.length) return [i, j];
+        taken.add(j + 1);
+        return [i, j + 1];
+      });
+      return {
+        truth: { id: `s${index}`, sequence, partners: partnersFromPairs(moved, sequence.length) },
+        predicted: decodeBasePairs(probabilities, sequence, options),
+      };
     });
-    return {
-      truth: { id: `s${index}`, sequence, partners: partnersFromPairs(moved, sequence.length) },
-      predicted: decodeBasePairs(probabilities, sequence, options),
-    };
-  });
 }
 
 /** Precision, recall and F1 by sets of pairs. */
 function score(truth: Int32Array, predicted: Int32Array, tolerance: 0 | 1): number[] {
   const matched = (pairs: [number, number][], others: [number, number][]): number =>
-    pairs.length === 0 ? 0 : pairs.filter(([i, j]) => others.some(([k, l]) => Math.abs(i - k) + Math.abs(j - l) <= tolerance)).length / pairs.length;
-  const [precision, recall] = [matched(basePairs(predicted), basePairs(truth)), matched(basePairs(truth), basePairs(predicted))];
+    pairs.length === 0
+      ? 0
+      : pairs.filter(([i, j]) => others.some(([k, l]) => Math.abs(i - k) + Math.abs(j - l) <= tolerance)).length /
+        pairs.length;
+  const [precision, recall] = [
+    matched(basePairs(predicted), basePairs(truth)),
+    matched(basePairs(truth), basePairs(predicted)),
+  ];
   return [precision, recall, precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall)];
 }
 
@@ -40,44 +62,78 @@ const mean = (values: readonly number[], weights: readonly number[]): number =>
 
 test.each<[string[], DecodeOptions]>([
   [['--threshold', '0.2'], { threshold: 0.2 }],
-  [['--threshold', '0.3', '--allow-nc-pairs', '--allow-sharp-loops'], { threshold: 0.3, allowNcPairs: true, allowSharpLoops: true }],
+  [
+    ['--threshold', '0.3', '--allow-nc-pairs', '--allow-sharp-loops'],
+    { threshold: 0.3, allowNcPairs: true, allowSharpLoops: true },
+  ],
   [[], { threshold: 0.25 }],
 ])('%j: means, length-weighted means and each RNA', async (argv, options) => {
   const folder = temporaryFolder();
   const expected = await references(options);
   expect(expected.some(({ truth }) => basePairs(truth.partners).length > 0)).toBe(true);
   const model = await structureModelFolder(folder, 'rinalmo-A', 0.25);
-  const file = structures(folder, 'truth.dbn', expected.map(({ truth }) => truth));
+  const file = structures(
+    folder,
+    'truth.dbn',
+    expected.map(({ truth }) => truth),
+  );
   const csv = join(folder, 'scores.csv');
   const result = await rna('evaluate', model, file, ...argv, '--json', '--csv', csv);
   expect(result, result.stderr).toMatchObject({ code: 0 });
-  const json = JSON.parse(result.stdout) as Record<string, Record<string, number> & Record<string, Record<string, number>>>;
+  const json = JSON.parse(result.stdout) as Record<
+    string,
+    Record<string, number> & Record<string, Record<string, number>>
+  >;
   const measures = ['precision', 'recall', 'f1'] as const;
   const lengths = expected.map(({ truth }) => truth.sequence.length);
-  for (const [kind, tolerance] of [['strict', 0], ['flexible', 1]] as const) {
+  for (const [kind, tolerance] of [
+    ['strict', 0],
+    ['flexible', 1],
+  ] as const) {
     const scores = expected.map(({ truth, predicted }) => score(truth.partners, predicted, tolerance));
     for (const [m, measure] of measures.entries()) {
       const values = scores.map((each) => each[m]!);
-      expect(json[kind]![measure]).toBeCloseTo(mean(values, values.map(() => 1)), 10);
+      expect(json[kind]![measure]).toBeCloseTo(
+        mean(
+          values,
+          values.map(() => 1),
+        ),
+        10,
+      );
       expect(json['lengthWeighted']![kind]![measure]).toBeCloseTo(mean(values, lengths), 10);
     }
   }
-  expect(json).toMatchObject({ rnas: expected.length, threshold: options.threshold, allowNcPairs: options.allowNcPairs ?? false });
+  expect(json).toMatchObject({
+    rnas: expected.length,
+    threshold: options.threshold,
+    allowNcPairs: options.allowNcPairs ?? false,
+  });
 
-  const [header, ...lines] = readFileSync(csv, 'utf8').trimEnd().split('\n').map((line) => line.split(','));
+  const [header, ...lines] = readFileSync(csv, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','));
   expect(lines.map((line) => line[1])).toEqual(expected.map(({ truth }) => truth.id));
   for (const [r, { truth, predicted }] of expected.entries()) {
     const row = Object.fromEntries(header!.map((name, c) => [name, Number(lines[r]![c])]));
-    expect(row).toMatchObject({ length: truth.sequence.length, truePairs: basePairs(truth.partners).length, predictedPairs: basePairs(predicted).length });
+    expect(row).toMatchObject({
+      length: truth.sequence.length,
+      truePairs: basePairs(truth.partners).length,
+      predictedPairs: basePairs(predicted).length,
+    });
     expect(row['f1']).toBeCloseTo(score(truth.partners, predicted, 0)[2]!, 10);
     expect(row['flexibleF1']).toBeCloseTo(score(truth.partners, predicted, 1)[2]!, 10);
   }
 });
 
-test('the table, the threshold\'s source and a tuned threshold', async () => {
+test("the table, the threshold's source and a tuned threshold", async () => {
   const folder = temporaryFolder();
   const model = await structureModelFolder(folder, 'rinalmo-A');
-  const file = structures(folder, 'truth.dbn', (await references({})).map(({ truth }) => truth));
+  const file = structures(
+    folder,
+    'truth.dbn',
+    (await references({})).map(({ truth }) => truth),
+  );
   const plain = await rna('evaluate', model, file);
   expect(plain.stderr).toContain('rna: pairs above 0.5 (the default; the model carries none)');
   expect(plain.stdout).toContain('weighted by length');
@@ -86,7 +142,9 @@ test('the table, the threshold\'s source and a tuned threshold', async () => {
   const best = JSON.parse(tuned.stdout) as { threshold: number; strict: { f1: number } };
   expect(best.threshold).toBeLessThan(0.3);
   for (const threshold of ['0.01', '0.15', '0.29']) {
-    const other = JSON.parse((await rna('evaluate', model, file, '--threshold', threshold, '--json')).stdout) as typeof best;
+    const other = JSON.parse(
+      (await rna('evaluate', model, file, '--threshold', threshold, '--json')).stdout,
+    ) as typeof best;
     expect(other.strict.f1).toBeLessThanOrEqual(best.strict.f1);
   }
 });
@@ -104,8 +162,14 @@ test.each(['rinalmo-A', 'ssrlm-A'])('%s: masked nucleotides where there is no he
   expect(accuracy).toBeGreaterThanOrEqual(0);
   expect(accuracy).toBeLessThanOrEqual(1);
   // FASTA does, and the same masks are drawn where no structure is looked at.
-  const sequences = fasta(folder, rnas.slice(0, 5).map(({ sequence }) => sequence));
-  const [one, two] = [await rna('evaluate', model, sequences, '--masking', 'sm', '--json'), await rna('evaluate', model, file, '--masking', 'sm', '--json')];
+  const sequences = fasta(
+    folder,
+    rnas.slice(0, 5).map(({ sequence }) => sequence),
+  );
+  const [one, two] = [
+    await rna('evaluate', model, sequences, '--masking', 'sm', '--json'),
+    await rna('evaluate', model, file, '--masking', 'sm', '--json'),
+  ];
   expect(one.stdout).toBe(two.stdout);
   expect(one.code).toBe(0);
 });
@@ -119,7 +183,11 @@ test('wrong usage and bad input', async () => {
   const sequences = fasta(folder, ['GGCA']);
   const refused: [number, string, string[]][] = [
     [2, '--threshold and --validation exclude each other', [model, file, '--threshold', '0.1', '--validation', file]],
-    [2, '--csv, --threshold, --validation, --protocol, --tune-by, --allow-…, --report, --baselines, --train, --mmseqs and --by are for models with a task head', [bare, file, '--csv', csv]],
+    [
+      2,
+      '--csv, --threshold, --validation, --protocol, --tune-by, --allow-…, --report, --baselines, --train, --mmseqs and --by are for models with a task head',
+      [bare, file, '--csv', csv],
+    ],
     [2, '--tune-by', [bare, file, '--tune-by', 'exact']],
     [1, `${file} is a file; give the name of a folder`, [model, file, '--report', join(file, 'page')]],
     [1, 'none: no such', [join(folder, 'none'), file, '--report', report]],

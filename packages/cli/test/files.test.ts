@@ -12,7 +12,10 @@ afterEach(() => rm(folder, { recursive: true }));
 
 test('a file is read by range', async () => {
   const path = join(folder, 'x.bin');
-  await writeFile(path, Uint8Array.from({ length: 100 }, (_, i) => i));
+  await writeFile(
+    path,
+    Uint8Array.from({ length: 100 }, (_, i) => i),
+  );
   const source = await openFileSource(path);
   expect(source.size).toBe(100);
   expect([...(await source.read(97, 3))]).toEqual([97, 98, 99]);

@@ -12,10 +12,25 @@ beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), 'rna-finetune-'));
   const corpus = structures(base, 'corpus.dbn', rnas.slice(4));
   const out = join(base, 'pretrained');
-  expect(await rna('pretrain', ...tinyModel, '--out', out, '--data.train', corpus, '--train.steps', '2', '--batch.rows', '1')).toMatchObject({ code: 0 });
+  expect(
+    await rna(
+      'pretrain',
+      ...tinyModel,
+      '--out',
+      out,
+      '--data.train',
+      corpus,
+      '--train.steps',
+      '2',
+      '--batch.rows',
+      '1',
+    ),
+  ).toMatchObject({ code: 0 });
   pretrained = join(out, 'model');
 });
-afterAll(() => { rmSync(base, { recursive: true }); });
+afterAll(() => {
+  rmSync(base, { recursive: true });
+});
 
 const STEPS = 6;
 
@@ -23,8 +38,31 @@ function tinyRun(folder: string, out: string, ...overrides: string[]): string[] 
   const train = structures(folder, 'train.dbn', rnas.slice(0, 6));
   const validation = structures(folder, 'validation.dbn', rnas.slice(6, 9));
   return [
-    'finetune', 'secondary-structure', '--model.checkpoint', pretrained, '--out', out, '--data.train', train, '--data.validation', validation, '--head.convDim', '8', '--head.blocks', '1',
-    '--train.epochs', '2', '--train.batchSize', '2', '--optimizer.learningRate', '0.02', '--run.evaluateEvery', '2', '--run.checkpointEvery', '2', ...overrides,
+    'finetune',
+    'secondary-structure',
+    '--model.checkpoint',
+    pretrained,
+    '--out',
+    out,
+    '--data.train',
+    train,
+    '--data.validation',
+    validation,
+    '--head.convDim',
+    '8',
+    '--head.blocks',
+    '1',
+    '--train.epochs',
+    '2',
+    '--train.batchSize',
+    '2',
+    '--optimizer.learningRate',
+    '0.02',
+    '--run.evaluateEvery',
+    '2',
+    '--run.checkpointEvery',
+    '2',
+    ...overrides,
   ];
 }
 
@@ -33,11 +71,18 @@ async function evaluated(model: string, ...argv: string[]): Promise<Record<strin
   const result = await rna('evaluate', model, ...argv, '--json');
   expect(result, result.stderr).toMatchObject({ code: 0 });
   const { threshold, averagePrecision, strict, flexible } = JSON.parse(result.stdout) as {
-    threshold: number; averagePrecision: number; strict: Record<'precision' | 'recall' | 'f1', number>; flexible: Record<'precision' | 'recall' | 'f1', number>;
+    threshold: number;
+    averagePrecision: number;
+    strict: Record<'precision' | 'recall' | 'f1', number>;
+    flexible: Record<'precision' | 'recall' | 'f1', number>;
   };
   return {
-    threshold, averagePrecision, ...strict,
-    flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
+    threshold,
+    averagePrecision,
+    ...strict,
+    flexiblePrecision: flexible.precision,
+    flexibleRecall: flexible.recall,
+    flexibleF1: flexible.f1,
   };
 }
 
@@ -47,7 +92,8 @@ describe.each([false, true])('freeze %s', (freeze) => {
     const out = join(folder, 'run');
     const result = await rna(...tinyRun(folder, out, '--model.freeze', String(freeze)));
     expect(result, result.stderr).toMatchObject({ code: 0 });
-    for (const text of ['Base pairs of the held-out RNAs', 'AUPRC', 'threshold', `${out}/model`]) expect(result.stdout).toContain(text);
+    for (const text of ['Base pairs of the held-out RNAs', 'AUPRC', 'threshold', `${out}/model`])
+      expect(result.stdout).toContain(text);
     const losses = readLog(out).flatMap((entry) => ('loss' in entry ? [entry.loss] : []));
     expect(losses).toHaveLength(STEPS);
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
@@ -58,16 +104,25 @@ describe.each([false, true])('freeze %s', (freeze) => {
     expect(await evaluated(last, validation)).toEqual(expected);
     expect(await evaluated(last, validation, '--validation', validation)).toEqual(expected);
     // No true pair is found in six steps, but other thresholds give other pairs.
-    expect((await evaluated(last, validation, '--threshold', '0'))['recall']).toBeGreaterThanOrEqual(expected['recall']!);
+    expect((await evaluated(last, validation, '--threshold', '0'))['recall']).toBeGreaterThanOrEqual(
+      expected['recall']!,
+    );
 
-    const [before, after] = [await tensors(join(pretrained, 'model.safetensors')), await tensors(join(last, 'model.safetensors'))];
-    const changed = [...before].filter(([name, { values }]) => after.get(name)!.values.some((value, i) => value !== values[i])).map(([name]) => name);
+    const [before, after] = [
+      await tensors(join(pretrained, 'model.safetensors')),
+      await tensors(join(last, 'model.safetensors')),
+    ];
+    const changed = [...before]
+      .filter(([name, { values }]) => after.get(name)!.values.some((value, i) => value !== values[i]))
+      .map(([name]) => name);
     expect(changed.filter((name) => name.startsWith('lm_head'))).toEqual([]);
     if (freeze) expect(changed).toEqual([]);
     else expect(changed).toContain('model.encoder.layer.0.attention.self.query.weight');
     expect([...after.keys()]).toContain('ss_head.projection.weight');
 
-    expect((await rna('fold', join(out, 'model'), fasta(folder, ['GGCAAAGCC']))).stdout).toMatch(/^>s0\nGGCAAAGCC\n[.()]{9}\n$/);
+    expect((await rna('fold', join(out, 'model'), fasta(folder, ['GGCAAAGCC']))).stdout).toMatch(
+      /^>s0\nGGCAAAGCC\n[.()]{9}\n$/,
+    );
   });
 });
 
@@ -97,7 +152,9 @@ test('a fine-tuned model is trained further; a head of other sizes is refused', 
   expect(further.stderr).toContain('has a secondary-structure head, which is trained further');
   const [begun, ended] = [readLog(two)[0]!, lastEvaluation(one)];
   expect('evaluation' in begun && begun.evaluation).toEqual(ended);
-  const other = await rna(...tinyRun(folder, join(folder, 'three'), '--model.checkpoint', model, '--head.convDim', '16'));
+  const other = await rna(
+    ...tinyRun(folder, join(folder, 'three'), '--model.checkpoint', model, '--head.convDim', '16'),
+  );
   expect(other).toMatchObject({ code: 2, stdout: '' });
   expect(other.stderr).toContain('head.convDim is 8, the config asks for 16');
   expect(existsSync(join(folder, 'three'))).toBe(false);
@@ -120,6 +177,11 @@ test('sequences alone, a structure too short, an unknown model: refused before a
   await refused(1, `${sequences}:1: FASTA has no structures`, '--data.train', sequences);
   await refused(1, `${short}:1: record "a" has one nucleotide`, '--data.train', short);
   await refused(1, 'no such file or folder', '--model.checkpoint', join(folder, 'none'));
-  await refused(2, '--model.freez: unknown key model.freez; known are model.checkpoint, model.freeze', '--model.freez', 'true');
+  await refused(
+    2,
+    '--model.freez: unknown key model.freez; known are model.checkpoint, model.freeze',
+    '--model.freez',
+    'true',
+  );
   await refused(2, "--model.freeze is 'yes'; expected true or false", '--model.freeze', 'yes');
 });

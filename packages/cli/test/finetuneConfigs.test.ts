@@ -7,14 +7,20 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { config } from './training.ts';
 
-const names = readdirSync(config('.')).filter((name) => name.startsWith('finetune-')).sort();
+const names = readdirSync(config('.'))
+  .filter((name) => name.startsWith('finetune-'))
+  .sort();
 
 const headOf = (name: string): Head => HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))!;
 
 function read(name: string) {
   const text = parse(readFileSync(config(name), 'utf8')) as Readonly<Record<string, object>>;
   const { data, model } = text;
-  return validateConfig(finetuneConfig(headOf(name)), { out: 'run', ...text, data: { train: ['a'], ...data }, model: { checkpoint: 'm', ...model } }, name);
+  return validateConfig(
+    finetuneConfig(headOf(name)),
+    { out: 'run', ...text, data: { train: ['a'], ...data }, model: { checkpoint: 'm', ...model } },
+    name,
+  );
 }
 
 /** Names of the parameters that begin to train, by the epoch. */
@@ -23,20 +29,35 @@ function trainedFrom(name: string, preset: PresetName): Map<number, string[]> {
   const encoder = PRESETS[preset];
   const task = { head: headOf(name), sizes: headOf(name).sizes.parse(head) };
   // Groups look at names and shapes alone.
-  const parameters = new Map([...encoderParameters(encoder), ...headParameters(task, encoder.dim)].map(([each, shape]) => [each, { shape } as Tensor]));
-  const groups = unfreezingGroups(parameters, parameters.keys(), unfreeze, { layers: encoder.layers, stepsPerEpoch: 1, decay: { weightDecay: 0 } });
+  const parameters = new Map(
+    [...encoderParameters(encoder), ...headParameters(task, encoder.dim)].map(([each, shape]) => [
+      each,
+      { shape } as Tensor,
+    ]),
+  );
+  const groups = unfreezingGroups(parameters, parameters.keys(), unfreeze, {
+    layers: encoder.layers,
+    stepsPerEpoch: 1,
+    decay: { weightDecay: 0 },
+  });
   const byEpoch = new Map<number, string[]>();
-  for (const group of groups) byEpoch.set(group.since!, [...byEpoch.get(group.since!) ?? [], ...group.parameters.keys()]);
+  for (const group of groups)
+    byEpoch.set(group.since!, [...(byEpoch.get(group.since!) ?? []), ...group.parameters.keys()]);
   return byEpoch;
 }
 
 const blocksOf = (parameters: readonly string[] | undefined): number[] =>
-  [...new Set(parameters?.flatMap((name) => /^blocks\.(\d+)\./.exec(name)?.[1] ?? []).map(Number))].sort((a, b) => a - b);
+  [...new Set(parameters?.flatMap((name) => /^blocks\.(\d+)\./.exec(name)?.[1] ?? []).map(Number))].sort(
+    (a, b) => a - b,
+  );
 
 test('every recipe is valid for its task, and every task has one after its paper and a small one', () => {
   expect(names.map(read)).toHaveLength(16);
   for (const { task } of HEADS) {
-    expect(names.filter((name) => new RegExp(`^finetune-${task}-(rinalmo|ssr-lm)`).test(name)), task).not.toEqual([]);
+    expect(
+      names.filter((name) => new RegExp(`^finetune-${task}-(rinalmo|ssr-lm)`).test(name)),
+      task,
+    ).not.toEqual([]);
     expect(names).toContain(`finetune-${task}-small.yaml`);
   }
 });
@@ -47,7 +68,9 @@ describe('stages', () => {
   test.each(staged)('%s: the head trains from the beginning, the LM head never, on any of the models', (name) => {
     for (const preset of Object.keys(PRESETS) as PresetName[]) {
       const stages = trainedFrom(name, preset);
-      const own = [...headParameters({ head: headOf(name), sizes: headOf(name).sizes.parse({}) }, PRESETS[preset].dim).keys()];
+      const own = [
+        ...headParameters({ head: headOf(name), sizes: headOf(name).sizes.parse({}) }, PRESETS[preset].dim).keys(),
+      ];
       expect(stages.get(0)).toEqual(expect.arrayContaining(own));
       expect([...stages.values()].flat().filter((each) => each.startsWith('lmHead.'))).toEqual([]);
       // The last block is in the first stage that has any.
@@ -59,7 +82,15 @@ describe('stages', () => {
   test('of the published schedules name the published blocks', () => {
     const structure = trainedFrom('finetune-secondary-structure-rinalmo-code.yaml', 'rinalmo-giga');
     expect([...structure].map(([epoch, parameters]) => [epoch, ...blocksOf(parameters)])).toEqual([
-      [0], [3, 30, 31, 32], [6, 27, 28, 29], [9, 24, 25, 26], [12, 21, 22, 23], [15, 18, 19, 20], [18, 15, 16, 17], [21, 12, 13, 14], [24, 9, 10, 11],
+      [0],
+      [3, 30, 31, 32],
+      [6, 27, 28, 29],
+      [9, 24, 25, 26],
+      [12, 21, 22, 23],
+      [15, 18, 19, 20],
+      [18, 15, 16, 17],
+      [21, 12, 13, 14],
+      [24, 9, 10, 11],
     ]);
     expect(structure.get(3)).toContain('finalNorm.weight');
     const load = trainedFrom('finetune-ribosome-load-rinalmo-code.yaml', 'rinalmo-giga');

@@ -20,25 +20,38 @@ export const modelFixture = (path: string): string => join(models, path);
 /** A folder that goes when the test ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rna-cli-'));
-  onTestFinished(() => { rmSync(folder, { recursive: true }); });
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
   return folder;
 }
 
 /** Writes a FASTA file of sequences `s0`, `s1`, …, or of the text given. */
 export function fasta(folder: string, content: string | readonly string[], name = 'input.fasta'): string {
   const path = join(folder, name);
-  writeFileSync(path, typeof content === 'string' ? content : content.map((sequence, i) => `>s${i} made for a test\n${sequence}\n`).join(''));
+  writeFileSync(
+    path,
+    typeof content === 'string'
+      ? content
+      : content.map((sequence, i) => `>s${i} made for a test\n${sequence}\n`).join(''),
+  );
   return path;
 }
 
 /** The text of a fixture's `config.json` as the hub has it. */
 export function configText(model: string): string {
-  const fields = JSON.parse(readFileSync(modelFixture(`oracle/${model}/config.json`), 'utf8')) as { multimolecule_config?: unknown };
+  const fields = JSON.parse(readFileSync(modelFixture(`oracle/${model}/config.json`), 'utf8')) as {
+    multimolecule_config?: unknown;
+  };
   return JSON.stringify(fields.multimolecule_config ?? fields);
 }
 
 /** A model folder in the hub's layout, of a fixture's weights. */
-export function modelFolder(folder: string, model: string, weights = model.startsWith('rinalmo') ? 'weights_official' : 'weights'): string {
+export function modelFolder(
+  folder: string,
+  model: string,
+  weights = model.startsWith('rinalmo') ? 'weights_official' : 'weights',
+): string {
   const path = join(folder, `${model}-${weights}`);
   mkdirSync(path);
   writeFileSync(join(path, 'config.json'), configText(model));
@@ -61,11 +74,14 @@ export async function rna(...argv: string[]): Promise<Result> {
       const done = rest.at(-1);
       if (typeof done === 'function') (done as () => void)();
       return true;
-    }));
+    }),
+  );
   try {
     return { code: await main(argv), ...texts };
   } finally {
-    spies.forEach((spy) => { spy.mockRestore(); });
+    spies.forEach((spy) => {
+      spy.mockRestore();
+    });
   }
 }
 
@@ -79,18 +95,27 @@ export interface ProcessOptions {
 }
 
 /** `rna …` as a process of its own. A signal that ends it is code -1. */
-export function rnaProcess(argv: readonly string[], { stdin = '', env = {}, interruptWhen, closeStdout = false }: ProcessOptions = {}): Promise<Result> {
+export function rnaProcess(
+  argv: readonly string[],
+  { stdin = '', env = {}, interruptWhen, closeStdout = false }: ProcessOptions = {},
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...argv], { env: { ...process.env, RNA_DEBUG: '', ...env } });
     const texts = { stdout: '', stderr: '' };
     if (closeStdout) child.stdout.destroy();
-    child.stdout.on('data', (part: Buffer) => { texts.stdout += part.toString(); });
-    child.stderr.on('data', (part: Buffer) => { texts.stderr += part.toString(); });
-    const watch = interruptWhen && setInterval(() => {
-      if (!interruptWhen()) return;
-      clearInterval(watch);
-      child.kill('SIGINT');
-    }, 10);
+    child.stdout.on('data', (part: Buffer) => {
+      texts.stdout += part.toString();
+    });
+    child.stderr.on('data', (part: Buffer) => {
+      texts.stderr += part.toString();
+    });
+    const watch =
+      interruptWhen &&
+      setInterval(() => {
+        if (!interruptWhen()) return;
+        clearInterval(watch);
+        child.kill('SIGINT');
+      }, 10);
     child.on('error', reject);
     child.on('close', (code) => {
       clearInterval(watch);
@@ -111,7 +136,8 @@ export async function tensors(path: string): Promise<Map<string, Values>> {
   const read = new Map<string, Values>();
   for (const [name, tensor] of file.tensors) {
     const bytes = await tensor.read(0, tensor.byteLength);
-    const values = tensor.dtype === 'I32' ? Float32Array.from(new Int32Array(bytes.slice().buffer)) : await readFloat32(tensor);
+    const values =
+      tensor.dtype === 'I32' ? Float32Array.from(new Int32Array(bytes.slice().buffer)) : await readFloat32(tensor);
     read.set(name, { shape: tensor.shape, values });
   }
   return read;
@@ -129,11 +155,21 @@ export function difference(actual: Float32Array | undefined, expected: ArrayLike
 /** A fine-tuned model: the encoder of a fixture with its secondary-structure head, under the port's names. */
 export async function structureModelFolder(folder: string, model: string, threshold?: number): Promise<string> {
   const path = modelFolder(folder, model, 'weights_multimolecule');
-  const parts = [await tensors(join(path, 'model.safetensors')), await tensors(modelFixture(`oracle/${model}/ss_head_multimolecule_names.safetensors`))];
+  const parts = [
+    await tensors(join(path, 'model.safetensors')),
+    await tensors(modelFixture(`oracle/${model}/ss_head_multimolecule_names.safetensors`)),
+  ];
   const sink = memorySink();
   await writeSafetensors(
     sink,
-    parts.flatMap((part) => [...part]).map(([name, { shape, values }]) => ({ name, dtype: 'F32' as const, shape, data: () => Promise.resolve(values) })),
+    parts
+      .flatMap((part) => [...part])
+      .map(([name, { shape, values }]) => ({
+        name,
+        dtype: 'F32' as const,
+        shape,
+        data: () => Promise.resolve(values),
+      })),
     new Map(threshold === undefined ? [] : [['threshold', String(threshold)]]),
   );
   writeFileSync(join(path, 'model.safetensors'), sink.bytes());

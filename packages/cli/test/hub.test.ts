@@ -5,7 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { configJson, encoderParameters, memorySink, openModel, PRESETS, readFloat32, writeModel, writeSafetensors } from '@rna/model';
+import {
+  configJson,
+  encoderParameters,
+  memorySink,
+  openModel,
+  PRESETS,
+  readFloat32,
+  writeModel,
+  writeSafetensors,
+} from '@rna/model';
 import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/hub.ts';
 import { openModelFiles } from '../src/modelFiles.ts';
 
@@ -13,7 +22,8 @@ const NAME = 'some-lab/rinalmo-nano';
 const config = new TextEncoder().encode(configJson(PRESETS['rinalmo-nano']));
 const weights = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) >> 3);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const gitSha1 = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.byteLength}\0`).update(bytes).digest('hex');
+const gitSha1 = (bytes: Uint8Array): string =>
+  createHash('sha1').update(`blob ${bytes.byteLength}\0`).update(bytes).digest('hex');
 
 let server: Server;
 let endpoint: string;
@@ -32,7 +42,9 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   const bytes = file === undefined ? undefined : files.get(file);
   if (file === undefined || bytes === undefined) return void response.writeHead(404).end();
   if (stored === undefined && file.endsWith('.safetensors')) {
-    return void response.writeHead(302, { location: `/storage${url}`, etag: '"pointer"', ...headers(bytes, file) }).end();
+    return void response
+      .writeHead(302, { location: `/storage${url}`, etag: '"pointer"', ...headers(bytes, file) })
+      .end();
   }
   const own = stored === undefined ? { etag: `"${gitSha1(bytes)}"` } : {};
   if (method === 'HEAD') return void response.writeHead(200, { 'content-length': bytes.byteLength, ...own }).end();
@@ -50,7 +62,10 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 beforeEach(async () => {
   cacheDir = await mkdtemp(join(tmpdir(), 'rna-hub-'));
   requests = [];
-  files = new Map([['config.json', config], ['model.safetensors', weights]]);
+  files = new Map([
+    ['config.json', config],
+    ['model.safetensors', weights],
+  ]);
   interfere = () => false;
   headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${sha256(bytes)}"` });
   server = createServer(answer);
@@ -101,7 +116,9 @@ describe('download', () => {
     await fetchHubModel(NAME, { endpoint, cacheDir });
     const ranges = requests.filter((line) => /^GET model\.safetensors bytes/.test(line));
     // Each is asked for twice, before and after the redirect.
-    expect([...new Set(ranges)]).toEqual([50_000, 100_000, 150_000].map((from) => `GET model.safetensors bytes=${from}-`));
+    expect([...new Set(ranges)]).toEqual(
+      [50_000, 100_000, 150_000].map((from) => `GET model.safetensors bytes=${from}-`),
+    );
     expect(await cached()).toEqual(['config.json', 'model.safetensors']);
   });
 
@@ -111,7 +128,9 @@ describe('download', () => {
     await mkdir(join(cacheDir, NAME), { recursive: true });
     await writeFile(join(cacheDir, NAME, `model.safetensors.${version}.partial`), weights.subarray(0, 123_456));
     await fetchHubModel(NAME, { endpoint, cacheDir });
-    expect(requests.filter((line) => line.startsWith('GET model.safetensors'))).toContain('GET model.safetensors bytes=123456-');
+    expect(requests.filter((line) => line.startsWith('GET model.safetensors'))).toContain(
+      'GET model.safetensors bytes=123456-',
+    );
     expect(requests).not.toContain('GET model.safetensors');
     expect(await cached()).toEqual(['config.json', 'model.safetensors']);
   });
@@ -134,16 +153,23 @@ describe('download', () => {
   test('refuses wrong sizes and wrong hashes, and keeps nothing of them', async () => {
     headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength - 5), 'x-linked-etag': `"${sha256(bytes)}"` });
     await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
-      `${NAME}: the downloaded model.safetensors has 300000 bytes instead of 299995; it was deleted, fetch it again`);
+      `${NAME}: the downloaded model.safetensors has 300000 bytes instead of 299995; it was deleted, fetch it again`,
+    );
     headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${'0'.repeat(64)}"` });
-    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(/has the sha256 [0-9a-f]{64} instead of 0{64}/);
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
+      /has the sha256 [0-9a-f]{64} instead of 0{64}/,
+    );
     expect(await cached()).toEqual(['config.json']);
   });
 
   test('an unknown model, a model without weights, a failing hub', async () => {
-    await expect(fetchHubModel('some-lab/other', { endpoint, cacheDir })).rejects.toThrow(`some-lab/other: no such model on ${endpoint}`);
+    await expect(fetchHubModel('some-lab/other', { endpoint, cacheDir })).rejects.toThrow(
+      `some-lab/other: no such model on ${endpoint}`,
+    );
     files.delete('model.safetensors');
-    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow('has neither model.safetensors nor model.safetensors.index.json');
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
+      'has neither model.safetensors nor model.safetensors.index.json',
+    );
     files.set('model.safetensors', weights);
     interfere = (_, response) => {
       response.writeHead(503).end();
@@ -171,8 +197,17 @@ describe('models by name', () => {
   const nano = async (): Promise<Uint8Array> => {
     const sink = memorySink();
     const sizes = new Map<string, number>();
-    for (const [name, shape] of encoderParameters(PRESETS['rinalmo-nano'])) sizes.set(name, shape.reduce((a, b) => a * b));
-    await writeModel(sink, { config: PRESETS['rinalmo-nano'], scheme: 'port', lmHead: false, read: (name) => Promise.resolve(new Float32Array(sizes.get(name)!)) });
+    for (const [name, shape] of encoderParameters(PRESETS['rinalmo-nano']))
+      sizes.set(
+        name,
+        shape.reduce((a, b) => a * b),
+      );
+    await writeModel(sink, {
+      config: PRESETS['rinalmo-nano'],
+      scheme: 'port',
+      lmHead: false,
+      read: (name) => Promise.resolve(new Float32Array(sizes.get(name)!)),
+    });
     return sink.bytes();
   };
 
@@ -204,12 +239,17 @@ describe('models by name', () => {
   test('in shards', async () => {
     const shard = async (name: string, value: number): Promise<Uint8Array> => {
       const sink = memorySink();
-      await writeSafetensors(sink, [{ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(new Float32Array([value])) }]);
+      await writeSafetensors(sink, [
+        { name, dtype: 'F32', shape: [1], data: () => Promise.resolve(new Float32Array([value])) },
+      ]);
       return sink.bytes();
     };
     files.delete('model.safetensors');
     files.set('model-1.safetensors', await shard('a', 1)).set('model-2.safetensors', await shard('b', 2));
-    files.set('model.safetensors.index.json', new TextEncoder().encode(JSON.stringify({ weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' } })));
+    files.set(
+      'model.safetensors.index.json',
+      new TextEncoder().encode(JSON.stringify({ weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' } })),
+    );
     const { tensors, close } = await openModelFiles(NAME, { endpoint, cacheDir });
     expect(await readFloat32(tensors.tensors.get('b')!)).toEqual(new Float32Array([2]));
     await close();
@@ -217,11 +257,15 @@ describe('models by name', () => {
     await (await openModelFiles(NAME, { endpoint, cacheDir })).close();
     expect(requests.length).toBe(before);
     await rm(join(cacheDir, NAME, 'model-2.safetensors'));
-    await expect(openModelFiles(join(cacheDir, NAME))).rejects.toThrow(/model-2\.safetensors: no such file, though the index names it/);
+    await expect(openModelFiles(join(cacheDir, NAME))).rejects.toThrow(
+      /model-2\.safetensors: no such file, though the index names it/,
+    );
   });
 
   test('what is neither', async () => {
-    await expect(openModelFiles('rinalmo-giga')).rejects.toThrow('rinalmo-giga: no such file or folder, and not the name of a hub model');
+    await expect(openModelFiles('rinalmo-giga')).rejects.toThrow(
+      'rinalmo-giga: no such file or folder, and not the name of a hub model',
+    );
     await expect(openModelFiles(cacheDir)).rejects.toThrow('the folder has neither model.safetensors nor');
   });
 });

@@ -8,14 +8,23 @@ import { runCurves, runFigure } from '../src/report/runFigure.ts';
 import { outcomes } from '../src/report/runPage.ts';
 import { rna, temporaryFolder } from './harness.ts';
 
-const step = (n: number, loss: number): LogEntry => ({ step: n, epoch: 0, loss, learningRate: 1e-4, gradientNorm: 2, tokens: 10 });
+const step = (n: number, loss: number): LogEntry => ({
+  step: n,
+  epoch: 0,
+  loss,
+  learningRate: 1e-4,
+  gradientNorm: 2,
+  tokens: 10,
+});
 const evaluation = (n: number, metrics: Record<string, number>): LogEntry => ({ step: n, evaluation: metrics });
 
 const log = (steps: number, offset = 0): LogEntry[] => [
   evaluation(0, { loss: 3, accuracy: 0.1, 'ssmStem.accuracy': 0.2, 'ssmStem.loss': 2 }),
-  ...Array.from({ length: steps }, (_, i) => (i === 4
-    ? { step: 5, epoch: 0, refused: 'spike' as const, values: { loss: 99, gradientNorm: null, usualNorm: 1 } }
-    : step(i + 1, 3 - i / steps + offset))),
+  ...Array.from({ length: steps }, (_, i) =>
+    i === 4
+      ? { step: 5, epoch: 0, refused: 'spike' as const, values: { loss: 99, gradientNorm: null, usualNorm: 1 } }
+      : step(i + 1, 3 - i / steps + offset),
+  ),
   evaluation(steps, { loss: 2 + offset, accuracy: 0.5, 'ssmStem.accuracy': 0.25, 'ssmStem.loss': 1 }),
 ];
 
@@ -32,7 +41,8 @@ interface Page {
   querySelectorAll(selector: string): { readonly textContent: string }[];
 }
 const parse = (text: string): Page => (parseHTML(text) as unknown as { document: Page }).document;
-const texts = (page: Page, selector: string): string[] => [...page.querySelectorAll(selector)].map(({ textContent }) => textContent.trim());
+const texts = (page: Page, selector: string): string[] =>
+  [...page.querySelectorAll(selector)].map(({ textContent }) => textContent.trim());
 
 describe('runFigure', () => {
   test('has a panel for loss, gradient norm, learning rate and each held-out score, and a colour a run', () => {
@@ -40,7 +50,13 @@ describe('runFigure', () => {
     expect(runs[0]!.refused).toEqual([5]);
     const text = runFigure(runs).markup;
     const labels = texts(parse(text), '[aria-label="y-axis label"]');
-    expect(labels.map((label) => label.replace(/^. /, ''))).toEqual(['loss, held out dashed', 'gradient norm', 'learning rate', 'held out: accuracy', 'held out: ssmStem.accuracy']);
+    expect(labels.map((label) => label.replace(/^. /, ''))).toEqual([
+      'loss, held out dashed',
+      'gradient norm',
+      'learning rate',
+      'held out: accuracy',
+      'held out: ssmStem.accuracy',
+    ]);
     for (const colour of ['--rna-good', '--rna-wrong']) expect(text).toContain(colour);
     expect(text).toContain('mlm: 39 steps taken, 1 refused; loss from 3.000 to 2.025.');
     expect(text).not.toMatch(/NaN|undefined/);
@@ -54,8 +70,19 @@ describe('runFigure', () => {
 
 test('outcomes: the last evaluation and the mean of the last steps', () => {
   const { columns, rows } = outcomes([runCurves('a', log(40)), runCurves('b', [step(1, 2)])]);
-  expect(columns.map(({ header }) => header)).toEqual(['run', 'steps taken', 'refused', 'training loss', 'held-out loss', 'accuracy', 'ssmStem.accuracy']);
-  expect(rows).toEqual([['a', '39', '1', '2.037', '2.000', '0.500', '0.250'], ['b', '1', '0', '2.000', '–', '–', '–']]);
+  expect(columns.map(({ header }) => header)).toEqual([
+    'run',
+    'steps taken',
+    'refused',
+    'training loss',
+    'held-out loss',
+    'accuracy',
+    'ssmStem.accuracy',
+  ]);
+  expect(rows).toEqual([
+    ['a', '39', '1', '2.037', '2.000', '0.500', '0.250'],
+    ['b', '1', '0', '2.000', '–', '–', '–'],
+  ]);
 });
 
 describe('rna plot', () => {

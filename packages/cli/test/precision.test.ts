@@ -12,7 +12,10 @@ test('rna embed --weights int8 is near f32, is not f32, and says so in the file'
   const input = fasta(folder, ['ACGUACGUUA', 'GGGGAAAACCCC']);
   const embed = async (name: string, ...options: string[]) => {
     const out = join(folder, name);
-    expect(await rna('embed', model, input, '--out', out, '--logits', ...options)).toMatchObject({ code: 0, stderr: '' });
+    expect(await rna('embed', model, input, '--out', out, '--logits', ...options)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     return tensors(out);
   };
   const [full, int8] = [await embed('full.safetensors'), await embed('int8.safetensors', '--weights', 'int8')];
@@ -21,7 +24,9 @@ test('rna embed --weights int8 is near f32, is not f32, and says so in the file'
     expect(off, name).toBeGreaterThan(1e-4);
     expect(off, name).toBeLessThan(0.5);
   }
-  const { metadata } = await openSafetensors(memorySource('int8', new Uint8Array(readFileSync(join(folder, 'int8.safetensors')))));
+  const { metadata } = await openSafetensors(
+    memorySource('int8', new Uint8Array(readFileSync(join(folder, 'int8.safetensors')))),
+  );
   expect([metadata.get('weights'), metadata.get('activations')]).toEqual(['int8', 'f32']);
 });
 
@@ -31,7 +36,10 @@ test('f16 is near f32, or refused where the adapter has none', async () => {
   const [out, input] = [join(folder, 'half.safetensors'), fasta(folder, ['ACGUACGUUA'])];
   const { code, stderr } = await rna('embed', model, input, '--out', out, '--weights', 'f16', '--activations', 'f16');
   if (code !== 0) {
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/is to be stored as f16, but this adapter .* has no shader-f16; use f32/) as string });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/is to be stored as f16, but this adapter .* has no shader-f16; use f32/) as string,
+    });
     return;
   }
   const full = join(folder, 'full.safetensors');
@@ -43,7 +51,10 @@ test('f16 is near f32, or refused where the adapter has none', async () => {
 
 test('an unknown precision is wrong usage', async () => {
   const { code, stderr } = await rna('fold', 'model', 'rnas.fasta', '--weights', 'int4');
-  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('Allowed choices are f32, f16, int8') as string });
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringContaining('Allowed choices are f32, f16, int8') as string,
+  });
 });
 
 test('rna pretrain and finetune in f16 lower the loss, or are refused where the adapter has none', async () => {
@@ -51,14 +62,44 @@ test('rna pretrain and finetune in f16 lower the loss, or are refused where the 
   const data = structures(folder, 'train.dbn', rnas.slice(0, 6));
   const [first, second] = [join(folder, 'first'), join(folder, 'second')];
   const half = ['--train.precision', 'f16', '--optimizer.learningRate', '0.02'];
-  const pretrained = await rna('pretrain', ...tinyModel, ...half, '--out', first, '--data.train', data, '--train.steps', '6', '--batch.rows', '2', '--optimizer.warmupSteps', '0');
+  const pretrained = await rna(
+    'pretrain',
+    ...tinyModel,
+    ...half,
+    '--out',
+    first,
+    '--data.train',
+    data,
+    '--train.steps',
+    '6',
+    '--batch.rows',
+    '2',
+    '--optimizer.warmupSteps',
+    '0',
+  );
   if (pretrained.code !== 0) {
     expect(pretrained.stderr).toMatch(/is to be stored as f16, but this adapter .* has no shader-f16; use f32/);
     return;
   }
   const finetuned = await rna(
-    'finetune', 'secondary-structure', ...half, '--model.checkpoint', join(first, 'model'), '--out', second, '--data.train', data, '--data.validation', data,
-    '--head.convDim', '8', '--head.blocks', '1', '--train.epochs', '1');
+    'finetune',
+    'secondary-structure',
+    ...half,
+    '--model.checkpoint',
+    join(first, 'model'),
+    '--out',
+    second,
+    '--data.train',
+    data,
+    '--data.validation',
+    data,
+    '--head.convDim',
+    '8',
+    '--head.blocks',
+    '1',
+    '--train.epochs',
+    '1',
+  );
   expect(finetuned, finetuned.stderr).toMatchObject({ code: 0 });
   for (const run of [first, second]) {
     const losses = readLog(run).flatMap((entry) => ('loss' in entry ? [entry.loss] : []));
@@ -67,5 +108,9 @@ test('rna pretrain and finetune in f16 lower the loss, or are refused where the 
   }
   // The originals are saved, not their copies.
   const weights = (await tensors(join(first, 'model', 'model.safetensors'))).values();
-  expect([...weights].some(({ values }) => values.some((value) => Math.abs(value) > 2 ** -10 && value * 2 ** 24 % 2 ** 4 !== 0))).toBe(true);
+  expect(
+    [...weights].some(({ values }) =>
+      values.some((value) => Math.abs(value) > 2 ** -10 && (value * 2 ** 24) % 2 ** 4 !== 0),
+    ),
+  ).toBe(true);
 });

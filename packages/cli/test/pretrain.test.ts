@@ -12,22 +12,54 @@ import { fasta, rna, rnaProcess, temporaryFolder, tensors } from './harness.ts';
 import { config, filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const STEPS = 20;
-const small = ['--batch.maxTokens', '60', '--batch.rows', '4', '--batch.accumulation', '2', '--optimizer.learningRate', '0.01', '--optimizer.warmupSteps', '5'];
+const small = [
+  '--batch.maxTokens',
+  '60',
+  '--batch.rows',
+  '4',
+  '--batch.accumulation',
+  '2',
+  '--optimizer.learningRate',
+  '0.01',
+  '--optimizer.warmupSteps',
+  '5',
+];
 
 /** A config of a run of the tiny model that ends in seconds. */
 function tinyRun(folder: string, out = join(folder, 'run')): string[] {
   const train = structures(folder, 'train.dbn', rnas.slice(4));
   const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
   return [
-    'pretrain', ...tinyModel, ...small, '--out', out, '--data.train', train, '--data.validation', validation,
-    '--seed', '3', '--train.steps', String(STEPS), '--run.evaluateEvery', '5', '--run.checkpointEvery', '3',
+    'pretrain',
+    ...tinyModel,
+    ...small,
+    '--out',
+    out,
+    '--data.train',
+    train,
+    '--data.validation',
+    validation,
+    '--seed',
+    '3',
+    '--train.steps',
+    String(STEPS),
+    '--run.evaluateEvery',
+    '5',
+    '--run.checkpointEvery',
+    '3',
   ];
 }
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
 
-/** `rna …` as a process that is killed `delay` ms after its log has `lines` lines; true if it was killed before its end. */
-function killed(argv: readonly string[], log: string, moment: { readonly lines: number; readonly delay: number }): Promise<boolean> {
+/**
+ * `rna …` as a process that is killed `delay` ms after its log has `lines` lines; true if it was killed before its end.
+ */
+function killed(
+  argv: readonly string[],
+  log: string,
+  moment: { readonly lines: number; readonly delay: number },
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...argv], { stdio: 'ignore' });
     const lines = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
@@ -70,22 +102,31 @@ test('killed with SIGKILL at any moment and resumed, a run ends in the same bits
   expect([...actual.keys()]).toEqual([...expected.keys()]);
   expect([...expected.keys()]).toContain('/model/model.safetensors');
   for (const [path, content] of expected) {
-    if (!RUN_ITSELF.has(path)) expect(actual.get(path) === content, `${path} is the same (moments drawn from ${seed})`).toBe(true);
+    if (!RUN_ITSELF.has(path))
+      expect(actual.get(path) === content, `${path} is the same (moments drawn from ${seed})`).toBe(true);
   }
   expect(readLog(whole)).toHaveLength(STEPS + 5);
 
   const json = await rna(...tinyRun(folder, broken), '--json');
   expect(json.stderr).toContain(`resuming from step ${STEPS}`);
   const figures = JSON.parse(json.stdout) as { modelStep: number; before: { loss: number }; after: { loss: number } };
-  const evaluations = readLog(whole).flatMap((entry) => ('evaluation' in entry ? [{ step: entry.step, loss: entry.evaluation['loss']! }] : []));
+  const evaluations = readLog(whole).flatMap((entry) =>
+    'evaluation' in entry ? [{ step: entry.step, loss: entry.evaluation['loss']! }] : [],
+  );
   const best = evaluations.reduce((a, b) => (b.loss < a.loss ? b : a));
-  expect(figures).toMatchObject({ modelStep: best.step, before: { loss: evaluations[0]!.loss }, after: { loss: best.loss } });
+  expect(figures).toMatchObject({
+    modelStep: best.step,
+    before: { loss: evaluations[0]!.loss },
+    after: { loss: best.loss },
+  });
   expect(best.loss).toBeLessThan(evaluations[0]!.loss);
   // model/ is the best checkpoint, and a model like any other.
   const checkpoint = `/checkpoints/step-${String(best.step).padStart(9, '0')}/model.safetensors`;
   expect(expected.get('/model/model.safetensors') === expected.get(checkpoint)).toBe(true);
   const out = join(folder, 'embedded.safetensors');
-  expect(await rna('embed', join(broken, 'model'), fasta(folder, ['GGCAAAGCC']), '--out', out)).toMatchObject({ code: 0 });
+  expect(await rna('embed', join(broken, 'model'), fasta(folder, ['GGCAAAGCC']), '--out', out)).toMatchObject({
+    code: 0,
+  });
   expect((await tensors(out)).get('s0')!.shape).toEqual([11, 16]);
 
   // Another config in the folder of a run; how often it is looked at may change.
@@ -94,9 +135,19 @@ test('killed with SIGKILL at any moment and resumed, a run ends in the same bits
   expect(other.stderr).toContain('  seed: then 3, now 4\n  optimizer.maxGradientNorm: then absent, now 1\n');
   expect(await rna(...tinyRun(folder, broken), '--run.keep', '3')).toMatchObject({ code: 0 });
   const data = ['--data.train', join(folder, 'train.dbn'), '--data.validation', join(folder, 'train.dbn')];
-  const finetune = await rna('finetune', 'secondary-structure', '--out', broken, '--model.checkpoint', join(broken, 'model'), ...data);
+  const finetune = await rna(
+    'finetune',
+    'secondary-structure',
+    '--out',
+    broken,
+    '--model.checkpoint',
+    join(broken, 'model'),
+    ...data,
+  );
   expect(finetune.code).toBe(1);
-  expect(finetune.stderr).toContain('the folder holds no run of rna finetune secondary-structure; choose another --out');
+  expect(finetune.stderr).toContain(
+    'the folder holds no run of rna finetune secondary-structure; choose another --out',
+  );
 }, 300_000);
 
 test('SIGINT ends a run with 130, after a checkpoint of the step at hand, and says where it is', async () => {
@@ -106,8 +157,15 @@ test('SIGINT ends a run with 130, after a checkpoint of the step at hand, and sa
   const { code, stdout, stderr } = await rnaProcess([...tinyRun(folder), '--train.steps', '100000'], { interruptWhen });
   expect(code).toBe(130);
   expect(stdout).toBe('');
-  const [, checkpoint] = /^rna: interrupted\. The last checkpoint is (.*); the same command resumes from it\.$/m.exec(stderr)!;
-  expect(readdirSync(checkpoint!).sort()).toEqual(['config.json', 'model.safetensors', 'optimizer.safetensors', 'trainer.json']);
+  const [, checkpoint] = /^rna: interrupted\. The last checkpoint is (.*); the same command resumes from it\.$/m.exec(
+    stderr,
+  )!;
+  expect(readdirSync(checkpoint!).sort()).toEqual([
+    'config.json',
+    'model.safetensors',
+    'optimizer.safetensors',
+    'trainer.json',
+  ]);
   expect(existsSync(join(run, 'model'))).toBe(false);
   const last = readLog(run).at(-1)!.step;
   expect(checkpoint).toMatch(new RegExp(`step-0*${last}$`));
@@ -116,16 +174,27 @@ test('SIGINT ends a run with 130, after a checkpoint of the step at hand, and sa
 
 test('a loss that is not finite is one message, and the last checkpoint stays', async () => {
   const folder = temporaryFolder();
-  const { code, stdout, stderr } = await rna(...tinyRun(folder), '--optimizer.learningRate', '1e30', '--run.checkpointEvery', '1');
+  const { code, stdout, stderr } = await rna(
+    ...tinyRun(folder),
+    '--optimizer.learningRate',
+    '1e30',
+    '--run.checkpointEvery',
+    '1',
+  );
   expect(code).toBe(1);
   expect(stdout).toBe('');
-  expect(stderr).toMatch(/^rna: step \d+: .*\nThe last checkpoint is .*step-\d+; the same command resumes from it\.\n$/m);
+  expect(stderr).toMatch(
+    /^rna: step \d+: .*\nThe last checkpoint is .*step-\d+; the same command resumes from it\.\n$/m,
+  );
   expect(stderr).not.toMatch(/^\s+at /m);
 });
 
 describe('wrong usage is code 2 and names what is wrong', () => {
   test.each<[string[], string]>([
-    [['--train.stepz', '3'], '--train.stepz: unknown key train.stepz; known are train.steps, train.precision, train.dropout'],
+    [
+      ['--train.stepz', '3'],
+      '--train.stepz: unknown key train.stepz; known are train.steps, train.precision, train.dropout',
+    ],
     [['--train.steps', 'many'], "--train.steps is 'many'; expected a whole number above 0"],
     [['--train.steps=0'], 'train.steps is 0; expected a whole number above 0'],
     [['--train.steps'], '--train.steps: a value is missing'],
@@ -146,7 +215,9 @@ describe('wrong usage is code 2 and names what is wrong', () => {
   test('required fields, and faults in a file with its line', async () => {
     const folder = temporaryFolder();
     const file = join(folder, 'run.yaml');
-    expect((await rna('pretrain')).stderr).toContain('config: out is missing; expected a text\nconfig: data.train is missing');
+    expect((await rna('pretrain')).stderr).toContain(
+      'config: out is missing; expected a text\nconfig: data.train is missing',
+    );
     writeFileSync(file, 'out: x\nmodel: [1, 2\nseed: 3\n');
     const malformed = await rna('pretrain', file);
     expect(malformed.code).toBe(2);
@@ -156,7 +227,10 @@ describe('wrong usage is code 2 and names what is wrong', () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`${file}: train.steps is 2.5; expected a whole number above 0`);
     expect(stderr).toContain(`${file}: unknown key sed; known are seed, out`);
-    expect(await rna('pretrain', join(folder, 'none.yaml'))).toMatchObject({ code: 1, stderr: `rna: ${join(folder, 'none.yaml')}: no such file or directory\n` });
+    expect(await rna('pretrain', join(folder, 'none.yaml'))).toMatchObject({
+      code: 1,
+      stderr: `rna: ${join(folder, 'none.yaml')}: no such file or directory\n`,
+    });
   });
 });
 
@@ -183,7 +257,9 @@ describe('bad input is code 1 with file and line, and no run is begun', () => {
     const run = tinyRun(folder);
     expect((await rna(...run, '--data.train', 'none.dbn')).stderr).toContain('rna: none.dbn: no such file or folder');
     mkdirSync(join(folder, 'empty'));
-    expect((await rna(...run, '--data.train', join(folder, 'empty'))).stderr).toContain('has no file of sequences or structures');
+    expect((await rna(...run, '--data.train', join(folder, 'empty'))).stderr).toContain(
+      'has no file of sequences or structures',
+    );
     const { code, stderr } = await rna(...run, '--out', folder);
     expect(code).toBe(1);
     expect(stderr).toContain(`${folder} is not empty and holds no run`);
@@ -208,17 +284,29 @@ test('folders of all formats are read by name, what is no RNA is said', async ()
 test('--help lists every field, --print-config gives a config that is read back the same', async () => {
   const help = await rna('pretrain', '--help');
   expect(help.code).toBe(0);
-  for (const text of ['optimizer.learningRate: a number at least 0; default 0.0001', 'Rate at the end of the warm-up', 'out: a text; required', 'Exit codes']) {
+  for (const text of [
+    'optimizer.learningRate: a number at least 0; default 0.0001',
+    'Rate at the end of the warm-up',
+    'out: a text; required',
+    'Exit codes',
+  ]) {
     expect(help.stdout).toContain(text);
   }
   const folder = temporaryFolder();
   const printed = await rna(...tinyRun(folder), '--print-config');
   expect(printed).toMatchObject({ code: 0, stderr: '' });
-  expect(parse(printed.stdout)).toMatchObject({ seed: 3, model: { dim: 16 }, train: { steps: STEPS }, masking: { scheme: 'ssm', rate: 0.15 } });
+  expect(parse(printed.stdout)).toMatchObject({
+    seed: 3,
+    model: { dim: 16 },
+    train: { steps: STEPS },
+    masking: { scheme: 'ssm', rate: 0.15 },
+  });
   const file = join(folder, 'printed.yaml');
   writeFileSync(file, printed.stdout);
   expect((await rna('pretrain', file, '--print-config')).stdout).toBe(printed.stdout);
-  expect((await rna('pretrain', file, '--seed', '9', '--print-config')).stdout).toBe(printed.stdout.replace('seed: 3', 'seed: 9'));
+  expect((await rna('pretrain', file, '--seed', '9', '--print-config')).stdout).toBe(
+    printed.stdout.replace('seed: 3', 'seed: 9'),
+  );
 });
 
 test('the configs that come with the package are valid, and those named after presets have their model', async () => {
@@ -226,10 +314,15 @@ test('the configs that come with the package are valid, and those named after pr
   expect(names).toHaveLength(25);
   for (const name of names) {
     const isFinetune = name.startsWith('finetune-');
-    const command = isFinetune ? ['finetune', HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))?.task ?? 'of no task'] : ['pretrain'];
-    const given = name.endsWith('small.yaml') ? [] : ['--out', 'run', '--data.train', 'a.dbn', ...(isFinetune ? ['--model.checkpoint', 'm'] : [])];
+    const command = isFinetune
+      ? ['finetune', HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))?.task ?? 'of no task']
+      : ['pretrain'];
+    const given = name.endsWith('small.yaml')
+      ? []
+      : ['--out', 'run', '--data.train', 'a.dbn', ...(isFinetune ? ['--model.checkpoint', 'm'] : [])];
     const result = await rna(...command, config(name), ...given, '--print-config');
     expect(result, name).toMatchObject({ code: 0, stderr: '' });
-    if (!/^(finetune|pretrain)/.test(name)) expect(pretrainConfig.parse(parse(result.stdout)).model.preset).toBe(name.replace('.yaml', ''));
+    if (!/^(finetune|pretrain)/.test(name))
+      expect(pretrainConfig.parse(parse(result.stdout)).model.preset).toBe(name.replace('.yaml', ''));
   }
 });

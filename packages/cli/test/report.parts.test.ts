@@ -61,10 +61,9 @@ function parsed(dotBracket: string): Pair[] {
 }
 
 /** Random nested structures: every `)` that has no partner is read as unpaired by `parsed`. */
-const nestedPairs = fc.array(fc.constantFrom('(', ')', '.'), { minLength: 1, maxLength: 120 }).map((characters) => ({
-  length: characters.length,
-  pairs: parsed(characters.join('')),
-}));
+const nestedPairs = fc
+  .array(fc.constantFrom('(', ')', '.'), { minLength: 1, maxLength: 120 })
+  .map((characters) => ({ length: characters.length, pairs: parsed(characters.join('')) }));
 
 describe('radialLayout', () => {
   test('the backbone and every pair have the length 1', () => {

@@ -13,13 +13,26 @@ const script = fileURLToPath(new URL('./resume.child.ts', import.meta.url));
 const data = fileURLToPath(new URL('../../train/test/fixtures/short.dbn', import.meta.url));
 
 let base: string;
-beforeAll(() => { base = mkdtempSync(join(tmpdir(), 'rna-resume-')); });
-afterAll(() => { rmSync(base, { recursive: true }); });
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), 'rna-resume-'));
+});
+afterAll(() => {
+  rmSync(base, { recursive: true });
+});
 
-/** Runs the child to its end, or kills it `delay` ms after it reported `steps` steps. Returns how it ended and the steps it did. */
-function runChild(folder: string, kill?: { readonly steps: number; readonly delay: number }): Promise<{ killed: boolean; steps: number[] }> {
+/**
+ * Runs the child to its end, or kills it `delay` ms after it reported `steps` steps. Returns how it ended and the steps
+ * it did.
+ */
+function runChild(
+  folder: string,
+  kill?: { readonly steps: number; readonly delay: number },
+): Promise<{ killed: boolean; steps: number[] }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', script, folder, data], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', script, folder, data], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const steps: number[] = [];
     let [output, errors] = ['', ''];
     let armed = false;
@@ -31,7 +44,9 @@ function runChild(folder: string, kill?: { readonly steps: number; readonly dela
         setTimeout(() => child.kill('SIGKILL'), kill.delay);
       }
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => { errors += text; });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0 || signal === 'SIGKILL') resolve({ killed: signal === 'SIGKILL', steps });
@@ -42,7 +57,9 @@ function runChild(folder: string, kill?: { readonly steps: number; readonly dela
 
 /** Every file of a run, by its path. */
 function filesOf(folder: string): Record<string, string> {
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return Object.fromEntries(paths.map((path) => [path.slice(folder.length), readFileSync(path, 'latin1')]));
 }
 

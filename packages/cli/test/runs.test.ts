@@ -7,12 +7,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openRun } from '../src/runs.ts';
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'rna-run-')); });
-afterEach(() => { rmSync(folder, { recursive: true }); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rna-run-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
 
 const text = (content: string) => new TextEncoder().encode(content);
 const entry = (step: number) => ({ step, epoch: 0, loss: 1, learningRate: 0.1, gradientNorm: 2, tokens: 3 });
-const steps = () => readFileSync(join(folder, 'log.jsonl'), 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { step: number }).step);
+const steps = () =>
+  readFileSync(join(folder, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { step: number }).step);
 
 describe('openRun', () => {
   it('shows checkpoints when they are whole, in order, and reads them', async () => {
@@ -38,7 +46,8 @@ describe('openRun', () => {
   });
 
   it('clears what was half written or half removed', async () => {
-    for (const name of ['.writing-step-1', '.removing-step-0', 'step-0']) mkdirSync(join(folder, 'checkpoints', name), { recursive: true });
+    for (const name of ['.writing-step-1', '.removing-step-0', 'step-0'])
+      mkdirSync(join(folder, 'checkpoints', name), { recursive: true });
     writeFileSync(join(folder, 'checkpoints', '.writing-step-1', 'a'), 'half');
     const { store, close } = await openRun(folder);
     expect(await store.names()).toEqual(['step-0']);
@@ -56,7 +65,9 @@ describe('openRun', () => {
 
   it('takes the log back to a step, and drops a line that was cut off', async () => {
     const first = await openRun(folder);
-    [1, 2, 2, 3].forEach((step) => { first.log.append(entry(step)); });
+    [1, 2, 2, 3].forEach((step) => {
+      first.log.append(entry(step));
+    });
     first.close();
     writeFileSync(join(folder, 'log.jsonl'), '{"step":4,"ep', { flag: 'a' });
     const second = await openRun(folder);
@@ -83,22 +94,49 @@ describe('openRun', () => {
     const memory = { live: 10, pooled: 0, peak: 20, budget: 100, tensors: 1 };
     for (const step of [1, 2, 3, 50]) {
       log.append(entry(step));
-      time({ step, steps: 50, epoch: 0, loss: 1, learningRate: 0.1, gradientNorm: 2, refusals: 0, tokensPerSecond: 7, flopsPerSecond: 9, dataWait: 0.5, memory });
+      time({
+        step,
+        steps: 50,
+        epoch: 0,
+        loss: 1,
+        learningRate: 0.1,
+        gradientNorm: 2,
+        refusals: 0,
+        tokensPerSecond: 7,
+        flopsPerSecond: 9,
+        dataWait: 0.5,
+        memory,
+      });
     }
     close();
-    const lines = readFileSync(join(folder, 'timings.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { step: number; time: string });
+    const lines = readFileSync(join(folder, 'timings.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { step: number; time: string });
     expect(lines.map(({ step }) => step)).toEqual([1, 50]);
-    expect(lines[0]).toMatchObject({ tokensPerSecond: 7, flopsPerSecond: 9, dataWait: 0.5, liveBytes: 10, peakBytes: 20 });
+    expect(lines[0]).toMatchObject({
+      tokensPerSecond: 7,
+      flopsPerSecond: 9,
+      dataWait: 0.5,
+      liveBytes: 10,
+      peakBytes: 20,
+    });
     expect(readFileSync(join(folder, 'log.jsonl'), 'utf8')).not.toMatch(/time|PerSecond/);
   });
 });
 
-describe('the lock of a run\'s folder', () => {
-  const lock = (content: object | string) => { writeFileSync(join(folder, '.lock'), typeof content === 'string' ? content : JSON.stringify(content)); };
+describe("the lock of a run's folder", () => {
+  const lock = (content: object | string) => {
+    writeFileSync(join(folder, '.lock'), typeof content === 'string' ? content : JSON.stringify(content));
+  };
 
   it('keeps a second opener out until the first has closed', async () => {
     const first = await openRun(folder);
-    await expect(openRun(folder)).rejects.toThrow(new RegExp(`^${folder} is in use by process ${process.pid} on ${hostname()}; .* delete ${join(folder, '.lock')}$`));
+    await expect(openRun(folder)).rejects.toThrow(
+      new RegExp(
+        `^${folder} is in use by process ${process.pid} on ${hostname()}; .* delete ${join(folder, '.lock')}$`,
+      ),
+    );
     first.close();
     (await openRun(folder)).close();
     expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'log.jsonl', 'timings.jsonl']);

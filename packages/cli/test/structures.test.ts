@@ -7,22 +7,49 @@ import { parseStructureFile } from '@rna/model';
 import { describe, expect, test } from 'vitest';
 import { fasta, rna, rnaProcess, temporaryFolder } from './harness.ts';
 
-interface Reference { readonly id: string; readonly sequence: string; readonly contrafold: { readonly mea: string }; readonly eternafold: { readonly mea: string } }
-const references = (JSON.parse(readFileSync(new URL('../../model/test/fixtures/folding/oracle.json', import.meta.url), 'utf8')) as Reference[]).slice(0, 6);
+interface Reference {
+  readonly id: string;
+  readonly sequence: string;
+  readonly contrafold: { readonly mea: string };
+  readonly eternafold: { readonly mea: string };
+}
+const references = (
+  JSON.parse(
+    readFileSync(new URL('../../model/test/fixtures/folding/oracle.json', import.meta.url), 'utf8'),
+  ) as Reference[]
+).slice(0, 6);
 
-const records = (set: 'contrafold' | 'eternafold'): string => references.map((reference) => `>${reference.id}\n${reference.sequence}\n${reference[set].mea}\n`).join('');
-const input = (folder: string): string => fasta(folder, references.map(({ id, sequence }, i) => `>${id} words\n${i % 2 === 0 ? sequence : sequence.toLowerCase().replaceAll('u', 't')}\n`).join(''));
+const records = (set: 'contrafold' | 'eternafold'): string =>
+  references.map((reference) => `>${reference.id}\n${reference.sequence}\n${reference[set].mea}\n`).join('');
+const input = (folder: string): string =>
+  fasta(
+    folder,
+    references
+      .map(
+        ({ id, sequence }, i) =>
+          `>${id} words\n${i % 2 === 0 ? sequence : sequence.toLowerCase().replaceAll('u', 't')}\n`,
+      )
+      .join(''),
+  );
 
-test.each(['contrafold', 'eternafold'] as const)('structures of %s, on stdout and in a file, in the order of the input', async (set) => {
-  const folder = temporaryFolder();
-  const file = input(folder);
-  const out = join(folder, 'out.dbn');
-  if (set === 'contrafold') expect(await rna('structures', file, '--jobs', '1')).toMatchObject({ code: 0, stdout: records(set) });
-  expect(await rna('structures', file, '--params', set, '--out', out, '--jobs', '2')).toEqual({ code: 0, stdout: '', stderr: '' });
-  expect(readFileSync(out, 'utf8')).toBe(records(set));
-  expect(parseStructureFile(readFileSync(out, 'utf8'), out)).toHaveLength(references.length);
-  expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
-});
+test.each(['contrafold', 'eternafold'] as const)(
+  'structures of %s, on stdout and in a file, in the order of the input',
+  async (set) => {
+    const folder = temporaryFolder();
+    const file = input(folder);
+    const out = join(folder, 'out.dbn');
+    if (set === 'contrafold')
+      expect(await rna('structures', file, '--jobs', '1')).toMatchObject({ code: 0, stdout: records(set) });
+    expect(await rna('structures', file, '--params', set, '--out', out, '--jobs', '2')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(readFileSync(out, 'utf8')).toBe(records(set));
+    expect(parseStructureFile(readFileSync(out, 'utf8'), out)).toHaveLength(references.length);
+    expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
+  },
+);
 
 test('probabilities, as a table and in JSON', async () => {
   const folder = temporaryFolder();
@@ -32,39 +59,69 @@ test('probabilities, as a table and in JSON', async () => {
   const [header, ...lines] = readFileSync(`${out}.probs.tsv`, 'utf8').trimEnd().split('\n');
   expect(header).toBe('id\ti\tj\tp');
   const { stdout } = await rna('structures', file, '--jobs', '1', '--json', '--probs');
-  const parsed = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as { id: string; structure: string; logZ: number; pairs: [number, number, number][] });
-  expect(parsed.map(({ id, structure, pairs }) => [id, structure, pairs.length > 0])).toEqual([['s0', '((((....))))', true], ['s1', '....', false]]);
+  const parsed = stdout
+    .trimEnd()
+    .split('\n')
+    .map(
+      (line) => JSON.parse(line) as { id: string; structure: string; logZ: number; pairs: [number, number, number][] },
+    );
+  expect(parsed.map(({ id, structure, pairs }) => [id, structure, pairs.length > 0])).toEqual([
+    ['s0', '((((....))))', true],
+    ['s1', '....', false],
+  ]);
   expect(lines).toEqual(parsed[0]!.pairs.map((pair) => `s0\t${pair.join('\t')}`));
   expect(parsed[0]!.pairs.find(([i, j]) => i === 2 && j === 11)![2]).toBeGreaterThan(0.5);
-  expect(Object.keys(JSON.parse((await rna('structures', file, '--jobs', '1', '--json')).stdout.split('\n')[0]!) as object)).toEqual(['id', 'sequence', 'structure', 'logZ']);
-  expect(await rna('structures', file, '--probs')).toMatchObject({ code: 2, stderr: expect.stringContaining('--probs needs --out FILE or --json') as string });
+  expect(
+    Object.keys(JSON.parse((await rna('structures', file, '--jobs', '1', '--json')).stdout.split('\n')[0]!) as object),
+  ).toEqual(['id', 'sequence', 'structure', 'logZ']);
+  expect(await rna('structures', file, '--probs')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--probs needs --out FILE or --json') as string,
+  });
 });
 
 test('options change what they say', async () => {
   const folder = temporaryFolder();
   const file = fasta(folder, ['GGGGAAAACCCCAAAAGGGG']);
-  const structure = async (...argv: string[]): Promise<string> => (await rna('structures', file, ...argv)).stdout.split('\n')[2]!;
+  const structure = async (...argv: string[]): Promise<string> =>
+    (await rna('structures', file, ...argv)).stdout.split('\n')[2]!;
   expect(await structure('--gamma', '0.0001')).toBe('.'.repeat(20));
   const constraints = join(folder, 'constraints.txt');
   writeFileSync(constraints, '>s0\nxxxx................\n');
   expect(await structure('--constraints', constraints)).toBe('........((((....))))');
   const hairpin = fasta(folder, ['GGGGGGAACCCCCC'], 'hairpin.fasta');
-  const pairs = async (rules: string): Promise<number> => (await rna('structures', hairpin, '--gamma', '10', '--rules', rules)).stdout.split('\n')[2]!.split('(').length - 1;
+  const pairs = async (rules: string): Promise<number> =>
+    (await rna('structures', hairpin, '--gamma', '10', '--rules', rules)).stdout.split('\n')[2]!.split('(').length - 1;
   expect(await pairs('contrafold')).toBe(6);
   expect(await pairs('eternafold')).toBe(5);
-  const logZ = async (...argv: string[]): Promise<number> => (JSON.parse((await rna('structures', file, '--json', ...argv)).stdout) as { logZ: number }).logZ;
-  const [byDefault, program, exact] = [await logZ(), await logZ('--arithmetic', 'program'), await logZ('--arithmetic', 'exact')];
+  const logZ = async (...argv: string[]): Promise<number> =>
+    (JSON.parse((await rna('structures', file, '--json', ...argv)).stdout) as { logZ: number }).logZ;
+  const [byDefault, program, exact] = [
+    await logZ(),
+    await logZ('--arithmetic', 'program'),
+    await logZ('--arithmetic', 'exact'),
+  ];
   expect(program).toBe(byDefault);
   expect(exact).not.toBe(program);
   expect(Math.abs(exact - program)).toBeLessThan(1e-3);
-  expect(await rna('structures', file, '--arithmetic', 'roman')).toMatchObject({ code: 2, stderr: expect.stringContaining('program, exact') as string });
+  expect(await rna('structures', file, '--arithmetic', 'roman')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('program, exact') as string,
+  });
 });
 
 describe('a run that did not end', () => {
   // The faster arithmetic: these are forty long sequences, several times.
   const settings = ['--arithmetic', 'exact'];
-  const sequences = Array.from({ length: 40 }, (_, i) => references.map(({ sequence }) => sequence).join('').repeat(2).slice(i, i + 250));
-  const journal = (folder: string): string | undefined => readdirSync(folder).find((name) => name.startsWith('.out.dbn') && name.endsWith('.partial'));
+  const sequences = Array.from({ length: 40 }, (_, i) =>
+    references
+      .map(({ sequence }) => sequence)
+      .join('')
+      .repeat(2)
+      .slice(i, i + 250),
+  );
+  const journal = (folder: string): string | undefined =>
+    readdirSync(folder).find((name) => name.startsWith('.out.dbn') && name.endsWith('.partial'));
   const done = (folder: string): number => {
     const name = journal(folder);
     return name === undefined ? 0 : readFileSync(join(folder, name), 'utf8').split('\n').length - 1;
@@ -92,24 +149,39 @@ describe('a run that did not end', () => {
     const folder = temporaryFolder();
     const file = fasta(folder, sequences);
     const out = join(folder, 'out.dbn');
-    const { code, stderr } = await rnaProcess(['structures', file, '--out', out, ...settings, '--jobs', '1'], { interruptWhen: () => done(folder) >= 2 });
+    const { code, stderr } = await rnaProcess(['structures', file, '--out', out, ...settings, '--jobs', '1'], {
+      interruptWhen: () => done(folder) >= 2,
+    });
     expect(code).toBe(130);
     expect(stderr).toMatch(/\d+ of 40 records are kept; the same command continues there/);
     const first = fasta(folder, [sequences[0]!, 'GGGGAAAACCCC'], 'other.fasta');
     expect((await rna('structures', first, '--out', out, ...settings, '--jobs', '1', '--gamma', '3')).stderr).toBe('');
     expect((await rna('structures', first, '--out', out, '--jobs', '1')).stderr).toBe('');
-    expect((await rna('structures', first, ...settings, '--jobs', '1', '--out', out)).stderr).toContain('continuing: 1 of 2');
+    expect((await rna('structures', first, ...settings, '--jobs', '1', '--out', out)).stderr).toContain(
+      'continuing: 1 of 2',
+    );
     expect(readFileSync(out, 'utf8')).toBe((await rna('structures', first, ...settings, '--jobs', '1')).stdout);
   });
 });
 
 describe('refused, with the file and the line', () => {
-  const refused = async (lines: string, constraint: string | undefined, parameters: string | undefined, message: string): Promise<void> => {
+  const refused = async (
+    lines: string,
+    constraint: string | undefined,
+    parameters: string | undefined,
+    message: string,
+  ): Promise<void> => {
     const folder = temporaryFolder();
     const out = join(folder, 'out.dbn');
     const argv = ['structures', fasta(folder, lines), '--out', out];
-    if (constraint !== undefined) { writeFileSync(join(folder, 'c.txt'), constraint); argv.push('--constraints', join(folder, 'c.txt')); }
-    if (parameters !== undefined) { writeFileSync(join(folder, 'p.txt'), parameters); argv.push('--params', join(folder, 'p.txt')); }
+    if (constraint !== undefined) {
+      writeFileSync(join(folder, 'c.txt'), constraint);
+      argv.push('--constraints', join(folder, 'c.txt'));
+    }
+    if (parameters !== undefined) {
+      writeFileSync(join(folder, 'p.txt'), parameters);
+      argv.push('--params', join(folder, 'p.txt'));
+    }
     const { code, stderr } = await rna(...argv);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) as string });
     expect(existsSync(out)).toBe(false);
@@ -120,27 +192,67 @@ describe('refused, with the file and the line', () => {
   test.each([
     ['a FASTA file without header', 'ACGU\n', undefined, undefined, 'input.fasta:1: a sequence without a header'],
     ['a letter that is none', '>a\nAC!U\n', undefined, undefined, 'input.fasta:2: "!"'],
-    ['parameters that are none', good, undefined, 'base_pair_AA zero\n', 'p.txt:1: "base_pair_AA zero" is not "feature weight"'],
-    ['parameters that end too early', good, undefined, 'base_pair_AA 0\n', 'p.txt:1: ends without the feature "base_pair_AC"'],
+    [
+      'parameters that are none',
+      good,
+      undefined,
+      'base_pair_AA zero\n',
+      'p.txt:1: "base_pair_AA zero" is not "feature weight"',
+    ],
+    [
+      'parameters that end too early',
+      good,
+      undefined,
+      'base_pair_AA 0\n',
+      'p.txt:1: ends without the feature "base_pair_AC"',
+    ],
     ['a constraint of nobody', good, '>b\n....\n', undefined, 'c.txt:1: '],
-    ['a constraint too short', good, '>a\n....\n', undefined, 'c.txt:2: a constraint of 4 characters for the 12 nucleotides of "a"'],
+    [
+      'a constraint too short',
+      good,
+      '>a\n....\n',
+      undefined,
+      'c.txt:2: a constraint of 4 characters for the 12 nucleotides of "a"',
+    ],
     ['a constraint without a header', good, '............\n', undefined, 'c.txt:1: a constraint without a header'],
-    ['brackets around what cannot pair', good, '>a\n(...)......x\n', undefined, 'c.txt:2: positions 1 and 5 are to pair, but G and A cannot'],
-    ['what no structure meets', good, '>a\n....|.......\n', undefined, 'c.txt:2: no structure of "a" meets the constraint'],
+    [
+      'brackets around what cannot pair',
+      good,
+      '>a\n(...)......x\n',
+      undefined,
+      'c.txt:2: positions 1 and 5 are to pair, but G and A cannot',
+    ],
+    [
+      'what no structure meets',
+      good,
+      '>a\n....|.......\n',
+      undefined,
+      'c.txt:2: no structure of "a" meets the constraint',
+    ],
   ])('%s', (_name, lines, constraint, parameters, message) => refused(lines, constraint, parameters, message));
 
   test('a parameter file that is not there', async () => {
     const folder = temporaryFolder();
-    expect(await rna('structures', fasta(folder, good), '--params', join(folder, 'none'))).toMatchObject({ code: 1, stderr: expect.stringContaining('none: no such file') as string });
+    expect(await rna('structures', fasta(folder, good), '--params', join(folder, 'none'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('none: no such file') as string,
+    });
   });
 });
 
 /** Runs the program and kills it, as a machine does that goes down, when `condition` holds. */
 function killWhen(argv: readonly string[], condition: () => boolean): Promise<void> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/rna.js', import.meta.url)), ...argv], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/rna.js', import.meta.url)), ...argv], {
+    stdio: 'ignore',
+  });
   return new Promise((resolve, reject) => {
-    const watch = setInterval(() => { if (condition()) child.kill('SIGKILL'); }, 5);
+    const watch = setInterval(() => {
+      if (condition()) child.kill('SIGKILL');
+    }, 5);
     child.on('error', reject);
-    child.on('exit', () => { clearInterval(watch); resolve(); });
+    child.on('exit', () => {
+      clearInterval(watch);
+      resolve();
+    });
   });
 }

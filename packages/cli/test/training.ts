@@ -6,8 +6,10 @@ import { parseStructureFile, writeDotBracket, type Structure } from '@rna/model'
 import type { LogEntry } from '@rna/train';
 
 /** Twenty RNAs of 34 to 67 nucleotides with their structures. */
-export const rnas: readonly Structure[] =
-  parseStructureFile(readFileSync(new URL('../../train/test/fixtures/short.dbn', import.meta.url), 'utf8'), 'short.dbn');
+export const rnas: readonly Structure[] = parseStructureFile(
+  readFileSync(new URL('../../train/test/fixtures/short.dbn', import.meta.url), 'utf8'),
+  'short.dbn',
+);
 
 /** Writes some of the RNAs as dot-bracket. */
 export function structures(folder: string, name: string, some: readonly Structure[]): string {
@@ -17,12 +19,26 @@ export function structures(folder: string, name: string, some: readonly Structur
 }
 
 /** Overrides of a model that compiles and runs in seconds. RiNALMo has dropout, so all that is random is in it. */
-export const tinyModel = ['--model.preset', 'rinalmo-nano', '--model.dim', '16', '--model.layers', '2', '--model.heads', '2', '--model.ffnDim', '24'];
+export const tinyModel = [
+  '--model.preset',
+  'rinalmo-nano',
+  '--model.dim',
+  '16',
+  '--model.layers',
+  '2',
+  '--model.heads',
+  '2',
+  '--model.ffnDim',
+  '24',
+];
 
 export const config = (name: string): string => fileURLToPath(new URL(`../configs/${name}`, import.meta.url));
 
 export const readLog = (run: string): LogEntry[] =>
-  readFileSync(join(run, 'log.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as LogEntry);
+  readFileSync(join(run, 'log.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogEntry);
 
 /** The last evaluation of a run. */
 export function lastEvaluation(run: string): Readonly<Record<string, number>> {
@@ -36,5 +52,10 @@ export const RUN_ITSELF: ReadonlySet<string> = new Set(['/config.yaml', '/timing
 /** Every file under a folder, by its path there. */
 export function filesUnder(folder: string): Map<string, string> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return new Map(entries.map((entry) => join(entry.parentPath, entry.name)).sort().map((path) => [path.slice(folder.length), readFileSync(path, 'latin1')]));
+  return new Map(
+    entries
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+      .map((path) => [path.slice(folder.length), readFileSync(path, 'latin1')]),
+  );
 }

@@ -9,7 +9,9 @@ let file: string;
 beforeEach(() => {
   file = join(temporaryFolder(), 'tuning.json');
   vi.stubEnv('RNA_TUNING', file);
-  return () => { vi.unstubAllEnvs(); };
+  return () => {
+    vi.unstubAllEnvs();
+  };
 });
 
 test('keeps an answer for each class of sizes that a training step runs, shows it, and deletes it', async () => {
@@ -22,7 +24,9 @@ test('keeps an answer for each class of sizes that a training step runs, shows i
   const { adapters } = JSON.parse(readFileSync(file, 'utf8')) as TuningRecord;
   const [adapter] = Object.keys(adapters);
   const { shape, version, chosen, table } = results[0]!;
-  expect(adapters[adapter!]).toEqual({ rmsNorm: { version, shapes: { [shape]: { variant: chosen.variant, ms: chosen.ms, tableMs: table.ms } } } });
+  expect(adapters[adapter!]).toEqual({
+    rmsNorm: { version, shapes: { [shape]: { variant: chosen.variant, ms: chosen.ms, tableMs: table.ms } } },
+  });
 
   const listed = await rna('tune', '--list');
   for (const text of [file, adapter!, 'rmsNorm', shape, version]) expect(listed.stdout).toContain(text);
@@ -38,7 +42,9 @@ test('a damaged file stops every command that would use it, and tune --clear rem
   for (const argv of [['tune', '--list'], ['tune', '--kernel', 'rmsNorm'], ['info']]) {
     const { code, stdout, stderr } = await rna(...argv);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(new RegExp(`^rna: ${file} holds no kernel timings .*it can be deleted \\(rna tune --clear\\)`));
+    expect(stderr).toMatch(
+      new RegExp(`^rna: ${file} holds no kernel timings .*it can be deleted \\(rna tune --clear\\)`),
+    );
   }
   expect((await rna('tune', '--clear')).code).toBe(0);
   expect(existsSync(file)).toBe(false);

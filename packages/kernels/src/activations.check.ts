@@ -3,7 +3,12 @@ import { gelu, geluBackward, swiglu, swigluBackward, swigluBackwardBeta } from '
 import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 
-const SIZES = [[1, 1], [3, 7], [20, 853], [5, 12]] as const;
+const SIZES = [
+  [1, 1],
+  [3, 7],
+  [20, 853],
+  [5, 12],
+] as const;
 const BENCHMARK = [[1024, 1706]] as const;
 
 /** a, b, σ(beta·a) and the index of a for element i of the product. */
@@ -17,24 +22,42 @@ function parts(call: Call, i: number): { a: number; b: number; s: number; beta: 
 
 type Shape = (rows: number, cols: number) => { readonly outputs: Call['outputs']; readonly uniforms: Call['uniforms'] };
 
-function swigluCalls(random: RandomStream, sizes: readonly (readonly [number, number])[], shape: Shape, variants: readonly (boolean | undefined)[]): Call[] {
-  return sizes.flatMap(([rows, cols]) => variants.map((beta) => ({
-    inputs: { x: normals(random, 2 * rows * cols, 2), beta: normals(random, 1), dy: normals(random, rows * cols) },
-    ...shape(rows, cols),
-    ...(beta === undefined ? {} : { variant: { beta, aligned: cols % 4 === 0 } }),
-  })));
+function swigluCalls(
+  random: RandomStream,
+  sizes: readonly (readonly [number, number])[],
+  shape: Shape,
+  variants: readonly (boolean | undefined)[],
+): Call[] {
+  return sizes.flatMap(([rows, cols]) =>
+    variants.map((beta) => ({
+      inputs: { x: normals(random, 2 * rows * cols, 2), beta: normals(random, 1), dy: normals(random, rows * cols) },
+      ...shape(rows, cols),
+      ...(beta === undefined ? {} : { variant: { beta, aligned: cols % 4 === 0 } }),
+    })),
+  );
 }
 
 function swigluCheck(
-  kernel: KernelCheck['kernel'], shape: Shape, variants: readonly (boolean | undefined)[],
-  reference: KernelCheck['reference'], gradientOf?: KernelCheck,
+  kernel: KernelCheck['kernel'],
+  shape: Shape,
+  variants: readonly (boolean | undefined)[],
+  reference: KernelCheck['reference'],
+  gradientOf?: KernelCheck,
 ): KernelCheck {
   const elements = (call: Call): number => call.inputs['dy']!.length;
   return {
     kernel,
     calls: (random) => [
       ...swigluCalls(random, SIZES, shape, variants),
-      ...swigluCalls(random, [[3, 7], [5, 12]], shape, variants.slice(0, 1)).map((call) => inHalves(kernel, call)),
+      ...swigluCalls(
+        random,
+        [
+          [3, 7],
+          [5, 12],
+        ],
+        shape,
+        variants.slice(0, 1),
+      ).map((call) => inHalves(kernel, call)),
     ],
     benchmark: (random) => swigluCalls(random, BENCHMARK, shape, [true]),
     reference,
@@ -45,16 +68,21 @@ function swigluCheck(
 }
 
 export const swigluCheckForward = swigluCheck(
-  swiglu, (rows, cols) => ({ outputs: { y: rows * cols }, uniforms: { count: rows * cols, cols } }), [true, false],
+  swiglu,
+  (rows, cols) => ({ outputs: { y: rows * cols }, uniforms: { count: rows * cols, cols } }),
+  [true, false],
   (call) => ({
     y: Float64Array.from({ length: call.inputs['dy']!.length }, (_, i) => {
       const { a, b, s } = parts(call, i);
       return a * s * b;
     }),
-  }));
+  }),
+);
 
 export const swigluBackwardCheck = swigluCheck(
-  swigluBackward, (rows, cols) => ({ outputs: { dx: 2 * rows * cols }, uniforms: { count: rows * cols, cols } }), [true, false],
+  swigluBackward,
+  (rows, cols) => ({ outputs: { dx: 2 * rows * cols }, uniforms: { count: rows * cols, cols } }),
+  [true, false],
   (call) => {
     const [dy, cols] = [floats(call, 'dy'), uniform(call, 'cols')];
     const dx = new Float64Array(2 * dy.length);
@@ -64,12 +92,16 @@ export const swigluBackwardCheck = swigluCheck(
       dx[at + cols] = g * a * s;
     });
     return { dx };
-  }, swigluCheckForward);
+  },
+  swigluCheckForward,
+);
 
 const betaRows: Shape = (rows, cols) => ({ outputs: { dbeta: rows }, uniforms: { rows, cols } });
 export const swigluBackwardBetaCheck: KernelCheck = {
   ...swigluCheck(
-    swigluBackwardBeta, betaRows, [undefined],
+    swigluBackwardBeta,
+    betaRows,
+    [undefined],
     (call) => {
       const [dy, rows, cols] = [floats(call, 'dy'), uniform(call, 'rows'), uniform(call, 'cols')];
       const dbeta = new Float64Array(rows);
@@ -78,8 +110,19 @@ export const swigluBackwardBetaCheck: KernelCheck = {
         dbeta[Math.floor(i / cols)]! += g * b * a * a * s * (1 - s);
       });
       return { dbeta };
-    }, swigluCheckForward),
-  gradientCalls: (random) => swigluCalls(random, [[1, 1], [1, 9]], betaRows, [undefined]),
+    },
+    swigluCheckForward,
+  ),
+  gradientCalls: (random) =>
+    swigluCalls(
+      random,
+      [
+        [1, 1],
+        [1, 9],
+      ],
+      betaRows,
+      [undefined],
+    ),
 };
 
 /** erf by its power series, which converges fast enough for the |x| < 6 of the checks. */
@@ -97,10 +140,17 @@ const normalCdf = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2));
 const normalPdf = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 
 function geluCalls(random: RandomStream, counts: readonly number[], output: string): Call[] {
-  return counts.map((count) => ({ inputs: { x: normals(random, count, 1.5), dy: normals(random, count) }, outputs: { [output]: count }, uniforms: { count } }));
+  return counts.map((count) => ({
+    inputs: { x: normals(random, count, 1.5), dy: normals(random, count) },
+    outputs: { [output]: count },
+    uniforms: { count },
+  }));
 }
 
-const geluWork = (call: Call): { flops: number; bytes: number } => ({ flops: 16 * uniform(call, 'count'), bytes: 8 * uniform(call, 'count') });
+const geluWork = (call: Call): { flops: number; bytes: number } => ({
+  flops: 16 * uniform(call, 'count'),
+  bytes: 8 * uniform(call, 'count'),
+});
 
 export const geluCheck: KernelCheck = {
   kernel: gelu,
@@ -115,7 +165,9 @@ export const geluBackwardCheck: KernelCheck = {
   kernel: geluBackward,
   calls: (random) => geluCalls(random, [1, 999], 'dx'),
   benchmark: (random) => geluCalls(random, [1024 * 640], 'dx'),
-  reference: (call) => ({ dx: floats(call, 'x').map((x, i) => floats(call, 'dy')[i]! * (normalCdf(x) + x * normalPdf(x))) }),
+  reference: (call) => ({
+    dx: floats(call, 'x').map((x, i) => floats(call, 'dy')[i]! * (normalCdf(x) + x * normalPdf(x))),
+  }),
   work: geluWork,
   tolerance: 1e-5,
   gradientOf: geluCheck,

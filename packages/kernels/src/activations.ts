@@ -12,21 +12,22 @@ const defaults: SwigluVariant = { beta: false, aligned: false };
 const slope = (beta: boolean): string => (beta ? 'f32(beta[0])' : '1.0');
 
 /** Four elements i of y, whose halves of x are `a` and `b`, and s = σ(beta · a). */
-const swish = ({ beta, aligned }: SwigluVariant): string => (aligned
-  ? /* wgsl */ `
+const swish = ({ beta, aligned }: SwigluVariant): string =>
+  aligned
+    ? /* wgsl */ `
   let width = u.cols / 4u;
   let at = i / width * 2u * width + i % width;
   let a = vec4f(x[at]);
   let b = vec4f(x[at + width]);
   let slope = ${slope(beta)};
   let s = 1.0 / (1.0 + exp(-slope * a));`
-  : /* wgsl */ `
+    : /* wgsl */ `
   let elements = min(vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u), vec4u(u.count - 1u));
   let at = elements / u.cols * 2u * u.cols + elements % u.cols;
   let a = vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
   let b = vec4f(vec4(x[at.x + u.cols], x[at.y + u.cols], x[at.z + u.cols], x[at.w + u.cols]));
   let slope = ${slope(beta)};
-  let s = 1.0 / (1.0 + exp(-slope * a));`);
+  let s = 1.0 / (1.0 + exp(-slope * a));`;
 
 /** y = a · σ(beta · a) · b, where x [rows, 2·cols] holds a in its first half and b in its second. */
 export const swiglu = defineKernel({
@@ -56,11 +57,15 @@ export const swigluBackward = defineKernel({
   let g = vec4f(dy[i]);
   let da = g * b * (s + slope * a * s * (1.0 - s));
   let db = g * a * s;
-  ${v.aligned ? 'dx[at] = dx_t(da); dx[at + width] = dx_t(db);' : /* wgsl */ `
+  ${
+    v.aligned
+      ? 'dx[at] = dx_t(da); dx[at + width] = dx_t(db);'
+      : /* wgsl */ `
   for (var e = 0u; e < 4u && 4u * i + e < u.count; e++) {
     dx[at[e]] = dx_t(da[e]);
     dx[at[e] + u.cols] = dx_t(db[e]);
-  }`}`,
+  }`
+  }`,
 });
 
 /** dbeta = Σ dy · b · a² · s · (1 − s) of each row: [rows]. */

@@ -1,4 +1,6 @@
-/** Checks of the attention kernels: packs of very different lengths, grouped heads, head dims that are no powers of two. */
+/**
+ * Checks of the attention kernels: packs of very different lengths, grouped heads, head dims that are no powers of two.
+ */
 import { attention, attentionBackwardKey, attentionBackwardQuery } from './attention.ts';
 import { floats, inHalves, integers, roundToHalf, uniform, type Call, type KernelCheck, type Values } from './check.ts';
 import { keepFactor } from './elementwise.check.ts';
@@ -37,13 +39,15 @@ const BENCHMARK: readonly AttentionSize[] = [
 /** Cumulative lengths, [sequences + 1]. */
 export function cumulative(lengths: readonly number[]): Uint32Array<ArrayBuffer> {
   const sums = new Uint32Array(lengths.length + 1);
-  lengths.forEach((length, i) => { sums[i + 1] = sums[i]! + length; });
+  lengths.forEach((length, i) => {
+    sums[i + 1] = sums[i]! + length;
+  });
   return sums;
 }
 
 /** Where component d of token t of head h lies in the packed layout. */
 export const packedIndex = (tokens: number, headDim: number, h: number, t: number, d: number): number =>
-  4 * ((h * Math.ceil(tokens / 4) + Math.floor(t / 4)) * headDim + d) + t % 4;
+  4 * ((h * Math.ceil(tokens / 4) + Math.floor(t / 4)) * headDim + d) + (t % 4);
 
 /** Random heads in the packed layout, zero beyond the last token. */
 export function packedNormals(random: RandomStream, tokens: number, heads: number, headDim: number): Float64Array {
@@ -56,7 +60,10 @@ export function packedNormals(random: RandomStream, tokens: number, heads: numbe
   return values;
 }
 
-export function attentionCall(random: RandomStream, { lengths, heads, kvHeads, headDim, rate = 0, f16 = false }: AttentionSize): Call {
+export function attentionCall(
+  random: RandomStream,
+  { lengths, heads, kvHeads, headDim, rate = 0, f16 = false }: AttentionSize,
+): Call {
   const cuSeqlens = cumulative(lengths);
   const tokens = cuSeqlens.at(-1)!;
   const packed = packedNormals(random, tokens, heads + 2 * kvHeads, headDim);
@@ -81,7 +88,13 @@ interface Sizes {
 
 function sizesOf(call: Call): Sizes {
   const tokens = integers(call, 'segments').length / 2;
-  return { tokens, heads: uniform(call, 'heads'), kvHeads: uniform(call, 'kvHeads'), headDim: uniform(call, 'headDim'), padded: Math.ceil(tokens / 4) * 4 };
+  return {
+    tokens,
+    heads: uniform(call, 'heads'),
+    kvHeads: uniform(call, 'kvHeads'),
+    headDim: uniform(call, 'headDim'),
+    padded: Math.ceil(tokens / 4) * 4,
+  };
 }
 
 /** The components of head h at token t, from a packed buffer of a call. */
@@ -116,8 +129,11 @@ export function attend(call: Call, visit: (query: Attended) => void): void {
       const scores = Float64Array.from({ length: end - first }, (_, j) => dot(q, keys[first + j]!));
       const top = Math.max(...scores);
       const lse = top + Math.log(scores.reduce((sum, s) => sum + Math.exp(s - top), 0));
-      const keep = scores.map((_, j) => (call.variant?.['dropout'] === true
-        ? keepFactor(call, Math.floor((first + j) / 4), t * heads + h, (first + j) % 4) : 1));
+      const keep = scores.map((_, j) =>
+        call.variant?.['dropout'] === true
+          ? keepFactor(call, Math.floor((first + j) / 4), t * heads + h, (first + j) % 4)
+          : 1,
+      );
       visit({ t, h, first, p: scores.map((s) => Math.exp(s - lse)), keep, lse });
     }
   }
@@ -150,7 +166,10 @@ const inputBytes = (call: Call): number => 4 * call.inputs['packed']!.length;
 
 export const attentionCheck: KernelCheck = {
   kernel: attention,
-  calls: (random) => [...ATTENTION_SIZES.map((size) => attentionCall(random, size)), inHalves(attention, attentionCall(random, IN_HALVES))],
+  calls: (random) => [
+    ...ATTENTION_SIZES.map((size) => attentionCall(random, size)),
+    inHalves(attention, attentionCall(random, IN_HALVES)),
+  ],
   benchmark: (random) => BENCHMARK.map((size) => attentionCall(random, size)),
   reference: attentionReference,
   work: (call) => ({ flops: pairFlops(call), bytes: inputBytes(call) + 4 * call.outputs['y']! }),
@@ -189,12 +208,26 @@ export function attentionBackwardCall(random: RandomStream, size: AttentionSize)
   const { y, lse } = attentionReference(forward);
   const normals = packedNormals(random, tokens, heads, headDim);
   const gradientOfY = size.f16 === true ? normals.map(roundToHalf) : normals;
-  const dy = y.map((_, i) => gradientOfY[packedIndex(tokens, headDim, Math.floor(i / headDim) % heads, Math.floor(i / headDim / heads), i % headDim)]!);
+  const dy = y.map(
+    (_, i) =>
+      gradientOfY[
+        packedIndex(tokens, headDim, Math.floor(i / headDim) % heads, Math.floor(i / headDim / heads), i % headDim)
+      ]!,
+  );
   const delta = new Float64Array(heads * padded);
-  dy.forEach((g, i) => { delta[(Math.floor(i / headDim) % heads) * padded + Math.floor(i / headDim / heads)]! += g * y[i]!; });
+  dy.forEach((g, i) => {
+    delta[(Math.floor(i / headDim) % heads) * padded + Math.floor(i / headDim / heads)]! += g * y[i]!;
+  });
   return {
     ...forward,
-    inputs: { ...forward.inputs, dy, gradient: gradientOfY, lse, delta, dpacked: new Float64Array(forward.inputs['packed']!.length) },
+    inputs: {
+      ...forward.inputs,
+      dy,
+      gradient: gradientOfY,
+      lse,
+      delta,
+      dpacked: new Float64Array(forward.inputs['packed']!.length),
+    },
     outputs: {},
   };
 }
@@ -202,12 +235,15 @@ export function attentionBackwardCall(random: RandomStream, size: AttentionSize)
 function backwardCheck(kernel: KernelCheck['kernel'], part: 'queries' | 'keys', flops: number): KernelCheck {
   return {
     kernel,
-    calls: (random) => [...ATTENTION_SIZES.map((size) => attentionBackwardCall(random, size)), inHalves(kernel, attentionBackwardCall(random, IN_HALVES))],
+    calls: (random) => [
+      ...ATTENTION_SIZES.map((size) => attentionBackwardCall(random, size)),
+      inHalves(kernel, attentionBackwardCall(random, IN_HALVES)),
+    ],
     benchmark: (random) => BENCHMARK.map((size) => attentionBackwardCall(random, size)),
     reference: (call): Values => {
       const { heads, headDim, padded } = sizesOf(call);
       const boundary = heads * padded * headDim;
-      return { dpacked: gradient(call).map((value, i) => ((i < boundary) === (part === 'queries') ? value : 0)) };
+      return { dpacked: gradient(call).map((value, i) => (i < boundary === (part === 'queries') ? value : 0)) };
     },
     work: (call) => ({ flops: (flops / 4) * pairFlops(call), bytes: 2 * inputBytes(call) }),
     tolerance: 3e-5,

@@ -31,13 +31,28 @@ export type AttentionVariant = {
 
 const defaults: AttentionVariant = { headDim: 16, dropout: false, exchange: 'workgroup', lanes: 32, rows: 8 };
 
-const sizes = { tokens: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', threshold: 'u32', key0: 'u32', key1: 'u32' } as const;
+const sizes = {
+  tokens: 'u32',
+  heads: 'u32',
+  kvHeads: 'u32',
+  headDim: 'u32',
+  threshold: 'u32',
+  key0: 'u32',
+  key1: 'u32',
+} as const;
 
-/** Shuffles where there is one subgroup size; barriers too on GPUs. How long the sequences of a call are is in no uniform: a model's packs are much alike. */
+/**
+ * Shuffles where there is one subgroup size; barriers too on GPUs. How long the sequences of a call are is in no
+ * uniform: a model's packs are much alike.
+ */
 const tuning: Tuning<typeof sizes, AttentionVariant> = {
   space: ({ class: adapter, subgroups, subgroupSize }: AdapterTraits) => [
-    ...(subgroups && subgroupSize !== undefined ? [4, 8, 16].map((rows) => ({ exchange: 'subgroup' as const, lanes: subgroupSize, rows })) : []),
-    ...(adapter === 'gpu' ? [32, 64] : [8, 32]).flatMap((lanes) => [8, 16].map((rows) => ({ exchange: 'workgroup' as const, lanes, rows }))),
+    ...(subgroups && subgroupSize !== undefined
+      ? [4, 8, 16].map((rows) => ({ exchange: 'subgroup' as const, lanes: subgroupSize, rows }))
+      : []),
+    ...(adapter === 'gpu' ? [32, 64] : [8, 32]).flatMap((lanes) =>
+      [8, 16].map((rows) => ({ exchange: 'workgroup' as const, lanes, rows })),
+    ),
   ],
   shape: ({ tokens, headDim }) => `${octave(tokens, 64, 8192)}x${headDim}`,
 };
@@ -53,18 +68,23 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   const blocks = rows / 4;
   const slices = Math.ceil(headDim / lanes);
   return {
-    rows, slices, own,
+    rows,
+    slices,
+    own,
     each: (text: (r: number) => string): string => each(rows, text),
 
     /** Workgroup memory for the operands that rows keep, and for the values that are handed out. */
-    declarations: (kept: readonly string[], handed: readonly string[]): string => [
-      dropout ? dropoutWgsl : '',
-      ...(shuffle ? [] : [
-        ...kept.map((name) => `var<workgroup> ${name}Tile: array<vec4f, ${blocks * headDim}>;`),
-        ...handed.map((name) => `var<workgroup> ${name}Tile: array<vec4f, ${rows * lanes}>;`),
-        `var<workgroup> tops: array<f32, ${rows * lanes}>;`,
-      ]),
-    ].join('\n'),
+    declarations: (kept: readonly string[], handed: readonly string[]): string =>
+      [
+        dropout ? dropoutWgsl : '',
+        ...(shuffle
+          ? []
+          : [
+              ...kept.map((name) => `var<workgroup> ${name}Tile: array<vec4f, ${blocks * headDim}>;`),
+              ...handed.map((name) => `var<workgroup> ${name}Tile: array<vec4f, ${rows * lanes}>;`),
+              `var<workgroup> tops: array<f32, ${rows * lanes}>;`,
+            ]),
+      ].join('\n'),
 
     /** Sizes, this workgroup's blocks, and the range of tokens that share a sequence with its rows. */
     head: /* wgsl */ `
@@ -75,29 +95,44 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   let high = segments[2u * (min(4u * firstBlock + ${rows}u, u.tokens) - 1u) + 1u];
   ${each(blocks, (b) => `let block${b} = min(firstBlock + ${b}u, blocks - 1u);`)}
   ${each(rows, (r) => `let row${r} = min(4u * firstBlock + ${r}u, u.tokens - 1u);`)}
-  ${shuffle
-    // A lane loads for a row: every load of a software driver is as many as it has lanes.
-    ? each(Math.ceil(rows / lanes), (i) => /* wgsl */ `
+  ${
+    shuffle
+      ? // A lane loads for a row: every load of a software driver is as many as it has lanes.
+        each(
+          Math.ceil(rows / lanes),
+          (i) => /* wgsl */ `
   let kept${i} = min(4u * firstBlock + min(sid + ${i * lanes}u, ${rows - 1}u), u.tokens - 1u);
   let starts${i} = segments[2u * kept${i}];
   let ends${i} = select(0u, segments[2u * kept${i} + 1u], 4u * firstBlock + sid + ${i * lanes}u < u.tokens);
-  ${range(Math.min(lanes, rows - i * lanes)).map((l) => `let start${i * lanes + l} = subgroupBroadcast(starts${i}, ${l}u); let end${i * lanes + l} = subgroupBroadcast(ends${i}, ${l}u);`).join('\n')}`)
-    : each(rows, (r) => /* wgsl */ `
+  ${range(Math.min(lanes, rows - i * lanes))
+    .map(
+      (l) =>
+        `let start${i * lanes + l} = subgroupBroadcast(starts${i}, ${l}u); let end${i * lanes + l} = subgroupBroadcast(ends${i}, ${l}u);`,
+    )
+    .join('\n')}`,
+        )
+      : each(
+          rows,
+          (r) => /* wgsl */ `
   let start${r} = segments[2u * row${r}];
-  let end${r} = select(0u, segments[2u * row${r} + 1u], 4u * firstBlock + ${r}u < u.tokens);`)}`,
+  let end${r} = select(0u, segments[2u * row${r} + 1u], 4u * firstBlock + ${r}u < u.tokens);`,
+        )
+  }`,
 
     /** Makes the rows' operand `name`, of head \`head\` in \`source\`, ready to be handed out. */
-    keep: (name: string, source: string, head: string): string => (shuffle
-      ? `let ${name}Head = (${head}) * blocks;`
-      : /* wgsl */ `
+    keep: (name: string, source: string, head: string): string =>
+      shuffle
+        ? `let ${name}Head = (${head}) * blocks;`
+        : /* wgsl */ `
   for (var i = lane; i < ${blocks}u * D; i += ${lanes}u) {
     ${name}Tile[i] = vec4f(${source}[((${head}) * blocks + min(firstBlock + i / D, blocks - 1u)) * D + i % D]);
   }
-  workgroupBarrier();`),
+  workgroupBarrier();`,
 
     /** s = Σ_d x_row[d] · y[d] of each row with the four tokens of this lane's block \`mine\` in head \`head\`. */
-    scores: (s: string, x: string, xSource: string, y: string, head: string): string => (shuffle
-      ? /* wgsl */ `
+    scores: (s: string, x: string, xSource: string, y: string, head: string): string =>
+      shuffle
+        ? /* wgsl */ `
     ${each(rows, (r) => `var ${s}${r} = vec4f();`)}
     for (var d0 = 0u; d0 < D; d0 += ${lanes}u) {
       let at = min(d0 + sid, D - 1u);
@@ -110,46 +145,59 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
         ${each(rows, (r) => `${s}${r} = (${s}${r} + subgroupShuffle(${part('x', r)}, d) * y0) + subgroupShuffle(${part('x', r)}, d + 1u) * y1;`)}
       }
     }`
-      : /* wgsl */ `
+        : /* wgsl */ `
     ${each(rows, (r) => `var ${s}${r} = vec4f();`)}
     for (var d = 0u; d < D; d++) {
       let y = vec4f(${y}[((${head}) * blocks + mine) * D + d]);
       ${each(blocks, (b) => `let x${b} = ${x}Tile[${b}u * D + d];`)}
       ${each(rows, (r) => `${s}${r} += ${part('x', r)} * y;`)}
-    }`),
+    }`,
 
     /** Largest value of \`name\` over the lanes, for each row. */
-    largest: (name: string): string => (shuffle
-      ? each(rows, (r) => `let ${name}Largest${r} = subgroupMax(${name}${r});`)
-      : /* wgsl */ `
+    largest: (name: string): string =>
+      shuffle
+        ? each(rows, (r) => `let ${name}Largest${r} = subgroupMax(${name}${r});`)
+        : /* wgsl */ `
     ${each(rows, (r) => `tops[${r * lanes}u + lane] = ${name}${r};`)}
     workgroupBarrier();
     ${each(rows, (r) => `var ${name}Largest${r} = ${name}${r};`)}
-    for (var i = 0u; i < ${lanes}u; i++) { ${each(rows, (r) => `${name}Largest${r} = max(${name}Largest${r}, tops[${r * lanes}u + i]);`)} }`),
+    for (var i = 0u; i < ${lanes}u; i++) { ${each(rows, (r) => `${name}Largest${r} = max(${name}Largest${r}, tops[${r * lanes}u + i]);`)} }`,
 
     /** Sum of \`name\` over the lanes, for each row, in the same order on every lane. */
-    total: (name: string): string => (shuffle
-      ? each(rows, (r) => `let ${name}Total${r} = subgroupAdd(${name}${r});`)
-      : /* wgsl */ `
+    total: (name: string): string =>
+      shuffle
+        ? each(rows, (r) => `let ${name}Total${r} = subgroupAdd(${name}${r});`)
+        : /* wgsl */ `
   workgroupBarrier();
   ${each(rows, (r) => `tops[${r * lanes}u + lane] = ${name}${r};`)}
   workgroupBarrier();
   ${each(rows, (r) => `var ${name}Total${r} = 0.0;`)}
-  for (var i = 0u; i < ${lanes}u; i++) { ${each(rows, (r) => `${name}Total${r} += tops[${r * lanes}u + i];`)} }`),
+  for (var i = 0u; i < ${lanes}u; i++) { ${each(rows, (r) => `${name}Total${r} += tops[${r * lanes}u + i];`)} }`,
 
     /** For each product: sum[row][slice] += Σ over the walked blocks of the handed-out value · z. */
     sums: (products: readonly { sum: string; value: string; z: string; head: string }[]): string => /* wgsl */ `
-    ${shuffle ? '' : /* wgsl */ `
+    ${
+      shuffle
+        ? ''
+        : /* wgsl */ `
     ${products.map(({ value }) => each(rows, (r) => `${value}Tile[${r * lanes}u + lane] = ${value}${r};`)).join('\n')}
-    workgroupBarrier();`}
+    workgroupBarrier();`
+    }
     let walked = min(${lanes}u, (high - 4u * base + 3u) / 4u);
     for (var source = 0u; source < walked; source++) {
-      ${products.map(({ sum, value, z, head }) => /* wgsl */ `
+      ${products
+        .map(
+          ({ sum, value, z, head }) => /* wgsl */ `
       let ${sum}At = ((${head}) * blocks + base + source) * D;
       ${each(slices, (i) => `let ${sum}z${i} = vec4f(${z}[${sum}At + min(${own} + ${i * lanes}u, D - 1u)]);`)}
-      ${each(rows, (r) => /* wgsl */ `
+      ${each(
+        rows,
+        (r) => /* wgsl */ `
       let ${sum}p${r} = ${shuffle ? `subgroupShuffle(${value}${r}, source)` : `${value}Tile[${r * lanes}u + source]`};
-      ${each(slices, (i) => `${sum}${r}_${i} += dot(${sum}p${r}, ${sum}z${i});`)}`)}`).join('\n')}
+      ${each(slices, (i) => `${sum}${r}_${i} += dot(${sum}p${r}, ${sum}z${i});`)}`,
+      )}`,
+        )
+        .join('\n')}
     }
     ${shuffle ? '' : 'workgroupBarrier();'}`,
 
@@ -165,13 +213,20 @@ function family({ headDim, dropout, exchange, lanes, rows }: AttentionVariant) {
   }`,
 
     /** Writes sums over four rows at a time to head \`head\` of a packed buffer. */
-    write: (target: string, sum: string, head: string): string => each(blocks, (b) => /* wgsl */ `
+    write: (target: string, sum: string, head: string): string =>
+      each(
+        blocks,
+        (b) => /* wgsl */ `
   if (firstBlock + ${b}u < blocks) {
-    ${each(slices, (i) => /* wgsl */ `
+    ${each(
+      slices,
+      (i) => /* wgsl */ `
     if (${own} + ${i * lanes}u < D) {
       ${target}[((${head}) * blocks + block${b}) * D + ${own} + ${i * lanes}u] = ${target}_t(vec4f(${[0, 1, 2, 3].map((e) => `${sum}${4 * b + e}_${i}`).join(', ')}));
-    }`)}
-  }`),
+    }`,
+    )}
+  }`,
+      ),
   };
 }
 
@@ -213,30 +268,42 @@ export const attention = defineKernel({
   ${f.zeros('o')}
   ${f.walk(/* wgsl */ `
     ${f.scores('s', 'q', 'packed', 'packed', 'keyHead')}
-    ${f.each((r) => /* wgsl */ `
+    ${f.each(
+      (r) => /* wgsl */ `
     s${r} = select(vec4f(-3e38), s${r}, valid${r});
-    let top${r} = max(max(s${r}.x, s${r}.y), max(s${r}.z, s${r}.w));`)}
+    let top${r} = max(max(s${r}.x, s${r}.y), max(s${r}.z, s${r}.w));`,
+    )}
     ${f.largest('top')}
-    ${f.each((r) => /* wgsl */ `
+    ${f.each(
+      (r) => /* wgsl */ `
     let now${r} = max(m${r}, topLargest${r});
     let shrink${r} = exp(m${r} - now${r});
     m${r} = now${r};
     var p${r} = select(vec4f(), exp(s${r} - m${r}), valid${r});
     l${r} = l${r} * shrink${r} + ((p${r}.x + p${r}.y) + (p${r}.z + p${r}.w));
     ${variant.dropout ? `p${r} *= keepFour(${KEY}, tokens.x / 4u, row${r} * u.heads + head, u.threshold);` : ''}
-    ${each(f.slices, (i) => `o${r}_${i} *= shrink${r};`)}`)}
+    ${each(f.slices, (i) => `o${r}_${i} *= shrink${r};`)}`,
+    )}
     ${f.sums([{ sum: 'o', value: 'p', z: 'packed', head: 'valueHead' }])}`)}
   ${f.total('l')}
-  ${f.each((r) => /* wgsl */ `
+  ${f.each(
+    (r) => /* wgsl */ `
   if (4u * firstBlock + ${r}u < u.tokens) {
-    ${each(f.slices, (i) => /* wgsl */ `
-    if (${f.own} + ${i * variant.lanes}u < D) { y[(row${r} * u.heads + head) * D + ${f.own} + ${i * variant.lanes}u] = y_t(o${r}_${i} / lTotal${r}); }`)}
-  }`)}
+    ${each(
+      f.slices,
+      (i) => /* wgsl */ `
+    if (${f.own} + ${i * variant.lanes}u < D) { y[(row${r} * u.heads + head) * D + ${f.own} + ${i * variant.lanes}u] = y_t(o${r}_${i} / lTotal${r}); }`,
+    )}
+  }`,
+  )}
   if (lane == 0u) {
-    ${each(f.rows / 4, (b) => /* wgsl */ `
+    ${each(
+      f.rows / 4,
+      (b) => /* wgsl */ `
     if (firstBlock + ${b}u < blocks) {
       lse[head * blocks + block${b}] = vec4f(${[0, 1, 2, 3].map((e) => `select(0.0, m${4 * b + e} + log(lTotal${4 * b + e}), end${4 * b + e} > 0u)`).join(', ')});
-    }`)}
+    }`,
+    )}
   }`;
   },
 });
@@ -267,9 +334,11 @@ export const attentionBackwardQuery = defineKernel({
   ${f.walk(/* wgsl */ `
     ${f.scores('s', 'q', 'packed', 'packed', 'keyHead')}
     ${f.scores('dp', 'g', 'gradient', 'packed', 'valueHead')}
-    ${f.each((r) => /* wgsl */ `
+    ${f.each(
+      (r) => /* wgsl */ `
     ${variant.dropout ? `dp${r} *= keepFour(${KEY}, tokens.x / 4u, row${r} * u.heads + head, u.threshold);` : ''}
-    let ds${r} = select(vec4f(), exp(s${r} - ${part('lse', r)}) * (dp${r} - ${part('delta', r)}), valid${r});`)}
+    let ds${r} = select(vec4f(), exp(s${r} - ${part('lse', r)}) * (dp${r} - ${part('delta', r)}), valid${r});`,
+    )}
     ${f.sums([{ sum: 'dq', value: 'ds', z: 'packed', head: 'keyHead' }])}`)}
   ${f.write('dpacked', 'dq', 'head')}`;
   },
@@ -295,8 +364,17 @@ export const attentionBackwardKey = defineKernel({
     const f = family(variant);
     // One draw decides on four keys for one query; here four queries lie along the vector and keys along the rows.
     const keep = /* wgsl */ `
-    ${each(f.rows / 4, (b) => range(4).map((e) => `let drawn${b}_${e} = keepFour(${KEY}, block${b}, tokens[${e}] * u.heads + head, u.threshold);`).join('\n'))}
-    ${f.each((r) => `let keep${r} = vec4f(${range(4).map((e) => `drawn${Math.floor(r / 4)}_${e}[${r % 4}]`).join(', ')}); p${r} *= keep${r}; dp${r} *= keep${r};`)}`;
+    ${each(f.rows / 4, (b) =>
+      range(4)
+        .map((e) => `let drawn${b}_${e} = keepFour(${KEY}, block${b}, tokens[${e}] * u.heads + head, u.threshold);`)
+        .join('\n'),
+    )}
+    ${f.each(
+      (r) =>
+        `let keep${r} = vec4f(${range(4)
+          .map((e) => `drawn${Math.floor(r / 4)}_${e}[${r % 4}]`)
+          .join(', ')}); p${r} *= keep${r}; dp${r} *= keep${r};`,
+    )}`;
     return /* wgsl */ `
   ${f.head}
   let kvHead = wid.y;
@@ -314,7 +392,10 @@ export const attentionBackwardKey = defineKernel({
     ${f.each((r) => `let all${r} = select(vec4f(), exp(s${r} - lseHere), valid${r}); var p${r} = all${r};`)}
     ${variant.dropout ? keep : ''}
     ${f.each((r) => `let ds${r} = all${r} * (dp${r} - deltaHere);`)}
-    ${f.sums([{ sum: 'dv', value: 'p', z: 'gradient', head: 'head' }, { sum: 'dk', value: 'ds', z: 'packed', head: 'head' }])}`)}
+    ${f.sums([
+      { sum: 'dv', value: 'p', z: 'gradient', head: 'head' },
+      { sum: 'dk', value: 'ds', z: 'packed', head: 'head' },
+    ])}`)}
   }
   ${f.write('dpacked', 'dk', 'u.heads + kvHead')}
   ${f.write('dpacked', 'dv', 'u.heads + u.kvHeads + kvHead')}`;

@@ -1,5 +1,14 @@
 /** Checks of what surrounds attention: packing with RoPE and its gradient, the softmax's correction, the map. */
-import { attend, ATTENTION_SIZES, attentionCall, attentionReference, cumulative, packedIndex, packedNormals, type AttentionSize } from './attention.check.ts';
+import {
+  attend,
+  ATTENTION_SIZES,
+  attentionCall,
+  attentionReference,
+  cumulative,
+  packedIndex,
+  packedNormals,
+  type AttentionSize,
+} from './attention.check.ts';
 import { attentionDelta, attentionMap, attentionPack, attentionUnpack } from './attentionPack.ts';
 import { floats, inHalves, integers, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
@@ -22,8 +31,22 @@ function packCall(random: RandomStream, { lengths, heads, kvHeads, headDim }: At
   };
 }
 
-/** Calls `visit` with both components of each rotating pair: indices in the rows and in the packed layout, cos and sin, the factor. */
-function eachPair(call: Call, visit: (row: number, packed: number, rowHalf: number, packedHalf: number, c: number, s: number, factor: number) => void): void {
+/**
+ * Calls `visit` with both components of each rotating pair: indices in the rows and in the packed layout, cos and sin,
+ * the factor.
+ */
+function eachPair(
+  call: Call,
+  visit: (
+    row: number,
+    packed: number,
+    rowHalf: number,
+    packedHalf: number,
+    c: number,
+    s: number,
+    factor: number,
+  ) => void,
+): void {
   const [rope, segments] = [floats(call, 'rope'), integers(call, 'segments')];
   const [tokens, heads, headDim] = [uniform(call, 'tokens'), uniform(call, 'heads'), uniform(call, 'headDim')];
   const half = headDim / 2;
@@ -33,8 +56,15 @@ function eachPair(call: Call, visit: (row: number, packed: number, rowHalf: numb
         const angle = (t - segments[2 * t]!) * headDim + d;
         const [c, s] = h < uniform(call, 'rotated') ? [rope[angle]!, rope[angle + half]!] : [1, 0];
         const row = (t * heads + h) * headDim + d;
-        visit(row, packedIndex(tokens, headDim, h, t, d), row + half, packedIndex(tokens, headDim, h, t, d + half), c, s,
-          h < uniform(call, 'scaled') ? Math.fround(uniform(call, 'scale')) : 1);
+        visit(
+          row,
+          packedIndex(tokens, headDim, h, t, d),
+          row + half,
+          packedIndex(tokens, headDim, h, t, d + half),
+          c,
+          s,
+          h < uniform(call, 'scaled') ? Math.fround(uniform(call, 'scale')) : 1,
+        );
       }
     }
   }
@@ -47,7 +77,10 @@ const traffic = (call: Call): { flops: number; bytes: number } => {
 
 export const attentionPackCheck: KernelCheck = {
   kernel: attentionPack,
-  calls: (random) => ATTENTION_SIZES.map((size) => packCall(random, size)).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionPack, call)] : [call])),
+  calls: (random) =>
+    ATTENTION_SIZES.map((size) => packCall(random, size)).flatMap((call, i) =>
+      i === 1 ? [call, inHalves(attentionPack, call)] : [call],
+    ),
   benchmark: (random) => [packCall(random, BENCHMARK)],
   reference: (call) => {
     const x = floats(call, 'x');
@@ -64,7 +97,10 @@ export const attentionPackCheck: KernelCheck = {
 
 export const attentionUnpackCheck: KernelCheck = {
   kernel: attentionUnpack,
-  calls: (random) => ATTENTION_SIZES.map((size) => unpackCall(random, size)).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionUnpack, call)] : [call])),
+  calls: (random) =>
+    ATTENTION_SIZES.map((size) => unpackCall(random, size)).flatMap((call, i) =>
+      i === 1 ? [call, inHalves(attentionUnpack, call)] : [call],
+    ),
   benchmark: (random) => [unpackCall(random, BENCHMARK)],
   reference: (call) => {
     const dpacked = floats(call, 'dpacked');
@@ -85,18 +121,30 @@ function unpackCall(random: RandomStream, size: AttentionSize): Call {
   const { uniforms } = forward;
   return {
     ...forward,
-    inputs: { ...forward.inputs, dpacked: packedNormals(random, uniforms['tokens']!, uniforms['heads']!, uniforms['headDim']!) },
+    inputs: {
+      ...forward.inputs,
+      dpacked: packedNormals(random, uniforms['tokens']!, uniforms['heads']!, uniforms['headDim']!),
+    },
     outputs: { dx: forward.inputs['x']!.length },
   };
 }
 
 export const attentionDeltaCheck: KernelCheck = {
   kernel: attentionDelta,
-  calls: (random) => [[1, 1, 2], [77, 3, 24]].map(([tokens, heads, headDim]) => ({
-    inputs: { gradient: packedNormals(random, tokens!, heads!, headDim!), y: normals(random, tokens! * heads! * headDim!) },
-    outputs: { delta: heads! * Math.ceil(tokens! / 4) * 4 },
-    uniforms: { tokens: tokens!, heads: heads!, headDim: headDim! },
-  })).flatMap((call) => [call, inHalves(attentionDelta, call)]),
+  calls: (random) =>
+    [
+      [1, 1, 2],
+      [77, 3, 24],
+    ]
+      .map(([tokens, heads, headDim]) => ({
+        inputs: {
+          gradient: packedNormals(random, tokens!, heads!, headDim!),
+          y: normals(random, tokens! * heads! * headDim!),
+        },
+        outputs: { delta: heads! * Math.ceil(tokens! / 4) * 4 },
+        uniforms: { tokens: tokens!, heads: heads!, headDim: headDim! },
+      }))
+      .flatMap((call) => [call, inHalves(attentionDelta, call)]),
   reference: (call) => {
     const [tokens, heads, headDim] = [uniform(call, 'tokens'), uniform(call, 'heads'), uniform(call, 'headDim')];
     const [gradient, y] = [floats(call, 'gradient'), floats(call, 'y')];
@@ -113,23 +161,32 @@ export const attentionDeltaCheck: KernelCheck = {
 
 export const attentionMapCheck: KernelCheck = {
   kernel: attentionMap,
-  calls: (random) => ATTENTION_SIZES.filter(({ rate }) => rate === undefined).map((size, i) => {
-    const call = attentionCall(random, { ...size, f16: i === 1 });
-    const length = size.lengths.at(-1)!;
-    const { heads, kvHeads, headDim } = size;
-    const count = heads * length * length;
-    const tokens = uniform(call, 'tokens');
-    return {
-      inputs: { ...call.inputs, lse: attentionReference(call).lse }, outputs: { probabilities: count },
-      uniforms: { count, tokens, first: tokens - length, length, heads, kvHeads, headDim },
-    };
-  }).flatMap((call, i) => (i === 1 ? [call, inHalves(attentionMap, call)] : [call])),
+  calls: (random) =>
+    ATTENTION_SIZES.filter(({ rate }) => rate === undefined)
+      .map((size, i) => {
+        const call = attentionCall(random, { ...size, f16: i === 1 });
+        const length = size.lengths.at(-1)!;
+        const { heads, kvHeads, headDim } = size;
+        const count = heads * length * length;
+        const tokens = uniform(call, 'tokens');
+        return {
+          inputs: { ...call.inputs, lse: attentionReference(call).lse },
+          outputs: { probabilities: count },
+          uniforms: { count, tokens, first: tokens - length, length, heads, kvHeads, headDim },
+        };
+      })
+      .flatMap((call, i) => (i === 1 ? [call, inHalves(attentionMap, call)] : [call])),
   reference: (call) => {
     const [first, length] = [uniform(call, 'first'), uniform(call, 'length')];
     const probabilities = new Float64Array(uniform(call, 'count'));
-    attend(call, ({ t, h, p }) => { if (t >= first) probabilities.set(p, (h * length + t - first) * length); });
+    attend(call, ({ t, h, p }) => {
+      if (t >= first) probabilities.set(p, (h * length + t - first) * length);
+    });
     return { probabilities };
   },
-  work: (call) => ({ flops: 2 * uniform(call, 'count') * uniform(call, 'headDim'), bytes: 4 * call.inputs['packed']!.length }),
+  work: (call) => ({
+    flops: 2 * uniform(call, 'count') * uniform(call, 'headDim'),
+    bytes: 4 * call.inputs['packed']!.length,
+  }),
   tolerance: 2e-5,
 };

@@ -17,11 +17,12 @@ const pairs = {
   variant: {},
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
   grid: ({ tokens, heads, headDim }: { tokens: number; heads: number; headDim: number }): Grid =>
-    flatGrid(Math.ceil(tokens / 4) * heads * headDim / 2, FLAT_SIZE),
+    flatGrid((Math.ceil(tokens / 4) * heads * headDim) / 2, FLAT_SIZE),
 } as const;
 
 /** The four elements of a buffer at the indices of a vector, as f32. */
-const gather = (buffer: string, index: string): string => `vec4f(vec4(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')}))`;
+const gather = (buffer: string, index: string): string =>
+  `vec4f(vec4(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')}))`;
 
 const pairHead = /* wgsl */ `
   let half = u.headDim / 2u;

@@ -6,7 +6,11 @@ import type { RandomStream } from './random.ts';
 /** Logits from well below to well above 0, where a careless log(1 + e) or σ would fail. */
 function call(random: RandomStream, count: number, output: string): Call {
   const labels = Float64Array.from({ length: count }, () => random.below(2));
-  return { inputs: { x: normals(random, count, 12), labels, dy: normals(random, count) }, outputs: { [output]: count }, uniforms: { count } };
+  return {
+    inputs: { x: normals(random, count, 12), labels, dy: normals(random, count) },
+    outputs: { [output]: count },
+    uniforms: { count },
+  };
 }
 
 export const binaryCrossEntropyCheck: KernelCheck = {

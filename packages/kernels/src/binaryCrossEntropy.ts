@@ -1,9 +1,11 @@
-/** Binary cross entropy with logits: ℓ(x, t) = max(x, 0) − x·t + log(1 + e^−|x|). Over a map of pairs it is pairLoss.ts. */
+/**
+ * Binary cross entropy with logits: ℓ(x, t) = max(x, 0) − x·t + log(1 + e^−|x|). Over a map of pairs it is pairLoss.ts.
+ */
 import { defineKernel, elementwise, flatIndex } from './kernel.ts';
 
 /**
- * `log1pExp(v)` = log(1 + e^−|v|), as 2·artanh(s) with s = e / (2 + e) ≤ 1/3, e = e^−|v|, whose series keeps its relative
- * accuracy where e is tiny, as it is for the many answers that a trained model is sure of; and `sigmoid(v)`.
+ * `log1pExp(v)` = log(1 + e^−|v|), as 2·artanh(s) with s = e / (2 + e) ≤ 1/3, e = e^−|v|, whose series keeps its
+ * relative accuracy where e is tiny, as it is for the many answers that a trained model is sure of; and `sigmoid(v)`.
  */
 export const logisticWgsl = /* wgsl */ `
 fn log1pExp(v: f32) -> f32 {

@@ -63,7 +63,7 @@ export const roundToHalf = (value: number): number => fromHalf(toHalf(value));
 export function inHalves(kernel: AnyKernel, call: Call): Call {
   const { halves: names = [] } = kernel;
   const round = (name: string, values: Values[string]): Values[string] =>
-    (names.includes(name) && values instanceof Float64Array ? values.map(roundToHalf) : values);
+    names.includes(name) && values instanceof Float64Array ? values.map(roundToHalf) : values;
   return {
     ...call,
     inputs: Object.fromEntries(Object.entries(call.inputs).map(([name, values]) => [name, round(name, values)])),
@@ -81,7 +81,8 @@ export function floats(call: Call, name: string): Float64Array {
 /** An integer input of a call. */
 export function integers(call: Call, name: string): Uint32Array | Int32Array {
   const values = call.inputs[name];
-  if (values === undefined || values instanceof Float64Array) throw new TypeError(`check: '${name}' is not an integer input`);
+  if (values === undefined || values instanceof Float64Array)
+    throw new TypeError(`check: '${name}' is not an integer input`);
   return values;
 }
 
@@ -99,7 +100,13 @@ export type GradientCheck = Pick<KernelCheck, 'gradientOf' | 'gradientCalls' | '
  * Compares a backward reference with central differences of its forward reference, in doubles.
  * Returns the largest error of each gradient relative to its largest value.
  */
-export function gradientErrors(check: GradientCheck, call: Call, random: RandomStream, probes = 24, step = 1e-5): Record<string, number> {
+export function gradientErrors(
+  check: GradientCheck,
+  call: Call,
+  random: RandomStream,
+  probes = 24,
+  step = 1e-5,
+): Record<string, number> {
   const forward = check.gradientOf;
   if (forward === undefined) throw new TypeError('the check names no forward check');
   const gradients = check.reference(call);

@@ -30,9 +30,40 @@ import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
 
-const modules = [norm, softmax, embedding, crossEntropy, attention, attentionPack, activations, adamW, norm2, lossScale, stepGuard, movingAverage, multiplyAdd, elementwise, matmul, cast, quantize, reduction, pair, pairLoss, instanceNorm, conv2d, gatherRows, conv1d, segmentNorm, segmentMean, binaryCrossEntropy, huber, apc];
+const modules = [
+  norm,
+  softmax,
+  embedding,
+  crossEntropy,
+  attention,
+  attentionPack,
+  activations,
+  adamW,
+  norm2,
+  lossScale,
+  stepGuard,
+  movingAverage,
+  multiplyAdd,
+  elementwise,
+  matmul,
+  cast,
+  quantize,
+  reduction,
+  pair,
+  pairLoss,
+  instanceNorm,
+  conv2d,
+  gatherRows,
+  conv1d,
+  segmentNorm,
+  segmentMean,
+  binaryCrossEntropy,
+  huber,
+  apc,
+];
 
-const isCheck = (value: unknown): value is KernelCheck => typeof value === 'object' && value !== null && 'kernel' in value;
+const isCheck = (value: unknown): value is KernelCheck =>
+  typeof value === 'object' && value !== null && 'kernel' in value;
 
 export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object.values(module).filter(isCheck));
 

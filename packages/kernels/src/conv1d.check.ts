@@ -4,7 +4,11 @@ import { unfold, unfoldBackward } from './conv1d.ts';
 import type { RandomStream } from './random.ts';
 import { BATCH_LENGTHS, LENGTHS, packTables, rowsOf, total } from './segments.check.ts';
 
-const SIZES = [[1, 1], [3, 3], [12, 5]] as const;
+const SIZES = [
+  [1, 1],
+  [3, 3],
+  [12, 5],
+] as const;
 
 /** Calls f(row, row under the tap, tap) for every tap that falls inside of its sequence. */
 function overTaps(call: Call, f: (row: number, under: number, tap: number) => void): void {
@@ -19,7 +23,13 @@ function overTaps(call: Call, f: (row: number, under: number, tap: number) => vo
   }
 }
 
-function call(random: RandomStream, lengths: readonly number[], channels: number, size: number, backward: boolean): Call {
+function call(
+  random: RandomStream,
+  lengths: readonly number[],
+  channels: number,
+  size: number,
+  backward: boolean,
+): Call {
   const map = total(lengths) * channels;
   return {
     inputs: { x: normals(random, map), dy: normals(random, map * size), ...packTables(lengths) },

@@ -14,22 +14,52 @@ interface Size {
 }
 
 /** A whole map, or a band of `rows` rows below `above` of its own. */
-const shape = (height: number, width: number, channels: number, size: number, cols: number, rows = height, above = 0): Size =>
-  ({ height, width, rows, above, channels, size, cols });
-const sizeOf = (call: Call): Size => shape(
-  uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'channels'), uniform(call, 'size'), uniform(call, 'cols'), uniform(call, 'rows'), uniform(call, 'above'));
+const shape = (
+  height: number,
+  width: number,
+  channels: number,
+  size: number,
+  cols: number,
+  rows = height,
+  above = 0,
+): Size => ({ height, width, rows, above, channels, size, cols });
+const sizeOf = (call: Call): Size =>
+  shape(
+    uniform(call, 'height'),
+    uniform(call, 'width'),
+    uniform(call, 'channels'),
+    uniform(call, 'size'),
+    uniform(call, 'cols'),
+    uniform(call, 'rows'),
+    uniform(call, 'above'),
+  );
 const padded = (cols: number): number => Math.ceil(cols / 4) * 4;
 const turned = (call: Call): boolean => call.variant?.['turn'] === true;
 
 const SIZES = [
-  shape(1, 1, 1, 1, 1), shape(1, 1, 3, 3, 2), shape(2, 3, 1, 5, 7), shape(7, 5, 6, 3, 9), shape(9, 9, 20, 5, 20), shape(12, 11, 64, 1, 64), shape(11, 10, 16, 3, 65),
+  shape(1, 1, 1, 1, 1),
+  shape(1, 1, 3, 3, 2),
+  shape(2, 3, 1, 5, 7),
+  shape(7, 5, 6, 3, 9),
+  shape(9, 9, 20, 5, 20),
+  shape(12, 11, 64, 1, 64),
+  shape(11, 10, 16, 3, 65),
   // The first band of a map, one from its middle, the last.
-  shape(5, 7, 4, 3, 8, 4, 0), shape(8, 6, 3, 5, 5, 4, 2), shape(12, 11, 20, 3, 12, 11, 1),
+  shape(5, 7, 4, 3, 8, 4, 0),
+  shape(8, 6, 3, 5, 5, 4, 2),
+  shape(12, 11, 20, 3, 12, 11, 1),
 ];
-const BENCHMARK = [128, 256].flatMap((length) => [shape(length, length, 64, 1, 64), shape(length, length, 64, 3, 64), shape(length, length, 64, 3, 1)]);
+const BENCHMARK = [128, 256].flatMap((length) => [
+  shape(length, length, 64, 1, 64),
+  shape(length, length, 64, 3, 64),
+  shape(length, length, 64, 3, 1),
+]);
 
 /** Calls f(output pixel, input pixel, tap) for every tap that falls inside the map. */
-function overTaps({ height, width, rows, above, size }: Size, f: (pixel: number, under: number, tap: number) => void): void {
+function overTaps(
+  { height, width, rows, above, size }: Size,
+  f: (pixel: number, under: number, tap: number) => void,
+): void {
   const radius = (size - 1) / 2;
   for (let pixel = 0; pixel < rows * width; pixel++) {
     for (let tap = 0; tap < size * size; tap++) {
@@ -45,7 +75,8 @@ const macs = ({ rows, width, channels, size, cols }: Size): number => rows * wid
 function convolution(random: RandomStream, size: Size, bias: boolean): Call {
   return {
     inputs: {
-      x: normals(random, size.height * size.width * size.channels), b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
+      x: normals(random, size.height * size.width * size.channels),
+      b: normals(random, size.size ** 2 * size.channels * padded(size.cols)),
       bias: normals(random, size.cols),
     },
     outputs: { y: size.rows * size.width * size.cols },
@@ -62,10 +93,13 @@ export const conv2dCheck: KernelCheck = {
     const size = sizeOf(call);
     const { channels, cols } = size;
     const [x, b, bias] = [floats(call, 'x'), floats(call, 'b'), floats(call, 'bias')];
-    const y = Float64Array.from({ length: size.rows * size.width * cols }, (_, i) => (call.variant?.['bias'] === true ? bias[i % cols]! : 0));
+    const y = Float64Array.from({ length: size.rows * size.width * cols }, (_, i) =>
+      call.variant?.['bias'] === true ? bias[i % cols]! : 0,
+    );
     overTaps(size, (pixel, under, tap) => {
       for (let c = 0; c < channels; c++) {
-        for (let o = 0; o < cols; o++) y[pixel * cols + o]! += x[under * channels + c]! * b[(tap * channels + c) * padded(cols) + o]!;
+        for (let o = 0; o < cols; o++)
+          y[pixel * cols + o]! += x[under * channels + c]! * b[(tap * channels + c) * padded(cols) + o]!;
       }
     });
     return { y };
@@ -90,7 +124,8 @@ function weightGradient(random: RandomStream, size: Size, chunkPixels: number): 
 export const conv2dBackwardWeightCheck: KernelCheck = {
   kernel: conv2dBackwardWeight,
   calls: (random) => SIZES.flatMap((size) => [weightGradient(random, size, 1000), weightGradient(random, size, 20)]),
-  benchmark: (random) => BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64))),
+  benchmark: (random) =>
+    BENCHMARK.map((size) => weightGradient(random, size, Math.max(1024, (size.height * size.width) / 64))),
   reference: (call) => {
     const size = sizeOf(call);
     const { channels, cols } = size;
@@ -109,23 +144,47 @@ export const conv2dBackwardWeightCheck: KernelCheck = {
   tolerance: 1e-5,
 };
 
-const FILTERS = [[1, 1, 1], [3, 2, 9], [20, 20, 25], [64, 1, 9], [7, 6, 1]] as const;
+const FILTERS = [
+  [1, 1, 1],
+  [3, 2, 9],
+  [20, 20, 25],
+  [64, 1, 9],
+  [7, 6, 1],
+] as const;
 
 function packing(random: RandomStream, channels: number, outputs: number, taps: number, turn: boolean): Call {
   const count = turn ? taps * outputs * padded(channels) : taps * channels * padded(outputs);
-  return { inputs: { filters: normals(random, outputs * channels * taps) }, outputs: { y: count }, uniforms: { count, channels, outputs, taps }, variant: { turn } };
+  return {
+    inputs: { filters: normals(random, outputs * channels * taps) },
+    outputs: { y: count },
+    uniforms: { count, channels, outputs, taps },
+    variant: { turn },
+  };
 }
 
 export const packFiltersCheck: KernelCheck = {
   kernel: packFilters,
-  calls: (random) => FILTERS.flatMap(([channels, outputs, taps]) => [packing(random, channels, outputs, taps, false), packing(random, channels, outputs, taps, true)]),
+  calls: (random) =>
+    FILTERS.flatMap(([channels, outputs, taps]) => [
+      packing(random, channels, outputs, taps, false),
+      packing(random, channels, outputs, taps, true),
+    ]),
   benchmark: (random) => [packing(random, 64, 64, 9, true)],
   reference: (call) => {
-    const [channels, outputs, taps, filters] = [uniform(call, 'channels'), uniform(call, 'outputs'), uniform(call, 'taps'), floats(call, 'filters')];
+    const [channels, outputs, taps, filters] = [
+      uniform(call, 'channels'),
+      uniform(call, 'outputs'),
+      uniform(call, 'taps'),
+      floats(call, 'filters'),
+    ];
     const y = new Float64Array(uniform(call, 'count'));
     filters.forEach((value, i) => {
       const [tap, c, o] = [i % taps, Math.floor(i / taps) % channels, Math.floor(i / taps / channels)];
-      y[turned(call) ? ((taps - 1 - tap) * outputs + o) * padded(channels) + c : (tap * channels + c) * padded(outputs) + o] = value;
+      y[
+        turned(call)
+          ? ((taps - 1 - tap) * outputs + o) * padded(channels) + c
+          : (tap * channels + c) * padded(outputs) + o
+      ] = value;
     });
     return { y };
   },
@@ -133,21 +192,44 @@ export const packFiltersCheck: KernelCheck = {
   tolerance: 0,
 };
 
-function summing(random: RandomStream, channels: number, outputs: number, taps: number, chunks: number, turn: boolean): Call {
+function summing(
+  random: RandomStream,
+  channels: number,
+  outputs: number,
+  taps: number,
+  chunks: number,
+  turn: boolean,
+): Call {
   const count = channels * outputs * taps;
-  return { inputs: { x: normals(random, chunks * count) }, outputs: { dfilters: count }, uniforms: { count, channels, outputs, taps, chunks }, variant: { turn } };
+  return {
+    inputs: { x: normals(random, chunks * count) },
+    outputs: { dfilters: count },
+    uniforms: { count, channels, outputs, taps, chunks },
+    variant: { turn },
+  };
 }
 
 export const sumFiltersCheck: KernelCheck = {
   kernel: sumFilters,
-  calls: (random) => FILTERS.flatMap(([channels, outputs, taps], i) => [summing(random, channels, outputs, taps, i + 1, false), summing(random, channels, outputs, taps, 3, true)]),
+  calls: (random) =>
+    FILTERS.flatMap(([channels, outputs, taps], i) => [
+      summing(random, channels, outputs, taps, i + 1, false),
+      summing(random, channels, outputs, taps, 3, true),
+    ]),
   benchmark: (random) => [summing(random, 64, 64, 9, 64, false)],
   reference: (call) => {
-    const [count, channels, outputs, taps] = [uniform(call, 'count'), uniform(call, 'channels'), uniform(call, 'outputs'), uniform(call, 'taps')];
+    const [count, channels, outputs, taps] = [
+      uniform(call, 'count'),
+      uniform(call, 'channels'),
+      uniform(call, 'outputs'),
+      uniform(call, 'taps'),
+    ];
     const dfilters = new Float64Array(count);
     floats(call, 'x').forEach((value, i) => {
       const at = i % count;
-      const [col, row] = turned(call) ? [at % channels, Math.floor(at / channels)] : [at % outputs, Math.floor(at / outputs)];
+      const [col, row] = turned(call)
+        ? [at % channels, Math.floor(at / channels)]
+        : [at % outputs, Math.floor(at / outputs)];
       const [o, c, tap] = turned(call)
         ? [row % outputs, col, taps - 1 - Math.floor(row / outputs)]
         : [col, row % channels, Math.floor(row / channels)];
@@ -155,7 +237,10 @@ export const sumFiltersCheck: KernelCheck = {
     });
     return { dfilters };
   },
-  work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'chunks'), bytes: 4 * uniform(call, 'count') * (uniform(call, 'chunks') + 1) }),
+  work: (call) => ({
+    flops: uniform(call, 'count') * uniform(call, 'chunks'),
+    bytes: 4 * uniform(call, 'count') * (uniform(call, 'chunks') + 1),
+  }),
   tolerance: 1e-6,
 };
 
@@ -168,15 +253,37 @@ const tapSums = (random: RandomStream, { height, width, rows, above, size }: Siz
 
 export const sumTapsCheck: KernelCheck = {
   kernel: sumTaps,
-  calls: (random) => [shape(1, 1, 1, 1, 1), shape(2, 3, 1, 5, 1), shape(9, 7, 1, 3, 1), shape(20, 20, 1, 5, 1), shape(8, 5, 1, 3, 1, 6, 1), shape(7, 4, 1, 5, 1, 5, 0)]
-    .map((size, i) => tapSums(random, size, i % 2 === 0)),
-  benchmark: (random) => [tapSums(random, shape(128, 128, 1, 3, 1), true), tapSums(random, shape(256, 256, 1, 3, 1), true)],
+  calls: (random) =>
+    [
+      shape(1, 1, 1, 1, 1),
+      shape(2, 3, 1, 5, 1),
+      shape(9, 7, 1, 3, 1),
+      shape(20, 20, 1, 5, 1),
+      shape(8, 5, 1, 3, 1, 6, 1),
+      shape(7, 4, 1, 5, 1, 5, 0),
+    ].map((size, i) => tapSums(random, size, i % 2 === 0)),
+  benchmark: (random) => [
+    tapSums(random, shape(128, 128, 1, 3, 1), true),
+    tapSums(random, shape(256, 256, 1, 3, 1), true),
+  ],
   reference: (call) => {
-    const [count, height, width, above, size, x] = [uniform(call, 'count'), uniform(call, 'height'), uniform(call, 'width'), uniform(call, 'above'), uniform(call, 'size'), floats(call, 'x')];
+    const [count, height, width, above, size, x] = [
+      uniform(call, 'count'),
+      uniform(call, 'height'),
+      uniform(call, 'width'),
+      uniform(call, 'above'),
+      uniform(call, 'size'),
+      floats(call, 'x'),
+    ];
     const y = new Float64Array(count).fill(call.variant?.['bias'] === true ? floats(call, 'bias')[0]! : 0);
-    overTaps(shape(height, width, 1, size, 1, count / width, above), (pixel, under, tap) => { y[pixel]! += x[under * size ** 2 + tap]!; });
+    overTaps(shape(height, width, 1, size, 1, count / width, above), (pixel, under, tap) => {
+      y[pixel]! += x[under * size ** 2 + tap]!;
+    });
     return { y };
   },
-  work: (call) => ({ flops: uniform(call, 'count') * uniform(call, 'size') ** 2, bytes: 4 * uniform(call, 'count') * (uniform(call, 'size') ** 2 + 1) }),
+  work: (call) => ({
+    flops: uniform(call, 'count') * uniform(call, 'size') ** 2,
+    bytes: 4 * uniform(call, 'count') * (uniform(call, 'size') ** 2 + 1),
+  }),
   tolerance: 1e-6,
 };

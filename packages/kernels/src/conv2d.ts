@@ -13,7 +13,18 @@
  * those that its filters reach above and below, as far as the map goes, and
  * every sum is made as it is on the whole map.
  */
-import { gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmShape, gemmSpace, gemmWorkgroup, type GemmText, type GemmVariant } from './gemm.ts';
+import {
+  gatherA4,
+  gemmBody,
+  gemmDeclarations,
+  gemmDefaults,
+  gemmGrid,
+  gemmShape,
+  gemmSpace,
+  gemmWorkgroup,
+  type GemmText,
+  type GemmVariant,
+} from './gemm.ts';
 import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
 import { four } from './text.ts';
 
@@ -90,7 +101,15 @@ export const sumTaps = defineKernel({
 });
 
 /** x has `height` rows, y `rows`; the first of y is below `above` of x. A whole map has as many and none. */
-const mapUniforms = { height: 'u32', width: 'u32', rows: 'u32', above: 'u32', channels: 'u32', size: 'u32', cols: 'u32' } as const;
+const mapUniforms = {
+  height: 'u32',
+  width: 'u32',
+  rows: 'u32',
+  above: 'u32',
+  channels: 'u32',
+  size: 'u32',
+  cols: 'u32',
+} as const;
 
 export type Conv2dVariant = GemmVariant & {
   /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
@@ -98,7 +117,12 @@ export type Conv2dVariant = GemmVariant & {
 };
 const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
 
-const forwardText: GemmText = { rows: 'u.rows * u.width', cols: 'u.cols', first: '0u', end: 'u.size * u.size * u.channels' };
+const forwardText: GemmText = {
+  rows: 'u.rows * u.width',
+  cols: 'u.cols',
+  first: '0u',
+  end: 'u.size * u.size * u.channels',
+};
 
 /** y [rows, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
@@ -110,7 +134,10 @@ export const conv2d = defineKernel({
   workgroup: gemmWorkgroup,
   grid: ({ rows, width, cols }, variant) => gemmGrid(rows * width, cols, variant),
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
-  tuning: { space: gemmSpace, shape: ({ rows, width, channels, size, cols }) => gemmShape(rows * width, size * size * channels, cols) },
+  tuning: {
+    space: gemmSpace,
+    shape: ({ rows, width, channels, size, cols }) => gemmShape(rows * width, size * size * channels, cols),
+  },
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant)}
 ${valueUnderWgsl}
@@ -125,8 +152,10 @@ fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${varian
 });
 
 const backwardText: GemmText = {
-  rows: 'u.size * u.size * u.channels', cols: 'u.cols',
-  first: 'wid.z * u.chunkPixels', end: 'min(u.rows * u.width, first + u.chunkPixels)',
+  rows: 'u.size * u.size * u.channels',
+  cols: 'u.cols',
+  first: 'wid.z * u.chunkPixels',
+  end: 'min(u.rows * u.width, first + u.chunkPixels)',
   contiguous: { a: 'rows', b: 'cols' },
 };
 
@@ -136,7 +165,10 @@ export type Conv2dWeightVariant = GemmVariant & {
 };
 const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, aligned: false };
 
-/** y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] · dy[p, col]; dy has `rows` rows. */
+/**
+ * y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] ·
+ * dy[p, col]; dy has `rows` rows.
+ */
 export const conv2dBackwardWeight = defineKernel({
   name: 'conv2dBackwardWeight',
   inputs: { x: 'f32', dy: 'f32' },
@@ -150,7 +182,8 @@ export const conv2dBackwardWeight = defineKernel({
   subgroups: ({ algorithm }) => algorithm === 'subgroup',
   tuning: {
     space: gemmSpace,
-    shape: ({ rows, width, channels, size, cols, chunkPixels }) => gemmShape(size * size * channels, Math.min(rows * width, chunkPixels), cols),
+    shape: ({ rows, width, channels, size, cols, chunkPixels }) =>
+      gemmShape(size * size * channels, Math.min(rows * width, chunkPixels), cols),
   },
   declarations: (variant) => /* wgsl */ `
 ${gemmDeclarations(variant)}

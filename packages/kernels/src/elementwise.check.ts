@@ -9,8 +9,12 @@ const BENCHMARK = [640 * 1024];
 
 /** A check of an elementwise kernel from a function of one element. */
 function elementwiseCheck(
-  kernel: AnyKernel, inputs: readonly string[], output: string, uniforms: Readonly<Record<string, number>>,
-  value: (call: Call, i: number) => number, flops: number,
+  kernel: AnyKernel,
+  inputs: readonly string[],
+  output: string,
+  uniforms: Readonly<Record<string, number>>,
+  value: (call: Call, i: number) => number,
+  flops: number,
 ): KernelCheck {
   const update = Object.keys(kernel.updates).length > 0;
   const call = (random: RandomStream, count: number): Call => ({
@@ -40,9 +44,36 @@ const dropped = { threshold: 6554, key0: 0x9e3779b9, key1: 0x12345678 };
 const keepAt = (call: Call, i: number): number => keepFactor(call, Math.floor(i / 4), 0, i % 4);
 
 export const fillCheck = elementwiseCheck(fill, [], 'y', { value: -2.5 }, (c) => uniform(c, 'value'), 0);
-export const addCheck = elementwiseCheck(add, ['a', 'b'], 'y', {}, (c, i) => floats(c, 'a')[i]! + floats(c, 'b')[i]!, 1);
-export const accumulateCheck = elementwiseCheck(accumulate, ['x', 'y'], 'y', {}, (c, i) => floats(c, 'x')[i]! + floats(c, 'y')[i]!, 1);
+export const addCheck = elementwiseCheck(
+  add,
+  ['a', 'b'],
+  'y',
+  {},
+  (c, i) => floats(c, 'a')[i]! + floats(c, 'b')[i]!,
+  1,
+);
+export const accumulateCheck = elementwiseCheck(
+  accumulate,
+  ['x', 'y'],
+  'y',
+  {},
+  (c, i) => floats(c, 'x')[i]! + floats(c, 'y')[i]!,
+  1,
+);
 export const scaleCheck = elementwiseCheck(scale, ['x'], 'y', { factor: 0.25 }, (c, i) => 0.25 * floats(c, 'x')[i]!, 1);
-export const dropoutCheck = elementwiseCheck(dropout, ['x'], 'y', dropped, (c, i) => keepAt(c, i) * floats(c, 'x')[i]!, 1);
+export const dropoutCheck = elementwiseCheck(
+  dropout,
+  ['x'],
+  'y',
+  dropped,
+  (c, i) => keepAt(c, i) * floats(c, 'x')[i]!,
+  1,
+);
 export const dropoutAddCheck = elementwiseCheck(
-  dropoutAdd, ['x', 'branch'], 'y', dropped, (c, i) => floats(c, 'x')[i]! + keepAt(c, i) * floats(c, 'branch')[i]!, 2);
+  dropoutAdd,
+  ['x', 'branch'],
+  'y',
+  dropped,
+  (c, i) => floats(c, 'x')[i]! + keepAt(c, i) * floats(c, 'branch')[i]!,
+  2,
+);

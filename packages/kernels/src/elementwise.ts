@@ -64,7 +64,10 @@ fn keepFour(key: vec2u, block: u32, row: u32, threshold: u32) -> vec4f {
 }
 `;
 
-/** The uniform `threshold` of a dropout rate in [0, 1): the number of 16-bit draws that drop. Throws a RangeError outside. */
+/**
+ * The uniform `threshold` of a dropout rate in [0, 1): the number of 16-bit draws that drop. Throws a RangeError
+ * outside.
+ */
 export function dropoutThreshold(rate: number): number {
   if (!(rate >= 0 && rate < 1)) throw new RangeError(`dropout rate must be in [0, 1), got ${rate}`);
   return Math.min(65535, Math.round(rate * 65536));

@@ -4,7 +4,11 @@ import { embedding, embeddingBackward } from './embedding.ts';
 import type { RandomStream } from './random.ts';
 
 const VOCABULARY = 22;
-const SIZES = [[1, 1], [7, 5], [100, 64]] as const;
+const SIZES = [
+  [1, 1],
+  [7, 5],
+  [100, 64],
+] as const;
 
 function inputs(random: RandomStream, rows: number, cols: number): Call['inputs'] {
   return {
@@ -15,15 +19,23 @@ function inputs(random: RandomStream, rows: number, cols: number): Call['inputs'
   };
 }
 
-const forwardCall = (random: RandomStream, rows: number, cols: number): Call =>
-  ({ inputs: inputs(random, rows, cols), outputs: { y: rows * cols }, uniforms: { count: rows * cols, cols } });
+const forwardCall = (random: RandomStream, rows: number, cols: number): Call => ({
+  inputs: inputs(random, rows, cols),
+  outputs: { y: rows * cols },
+  uniforms: { count: rows * cols, cols },
+});
 
 export const embeddingCheck: KernelCheck = {
   kernel: embedding,
   calls: (random) => SIZES.map(([rows, cols]) => forwardCall(random, rows, cols)),
   benchmark: (random) => [forwardCall(random, 1024, 640)],
   reference: (call) => {
-    const [cols, tokens, factor, weight] = [uniform(call, 'cols'), integers(call, 'tokens'), floats(call, 'factor'), floats(call, 'weight')];
+    const [cols, tokens, factor, weight] = [
+      uniform(call, 'cols'),
+      integers(call, 'tokens'),
+      floats(call, 'factor'),
+      floats(call, 'weight'),
+    ];
     return {
       y: Float64Array.from({ length: tokens.length * cols }, (_, i) => {
         const t = Math.floor(i / cols);
@@ -37,7 +49,11 @@ export const embeddingCheck: KernelCheck = {
 
 function backwardCall(random: RandomStream, rows: number, cols: number, chunkRows: number): Call {
   const chunks = Math.ceil(rows / chunkRows);
-  return { inputs: inputs(random, rows, cols), outputs: { dweight: chunks * VOCABULARY * cols }, uniforms: { rows, cols, chunkRows } };
+  return {
+    inputs: inputs(random, rows, cols),
+    outputs: { dweight: chunks * VOCABULARY * cols },
+    uniforms: { rows, cols, chunkRows },
+  };
 }
 
 export const embeddingBackwardCheck: KernelCheck = {

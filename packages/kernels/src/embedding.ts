@@ -1,4 +1,7 @@
-/** Token embedding with a factor per token (RiNALMo's token-dropout scaling, RINALMO section 3 step 2), and its gradient. */
+/**
+ * Token embedding with a factor per token (RiNALMo's token-dropout scaling, RINALMO section 3 step 2), and its
+ * gradient.
+ */
 import { defineKernel, elementwise, flatGrid, flatIndex, FLAT_SIZE } from './kernel.ts';
 
 /** y[t, d] = factor[t] · weight[token[t], d]. */
@@ -16,7 +19,10 @@ export const embedding = defineKernel({
 
 const officialVocabulary: { vocabulary: number } = { vocabulary: 22 };
 
-/** dweight[v, d] = Σ factor[t] · dy[t, d] over the tokens t of value v in each chunk of rows: [chunks, vocabulary, cols]. */
+/**
+ * dweight[v, d] = Σ factor[t] · dy[t, d] over the tokens t of value v in each chunk of rows: [chunks, vocabulary,
+ * cols].
+ */
 export const embeddingBackward = defineKernel({
   name: 'embeddingBackward',
   inputs: { dy: 'f32', tokens: 'u32', factor: 'f32' },

@@ -32,10 +32,19 @@ export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows
 
 /** What is worth timing: on software drivers the forms without workgroup memory, whose barriers are dear there. */
 export function gemmSpace({ class: adapter, subgroups, subgroupSize: lanes }: AdapterTraits): Partial<GemmVariant>[] {
-  const subgroup = [[8, 1], [16, 1], [16, 2], [32, 2]] as const;
+  const subgroup = [
+    [8, 1],
+    [16, 1],
+    [16, 2],
+    [32, 2],
+  ] as const;
   return [
-    ...(adapter === 'gpu' ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors }))) : []),
-    ...(subgroups && lanes !== undefined ? subgroup.map(([rows, vectors]) => ({ algorithm: 'subgroup' as const, lanes, rows, vectors })) : []),
+    ...(adapter === 'gpu'
+      ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors })))
+      : []),
+    ...(subgroups && lanes !== undefined
+      ? subgroup.map(([rows, vectors]) => ({ algorithm: 'subgroup' as const, lanes, rows, vectors }))
+      : []),
     ...[4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'register' as const, rows, vectors }))),
   ];
 }
@@ -55,17 +64,23 @@ type Along = 'cols' | 'inner';
 function tile({ algorithm, rows, vectors, lanes }: GemmVariant, along: Along): { rows: number; cols: number } {
   const cols = along === 'cols' ? 4 * vectors : 2 * vectors;
   switch (algorithm) {
-    case 'register': return { rows: rows * REGISTER_GROUPS, cols: cols * REGISTER_LANES };
-    case 'subgroup': return { rows, cols: cols * lanes };
-    case 'tiled': return { rows: rows * SIDE, cols: 4 * vectors * SIDE };
+    case 'register':
+      return { rows: rows * REGISTER_GROUPS, cols: cols * REGISTER_LANES };
+    case 'subgroup':
+      return { rows, cols: cols * lanes };
+    case 'tiled':
+      return { rows: rows * SIDE, cols: 4 * vectors * SIDE };
   }
 }
 
 export function gemmWorkgroup({ algorithm, lanes }: GemmVariant): Grid {
   switch (algorithm) {
-    case 'register': return [REGISTER_LANES, REGISTER_GROUPS, 1];
-    case 'subgroup': return [lanes, 1, 1];
-    case 'tiled': return [SIDE * SIDE, 1, 1];
+    case 'register':
+      return [REGISTER_LANES, REGISTER_GROUPS, 1];
+    case 'subgroup':
+      return [lanes, 1, 1];
+    case 'tiled':
+      return [SIDE * SIDE, 1, 1];
   }
 }
 
@@ -75,15 +90,22 @@ export function gemmGrid(rows: number, cols: number, variant: GemmVariant, parts
 }
 
 /** The same for tiles of a given size. */
-export function tileGrid(rows: number, cols: number, size: { readonly rows: number; readonly cols: number }, parts: number): Grid {
+export function tileGrid(
+  rows: number,
+  cols: number,
+  size: { readonly rows: number; readonly cols: number },
+  parts: number,
+): Grid {
   const [x, y] = flatGrid(Math.ceil(rows / size.rows) * Math.ceil(cols / size.cols), 1);
   return [x, y, parts];
 }
 
 export function gemmDeclarations({ algorithm, rows, vectors }: GemmVariant): string {
-  return algorithm === 'tiled' ? /* wgsl */ `
-var<workgroup> tileA: array<vec4f, ${DEPTH * SIDE * rows / 4}>;
-var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;` : '';
+  return algorithm === 'tiled'
+    ? /* wgsl */ `
+var<workgroup> tileA: array<vec4f, ${(DEPTH * SIDE * rows) / 4}>;
+var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;`
+    : '';
 }
 
 /** `loadA4` from four calls of `loadA`, where A has no vectors to read; `end` is one beyond the last inner index. */
@@ -105,7 +127,10 @@ export interface GemmText {
   readonly contiguous?: { readonly a: 'rows' | 'inner'; readonly b: 'cols' | 'inner' };
 }
 
-/** First lines of a body: a workgroup's tile of y. Neighbouring workgroups share a panel of B, which then stays in the cache. */
+/**
+ * First lines of a body: a workgroup's tile of y. Neighbouring workgroups share a panel of B, which then stays in the
+ * cache.
+ */
 export const gemmHead = (size: { readonly rows: number; readonly cols: number }, text: GemmText): string => /* wgsl */ `
   let rows = ${text.rows};
   let cols = ${text.cols};
@@ -120,7 +145,10 @@ export const gemmHead = (size: { readonly rows: number; readonly cols: number },
 
 export function gemmBody(variant: GemmVariant, text: GemmText): string {
   const { along = 'cols' } = text;
-  return gemmHead(tile(variant, along), text) + (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along));
+  return (
+    gemmHead(tile(variant, along), text) +
+    (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along))
+  );
 }
 
 function threadBody({ algorithm, rows, vectors, lanes: subgroupLanes }: GemmVariant, along: Along): string {
@@ -135,28 +163,44 @@ function threadBody({ algorithm, rows, vectors, lanes: subgroupLanes }: GemmVari
     ? loaded.map((j) => `  let r${j} = min(row0 + ${j * lanes}u + sid, rows - 1u);`)
     : r.map((i) => `  let r${i} = min(row0 + ${i}u, rows - 1u);`);
   const loadA = subgroup
-    ? [...loaded.map((j) => `    let m${j} = loadA4(r${j}, k4);`), ...r.map((i) => `    let a${i} = subgroupBroadcast(m${Math.floor(i / lanes)}, ${i % lanes}u);`)]
+    ? [
+        ...loaded.map((j) => `    let m${j} = loadA4(r${j}, k4);`),
+        ...r.map((i) => `    let a${i} = subgroupBroadcast(m${Math.floor(i / lanes)}, ${i % lanes}u);`),
+      ]
     : r.map((i) => `    let a${i} = loadA4(r${i}, k4);`);
   const loadB = inner
     ? c.map((j) => `    let b${j} = loadB4(c${j}, k4);`)
-    : range(4).flatMap((e) => [`    let k${e} = min(4u * k4 + ${e}u, end - 1u);`, ...c.map((j) => `    let b${j}_${e} = loadB(k${e}, c${j});`)]);
-  // Four steps of the inner index at once: the sums, which no register file holds, are loaded and stored a quarter as often.
-  const product = (i: number, j: number): string => (inner
-    ? `s${i}_${j} += dot(a${i}, b${j});`
-    : `s${i}_${j} = (((s${i}_${j} + a${i}.x * b${j}_0) + a${i}.y * b${j}_1) + a${i}.z * b${j}_2) + a${i}.w * b${j}_3;`);
+    : range(4).flatMap((e) => [
+        `    let k${e} = min(4u * k4 + ${e}u, end - 1u);`,
+        ...c.map((j) => `    let b${j}_${e} = loadB(k${e}, c${j});`),
+      ]);
+  // Four steps of the inner index at once: the sums, which no register file holds, are loaded and stored a quarter as
+  // often.
+  const product = (i: number, j: number): string =>
+    inner
+      ? `s${i}_${j} += dot(a${i}, b${j});`
+      : `s${i}_${j} = (((s${i}_${j} + a${i}.x * b${j}_0) + a${i}.y * b${j}_1) + a${i}.z * b${j}_2) + a${i}.w * b${j}_3;`;
   const stores = inner
-    ? c.map((j) => /* wgsl */ `
+    ? c.map(
+        (j) => /* wgsl */ `
   if (firstCol + ${j * lanes}u < cols) {
 ${lines(r.map((i) => `    if (row0 + ${i}u < rows) { store(row0 + ${i}u, firstCol + ${j * lanes}u, s${i}_${j}); }`))}
-  }`)
-    : [/* wgsl */ `
+  }`,
+      )
+    : [
+        /* wgsl */ `
   for (var e = 0u; e < 4u; e++) {
-${lines(c.map((j) => /* wgsl */ `
+${lines(
+  c.map(
+    (j) => /* wgsl */ `
     let col${j} = (firstCol + ${j * lanes}u) * 4u + e;
     if (col${j} < cols) {
 ${lines(r.map((i) => `      if (row0 + ${i}u < rows) { store(row0 + ${i}u, col${j}, s${i}_${j}[e]); }`))}
-    }`))}
-  }`];
+    }`,
+  ),
+)}
+  }`,
+      ];
   return /* wgsl */ `
   let row0 = ${row0};
 ${lines(rowOf)}
@@ -201,10 +245,14 @@ ${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `      s${4 * i + 
     workgroupBarrier();
   }
   for (var e = 0u; e < 4u; e++) {
-${lines(c.map((j) => /* wgsl */ `
+${lines(
+  c.map(
+    (j) => /* wgsl */ `
     let col${j} = (vector0 + tx + ${j * SIDE}u) * 4u + e;
     if (col${j} < cols) {
 ${lines(r.flatMap((i) => range(4).map((q) => `      if (row0 + 4u * (ty + ${i * SIDE}u) + ${q}u < rows) { store(row0 + 4u * (ty + ${i * SIDE}u) + ${q}u, col${j}, s${4 * i + q}_${j}[e]); }`)))}
-    }`))}
+    }`,
+  ),
+)}
   }`;
 }

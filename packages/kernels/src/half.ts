@@ -15,7 +15,7 @@ export function toHalf(value: number): number {
   // Below the smallest normal half, steps are 2⁻²⁴ wide; a product with 2²⁴ is exact.
   if (magnitude < 0x38800000) return sign | roundToEven(Math.abs(float[0]) * 2 ** 24);
   // A carry out of the mantissa goes into the exponent, as it should.
-  return sign | (((magnitude - 0x38000000) + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
 /** The number that 16 bits stand for. */

@@ -6,11 +6,13 @@ import type { RandomStream } from './random.ts';
 const DELTAS = [1, 0.25, 1e30];
 
 function calls(random: RandomStream, output: string): Call[] {
-  return DELTAS.flatMap((delta) => [1, 64, 999].map((count) => ({
-    inputs: { x: normals(random, count, 2), goal: normals(random, count), dy: normals(random, count) },
-    outputs: { [output]: count },
-    uniforms: { count, delta },
-  })));
+  return DELTAS.flatMap((delta) =>
+    [1, 64, 999].map((count) => ({
+      inputs: { x: normals(random, count, 2), goal: normals(random, count), dy: normals(random, count) },
+      outputs: { [output]: count },
+      uniforms: { count, delta },
+    })),
+  );
 }
 
 export const huberCheck: KernelCheck = {

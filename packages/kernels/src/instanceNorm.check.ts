@@ -1,13 +1,25 @@
 /** Checks of the kernels of InstanceNorm. */
 import { floats, normals, uniform, type Call, type KernelCheck, type Values } from './check.ts';
 import {
-  instanceNorm, instanceNormBackward, instanceNormBackwardSums, instanceNormChunks, instanceNormStats,
+  instanceNorm,
+  instanceNormBackward,
+  instanceNormBackwardSums,
+  instanceNormChunks,
+  instanceNormStats,
 } from './instanceNorm.ts';
 import type { RandomStream } from './random.ts';
 
 const EPS = 1e-5;
-const SIZES = [[2, 1], [9, 3], [289, 20], [1600, 64]] as const;
-const BENCHMARK = [[128 * 128, 64], [256 * 256, 64]] as const;
+const SIZES = [
+  [2, 1],
+  [9, 3],
+  [289, 20],
+  [1600, 64],
+] as const;
+const BENCHMARK = [
+  [128 * 128, 64],
+  [256 * 256, 64],
+] as const;
 const CHUNK = 64;
 
 /** A map whose channels lie far from zero, where a one-pass variance would cancel. */
@@ -57,10 +69,19 @@ const chunkedCall = (inputs: Values, pixels: number, channels: number, chunkPixe
 
 export const instanceNormChunksCheck: KernelCheck = {
   kernel: instanceNormChunks,
-  calls: (random) => SIZES.map(([pixels, channels]) => chunkedCall({ x: map(random, pixels, channels) }, pixels, channels, CHUNK)),
-  benchmark: (random) => BENCHMARK.map(([pixels, channels]) => chunkedCall({ x: map(random, pixels, channels) }, pixels, channels, Math.sqrt(pixels))),
+  calls: (random) =>
+    SIZES.map(([pixels, channels]) => chunkedCall({ x: map(random, pixels, channels) }, pixels, channels, CHUNK)),
+  benchmark: (random) =>
+    BENCHMARK.map(([pixels, channels]) =>
+      chunkedCall({ x: map(random, pixels, channels) }, pixels, channels, Math.sqrt(pixels)),
+    ),
   reference: (call) => {
-    const [pixels, channels, chunkPixels, x] = [uniform(call, 'pixels'), uniform(call, 'channels'), uniform(call, 'chunkPixels'), floats(call, 'x')];
+    const [pixels, channels, chunkPixels, x] = [
+      uniform(call, 'pixels'),
+      uniform(call, 'channels'),
+      uniform(call, 'chunkPixels'),
+      floats(call, 'x'),
+    ];
     const y = new Float64Array(2 * channels * Math.ceil(pixels / chunkPixels));
     for (let first = 0, at = 0; first < pixels; first += chunkPixels, at += 2 * channels) {
       const count = Math.min(chunkPixels, pixels - first);
@@ -73,7 +94,10 @@ export const instanceNormChunksCheck: KernelCheck = {
     }
     return { y };
   },
-  work: (call) => ({ flops: 4 * uniform(call, 'pixels') * uniform(call, 'channels'), bytes: 4 * uniform(call, 'pixels') * uniform(call, 'channels') }),
+  work: (call) => ({
+    flops: 4 * uniform(call, 'pixels') * uniform(call, 'channels'),
+    bytes: 4 * uniform(call, 'pixels') * uniform(call, 'channels'),
+  }),
   tolerance: 1e-5,
 };
 
@@ -116,51 +140,84 @@ export const instanceNormCheck: KernelCheck = {
   benchmark: (random) => BENCHMARK.map(([pixels, channels]) => normCall(random, pixels, channels, true, true)),
   reference: (call) => {
     const residual = floats(call, 'residual');
-    const y = normalised(call).map((v, i) =>
-      (call.variant?.['relu'] === true ? Math.max(v, 0) : v) + (call.variant?.['residual'] === true ? residual[i]! : 0));
+    const y = normalised(call).map(
+      (v, i) =>
+        (call.variant?.['relu'] === true ? Math.max(v, 0) : v) +
+        (call.variant?.['residual'] === true ? residual[i]! : 0),
+    );
     return { y };
   },
-  work: (call) => ({ flops: 4 * uniform(call, 'count'), bytes: 4 * (call.variant?.['residual'] === true ? 3 : 2) * uniform(call, 'count') }),
+  work: (call) => ({
+    flops: 4 * uniform(call, 'count'),
+    bytes: 4 * (call.variant?.['residual'] === true ? 3 : 2) * uniform(call, 'count'),
+  }),
   tolerance: 2e-5,
 };
 
 function backwardCall(random: RandomStream, pixels: number, channels: number, relu: boolean): Call {
   const forward = normCall(random, pixels, channels, relu, false);
   const inputs = { ...forward.inputs, dy: normals(random, pixels * channels) };
-  const call: Call = { inputs, outputs: { dx: pixels * channels }, uniforms: { ...forward.uniforms, pixels }, variant: { relu } };
+  const call: Call = {
+    inputs,
+    outputs: { dx: pixels * channels },
+    uniforms: { ...forward.uniforms, pixels },
+    variant: { relu },
+  };
   return { ...call, inputs: { ...inputs, sums: gradientSums(call, pixels) } };
 }
 
 export const instanceNormBackwardSumsCheck: KernelCheck = {
   kernel: instanceNormBackwardSums,
-  calls: (random) => SIZES.map(([pixels, channels], i) => {
-    const { inputs, variant } = backwardCall(random, pixels, channels, i % 2 === 1);
-    return { ...chunkedCall(inputs, pixels, channels, CHUNK), variant: variant! };
-  }),
-  benchmark: (random) => BENCHMARK.map(([pixels, channels]) => {
-    const { inputs } = backwardCall(random, pixels, channels, true);
-    return { ...chunkedCall(inputs, pixels, channels, Math.sqrt(pixels)), variant: { relu: true } };
-  }),
+  calls: (random) =>
+    SIZES.map(([pixels, channels], i) => {
+      const { inputs, variant } = backwardCall(random, pixels, channels, i % 2 === 1);
+      return { ...chunkedCall(inputs, pixels, channels, CHUNK), variant: variant! };
+    }),
+  benchmark: (random) =>
+    BENCHMARK.map(([pixels, channels]) => {
+      const { inputs } = backwardCall(random, pixels, channels, true);
+      return { ...chunkedCall(inputs, pixels, channels, Math.sqrt(pixels)), variant: { relu: true } };
+    }),
   reference: (call) => ({ y: gradientSums(call, uniform(call, 'chunkPixels')) }),
-  work: (call) => ({ flops: 5 * uniform(call, 'pixels') * uniform(call, 'channels'), bytes: 8 * uniform(call, 'pixels') * uniform(call, 'channels') }),
+  work: (call) => ({
+    flops: 5 * uniform(call, 'pixels') * uniform(call, 'channels'),
+    bytes: 8 * uniform(call, 'pixels') * uniform(call, 'channels'),
+  }),
   tolerance: 2e-5,
 };
 
 /** The norm with its statistics, which the backward kernel is the gradient of. */
 const whole: KernelCheck = {
   ...instanceNormCheck,
-  reference: (call) => instanceNormCheck.reference({ ...call, inputs: { ...call.inputs, stats: statistics(floats(call, 'x'), uniform(call, 'channels')) } }),
+  reference: (call) =>
+    instanceNormCheck.reference({
+      ...call,
+      inputs: { ...call.inputs, stats: statistics(floats(call, 'x'), uniform(call, 'channels')) },
+    }),
 };
 
 export const instanceNormBackwardCheck: KernelCheck = {
   kernel: instanceNormBackward,
   gradientOf: whole,
   calls: (random) => SIZES.map(([pixels, channels], i) => backwardCall(random, pixels, channels, i % 2 === 1)),
-  // Small maps: a step moves every pixel a little, and among many some cross the ReLU's kink. Not two pixels: their values are ±1.
-  gradientCalls: (random) => ([[5, 1], [9, 3], [289, 20]] as const).flatMap(([pixels, channels]) => [false, true].map((relu) => backwardCall(random, pixels, channels, relu))),
+  // Small maps: a step moves every pixel a little, and among many some cross the ReLU's kink. Not two pixels: their
+  // values are ±1.
+  gradientCalls: (random) =>
+    (
+      [
+        [5, 1],
+        [9, 3],
+        [289, 20],
+      ] as const
+    ).flatMap(([pixels, channels]) => [false, true].map((relu) => backwardCall(random, pixels, channels, relu))),
   benchmark: (random) => BENCHMARK.map(([pixels, channels]) => backwardCall(random, pixels, channels, true)),
   reference: (call) => {
-    const [pixels, channels, stats, sums] = [uniform(call, 'pixels'), uniform(call, 'channels'), floats(call, 'stats'), floats(call, 'sums')];
+    const [pixels, channels, stats, sums] = [
+      uniform(call, 'pixels'),
+      uniform(call, 'channels'),
+      floats(call, 'stats'),
+      floats(call, 'sums'),
+    ];
     const v = normalised(call);
     const dx = gradient(call, v).map((g, i) => {
       const c = i % channels;

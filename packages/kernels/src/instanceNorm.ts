@@ -97,7 +97,8 @@ export const instanceNorm = defineKernel({
 export type InstanceNormBackwardVariant = Pick<InstanceNormVariant, 'relu'>;
 const withoutRelu: InstanceNormBackwardVariant = { relu: false };
 
-const gradientWgsl = ({ relu }: InstanceNormBackwardVariant): string => (relu ? 'select(dy[at], 0.0, v <= 0.0)' : 'dy[at]');
+const gradientWgsl = ({ relu }: InstanceNormBackwardVariant): string =>
+  relu ? 'select(dy[at], 0.0, v <= 0.0)' : 'dy[at]';
 
 /** y[chunk, 0, c] = Σ g and y[chunk, 1, c] = Σ g·v over a chunk's pixels, where g = dy, or 0 where the ReLU was. */
 export const instanceNormBackwardSums = defineKernel({

@@ -28,7 +28,10 @@ export interface AdapterTraits {
   readonly f16: boolean;
   /** Bytes of workgroup memory. */
   readonly workgroupStorage: number;
-  /** The unit in which subgroups multiply matrices of halves and sum in f32 (subgroupMatrix.ts), as `16x16x16`; absent where they cannot. */
+  /**
+   * The unit in which subgroups multiply matrices of halves and sum in f32 (subgroupMatrix.ts), as `16x16x16`; absent
+   * where they cannot.
+   */
   readonly subgroupMatrix?: string;
 }
 
@@ -40,7 +43,13 @@ export interface Tuning<U extends UniformTypes, V extends Variant> {
   readonly shape: (uniforms: Uniforms<U>, variant: V) => string;
 }
 
-export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant> {
+export interface KernelSpec<
+  I extends Bindings,
+  P extends Bindings,
+  O extends Bindings,
+  U extends UniformTypes,
+  V extends Variant,
+> {
   readonly name: string;
   /** Buffers that the kernel only reads. */
   readonly inputs: I;
@@ -57,7 +66,8 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly elements?: (variant: V) => Readonly<Record<string, ElementType>>;
   /**
    * Float buffers that may be stored in half precision, by the variant's `f16` (names separated by commas). The text
-   * is the same for both: it reads `f32(x[i])` or `vec4f(x[i])` and writes `y[i] = y_t(value)`, an alias that is generated.
+   * is the same for both: it reads `f32(x[i])` or `vec4f(x[i])` and writes `y[i] = y_t(value)`, an alias that is
+   * generated.
    */
   readonly halves?: readonly string[];
   /** Workgroups of a call. */
@@ -66,20 +76,26 @@ export interface KernelSpec<I extends Bindings, P extends Bindings, O extends Bi
   readonly declarations?: (variant: V) => string;
   /**
    * Body of the entry point. In scope: the buffers by name, `u` (uniforms),
-   * `gid`, `wid`, `groups` (vec3u), `lane` (u32, index in the workgroup) and, with subgroups, `sid` (index in the subgroup).
+   * `gid`, `wid`, `groups` (vec3u), `lane` (u32, index in the workgroup) and, with subgroups, `sid` (index in the
+   * subgroup).
    */
   readonly body: (variant: V) => string;
   /** Whether the variant uses subgroup operations. */
   readonly subgroups?: (variant: V) => boolean;
-  /** Whether it uses subgroup matrices too; in scope then is `subgroup` (u32), the subgroup's index in the workgroup. */
+  /**
+   * Whether it uses subgroup matrices too; in scope then is `subgroup` (u32), the subgroup's index in the workgroup.
+   */
   readonly subgroupMatrices?: (variant: V) => boolean;
   /** Absent where the variant has no field that is tuning. */
   readonly tuning?: Tuning<U, NoInfer<V>>;
 }
 
 export interface Kernel<
-  I extends Bindings = Bindings, P extends Bindings = Bindings, O extends Bindings = Bindings,
-  U extends UniformTypes = UniformTypes, V extends Variant = Variant,
+  I extends Bindings = Bindings,
+  P extends Bindings = Bindings,
+  O extends Bindings = Bindings,
+  U extends UniformTypes = UniformTypes,
+  V extends Variant = Variant,
 > extends Omit<KernelSpec<I, P, O, U, V>, 'updates' | 'outputs'> {
   readonly updates: P;
   readonly outputs: O;
@@ -87,7 +103,10 @@ export interface Kernel<
 
 /** A kernel whose types are not looked at: a table's entry, a test's loop variable. */
 // The function-typed fields make the precise types contravariant; `never` is their common bottom.
-export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'subgroupMatrices' | 'tuning'> & {
+export type AnyKernel = Omit<
+  Kernel,
+  'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'subgroupMatrices' | 'tuning'
+> & {
   readonly workgroup: (variant: never) => Grid;
   readonly grid: (uniforms: never, variant: never) => Grid;
   readonly elements?: (variant: never) => Readonly<Record<string, ElementType>>;
@@ -106,8 +125,11 @@ export type AnyKernel = Omit<Kernel, 'workgroup' | 'grid' | 'elements' | 'declar
 type None = Record<never, never>;
 
 export function defineKernel<
-  const I extends Bindings, const U extends UniformTypes, V extends Variant,
-  const P extends Bindings = None, const O extends Bindings = None,
+  const I extends Bindings,
+  const U extends UniformTypes,
+  V extends Variant,
+  const P extends Bindings = None,
+  const O extends Bindings = None,
 >(spec: KernelSpec<I, P, O, U, V>): Kernel<I, P, O, U, V> {
   return { ...spec, updates: spec.updates ?? ({} as P), outputs: spec.outputs ?? ({} as O) };
 }
@@ -119,11 +141,16 @@ export function bindingNames(kernel: AnyKernel): string[] {
 
 /** A pipeline's cache key: the kernel's name and the variant with its fields in order. */
 export function pipelineKey(kernel: AnyKernel, variant: Variant): string {
-  const fields = Object.keys(variant).sort().map((key) => `${key}=${String(variant[key])}`);
+  const fields = Object.keys(variant)
+    .sort()
+    .map((key) => `${key}=${String(variant[key])}`);
   return fields.length === 0 ? kernel.name : `${kernel.name}(${fields.join(',')})`;
 }
 
-/** The `f16` of a variant in which these buffers are stored in half precision; empty, and then no part of a key, for none. */
+/**
+ * The `f16` of a variant in which these buffers are stored in half precision; empty, and then no part of a key, for
+ * none.
+ */
 export function halfStorage(names: readonly string[]): Variant {
   return names.length === 0 ? {} : { f16: [...names].sort().join(',') };
 }
@@ -150,15 +177,21 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const k = kernel as Kernel;
   const types = elementTypes(k, variant);
   const bind = (names: Bindings, access: string, first: number): string[] =>
-    Object.keys(names).map((name, i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${types[name]!}>;`);
+    Object.keys(names).map(
+      (name, i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${types[name]!}>;`,
+    );
   const written = Object.keys({ ...k.updates, ...k.outputs }).filter((name) => k.halves?.includes(name));
   const inputs = Object.keys(k.inputs).length;
   const updates = Object.keys(k.updates).length;
   const usesSubgroups = k.subgroups?.(variant) ?? false;
   const usesMatrices = k.subgroupMatrices?.(variant) ?? false;
   const builtins = [
-    'global_invocation_id) gid: vec3u', 'workgroup_id) wid: vec3u', 'num_workgroups) groups: vec3u', 'local_invocation_index) lane: u32',
-    ...(usesSubgroups ? ['subgroup_invocation_id) sid: u32'] : []), ...(usesMatrices ? ['subgroup_id) subgroup: u32'] : []),
+    'global_invocation_id) gid: vec3u',
+    'workgroup_id) wid: vec3u',
+    'num_workgroups) groups: vec3u',
+    'local_invocation_index) lane: u32',
+    ...(usesSubgroups ? ['subgroup_invocation_id) sid: u32'] : []),
+    ...(usesMatrices ? ['subgroup_id) subgroup: u32'] : []),
   ];
   const uniforms = Object.entries(k.uniforms).map(([name, type]) => `  ${name}: ${type},`);
   return [
@@ -186,7 +219,12 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
  * Writes a call's uniforms at `offset` of `view`, four bytes each in the order of declaration.
  * Throws a RangeError when a value is missing, is not a number, or does not fit its integer type.
  */
-export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string, number>>, view: DataView, offset: number): void {
+export function packUniforms(
+  kernel: AnyKernel,
+  uniforms: Readonly<Record<string, number>>,
+  view: DataView,
+  offset: number,
+): void {
   let at = offset;
   for (const [name, type] of Object.entries(kernel.uniforms)) {
     const value = uniforms[name];
@@ -213,7 +251,9 @@ export function packUniforms(kernel: AnyKernel, uniforms: Readonly<Record<string
 export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string {
   const { tuning } = kernel as Kernel;
   if (tuning === undefined) throw new TypeError(`${kernel.name} has no tuning and so no version`);
-  const turned = Object.entries(kernel.variant).flatMap(([name, value]) => (typeof value === 'boolean' ? [{ [name]: !value }] : []));
+  const turned = Object.entries(kernel.variant).flatMap(([name, value]) =>
+    typeof value === 'boolean' ? [{ [name]: !value }] : [],
+  );
   let hash = 0x811c9dc5;
   for (const setting of tuning.space(traits)) {
     for (const option of [{}, ...turned, halfStorage(kernel.halves ?? [])]) {
@@ -225,7 +265,11 @@ export function kernelVersion(kernel: AnyKernel, traits: AdapterTraits): string 
 }
 
 /** The class of a call's sizes under which its kernel's timings are kept; undefined where the kernel has no tuning. */
-export function shapeClass(kernel: AnyKernel, uniforms: Readonly<Record<string, number>>, options: Variant): string | undefined {
+export function shapeClass(
+  kernel: AnyKernel,
+  uniforms: Readonly<Record<string, number>>,
+  options: Variant,
+): string | undefined {
   const shape = (kernel as Kernel).tuning?.shape(uniforms, { ...kernel.variant, ...options });
   return shape === undefined || halfNames(options).length === 0 ? shape : `${shape} f16`;
 }

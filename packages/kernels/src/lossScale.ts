@@ -11,7 +11,10 @@ import { REPORT, REPORT_SIZE } from './norm2.ts';
 /** Where the scaler's state [3] holds what: the scale, steps taken since it last changed, steps not taken so far. */
 export const SCALER = { scale: 0, good: 1, skipped: 2 } as const;
 
-/** Where the report [10] of a step with a scaled loss holds what the others do not: the scale of its gradients, the scaler's count of overflows. */
+/**
+ * Where the report [10] of a step with a scaled loss holds what the others do not: the scale of its gradients, the
+ * scaler's count of overflows.
+ */
 export const SCALED_REPORT = { ...REPORT, scale: REPORT_SIZE, skipped: REPORT_SIZE + 1 } as const;
 
 export const SCALED_REPORT_SIZE = REPORT_SIZE + 2;

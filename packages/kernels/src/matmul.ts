@@ -7,7 +7,18 @@
  * a scale per row (quantize.ts); products and sums are f32.
  */
 import {
-  gatherA4, gemmBody, gemmDeclarations, gemmDefaults, gemmGrid, gemmHead, gemmShape, gemmSpace, gemmWorkgroup, tileGrid, type GemmText, type GemmVariant,
+  gatherA4,
+  gemmBody,
+  gemmDeclarations,
+  gemmDefaults,
+  gemmGrid,
+  gemmHead,
+  gemmShape,
+  gemmSpace,
+  gemmWorkgroup,
+  tileGrid,
+  type GemmText,
+  type GemmVariant,
 } from './gemm.ts';
 import { defineKernel, halfNames, type AdapterTraits, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
@@ -36,7 +47,16 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   residual: boolean;
 };
 
-const defaults: MatmulVariant = { ...gemmDefaults, unit: '', transposeA: false, transposeB: false, quantized: false, aligned: false, bias: false, residual: false };
+const defaults: MatmulVariant = {
+  ...gemmDefaults,
+  unit: '',
+  transposeA: false,
+  transposeB: false,
+  quantized: false,
+  aligned: false,
+  bias: false,
+  residual: false,
+};
 
 /** The variant as gemm.ts has it; undefined where it is on subgroup matrices. */
 function gemmVariant(variant: MatmulVariant): (MatmulVariant & GemmVariant) | undefined {
@@ -52,14 +72,20 @@ const usesMatrices = (variant: MatmulVariant): boolean => gemmVariant(variant) =
 function space(traits: AdapterTraits): Partial<MatmulVariant>[] {
   const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
   if (unit === undefined || lanes === undefined) return gemmSpace(traits);
-  return [{ algorithm: 'matrix', lanes, unit }, ...gemmSpace(traits).filter(({ algorithm }) => algorithm !== 'register')];
+  return [
+    { algorithm: 'matrix', lanes, unit },
+    ...gemmSpace(traits).filter(({ algorithm }) => algorithm !== 'register'),
+  ];
 }
 
 /** Both operands are contiguous along the inner index. */
 const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => transposeB && !transposeA;
 
 const text = (variant: MatmulVariant): GemmText => ({
-  rows: 'u.rows', cols: 'u.cols', first: 'wid.z * u.depth', end: 'min(u.inner, first + u.depth)',
+  rows: 'u.rows',
+  cols: 'u.cols',
+  first: 'wid.z * u.depth',
+  end: 'min(u.inner, first + u.depth)',
   along: alongInner(variant) ? 'inner' : 'cols',
   contiguous: { a: variant.transposeA ? 'rows' : 'inner', b: variant.transposeB ? 'inner' : 'cols' },
 });
@@ -68,19 +94,32 @@ function loads(variant: MatmulVariant): string {
   const { transposeA, transposeB, quantized, aligned } = variant;
   const inner = transposeB && !transposeA;
   const inVectors = aligned && inner;
-  const scalarA = inVectors ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])' : transposeA ? 'f32(a[k * u.rows + row])' : 'f32(a[row * u.inner + k])';
+  const scalarA = inVectors
+    ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])'
+    : transposeA
+      ? 'f32(a[k * u.rows + row])'
+      : 'f32(a[row * u.inner + k])';
   const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
   const words = quantizedWords('u.inner');
-  const vectorB = quantized ? four((e) => `${unpackBytes(`b[${col(e)} * ${words} + k / 4u]`)}[k % 4u]`)
-    : transposeB ? four((e) => (inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`))
-      : aligned ? 'vec4f(b[k * (u.cols / 4u) + vector])' : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
+  const vectorB = quantized
+    ? four((e) => `${unpackBytes(`b[${col(e)} * ${words} + k / 4u]`)}[k % 4u]`)
+    : transposeB
+      ? four((e) =>
+          inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`,
+        )
+      : aligned
+        ? 'vec4f(b[k * (u.cols / 4u) + vector])'
+        : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
   const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
   const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
   const algorithm = gemmVariant(variant)?.algorithm ?? 'matrix';
   if (algorithm === 'matrix' || algorithm === 'tiled') return `${loadA}\n${loadB}`;
   // A is zero beyond the last inner index, so any element of B will do there.
-  const vectorB4 = quantized ? unpackBytes(`b[col * ${words} + k4]`)
-    : inVectors ? 'vec4f(b[col * (u.inner / 4u) + k4])' : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
+  const vectorB4 = quantized
+    ? unpackBytes(`b[col * ${words} + k4]`)
+    : inVectors
+      ? 'vec4f(b[col * (u.inner / 4u) + k4])'
+      : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
   return /* wgsl */ `
 ${inVectors ? 'fn loadA4(row: u32, k4: u32) -> vec4f { return vec4f(a[row * (u.inner / 4u) + k4]); }' : loadA + gatherA4('u.inner')}
 ${inner ? `fn loadB4(col: u32, k4: u32) -> vec4f { return ${vectorB4}; }` : loadB}`;
@@ -102,7 +141,13 @@ export const matmul = defineKernel({
   variant: defaults,
   halves: ['a', 'b', 'bias', 'residual', 'y'],
   elements: (variant): Record<string, ElementType> => ({
-    ...(!variant.aligned ? {} : alongInner(variant) ? { a: 'vec4f', b: 'vec4f' } : variant.transposeB ? {} : { b: 'vec4f' }),
+    ...(!variant.aligned
+      ? {}
+      : alongInner(variant)
+        ? { a: 'vec4f', b: 'vec4f' }
+        : variant.transposeB
+          ? {}
+          : { b: 'vec4f' }),
     ...(variant.quantized ? { b: 'u32' } : {}),
   }),
   workgroup: (variant) => {
@@ -111,7 +156,9 @@ export const matmul = defineKernel({
   },
   grid: ({ rows, inner, cols, depth }, variant) => {
     const [gemm, parts] = [gemmVariant(variant), Math.ceil(inner / depth)];
-    return gemm === undefined ? tileGrid(rows, cols, { rows: MATRIX_TILE, cols: MATRIX_TILE }, parts) : gemmGrid(rows, cols, gemm, parts, alongInner(variant) ? 'inner' : 'cols');
+    return gemm === undefined
+      ? tileGrid(rows, cols, { rows: MATRIX_TILE, cols: MATRIX_TILE }, parts)
+      : gemmGrid(rows, cols, gemm, parts, alongInner(variant) ? 'inner' : 'cols');
   },
   subgroups: (variant) => variant.algorithm === 'subgroup' || usesMatrices(variant),
   subgroupMatrices: usesMatrices,

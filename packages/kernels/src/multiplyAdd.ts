@@ -12,7 +12,10 @@ const STEPS = 4;
 // Typed, so that `fused` is any boolean.
 const chainForms: { accumulators: number; fused: boolean } = { accumulators: 8, fused: true };
 
-/** y[i] = Σ over `accumulators` chains of x ← x·factor + addend, STEPS · `iterations` times; 8 flops a step of a chain of vec4f. */
+/**
+ * y[i] = Σ over `accumulators` chains of x ← x·factor + addend, STEPS · `iterations` times; 8 flops a step of a chain
+ * of vec4f.
+ */
 export const multiplyAdd = defineKernel({
   name: 'multiplyAdd',
   inputs: {},
@@ -23,7 +26,8 @@ export const multiplyAdd = defineKernel({
   grid: ({ count }) => flatGrid(count, THREADS),
   body: ({ accumulators, fused }) => {
     const chains = Array.from({ length: accumulators }, (_, i) => `x${i}`);
-    const step = (x: string): string => (fused ? `${x} = fma(${x}, factor, addend);` : `${x} = ${x} * factor + addend;`);
+    const step = (x: string): string =>
+      fused ? `${x} = fma(${x}, factor, addend);` : `${x} = ${x} * factor + addend;`;
     return /* wgsl */ `
   let i = (wid.y * groups.x + wid.x) * ${THREADS}u + lane;
   let factor = vec4f(u.factor);
@@ -37,11 +41,17 @@ ${Array.from({ length: STEPS }, () => `    ${chains.map(step).join(' ')}`).join(
 });
 
 /** Floating-point operations of a call. */
-export const multiplyAddFlops = ({ count, iterations }: { readonly count: number; readonly iterations: number }, accumulators: number): number =>
-  count * iterations * STEPS * accumulators * 8;
+export const multiplyAddFlops = (
+  { count, iterations }: { readonly count: number; readonly iterations: number },
+  accumulators: number,
+): number => count * iterations * STEPS * accumulators * 8;
 
 /** The kernel's sum for the invocation `lane` of its workgroup, in doubles. */
-export function multiplyAddReference(lane: number, { iterations, factor, addend }: { readonly iterations: number; readonly factor: number; readonly addend: number }, accumulators: number): number {
+export function multiplyAddReference(
+  lane: number,
+  { iterations, factor, addend }: { readonly iterations: number; readonly factor: number; readonly addend: number },
+  accumulators: number,
+): number {
   let sum = 0;
   for (let chain = 0; chain < accumulators; chain++) {
     let x = lane + chain;

@@ -1,9 +1,22 @@
 /** Checks of LayerNorm and RMSNorm. */
 import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
-import { layerNorm, layerNormBackward, layerNormBackwardWeight, rmsNorm, rmsNormBackward, rmsNormBackwardWeight } from './norm.ts';
+import {
+  layerNorm,
+  layerNormBackward,
+  layerNormBackwardWeight,
+  rmsNorm,
+  rmsNormBackward,
+  rmsNormBackwardWeight,
+} from './norm.ts';
 import type { RandomStream } from './random.ts';
 
-const SIZES = [[1, 1], [3, 5], [17, 64], [65, 130], [4, 853]] as const;
+const SIZES = [
+  [1, 1],
+  [3, 5],
+  [17, 64],
+  [65, 130],
+  [4, 853],
+] as const;
 const BENCHMARK = [[1024, 640]] as const;
 const EPS = 1e-5;
 
@@ -13,7 +26,11 @@ interface Kind {
 }
 
 /** Normalised x, mean and rstd of each row, from the inputs x (and mean, rstd where the call has them). */
-function statistics(call: Call, centred: boolean, eps: number): { xhat: Float64Array; mean: Float64Array; rstd: Float64Array } {
+function statistics(
+  call: Call,
+  centred: boolean,
+  eps: number,
+): { xhat: Float64Array; mean: Float64Array; rstd: Float64Array } {
   const [rows, cols, x] = [uniform(call, 'rows'), uniform(call, 'cols'), floats(call, 'x')];
   const xhat = new Float64Array(rows * cols);
   const mean = new Float64Array(rows);
@@ -24,14 +41,20 @@ function statistics(call: Call, centred: boolean, eps: number): { xhat: Float64A
     const variance = row.reduce((sum, value) => sum + (value - mu) ** 2, 0) / cols;
     mean[r] = mu;
     rstd[r] = 1 / Math.sqrt(variance + eps);
-    row.forEach((value, c) => { xhat[r * cols + c] = (value - mu) * rstd[r]!; });
+    row.forEach((value, c) => {
+      xhat[r * cols + c] = (value - mu) * rstd[r]!;
+    });
   }
   return { xhat, mean, rstd };
 }
 
 function forwardCall(random: RandomStream, rows: number, cols: number, centred: boolean): Call {
   return {
-    inputs: { x: normals(random, rows * cols, 2), weight: normals(random, cols), ...(centred ? { bias: normals(random, cols) } : {}) },
+    inputs: {
+      x: normals(random, rows * cols, 2),
+      weight: normals(random, cols),
+      ...(centred ? { bias: normals(random, cols) } : {}),
+    },
     outputs: { y: rows * cols, rstd: rows, ...(centred ? { mean: rows } : {}) },
     uniforms: { rows, cols, eps: EPS },
     variant: { aligned: cols % 4 === 0 },
@@ -41,7 +64,10 @@ function forwardCall(random: RandomStream, rows: number, cols: number, centred: 
 function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCheck {
   return {
     kernel,
-    calls: (random) => [...SIZES.map(([rows, cols]) => forwardCall(random, rows, cols, centred)), inHalves(kernel, forwardCall(random, 9, 60, centred))],
+    calls: (random) => [
+      ...SIZES.map(([rows, cols]) => forwardCall(random, rows, cols, centred)),
+      inHalves(kernel, forwardCall(random, 9, 60, centred)),
+    ],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => forwardCall(random, rows, cols, centred)),
     reference: (call) => {
       const { xhat, mean, rstd } = statistics(call, centred, EPS);
@@ -50,7 +76,10 @@ function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCh
       const y = xhat.map((value, i) => value * weight[i % cols]! + bias[i % cols]!);
       return centred ? { y, mean, rstd } : { y, rstd };
     },
-    work: (call) => ({ flops: 8 * uniform(call, 'rows') * uniform(call, 'cols'), bytes: 8 * uniform(call, 'rows') * uniform(call, 'cols') }),
+    work: (call) => ({
+      flops: 8 * uniform(call, 'rows') * uniform(call, 'cols'),
+      bytes: 8 * uniform(call, 'rows') * uniform(call, 'cols'),
+    }),
     tolerance: 2e-5,
   };
 }
@@ -58,7 +87,14 @@ function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCh
 export const layerNormCheck = forwardCheck(layerNorm, true);
 export const rmsNormCheck = forwardCheck(rmsNorm, false);
 
-function backwardCall(random: RandomStream, rows: number, cols: number, kind: Kind, outputs: Call['outputs'], chunkRows?: number): Call {
+function backwardCall(
+  random: RandomStream,
+  rows: number,
+  cols: number,
+  kind: Kind,
+  outputs: Call['outputs'],
+  chunkRows?: number,
+): Call {
   const forward = forwardCall(random, rows, cols, kind.centred);
   const { rstd, mean } = kind.forward.reference(forward);
   return {
@@ -70,10 +106,14 @@ function backwardCall(random: RandomStream, rows: number, cols: number, kind: Ki
 }
 
 function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
-  const call = (random: RandomStream, rows: number, cols: number): Call => backwardCall(random, rows, cols, kind, { dx: rows * cols });
+  const call = (random: RandomStream, rows: number, cols: number): Call =>
+    backwardCall(random, rows, cols, kind, { dx: rows * cols });
   return {
     kernel,
-    calls: (random) => [...SIZES.map(([rows, cols]) => call(random, rows, cols)), inHalves(kernel, call(random, 9, 60))],
+    calls: (random) => [
+      ...SIZES.map(([rows, cols]) => call(random, rows, cols)),
+      inHalves(kernel, call(random, 9, 60)),
+    ],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => call(random, rows, cols)),
     reference: (c) => {
       const { xhat, rstd } = statistics(c, kind.centred, EPS);
@@ -86,11 +126,15 @@ function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
           meanG += kind.centred ? (dy[i]! * weight[i % cols]!) / cols : 0;
           meanGx += (dy[i]! * weight[i % cols]! * xhat[i]!) / cols;
         }
-        for (let i = r * cols; i < (r + 1) * cols; i++) dx[i] = rstd[r]! * (dy[i]! * weight[i % cols]! - meanG - xhat[i]! * meanGx);
+        for (let i = r * cols; i < (r + 1) * cols; i++)
+          dx[i] = rstd[r]! * (dy[i]! * weight[i % cols]! - meanG - xhat[i]! * meanGx);
       }
       return { dx };
     },
-    work: (c) => ({ flops: 12 * uniform(c, 'rows') * uniform(c, 'cols'), bytes: 12 * uniform(c, 'rows') * uniform(c, 'cols') }),
+    work: (c) => ({
+      flops: 12 * uniform(c, 'rows') * uniform(c, 'cols'),
+      bytes: 12 * uniform(c, 'rows') * uniform(c, 'cols'),
+    }),
     tolerance: 2e-5,
     gradientOf: kind.forward,
   };
@@ -101,15 +145,30 @@ function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
     // Small cases take one chunk, so that the output is the whole gradient.
     const chunkRows = rows > 16 ? 16 : rows;
     const count = Math.ceil(rows / chunkRows) * cols;
-    return backwardCall(random, rows, cols, kind, { dweight: count, ...(kind.centred ? { dbias: count } : {}) }, chunkRows);
+    return backwardCall(
+      random,
+      rows,
+      cols,
+      kind,
+      { dweight: count, ...(kind.centred ? { dbias: count } : {}) },
+      chunkRows,
+    );
   };
   return {
     kernel,
-    calls: (random) => [...SIZES.map(([rows, cols]) => call(random, rows, cols)), inHalves(kernel, call(random, 9, 60))],
+    calls: (random) => [
+      ...SIZES.map(([rows, cols]) => call(random, rows, cols)),
+      inHalves(kernel, call(random, 9, 60)),
+    ],
     benchmark: (random) => BENCHMARK.map(([rows, cols]) => call(random, rows, cols)),
     reference: (c) => {
       const { xhat } = statistics(c, kind.centred, EPS);
-      const [rows, cols, chunkRows, dy] = [uniform(c, 'rows'), uniform(c, 'cols'), uniform(c, 'chunkRows'), floats(c, 'dy')];
+      const [rows, cols, chunkRows, dy] = [
+        uniform(c, 'rows'),
+        uniform(c, 'cols'),
+        uniform(c, 'chunkRows'),
+        floats(c, 'dy'),
+      ];
       const dweight = new Float64Array(Math.ceil(rows / chunkRows) * cols);
       const dbias = new Float64Array(dweight.length);
       for (let i = 0; i < rows * cols; i++) {
@@ -119,10 +178,17 @@ function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
       }
       return kind.centred ? { dweight, dbias } : { dweight };
     },
-    work: (c) => ({ flops: 4 * uniform(c, 'rows') * uniform(c, 'cols'), bytes: 8 * uniform(c, 'rows') * uniform(c, 'cols') }),
+    work: (c) => ({
+      flops: 4 * uniform(c, 'rows') * uniform(c, 'cols'),
+      bytes: 8 * uniform(c, 'rows') * uniform(c, 'cols'),
+    }),
     tolerance: 2e-5,
     gradientOf: kind.forward,
-    gradientCalls: (random) => [[3, 5], [9, 16]].map(([rows, cols]) => call(random, rows!, cols!)),
+    gradientCalls: (random) =>
+      [
+        [3, 5],
+        [9, 16],
+      ].map(([rows, cols]) => call(random, rows!, cols!)),
   };
 }
 

@@ -3,8 +3,11 @@ import { floats, normals, uniform, type Call, type KernelCheck } from './check.t
 import { joinRows, pairLogits, pairLogitsBackward, pairSum, pairSumBackward, rows, rowsBackward } from './pair.ts';
 import type { RandomStream } from './random.ts';
 
-const slice = (random: RandomStream, total: number, offset: number, count: number): Call =>
-  ({ inputs: { x: normals(random, total) }, outputs: { y: count }, uniforms: { count, offset } });
+const slice = (random: RandomStream, total: number, offset: number, count: number): Call => ({
+  inputs: { x: normals(random, total) },
+  outputs: { y: count },
+  uniforms: { count, offset },
+});
 
 export const rowsCheck: KernelCheck = {
   kernel: rows,
@@ -20,13 +23,20 @@ export const rowsCheck: KernelCheck = {
 };
 
 const scatter = (random: RandomStream, count: number, offset: number, length: number): Call => ({
-  inputs: { x: normals(random, count), dy: normals(random, length) }, outputs: { dx: count }, uniforms: { count, offset, length },
+  inputs: { x: normals(random, count), dy: normals(random, length) },
+  outputs: { dx: count },
+  uniforms: { count, offset, length },
 });
 
 export const rowsBackwardCheck: KernelCheck = {
   kernel: rowsBackward,
   gradientOf: rowsCheck,
-  calls: (random) => [scatter(random, 1, 0, 1), scatter(random, 100, 7, 90), scatter(random, 500, 499, 1), scatter(random, 64, 0, 3)],
+  calls: (random) => [
+    scatter(random, 1, 0, 1),
+    scatter(random, 100, 7, 90),
+    scatter(random, 500, 499, 1),
+    scatter(random, 64, 0, 3),
+  ],
   benchmark: (random) => [scatter(random, 258 * 480, 480, 256 * 480)],
   reference: (call) => {
     const dx = new Float64Array(uniform(call, 'count'));
@@ -45,11 +55,28 @@ const joining = (random: RandomStream, [a, before, middle, b]: readonly [number,
 
 export const joinRowsCheck: KernelCheck = {
   kernel: joinRows,
-  calls: (random) => ([[1, 0, 1, 0], [50, 7, 20, 3], [9, 9, 300, 0], [1, 0, 5, 200]] as const).map((sizes) => joining(random, sizes)),
+  calls: (random) =>
+    (
+      [
+        [1, 0, 1, 0],
+        [50, 7, 20, 3],
+        [9, 9, 300, 0],
+        [1, 0, 5, 200],
+      ] as const
+    ).map((sizes) => joining(random, sizes)),
   benchmark: (random) => [joining(random, [32 * 256 * 64, 256 * 64, 32 * 256 * 64, 256 * 64])],
   reference: (call) => {
-    const [offset, behind] = [uniform(call, 'offset'), uniform(call, 'count') - uniform(call, 'before') - uniform(call, 'middle')];
-    return { y: Float64Array.from([...floats(call, 'a').slice(offset), ...floats(call, 'x'), ...floats(call, 'b').slice(0, behind)]) };
+    const [offset, behind] = [
+      uniform(call, 'offset'),
+      uniform(call, 'count') - uniform(call, 'before') - uniform(call, 'middle'),
+    ];
+    return {
+      y: Float64Array.from([
+        ...floats(call, 'a').slice(offset),
+        ...floats(call, 'x'),
+        ...floats(call, 'b').slice(0, behind),
+      ]),
+    };
   },
   work: (call) => ({ flops: 0, bytes: 8 * uniform(call, 'count') }),
   tolerance: 0,
@@ -66,12 +93,24 @@ interface Band {
 const band = (length: number, channels: number, first = 0, rows = length): Band => ({ length, channels, first, rows });
 
 /** Calls f(i, j, c, index) for every element of a band. */
-function overBand({ length, channels, first, rows: count }: Band, f: (i: number, j: number, c: number, at: number) => void): void {
+function overBand(
+  { length, channels, first, rows: count }: Band,
+  f: (i: number, j: number, c: number, at: number) => void,
+): void {
   let at = 0;
-  for (let i = first; i < first + count; i++) for (let j = 0; j < length; j++) for (let c = 0; c < channels; c++) f(i, j, c, at++);
+  for (let i = first; i < first + count; i++)
+    for (let j = 0; j < length; j++) for (let c = 0; c < channels; c++) f(i, j, c, at++);
 }
 
-const BANDS = [band(1, 1), band(2, 3), band(7, 20), band(17, 64), band(17, 5, 0, 4), band(9, 4, 3, 5), band(9, 4, 8, 1)];
+const BANDS = [
+  band(1, 1),
+  band(2, 3),
+  band(7, 20),
+  band(17, 64),
+  band(17, 5, 0, 4),
+  band(9, 4, 3, 5),
+  band(9, 4, 8, 1),
+];
 const BENCHMARK = [band(128, 64), band(256, 64)];
 
 const sum = (random: RandomStream, { length, channels, first, rows: count }: Band): Call => ({
@@ -80,18 +119,26 @@ const sum = (random: RandomStream, { length, channels, first, rows: count }: Ban
   uniforms: { count: count * length * channels, length, channels, first },
 });
 
-const bandOf = (call: Call, count: number): Band => band(uniform(call, 'length'), uniform(call, 'channels'), uniform(call, 'first'), count);
+const bandOf = (call: Call, count: number): Band =>
+  band(uniform(call, 'length'), uniform(call, 'channels'), uniform(call, 'first'), count);
 
 export const pairSumCheck: KernelCheck = {
   kernel: pairSum,
   calls: (random) => BANDS.map((each) => sum(random, each)),
   benchmark: (random) => BENCHMARK.map((each) => sum(random, each)),
   reference: (call) => {
-    const [length, channels, pq, bias] = [uniform(call, 'length'), uniform(call, 'channels'), floats(call, 'pq'), floats(call, 'bias')];
+    const [length, channels, pq, bias] = [
+      uniform(call, 'length'),
+      uniform(call, 'channels'),
+      floats(call, 'pq'),
+      floats(call, 'bias'),
+    ];
     // The backward call's count is that of its own output.
     const count = call.uniforms['rows'] ?? uniform(call, 'count') / length / channels;
     const y = new Float64Array(count * length * channels);
-    overBand(bandOf(call, count), (i, j, c, at) => { y[at] = pq[(i * channels + c) * 2]! + pq[(j * channels + c) * 2 + 1]! + bias[c]!; });
+    overBand(bandOf(call, count), (i, j, c, at) => {
+      y[at] = pq[(i * channels + c) * 2]! + pq[(j * channels + c) * 2 + 1]! + bias[c]!;
+    });
     return { y };
   },
   work: (call) => ({ flops: 2 * uniform(call, 'count'), bytes: 4 * uniform(call, 'count') }),
@@ -104,7 +151,11 @@ function sumBackward(random: RandomStream, each: Band, begun: boolean): Call {
   const forward = sum(random, each);
   const size = length * channels * 2;
   return {
-    inputs: { ...forward.inputs, dy: normals(random, count * length * channels), dpq: begun ? normals(random, size) : new Float64Array(size) },
+    inputs: {
+      ...forward.inputs,
+      dy: normals(random, count * length * channels),
+      dpq: begun ? normals(random, size) : new Float64Array(size),
+    },
     outputs: {},
     uniforms: { count: size, length, channels, first, rows: count },
   };
@@ -125,13 +176,19 @@ export const pairSumBackwardCheck: KernelCheck = {
     });
     return { dpq };
   },
-  work: (call) => ({ flops: 2 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels'), bytes: 4 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels') }),
+  work: (call) => ({
+    flops: 2 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels'),
+    bytes: 4 * uniform(call, 'rows') * uniform(call, 'length') * uniform(call, 'channels'),
+  }),
   tolerance: 1e-5,
 };
 
 const LENGTHS = [1, 2, 9, 40];
-const matrix = (random: RandomStream, length: number): Call =>
-  ({ inputs: { x: normals(random, length ** 2) }, outputs: { y: length ** 2 }, uniforms: { count: length ** 2, length } });
+const matrix = (random: RandomStream, length: number): Call => ({
+  inputs: { x: normals(random, length ** 2) },
+  outputs: { y: length ** 2 },
+  uniforms: { count: length ** 2, length },
+});
 
 export const pairLogitsCheck: KernelCheck = {
   kernel: pairLogits,

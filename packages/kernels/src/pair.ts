@@ -69,8 +69,8 @@ export const pairSum = defineKernel({
 });
 
 /**
- * dp[i, c] += Σ_j dy[i, j, c] and dq[j, c] += Σ_i dy[i, j, c], interleaved as in `pairSum`, of a band of `rows` rows. The
- * sums are gone on with: bands in their order give what the map gives at once.
+ * dp[i, c] += Σ_j dy[i, j, c] and dq[j, c] += Σ_i dy[i, j, c], interleaved as in `pairSum`, of a band of `rows` rows.
+ * The sums are gone on with: bands in their order give what the map gives at once.
  */
 export const pairSumBackward = defineKernel({
   name: 'pairSumBackward',

@@ -8,7 +8,10 @@ const BENCHMARK = [128, 256];
 
 /** Logits from well below to well above 0, where a careless log(1 + e) or σ would fail, and targets 0 or 1. */
 function matrices(random: RandomStream, length: number): { x: Float64Array; labels: Float64Array } {
-  return { x: normals(random, length ** 2, 12), labels: Float64Array.from({ length: length ** 2 }, () => random.below(2)) };
+  return {
+    x: normals(random, length ** 2, 12),
+    labels: Float64Array.from({ length: length ** 2 }, () => random.below(2)),
+  };
 }
 
 const pairs = (length: number): number => (length * (length - 1)) / 2;
@@ -29,10 +32,17 @@ export const pairLossCheck: KernelCheck = {
   calls: (random) => LENGTHS.flatMap((length) => [losses(random, length, 1), losses(random, length, 32)]),
   benchmark: (random) => BENCHMARK.map((length) => losses(random, length, 32)),
   reference: (call) => {
-    const [length, chunkRows, x, labels] = [uniform(call, 'length'), uniform(call, 'chunkRows'), floats(call, 'x'), floats(call, 'labels')];
+    const [length, chunkRows, x, labels] = [
+      uniform(call, 'length'),
+      uniform(call, 'chunkRows'),
+      floats(call, 'x'),
+      floats(call, 'labels'),
+    ];
     const y = new Float64Array(Math.ceil(length / chunkRows) * length);
     for (let i = 0; i < length; i++) {
-      for (let j = i + 1; j < length; j++) y[Math.floor(i / chunkRows) * length + j]! += uniform(call, 'scale') * loss(x[i * length + j]!, labels[i * length + j]!);
+      for (let j = i + 1; j < length; j++)
+        y[Math.floor(i / chunkRows) * length + j]! +=
+          uniform(call, 'scale') * loss(x[i * length + j]!, labels[i * length + j]!);
     }
     return { y };
   },
@@ -44,7 +54,10 @@ export const pairLossCheck: KernelCheck = {
 const total: KernelCheck = {
   ...pairLossCheck,
   reference: (call): Values => {
-    const { y } = pairLossCheck.reference({ ...call, uniforms: { ...call.uniforms, chunkRows: uniform(call, 'length') } });
+    const { y } = pairLossCheck.reference({
+      ...call,
+      uniforms: { ...call.uniforms, chunkRows: uniform(call, 'length') },
+    });
     return { y: Float64Array.of((y as Float64Array).reduce((sum, value) => sum + value, 0)) };
   },
 };
@@ -63,7 +76,12 @@ export const pairLossBackwardCheck: KernelCheck = {
   calls: (random) => LENGTHS.map((length) => backward(random, length)),
   benchmark: (random) => BENCHMARK.map((length) => backward(random, length)),
   reference: (call) => {
-    const [length, x, labels, dy] = [uniform(call, 'length'), floats(call, 'x'), floats(call, 'labels'), floats(call, 'dy')];
+    const [length, x, labels, dy] = [
+      uniform(call, 'length'),
+      floats(call, 'x'),
+      floats(call, 'labels'),
+      floats(call, 'dy'),
+    ];
     const dx = new Float64Array(length ** 2);
     for (let i = 0; i < length; i++) {
       for (let j = i + 1; j < length; j++) {
@@ -73,6 +91,9 @@ export const pairLossBackwardCheck: KernelCheck = {
     }
     return { dx };
   },
-  work: (call) => ({ flops: 6 * pairs(uniform(call, 'length')), bytes: 8 * pairs(uniform(call, 'length')) + 4 * uniform(call, 'count') }),
+  work: (call) => ({
+    flops: 6 * pairs(uniform(call, 'length')),
+    bytes: 8 * pairs(uniform(call, 'length')) + 4 * uniform(call, 'count'),
+  }),
   tolerance: 2e-6,
 };

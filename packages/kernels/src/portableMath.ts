@@ -7,7 +7,8 @@
  * fixes. Doubles, within a few units in the last place of the true value.
  */
 
-// ln 2 and π/2 in parts whose leading ones have 33 bits, so that their products with whole numbers below 2^20 are exact.
+// ln 2 and π/2 in parts whose leading ones have 33 bits, so that their products with whole numbers below 2^20 are
+// exact.
 const [LN2_HIGH, LN2_LOW] = [0.6931471804855391, 7.440617110012397e-11];
 const [HALF_PI_HIGH, HALF_PI_MIDDLE, HALF_PI_LOW] = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21];
 
@@ -18,7 +19,7 @@ export function exp(x: number): number {
   if (Number.isNaN(x) || x > 709.79) return x > 0 ? Infinity : x;
   if (x < -745.14) return 0;
   const k = Math.round(x / Math.LN2);
-  const r = (x - k * LN2_HIGH) - k * LN2_LOW;
+  const r = x - k * LN2_HIGH - k * LN2_LOW;
   let sum = 1;
   for (let n = 14; n >= 1; n--) sum = 1 + (r / n) * sum;
   // In two steps, since 2^k alone may be out of range where the product is not.
@@ -71,7 +72,7 @@ export function pow(base: number, exponent: number): number {
 function quarterTurns(x: number, turns: number): number {
   if (!(Math.abs(x) < 2 ** 20)) throw new RangeError(`the sine and cosine are for angles below 2^20, got ${x}`);
   const k = Math.round(x / HALF_PI_HIGH);
-  const r = ((x - k * HALF_PI_HIGH) - k * HALF_PI_MIDDLE) - k * HALF_PI_LOW;
+  const r = x - k * HALF_PI_HIGH - k * HALF_PI_MIDDLE - k * HALF_PI_LOW;
   const quarter = (((k + turns) % 4) + 4) % 4;
   const square = r * r;
   let sum = 1;

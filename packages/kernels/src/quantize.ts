@@ -15,7 +15,8 @@ export const quantizedWords = (cols: string): string => `((${cols} + 3u) / 4u + 
 export const quantizedRowWords = (cols: number): number => Math.ceil(cols / 4) + 1;
 
 /** WGSL of the four signed bytes of a word, as vec4f. By shifts, so that no language feature is needed. */
-export const unpackBytes = (word: string): string => `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u))`;
+export const unpackBytes = (word: string): string =>
+  `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u))`;
 
 /** Largest magnitude of a byte: −128 is not used, so that the range is symmetric. */
 export const LARGEST_BYTE = 127;

@@ -11,16 +11,20 @@ export type ColumnVariant = {
 };
 
 /** The element types of buffers that are [rows, cols] or [chunks, cols]. */
-export const inColumns = (...names: readonly string[]) => ({ aligned }: ColumnVariant): Readonly<Record<string, ElementType>> =>
-  (aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {});
+export const inColumns =
+  (...names: readonly string[]) =>
+  ({ aligned }: ColumnVariant): Readonly<Record<string, ElementType>> =>
+    aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {};
 
 const width = (cols: number, aligned: boolean): number => (aligned ? cols / 4 : cols);
 
 /** Workgroups, and `Part`: what an invocation takes of a row. */
 export const chunkedColumns = {
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
-  grid: ({ rows, cols, chunkRows }: { readonly rows: number; readonly cols: number; readonly chunkRows: number }, { aligned }: ColumnVariant): Grid =>
-    flatGrid(Math.ceil(rows / chunkRows) * width(cols, aligned), FLAT_SIZE),
+  grid: (
+    { rows, cols, chunkRows }: { readonly rows: number; readonly cols: number; readonly chunkRows: number },
+    { aligned }: ColumnVariant,
+  ): Grid => flatGrid(Math.ceil(rows / chunkRows) * width(cols, aligned), FLAT_SIZE),
   declarations: ({ aligned }: ColumnVariant): string => `alias Part = ${aligned ? 'vec4f' : 'f32'};`,
 };
 

@@ -13,15 +13,20 @@ export type RowVariant = {
 };
 
 /** The element types of buffers that are [rows, cols] or [cols]. */
-export const inRows = (...names: readonly string[]) => ({ aligned }: RowVariant): Readonly<Record<string, ElementType>> =>
-  (aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {});
+export const inRows =
+  (...names: readonly string[]) =>
+  ({ aligned }: RowVariant): Readonly<Record<string, ElementType>> =>
+    aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {};
 
 export const rowwise = {
   workgroup: ({ lanes }: RowVariant): Grid => [lanes === 1 ? FLAT_SIZE : lanes, 1, 1],
-  grid: ({ rows }: { readonly rows: number }, { lanes }: RowVariant): Grid => flatGrid(rows, lanes === 1 ? FLAT_SIZE : 1),
+  grid: ({ rows }: { readonly rows: number }, { lanes }: RowVariant): Grid =>
+    flatGrid(rows, lanes === 1 ? FLAT_SIZE : 1),
   tuning: {
-    space: (traits: AdapterTraits): Pick<RowVariant, 'lanes'>[] => (traits.class === 'cpu' ? [1, 8, 32] : [1, 32, 64, 128, 256]).map((lanes) => ({ lanes })),
-    shape: ({ rows, cols }: { readonly rows: number; readonly cols: number }): string => `${octave(rows, 64, 16384)}x${octave(cols, 16, 4096)}`,
+    space: (traits: AdapterTraits): Pick<RowVariant, 'lanes'>[] =>
+      (traits.class === 'cpu' ? [1, 8, 32] : [1, 32, 64, 128, 256]).map((lanes) => ({ lanes })),
+    shape: ({ rows, cols }: { readonly rows: number; readonly cols: number }): string =>
+      `${octave(rows, 64, 16384)}x${octave(cols, 16, 4096)}`,
   },
 };
 
@@ -33,7 +38,8 @@ export function rowDeclarations({ lanes, aligned }: RowVariant): string {
   const part = aligned
     ? 'alias Part = vec4f; fn total(value: Part) -> f32 { return (value.x + value.y) + (value.z + value.w); }'
     : 'alias Part = f32; fn total(value: Part) -> f32 { return value; }';
-  if (lanes === 1) return /* wgsl */ `${part}
+  if (lanes === 1)
+    return /* wgsl */ `${part}
 fn rowSum(value: Part, lane: u32) -> f32 { return total(value); }`;
   return /* wgsl */ `${part}
 var<workgroup> partial: array<f32, ${lanes}>;

@@ -4,7 +4,13 @@ import type { RandomStream } from './random.ts';
 import { segmentMean, segmentMeanBackward } from './segmentMean.ts';
 import { BATCH_LENGTHS, LENGTHS, packTables, rowsOf, total } from './segments.check.ts';
 
-function call(random: RandomStream, lengths: readonly number[], channels: number, left: number, backward: boolean): Call {
+function call(
+  random: RandomStream,
+  lengths: readonly number[],
+  channels: number,
+  left: number,
+  backward: boolean,
+): Call {
   const [rows, means] = [total(lengths) * channels, lengths.length * channels];
   return {
     inputs: { x: normals(random, rows), dy: normals(random, means), ...packTables(lengths, left) },
@@ -14,7 +20,9 @@ function call(random: RandomStream, lengths: readonly number[], channels: number
 }
 
 const calls = (random: RandomStream, backward: boolean): Call[] =>
-  LENGTHS.flatMap((lengths) => [1, 12].flatMap((channels) => [0, 1].map((left) => call(random, lengths, channels, left, backward))));
+  LENGTHS.flatMap((lengths) =>
+    [1, 12].flatMap((channels) => [0, 1].map((left) => call(random, lengths, channels, left, backward))),
+  );
 
 export const segmentMeanCheck: KernelCheck = {
   kernel: segmentMean,
@@ -23,7 +31,11 @@ export const segmentMeanCheck: KernelCheck = {
   reference: (each) => {
     const [x, channels] = [floats(each, 'x'), uniform(each, 'channels')];
     const y = rowsOf(each).flatMap((rows) =>
-      Array.from({ length: channels }, (_, c) => rows.reduce((sum, row) => sum + x[row * channels + c]!, 0) / rows.length));
+      Array.from(
+        { length: channels },
+        (_, c) => rows.reduce((sum, row) => sum + x[row * channels + c]!, 0) / rows.length,
+      ),
+    );
     return { y: Float64Array.from(y) };
   },
   work: (each) => ({ flops: each.inputs['x']!.length, bytes: 4 * each.inputs['x']!.length }),
@@ -39,7 +51,8 @@ export const segmentMeanBackwardCheck: KernelCheck = {
     const [dy, channels] = [floats(each, 'dy'), uniform(each, 'channels')];
     const dx = new Float64Array(each.inputs['x']!.length);
     rowsOf(each).forEach((rows, s) => {
-      for (const row of rows) for (let c = 0; c < channels; c++) dx[row * channels + c] = dy[s * channels + c]! / rows.length;
+      for (const row of rows)
+        for (let c = 0; c < channels; c++) dx[row * channels + c] = dy[s * channels + c]! / rows.length;
     });
     return { dx };
   },

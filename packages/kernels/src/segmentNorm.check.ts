@@ -12,11 +12,19 @@ const BENCHMARK = [[BATCH_LENGTHS, 32]] as const;
 /** [sequences, 2, channels]: mean and 1 / √(variance + eps). */
 function statistics(call: Call): Float64Array {
   const [x, channels] = [floats(call, 'x'), uniform(call, 'channels')];
-  return Float64Array.from(rowsOf(call).flatMap((rows) => {
-    const mean = Array.from({ length: channels }, (_, c) => rows.reduce((sum, row) => sum + x[row * channels + c]!, 0) / rows.length);
-    const rstd = mean.map((m, c) => 1 / Math.sqrt(rows.reduce((sum, row) => sum + (x[row * channels + c]! - m) ** 2, 0) / rows.length + EPS));
-    return [...mean, ...rstd];
-  }));
+  return Float64Array.from(
+    rowsOf(call).flatMap((rows) => {
+      const mean = Array.from(
+        { length: channels },
+        (_, c) => rows.reduce((sum, row) => sum + x[row * channels + c]!, 0) / rows.length,
+      );
+      const rstd = mean.map(
+        (m, c) =>
+          1 / Math.sqrt(rows.reduce((sum, row) => sum + (x[row * channels + c]! - m) ** 2, 0) / rows.length + EPS),
+      );
+      return [...mean, ...rstd];
+    }),
+  );
 }
 
 /** v, from stats as the call gives them. */
@@ -39,11 +47,13 @@ function gradientSums(call: Call): Float64Array {
   const channels = uniform(call, 'channels');
   const v = normalised(call);
   const g = gradient(call, v);
-  return Float64Array.from(rowsOf(call).flatMap((rows) => {
-    const over = (value: (i: number) => number): number[] =>
-      Array.from({ length: channels }, (_, c) => rows.reduce((sum, row) => sum + value(row * channels + c), 0));
-    return [...over((i) => g[i]!), ...over((i) => g[i]! * v[i]!)];
-  }));
+  return Float64Array.from(
+    rowsOf(call).flatMap((rows) => {
+      const over = (value: (i: number) => number): number[] =>
+        Array.from({ length: channels }, (_, c) => rows.reduce((sum, row) => sum + value(row * channels + c), 0));
+      return [...over((i) => g[i]!), ...over((i) => g[i]! * v[i]!)];
+    }),
+  );
 }
 
 /** A pack whose channels lie far from zero, where a one-pass variance would cancel. */
@@ -54,7 +64,11 @@ function pack(random: RandomStream, lengths: readonly number[], channels: number
 
 function statsCall(random: RandomStream, lengths: readonly number[], channels: number): Call {
   const count = lengths.length * channels;
-  return { inputs: pack(random, lengths, channels), outputs: { stats: 2 * count }, uniforms: { count, channels, eps: EPS } };
+  return {
+    inputs: pack(random, lengths, channels),
+    outputs: { stats: 2 * count },
+    uniforms: { count, channels, eps: EPS },
+  };
 }
 
 export const segmentStatsCheck: KernelCheck = {
@@ -67,7 +81,12 @@ export const segmentStatsCheck: KernelCheck = {
   tolerance: 1e-5,
 };
 
-function normCall(random: RandomStream, lengths: readonly number[], channels: number, variant: { elu: boolean; residual?: boolean }): Call {
+function normCall(
+  random: RandomStream,
+  lengths: readonly number[],
+  channels: number,
+  variant: { elu: boolean; residual?: boolean },
+): Call {
   const inputs = pack(random, lengths, channels);
   const count = inputs['x']!.length;
   const call: Call = { inputs, outputs: { y: count }, uniforms: { count, channels }, variant };
@@ -76,11 +95,17 @@ function normCall(random: RandomStream, lengths: readonly number[], channels: nu
 
 export const segmentNormCheck: KernelCheck = {
   kernel: segmentNorm,
-  calls: (random) => PACKS.map(([lengths, channels], i) => normCall(random, lengths, channels, { elu: i % 2 === 1, residual: i % 4 > 1 })),
-  benchmark: (random) => BENCHMARK.map(([lengths, channels]) => normCall(random, lengths, channels, { elu: true, residual: true })),
+  calls: (random) =>
+    PACKS.map(([lengths, channels], i) =>
+      normCall(random, lengths, channels, { elu: i % 2 === 1, residual: i % 4 > 1 }),
+    ),
+  benchmark: (random) =>
+    BENCHMARK.map(([lengths, channels]) => normCall(random, lengths, channels, { elu: true, residual: true })),
   reference: (call) => {
     const residual = floats(call, 'residual');
-    const y = normalised(call).map((v, i) => (elu(call) && v < 0 ? Math.expm1(v) : v) + (call.variant?.['residual'] === true ? residual[i]! : 0));
+    const y = normalised(call).map(
+      (v, i) => (elu(call) && v < 0 ? Math.expm1(v) : v) + (call.variant?.['residual'] === true ? residual[i]! : 0),
+    );
     return { y };
   },
   work: (call) => ({ flops: 5 * uniform(call, 'count'), bytes: 12 * uniform(call, 'count') }),
@@ -100,7 +125,11 @@ function backwardCall(random: RandomStream, lengths: readonly number[], channels
 
 function sumsCall(random: RandomStream, lengths: readonly number[], channels: number, elu: boolean): Call {
   const count = lengths.length * channels;
-  return { ...withGradient(random, lengths, channels, elu), outputs: { sums: 2 * count }, uniforms: { count, channels } };
+  return {
+    ...withGradient(random, lengths, channels, elu),
+    outputs: { sums: 2 * count },
+    uniforms: { count, channels },
+  };
 }
 
 export const segmentNormBackwardSumsCheck: KernelCheck = {
@@ -123,11 +152,17 @@ export const segmentNormBackwardCheck: KernelCheck = {
   gradientOf: whole,
   calls: (random) => PACKS.map(([lengths, channels], i) => backwardCall(random, lengths, channels, i % 2 === 1)),
   // Not two rows: their values are ±1, and the gradient is nothing but rounding.
-  gradientCalls: (random) => [[3, 5], [6, 17, 4]].flatMap((lengths) => [false, true].map((each) => {
-    const call = backwardCall(random, lengths, 3, each);
-    const exact = { ...call, inputs: { ...call.inputs, stats: statistics(call) } };
-    return { ...exact, inputs: { ...exact.inputs, sums: gradientSums(exact) } };
-  })),
+  gradientCalls: (random) =>
+    [
+      [3, 5],
+      [6, 17, 4],
+    ].flatMap((lengths) =>
+      [false, true].map((each) => {
+        const call = backwardCall(random, lengths, 3, each);
+        const exact = { ...call, inputs: { ...call.inputs, stats: statistics(call) } };
+        return { ...exact, inputs: { ...exact.inputs, sums: gradientSums(exact) } };
+      }),
+    ),
   benchmark: (random) => BENCHMARK.map(([lengths, channels]) => backwardCall(random, lengths, channels, true)),
   reference: (call) => {
     const [channels, stats, sums] = [uniform(call, 'channels'), floats(call, 'stats'), floats(call, 'sums')];
@@ -136,7 +171,9 @@ export const segmentNormBackwardCheck: KernelCheck = {
     const dx = gradient(call, v).map((g, i) => {
       const s = sequences[Math.floor(i / channels)]!;
       const at = 2 * s * channels + (i % channels);
-      return stats[at + channels]! * (g - (sums[at]! + v[i]! * sums[at + channels]!) / (bounds[2 * s + 1]! - bounds[2 * s]!));
+      return (
+        stats[at + channels]! * (g - (sums[at]! + v[i]! * sums[at + channels]!) / (bounds[2 * s + 1]! - bounds[2 * s]!))
+      );
     });
     return { dx };
   },

@@ -16,7 +16,10 @@ const sequenceIndex = /* wgsl */ `${flatIndex}
   let first = bounds[2u * s];
   let end = bounds[2u * s + 1u];`;
 
-/** stats[s, 0, c] = mean and stats[s, 1, c] = 1 / √(variance + eps) over the rows of sequence s; count = sequences · channels. */
+/**
+ * stats[s, 0, c] = mean and stats[s, 1, c] = 1 / √(variance + eps) over the rows of sequence s; count = sequences ·
+ * channels.
+ */
 export const segmentStats = defineKernel({
   name: 'segmentStats',
   inputs: { x: 'f32', bounds: 'u32' },
@@ -71,7 +74,7 @@ const withoutElu: SegmentNormBackwardVariant = { elu: false };
 
 /** g, the gradient of v, from that of y. */
 const gradient = ({ elu }: SegmentNormBackwardVariant, index: string): string =>
-  (elu ? `dy[${index}] * select(1.0, exp(v), v < 0.0)` : `dy[${index}]`);
+  elu ? `dy[${index}] * select(1.0, exp(v), v < 0.0)` : `dy[${index}]`;
 
 /** sums[s, 0, c] = Σ g and sums[s, 1, c] = Σ g·v over the rows of sequence s. */
 export const segmentNormBackwardSums = defineKernel({

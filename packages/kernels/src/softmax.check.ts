@@ -3,13 +3,24 @@ import { floats, normals, uniform, type Call, type KernelCheck } from './check.t
 import type { RandomStream } from './random.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 
-const SIZES = [[1, 1], [3, 5], [17, 64], [70, 130]] as const;
+const SIZES = [
+  [1, 1],
+  [3, 5],
+  [17, 64],
+  [70, 130],
+] as const;
 const BENCHMARK = [[1024, 1024]] as const;
 
-const rowOf = (values: Float64Array, r: number, cols: number): Float64Array => values.subarray(r * cols, (r + 1) * cols);
+const rowOf = (values: Float64Array, r: number, cols: number): Float64Array =>
+  values.subarray(r * cols, (r + 1) * cols);
 
 function forwardCall(random: RandomStream, rows: number, cols: number): Call {
-  return { inputs: { x: normals(random, rows * cols, 3) }, outputs: { y: rows * cols }, uniforms: { rows, cols }, variant: { aligned: cols % 4 === 0 } };
+  return {
+    inputs: { x: normals(random, rows * cols, 3) },
+    outputs: { y: rows * cols },
+    uniforms: { rows, cols },
+    variant: { aligned: cols % 4 === 0 },
+  };
 }
 
 export const softmaxCheck: KernelCheck = {
@@ -23,7 +34,9 @@ export const softmaxCheck: KernelCheck = {
       const row = rowOf(x, r, cols);
       const largest = Math.max(...row);
       const sum = row.reduce((total, value) => total + Math.exp(value - largest), 0);
-      row.forEach((value, c) => { y[r * cols + c] = Math.exp(value - largest) / sum; });
+      row.forEach((value, c) => {
+        y[r * cols + c] = Math.exp(value - largest) / sum;
+      });
     }
     return { y };
   },
@@ -33,7 +46,11 @@ export const softmaxCheck: KernelCheck = {
 
 function backwardCall(random: RandomStream, rows: number, cols: number): Call {
   const forward = forwardCall(random, rows, cols);
-  return { ...forward, inputs: { ...forward.inputs, ...softmaxCheck.reference(forward), dy: normals(random, rows * cols) }, outputs: { dx: rows * cols } };
+  return {
+    ...forward,
+    inputs: { ...forward.inputs, ...softmaxCheck.reference(forward), dy: normals(random, rows * cols) },
+    outputs: { dx: rows * cols },
+  };
 }
 
 export const softmaxBackwardCheck: KernelCheck = {

@@ -13,12 +13,18 @@ import { SCALED_REPORT } from './lossScale.ts';
 /** Steps over which the medians are taken; before so many there are none. One invocation each. */
 export const GUARD_WINDOW = 64;
 
-/** Where the guard's state [GUARD_SIZE] holds what: values in the window, place of the next one, steps refused so far and in a row, the norms and the losses. */
+/**
+ * Where the guard's state [GUARD_SIZE] holds what: values in the window, place of the next one, steps refused so far
+ * and in a row, the norms and the losses.
+ */
 export const GUARD = { filled: 0, next: 1, refused: 2, inRow: 3, norms: 4, losses: 4 + GUARD_WINDOW } as const;
 
 export const GUARD_SIZE = 4 + 2 * GUARD_WINDOW;
 
-/** What the report's `reason` says. `overflow`: gradients of a scaled loss; its scale has been lowered, and it is no fault of the run. */
+/**
+ * What the report's `reason` says. `overflow`: gradients of a scaled loss; its scale has been lowered, and it is no
+ * fault of the run.
+ */
 export const REASON = { taken: 0, notFinite: 1, spike: 2, overflow: 3 } as const;
 
 // Typed, so that it is any boolean.

@@ -32,10 +32,12 @@ const STRIDE_A = DEPTH + 8;
 const STRIDE_B = MATRIX_TILE + 8;
 
 /** Bytes of workgroup memory that the body takes. */
-export const matrixStorage = ({ rows, cols }: MatrixUnit): number => 2 * (MATRIX_TILE * STRIDE_A + DEPTH * STRIDE_B) + 4 * SUBGROUPS * rows * cols;
+export const matrixStorage = ({ rows, cols }: MatrixUnit): number =>
+  2 * (MATRIX_TILE * STRIDE_A + DEPTH * STRIDE_B) + 4 * SUBGROUPS * rows * cols;
 
 /** Whether tiles are made of whole units. */
-export const unitFits = ({ rows, cols, inner }: MatrixUnit): boolean => SIDE % rows === 0 && SIDE % cols === 0 && DEPTH % inner === 0;
+export const unitFits = ({ rows, cols, inner }: MatrixUnit): boolean =>
+  SIDE % rows === 0 && SIDE % cols === 0 && DEPTH % inner === 0;
 
 /** `16x8x16`: rows × columns × inner index. */
 export const unitName = ({ rows, cols, inner }: MatrixUnit): string => `${rows}x${cols}x${inner}`;
@@ -61,8 +63,10 @@ export function matrixBody(name: string, lanes: number, { contiguous = { a: 'inn
   const { rows: m, cols: n, inner: k } = unitOf(name);
   const [r, c] = [range(SIDE / m), range(SIDE / n)];
   const vectors = MATRIX_TILE / 4;
-  const [kA, rowA] = contiguous.a === 'inner' ? [`at % ${DEPTH}u`, `at / ${DEPTH}u`] : [`at / ${MATRIX_TILE}u`, `at % ${MATRIX_TILE}u`];
-  const [kB, vectorB] = contiguous.b === 'inner' ? [`at % ${DEPTH}u`, `at / ${DEPTH}u`] : [`at / ${vectors}u`, `at % ${vectors}u`];
+  const [kA, rowA] =
+    contiguous.a === 'inner' ? [`at % ${DEPTH}u`, `at / ${DEPTH}u`] : [`at / ${MATRIX_TILE}u`, `at % ${MATRIX_TILE}u`];
+  const [kB, vectorB] =
+    contiguous.b === 'inner' ? [`at % ${DEPTH}u`, `at / ${DEPTH}u`] : [`at / ${vectors}u`, `at % ${vectors}u`];
   return /* wgsl */ `
   let row0 = rowTile * ${MATRIX_TILE}u;
   let vector0 = colTile * ${vectors}u;
@@ -91,7 +95,10 @@ ${lines(r.flatMap((i) => c.map((j) => `      s${i}_${j} = subgroupMatrixMultiply
     }
     workgroupBarrier();
   }
-${lines(r.flatMap((i) => c.map((j) => /* wgsl */ `
+${lines(
+  r.flatMap((i) =>
+    c.map(
+      (j) => /* wgsl */ `
   subgroupMatrixStore<row_major>(&results, ownResults, s${i}_${j}, ${n}u);
   workgroupBarrier();
   for (var at = sid; at < ${m * n}u; at += ${lanes}u) {
@@ -99,5 +106,8 @@ ${lines(r.flatMap((i) => c.map((j) => /* wgsl */ `
     let col = 4u * vector0 + ownCol + ${j * n}u + at % ${n}u;
     if (row < rows && col < cols) { store(row, col, results[ownResults + at]); }
   }
-  workgroupBarrier();`)))}`;
+  workgroupBarrier();`,
+    ),
+  ),
+)}`;
 }

@@ -61,22 +61,32 @@ function cpuSubgroups(lanes: number): Table {
   const conv = always({ algorithm: 'subgroup', lanes, rows: 8, vectors: 2 });
   const attention = always({ exchange: 'subgroup', lanes });
   return {
-    matmul: gemm, conv2d: [...conv, narrow], conv2dBackwardWeight: [...conv, narrow],
-    attention, attentionBackwardQuery: attention, attentionBackwardKey: attention,
+    matmul: gemm,
+    conv2d: [...conv, narrow],
+    conv2dBackwardWeight: [...conv, narrow],
+    attention,
+    attentionBackwardQuery: attention,
+    attentionBackwardKey: attention,
   };
 }
 
 /** Matrix units before all else, for the products that may use them (matmul.ts). */
-const gpuMatrices = (unit: string, lanes: number): Table => ({ matmul: [{ variant: { ...gemmGpu[0]!.variant, algorithm: 'matrix', unit, lanes } }, ...gemmGpu.slice(1)] });
+const gpuMatrices = (unit: string, lanes: number): Table => ({
+  matmul: [{ variant: { ...gemmGpu[0]!.variant, algorithm: 'matrix', unit, lanes } }, ...gemmGpu.slice(1)],
+});
 
 /** What the table of the adapter's class says of a kernel. */
 export function tableEntries(kernel: string, traits: AdapterTraits): readonly TableEntry[] {
   if (traits.class === 'gpu') {
     const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
-    return (unit !== undefined && lanes !== undefined ? gpuMatrices(unit, lanes)[kernel] : undefined) ?? gpu[kernel] ?? [];
+    return (
+      (unit !== undefined && lanes !== undefined ? gpuMatrices(unit, lanes)[kernel] : undefined) ?? gpu[kernel] ?? []
+    );
   }
   const { subgroups, subgroupSize } = traits;
-  return (subgroups && subgroupSize !== undefined ? cpuSubgroups(subgroupSize)[kernel] : undefined) ?? cpu[kernel] ?? [];
+  return (
+    (subgroups && subgroupSize !== undefined ? cpuSubgroups(subgroupSize)[kernel] : undefined) ?? cpu[kernel] ?? []
+  );
 }
 
 /** Whether an entry counts for a call of these sizes. An entry with a bound does not where the size is not given. */
@@ -85,6 +95,15 @@ export function entryCounts({ upTo }: TableEntry, uniforms: Readonly<Record<stri
 }
 
 /** The table's tuning of a call, to be laid over the kernel's default variant. */
-export function tableVariant(kernel: string, traits: AdapterTraits, uniforms: Readonly<Record<string, number>> = {}): Variant {
-  return Object.assign({}, ...tableEntries(kernel, traits).filter((entry) => entryCounts(entry, uniforms)).map(({ variant }) => variant)) as Variant;
+export function tableVariant(
+  kernel: string,
+  traits: AdapterTraits,
+  uniforms: Readonly<Record<string, number>> = {},
+): Variant {
+  return Object.assign(
+    {},
+    ...tableEntries(kernel, traits)
+      .filter((entry) => entryCounts(entry, uniforms))
+      .map(({ variant }) => variant),
+  ) as Variant;
 }

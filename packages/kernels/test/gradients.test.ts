@@ -4,7 +4,9 @@ import { checks, gradientErrors, jointGradients, type GradientCheck } from '../s
 import { RandomStream } from '../src/random.ts';
 
 const backward: [string, GradientCheck][] = [
-  ...checks.filter((check) => check.gradientOf !== undefined).map((check): [string, GradientCheck] => [check.kernel.name, check]),
+  ...checks
+    .filter((check) => check.gradientOf !== undefined)
+    .map((check): [string, GradientCheck] => [check.kernel.name, check]),
   ...Object.entries(jointGradients),
 ];
 
@@ -15,7 +17,8 @@ describe.each(backward)('%s', (name, check) => {
     for (const call of calls(random)) {
       const errors = gradientErrors(check, call, random);
       expect(Object.keys(errors).length).toBeGreaterThan(0);
-      for (const [output, error] of Object.entries(errors)) expect(error, `${output} at ${JSON.stringify(call.uniforms)}`).toBeLessThan(2e-5);
+      for (const [output, error] of Object.entries(errors))
+        expect(error, `${output} at ${JSON.stringify(call.uniforms)}`).toBeLessThan(2e-5);
     }
   });
 });

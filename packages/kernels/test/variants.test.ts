@@ -2,14 +2,36 @@
 import { describe, expect, it, test } from 'vitest';
 import { checks } from '../src/checks.ts';
 import {
-  defineKernel, kernelVersion, kernelWgsl, matmul, octave, pipelineKey, RandomStream, rmsNorm, shapeClass, tableEntries, tableVariant,
-  type AdapterTraits, type Kernel, type Variant,
+  defineKernel,
+  kernelVersion,
+  kernelWgsl,
+  matmul,
+  octave,
+  pipelineKey,
+  RandomStream,
+  rmsNorm,
+  shapeClass,
+  tableEntries,
+  tableVariant,
+  type AdapterTraits,
+  type Kernel,
+  type Variant,
 } from '../src/index.ts';
 
-const traits: AdapterTraits = { class: 'cpu', description: 'a test', subgroups: true, subgroupSize: 8, f16: true, workgroupStorage: 32768 };
+const traits: AdapterTraits = {
+  class: 'cpu',
+  description: 'a test',
+  subgroups: true,
+  subgroupSize: 8,
+  f16: true,
+  workgroupStorage: 32768,
+};
 const adapters: AdapterTraits[] = [
-  traits, { ...traits, subgroupSize: 4 }, { ...traits, subgroups: false, subgroupSize: undefined },
-  { ...traits, class: 'gpu', subgroupSize: 32 }, { ...traits, class: 'gpu', subgroupSize: undefined },
+  traits,
+  { ...traits, subgroupSize: 4 },
+  { ...traits, subgroups: false, subgroupSize: undefined },
+  { ...traits, class: 'gpu', subgroupSize: 32 },
+  { ...traits, class: 'gpu', subgroupSize: undefined },
 ];
 const kernels = checks.map(({ kernel }) => kernel as Kernel);
 
@@ -17,7 +39,8 @@ describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter)
   test('the table names fields of the kernels and values of their type', () => {
     for (const kernel of kernels) {
       for (const { variant, upTo = {} } of tableEntries(kernel.name, adapter)) {
-        for (const [field, value] of Object.entries(variant)) expect(typeof value, `${kernel.name}.${field}`).toBe(typeof kernel.variant[field]);
+        for (const [field, value] of Object.entries(variant))
+          expect(typeof value, `${kernel.name}.${field}`).toBe(typeof kernel.variant[field]);
         expect(Object.keys(kernel.uniforms), kernel.name).toEqual(expect.arrayContaining(Object.keys(upTo)));
       }
       const bounded = tableEntries(kernel.name, adapter).map(({ upTo }) => upTo !== undefined);
@@ -43,7 +66,11 @@ describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter)
       const space = (kernel.tuning?.space(adapter) ?? []) as readonly Variant[];
       if (space.length === 0) continue;
       const options = new Set(calls(new RandomStream(1)).flatMap(({ variant = {} }) => Object.keys(variant)));
-      for (const setting of space) expect(Object.keys(setting).filter((field) => options.has(field)), kernel.name).toEqual([]);
+      for (const setting of space)
+        expect(
+          Object.keys(setting).filter((field) => options.has(field)),
+          kernel.name,
+        ).toEqual([]);
     }
   });
 });
@@ -58,13 +85,20 @@ test('octave rounds up to a power of two within its bounds', () => {
 });
 
 test('calls of one class have sizes alike; the order and precision in which operands are stored are part of it', () => {
-  const shape = (rows: number, cols: number, options = {}): string | undefined => shapeClass(matmul, { rows, inner: 640, cols, depth: 640 }, options);
+  const shape = (rows: number, cols: number, options = {}): string | undefined =>
+    shapeClass(matmul, { rows, inner: 640, cols, depth: 640 }, options);
   expect(shape(1000, 1706)).toMatch(/^1024x1024x2048/);
   expect(shape(1024, 1707)).toBe(shape(1000, 1706));
   expect(shape(1025, 1706)).not.toBe(shape(1000, 1706));
   expect(shape(1000, 1706, { transposeA: true })).not.toBe(shape(1000, 1706));
   expect(shape(1000, 1706, { f16: 'a,b' })).toBe(`${shape(1000, 1706)} f16`);
-  expect(shapeClass(kernels.find(({ tuning }) => tuning === undefined)!, {}, {})).toBeUndefined();
+  expect(
+    shapeClass(
+      kernels.find(({ tuning }) => tuning === undefined)!,
+      {},
+      {},
+    ),
+  ).toBeUndefined();
 });
 
 describe('kernelVersion', () => {
@@ -72,17 +106,27 @@ describe('kernelVersion', () => {
     const version = kernelVersion(rmsNorm, traits);
     expect(version).toMatch(/^[0-9a-f]{8}$/);
     expect(kernelVersion(defineKernel({ ...rmsNorm }), traits)).toBe(version);
-    expect(kernelVersion(defineKernel({ ...rmsNorm, body: (variant) => `${rmsNorm.body(variant)} // edited` }), traits)).not.toBe(version);
+    expect(
+      kernelVersion(defineKernel({ ...rmsNorm, body: (variant) => `${rmsNorm.body(variant)} // edited` }), traits),
+    ).not.toBe(version);
     expect(kernelVersion(rmsNorm, { ...traits, class: 'gpu' })).not.toBe(version);
     expect(kernelVersion(matmul, { ...traits, subgroupSize: 16 })).not.toBe(kernelVersion(matmul, traits));
   });
 
   it('is another for an edit to what an option adds', () => {
-    const edited = defineKernel({ ...matmul, body: (variant) => `${matmul.body(variant)}${variant.transposeA ? ' // edited' : ''}` });
+    const edited = defineKernel({
+      ...matmul,
+      body: (variant) => `${matmul.body(variant)}${variant.transposeA ? ' // edited' : ''}`,
+    });
     expect(kernelVersion(edited, traits)).not.toBe(kernelVersion(matmul, traits));
   });
 
   it('is refused to a kernel that has nothing to tune', () => {
-    expect(() => kernelVersion(kernels.find(({ tuning }) => tuning === undefined)!, traits)).toThrow(/has no tuning/);
+    expect(() =>
+      kernelVersion(
+        kernels.find(({ tuning }) => tuning === undefined)!,
+        traits,
+      ),
+    ).toThrow(/has no tuning/);
   });
 });

@@ -51,15 +51,29 @@ const truncatedTwoThirds = (intermediateSize: number): number => Math.trunc((2 /
 
 function rinalmo(dim: number, layers: number, heads = 20): EncoderConfig {
   return {
-    model: 'rinalmo', vocabularySize: OFFICIAL_VOCABULARY_SIZE, dim, layers, heads, kvHeads: heads,
-    ffnDim: truncatedTwoThirds(4 * dim), normEps: NORM_EPS, ropeTheta: ROPE_THETA,
+    model: 'rinalmo',
+    vocabularySize: OFFICIAL_VOCABULARY_SIZE,
+    dim,
+    layers,
+    heads,
+    kvHeads: heads,
+    ffnDim: truncatedTwoThirds(4 * dim),
+    normEps: NORM_EPS,
+    ropeTheta: ROPE_THETA,
   };
 }
 
 function ssrLm(dim: number, layers: number, heads: number, ffnDim: number): EncoderConfig {
   return {
-    model: 'ssr-lm', vocabularySize: OFFICIAL_VOCABULARY_SIZE, dim, layers, heads, kvHeads: heads,
-    ffnDim, normEps: NORM_EPS, ropeTheta: ROPE_THETA,
+    model: 'ssr-lm',
+    vocabularySize: OFFICIAL_VOCABULARY_SIZE,
+    dim,
+    layers,
+    heads,
+    kvHeads: heads,
+    ffnDim,
+    normEps: NORM_EPS,
+    ropeTheta: ROPE_THETA,
   };
 }
 
@@ -79,8 +93,18 @@ const size = z.int().positive();
 
 // Bookkeeping that the hub's tools write into every config.json.
 const HUB_BOOKKEEPING = [
-  '_name_or_path', 'architectures', 'auto_map', 'dtype', 'id2label', 'label2id', 'num_labels', 'problem_type',
-  'return_dict', 'torch_dtype', 'transformers_version', 'use_cache',
+  '_name_or_path',
+  'architectures',
+  'auto_map',
+  'dtype',
+  'id2label',
+  'label2id',
+  'num_labels',
+  'problem_type',
+  'return_dict',
+  'torch_dtype',
+  'transformers_version',
+  'use_cache',
 ] as const;
 
 // Fields of the port that describe training, heads or code paths that this
@@ -88,9 +112,21 @@ const HUB_BOOKKEEPING = [
 // the port itself; `tie_word_embeddings` is wrong in its older files.
 const PORT_UNUSED = [
   ...HUB_BOOKKEEPING,
-  'attention_dropout', 'attention_probs_dropout_prob', 'chunk_size_feed_forward', 'emb_layer_norm_before',
-  'gradient_checkpointing', 'head', 'hidden_act', 'hidden_dropout', 'hidden_dropout_prob', 'initializer_range',
-  'lm_head', 'max_position_embeddings', 'output_attentions', 'output_hidden_states', 'tie_word_embeddings',
+  'attention_dropout',
+  'attention_probs_dropout_prob',
+  'chunk_size_feed_forward',
+  'emb_layer_norm_before',
+  'gradient_checkpointing',
+  'head',
+  'hidden_act',
+  'hidden_dropout',
+  'hidden_dropout_prob',
+  'initializer_range',
+  'lm_head',
+  'max_position_embeddings',
+  'output_attentions',
+  'output_hidden_states',
+  'tie_word_embeddings',
 ] as const;
 
 /** The field that this project adds to either kind of config.json; the port's `head` is something else. */
@@ -223,20 +259,33 @@ export function configJson(config: EncoderConfig, vocabularySize = config.vocabu
   const fields =
     config.model === 'ssr-lm'
       ? {
-          model_type: 'ssr-lm', ...shared,
+          model_type: 'ssr-lm',
+          ...shared,
           num_key_value_heads: config.kvHeads,
           intermediate_size: config.ffnDim,
           rms_norm_eps: config.normEps,
           rope_theta: config.ropeTheta,
         }
       : {
-          model_type: 'rinalmo', ...shared,
+          model_type: 'rinalmo',
+          ...shared,
           intermediate_size: portIntermediateSize(config),
-          hidden_act: 'gelu', hidden_dropout: 0.1, attention_dropout: 0.1,
-          max_position_embeddings: 1024, initializer_range: 0.02,
-          layer_norm_eps: config.normEps, position_embedding_type: 'rotary',
-          learnable_beta: true, token_dropout: true, tie_word_embeddings: false,
-          pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, unk_token_id: 3, mask_token_id: 4, null_token_id: 5,
+          hidden_act: 'gelu',
+          hidden_dropout: 0.1,
+          attention_dropout: 0.1,
+          max_position_embeddings: 1024,
+          initializer_range: 0.02,
+          layer_norm_eps: config.normEps,
+          position_embedding_type: 'rotary',
+          learnable_beta: true,
+          token_dropout: true,
+          tie_word_embeddings: false,
+          pad_token_id: 0,
+          bos_token_id: 1,
+          eos_token_id: 2,
+          unk_token_id: 3,
+          mask_token_id: 4,
+          null_token_id: 5,
         };
   return `${JSON.stringify({ ...fields, ...(head && { task_head: head }) }, null, 2)}\n`;
 }

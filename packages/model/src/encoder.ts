@@ -8,8 +8,24 @@
  */
 import { threefry2x32 } from '@rna/kernels';
 import {
-  attention, attentionMap, cast, embedding, gelu, layerNorm, linear, lowRankLinear, recompute, residual, rmsNorm, swiglu, uploadPack,
-  type Device, type Dropout, type FloatType, type Pack, type Tensor,
+  attention,
+  attentionMap,
+  cast,
+  embedding,
+  gelu,
+  layerNorm,
+  linear,
+  lowRankLinear,
+  recompute,
+  residual,
+  rmsNorm,
+  swiglu,
+  uploadPack,
+  type Device,
+  type Dropout,
+  type FloatType,
+  type Pack,
+  type Tensor,
 } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig } from './config.ts';
 import { lowRankOf, type LoraSizes } from './lora.ts';
@@ -21,7 +37,10 @@ import { TOKEN } from './tokenizer.ts';
 export interface ForwardOptions {
   /** Key of the dropout masks of this pass; no dropout without it. */
   readonly dropoutKey?: readonly [number, number];
-  /** On a tape, keep no more of a block than its input and run it again on the walk back: less memory for a third more work, the same bits. */
+  /**
+   * On a tape, keep no more of a block than its input and run it again on the walk back: less memory for a third more
+   * work, the same bits.
+   */
   readonly recompute?: boolean;
   /** Stop after this many blocks and return the residual stream, without the final norm. 0 is the embedding. */
   readonly layers?: number;
@@ -50,12 +69,20 @@ export class Encoder {
    * every pass makes copies, so that the originals can be trained; int8 ones must have been loaded so. With `lora`
    * the matrices that have low-rank terms among the parameters (lora.ts) are used with them.
    */
-  constructor(device: Device, config: EncoderConfig, parameters: ParameterMap, precision: Precision = FULL_PRECISION, lora?: LoraSizes) {
+  constructor(
+    device: Device,
+    config: EncoderConfig,
+    parameters: ParameterMap,
+    precision: Precision = FULL_PRECISION,
+    lora?: LoraSizes,
+  ) {
     for (const name of encoderParameters(config).keys()) {
       if (name.startsWith('lmHead.') && !parameters.has(name)) continue;
       const { dtype } = parameter(parameters, name);
       if (precision.weights === 'int8' && isReducible(name) && dtype !== 'i8') {
-        throw new TypeError(`encoder: '${name}' is ${dtype}, not int8; load the parameters with loadParameters(device, model, 'int8')`);
+        throw new TypeError(
+          `encoder: '${name}' is ${dtype}, not int8; load the parameters with loadParameters(device, model, 'int8')`,
+        );
       }
     }
     this.device = device;
@@ -66,8 +93,18 @@ export class Encoder {
   }
 
   /** An encoder with fresh parameters drawn from `seed`. */
-  static initialize(device: Device, config: EncoderConfig, seed: number, precision: Precision = FULL_PRECISION): Encoder {
-    return new Encoder(device, config, initializeParameters(device, encoderParameters(config), config.model, seed), precision);
+  static initialize(
+    device: Device,
+    config: EncoderConfig,
+    seed: number,
+    precision: Precision = FULL_PRECISION,
+  ): Encoder {
+    return new Encoder(
+      device,
+      config,
+      initializeParameters(device, encoderParameters(config), config.model, seed),
+      precision,
+    );
   }
 
   /**
@@ -85,9 +122,10 @@ export class Encoder {
       let x = this.#embed(batch);
       options.onBlock?.(-1, x);
       for (let block = 0; block < layers; block++) {
-        const next = options.recompute === true && device.tape !== undefined
-          ? this.#recomputedBlock(x, block, pack, options)
-          : device.scope(() => this.#block(x, block, pack, options));
+        const next =
+          options.recompute === true && device.tape !== undefined
+            ? this.#recomputedBlock(x, block, pack, options)
+            : device.scope(() => this.#block(x, block, pack, options));
         // What a tape recorded stays for the walk back.
         if (x.owner?.kind === 'scope') x.dispose();
         x = next;
@@ -101,13 +139,20 @@ export class Encoder {
   logits(representation: Tensor): Tensor {
     return this.device.scope(() => {
       if (this.config.model === 'ssr-lm') return this.#linear(representation, 'lmHead.decoder');
-      return this.#linear(this.#norm(gelu(this.#linear(representation, 'lmHead.dense')), 'lmHead.norm'), 'lmHead.decoder');
+      return this.#linear(
+        this.#norm(gelu(this.#linear(representation, 'lmHead.dense')), 'lmHead.norm'),
+        'lmHead.decoder',
+      );
     });
   }
 
   #recomputedBlock(x: Tensor, block: number, pack: Pack, { dropoutKey }: ForwardOptions): Tensor {
     const own = [...this.parameters].flatMap(([name, tensor]) => (name.startsWith(`blocks.${block}.`) ? [tensor] : []));
-    return recompute(x, (input) => this.#block(input, block, pack, dropoutKey === undefined ? {} : { dropoutKey }), [pack.segments, pack.rope, ...own]);
+    return recompute(x, (input) => this.#block(input, block, pack, dropoutKey === undefined ? {} : { dropoutKey }), [
+      pack.segments,
+      pack.rope,
+      ...own,
+    ]);
   }
 
   #block(x: Tensor, block: number, pack: Pack, options: ForwardOptions): Tensor {
@@ -126,9 +171,17 @@ export class Encoder {
     const qkv = this.#linear(n, `${name}.attention.qkv`, undefined, activations);
     options.onAttention?.(block, (sequence) => attentionMap(qkv, pack, shape, sequence));
     // RiNALMo adds the attention to the normalised input, not to the incoming stream (issue 9 of its repository).
-    const middle = this.#branch(config.model === 'rinalmo' ? n : x, attention(qkv, pack, shape, drop(0)), `${name}.attention.out`, drop(1));
+    const middle = this.#branch(
+      config.model === 'rinalmo' ? n : x,
+      attention(qkv, pack, shape, drop(0)),
+      `${name}.attention.out`,
+      drop(1),
+    );
     const m = this.#norm(middle, `${name}.feedForward.norm`, activations);
-    const hidden = swiglu(this.#linear(m, `${name}.feedForward.gateUp`, undefined, activations), this.parameters.get(`${name}.feedForward.beta`));
+    const hidden = swiglu(
+      this.#linear(m, `${name}.feedForward.gateUp`, undefined, activations),
+      this.parameters.get(`${name}.feedForward.beta`),
+    );
     return this.#branch(middle, hidden, `${name}.feedForward.down`, drop(2));
   }
 
@@ -149,7 +202,9 @@ export class Encoder {
   #norm(x: Tensor, name: string, dtype: FloatType = 'f32'): Tensor {
     const weight = parameter(this.parameters, `${name}.weight`);
     const bias = this.parameters.get(`${name}.bias`);
-    return bias === undefined ? rmsNorm(x, weight, this.config.normEps, dtype) : layerNorm(x, weight, bias, this.config.normEps, dtype);
+    return bias === undefined
+      ? rmsNorm(x, weight, this.config.normEps, dtype)
+      : layerNorm(x, weight, bias, this.config.normEps, dtype);
   }
 
   #linear(x: Tensor, name: string, into?: Tensor, dtype: FloatType = 'f32'): Tensor {

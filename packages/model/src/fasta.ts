@@ -50,7 +50,12 @@ export async function* parseFasta(
   const finish = (): FastaRecord | undefined => {
     if (!header) return undefined;
     if (parts.length === 0) {
-      throw new InputError(file, header.line, `record "${header.id}" has no sequence`, 'add its letters or remove its header');
+      throw new InputError(
+        file,
+        header.line,
+        `record "${header.id}" has no sequence`,
+        'add its letters or remove its header',
+      );
     }
     const record = { ...header, sequence: parts.join('') };
     parts = [];
@@ -64,7 +69,12 @@ export async function* parseFasta(
     if (id === '') throw new InputError(file, line, 'a header without an id', 'write the id after ">"');
     const earlier = lineOfId.get(id);
     if (earlier !== undefined) {
-      throw new InputError(file, line, `a second record has the id "${id}" (the first is on line ${earlier})`, 'give each record an id of its own');
+      throw new InputError(
+        file,
+        line,
+        `a second record has the id "${id}" (the first is on line ${earlier})`,
+        'give each record an id of its own',
+      );
     }
     if (!allowRepeatedIds) lineOfId.set(id, line);
     header = { id, description: description!, line };
@@ -85,9 +95,12 @@ export async function* parseFasta(
     const invalid = findInvalidLetter(letters, allowUnknown);
     if (invalid >= 0) {
       throw new InputError(
-        file, line,
+        file,
+        line,
         `"${letters[invalid]}" in record "${header.id}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
-        /[0-9>]/.test(letters[invalid]!) ? 'remove it' : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
+        /[0-9>]/.test(letters[invalid]!)
+          ? 'remove it'
+          : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
       );
     }
     parts.push(letters);
@@ -101,6 +114,7 @@ export async function* parseFasta(
     }
   }
   const last = finish();
-  if (!last) throw new InputError(file, 1, 'no record in the file', 'give at least one, as ">ID" and a line of letters');
+  if (!last)
+    throw new InputError(file, 1, 'no record in the file', 'give at least one, as ">ID" and a line of letters');
   yield last;
 }

@@ -1,7 +1,9 @@
 /** Text that comes in chunks of any size, cut into lines (LF or CRLF) for the readers of files. */
 
 /** Lines of a chunked text, without their ends: those that each chunk completes. */
-export async function* splitLines(chunks: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[], void, undefined> {
+export async function* splitLines(
+  chunks: AsyncIterable<string> | Iterable<string>,
+): AsyncGenerator<string[], void, undefined> {
   // Pieces of an unfinished line are joined once, so that a genome on one line does not cost quadratic time.
   let pending: string[] = [];
   for await (const chunk of chunks) {

@@ -13,7 +13,7 @@ import { parameter, type ParameterMap } from './parameters.ts';
 
 /** The matrices of a block that may have a low-rank term, by the last part of their names. */
 export const LORA_TARGETS = ['qkv', 'out', 'gateUp', 'down'] as const;
-export type LoraTarget = typeof LORA_TARGETS[number];
+export type LoraTarget = (typeof LORA_TARGETS)[number];
 
 export interface LoraSizes {
   readonly rank: number;
@@ -25,7 +25,10 @@ export interface LoraSizes {
 const LORA_STREAM = 0x6c6f7261;
 
 /** Names of A and B of a layer, which is named as its weight without `.weight`. */
-export const loraNames = (layer: string): { readonly a: string; readonly b: string } => ({ a: `${layer}.loraA`, b: `${layer}.loraB` });
+export const loraNames = (layer: string): { readonly a: string; readonly b: string } => ({
+  a: `${layer}.loraA`,
+  b: `${layer}.loraB`,
+});
 
 /** The layers that have a low-rank term, in the order of the pass. */
 export function loraLayers(config: EncoderConfig, { targets }: Pick<LoraSizes, 'targets'>): string[] {
@@ -38,21 +41,39 @@ export function loraLayers(config: EncoderConfig, { targets }: Pick<LoraSizes, '
 /** Shapes of every A and B. */
 export function loraParameters(config: EncoderConfig, sizes: LoraSizes): ParameterShapes {
   const shapes = encoderParameters(config);
-  return new Map(loraLayers(config, sizes).flatMap((layer) => {
-    const [out = 0, inner = 0] = shapes.get(`${layer}.weight`)!;
-    const { a, b } = loraNames(layer);
-    return [[a, [sizes.rank, inner]], [b, [out, sizes.rank]]] as const;
-  }));
+  return new Map(
+    loraLayers(config, sizes).flatMap((layer) => {
+      const [out = 0, inner = 0] = shapes.get(`${layer}.weight`)!;
+      const { a, b } = loraNames(layer);
+      return [
+        [a, [sizes.rank, inner]],
+        [b, [out, sizes.rank]],
+      ] as const;
+    }),
+  );
 }
 
-/** Fresh A and B, drawn from (seed, index of the parameter): U(±1/√in), as PEFT begins, and zeros, so the encoder is as before. */
+/**
+ * Fresh A and B, drawn from (seed, index of the parameter): U(±1/√in), as PEFT begins, and zeros, so the encoder is as
+ * before.
+ */
 export function initializeLora(device: Device, config: EncoderConfig, sizes: LoraSizes, seed: number): ParameterMap {
-  return new Map([...loraParameters(config, sizes)].map(([name, shape], index) => {
-    if (name.endsWith('.loraB')) return [name, device.zeros(shape).keep()];
-    const random = new RandomStream(seed, LORA_STREAM, index);
-    const bound = 1 / Math.sqrt(shape[1]!);
-    return [name, device.tensor(Float32Array.from({ length: shape[0]! * shape[1]! }, () => (2 * random.uniform() - 1) * bound), shape).keep()];
-  }));
+  return new Map(
+    [...loraParameters(config, sizes)].map(([name, shape], index) => {
+      if (name.endsWith('.loraB')) return [name, device.zeros(shape).keep()];
+      const random = new RandomStream(seed, LORA_STREAM, index);
+      const bound = 1 / Math.sqrt(shape[1]!);
+      return [
+        name,
+        device
+          .tensor(
+            Float32Array.from({ length: shape[0]! * shape[1]! }, () => (2 * random.uniform() - 1) * bound),
+            shape,
+          )
+          .keep(),
+      ];
+    }),
+  );
 }
 
 /** An encoder with its low-rank terms among the parameters. */
@@ -65,7 +86,9 @@ export interface AdaptedEncoder {
 export function lowRankOf({ parameters, lora }: AdaptedEncoder, layer: string): LowRank | undefined {
   const { a, b } = loraNames(layer);
   const low = parameters.get(a);
-  return lora === undefined || low === undefined ? undefined : { a: low, b: parameter(parameters, b), factor: lora.alpha / lora.rank };
+  return lora === undefined || low === undefined
+    ? undefined
+    : { a: low, b: parameter(parameters, b), factor: lora.alpha / lora.rank };
 }
 
 /** A term factor · B·A on the host, of rows `firstRow …` of a matrix. */

@@ -19,7 +19,9 @@ export function packTokens(sequences: readonly Uint32Array[]): PackedTokens {
   const cuSeqlens = new Uint32Array(sequences.length + 1);
   for (const [i, sequence] of sequences.entries()) {
     if (sequence.length === 0) {
-      throw new RangeError(`packTokens: sequence ${i} of ${sequences.length} has no tokens; tokenize adds <cls> and <eos>`);
+      throw new RangeError(
+        `packTokens: sequence ${i} of ${sequences.length} has no tokens; tokenize adds <cls> and <eos>`,
+      );
     }
     cuSeqlens[i + 1] = cuSeqlens[i]! + sequence.length;
   }
@@ -28,8 +30,13 @@ export function packTokens(sequences: readonly Uint32Array[]): PackedTokens {
   return { tokens, cuSeqlens };
 }
 
-/** The rows of sequence `i`: from `start` up to, without, `end`. Throws a RangeError where there is no such sequence. */
-export function sequenceRange({ cuSeqlens }: Pick<PackedTokens, 'cuSeqlens'>, i: number): { start: number; end: number } {
+/**
+ * The rows of sequence `i`: from `start` up to, without, `end`. Throws a RangeError where there is no such sequence.
+ */
+export function sequenceRange(
+  { cuSeqlens }: Pick<PackedTokens, 'cuSeqlens'>,
+  i: number,
+): { start: number; end: number } {
   const start = cuSeqlens[i];
   const end = cuSeqlens[i + 1];
   if (start === undefined || end === undefined) {
@@ -50,11 +57,17 @@ export function unpackTokens(packed: PackedTokens): Uint32Array[] {
  * Splits per-token values [tokens, width] (representation, logits) into one
  * view [length, width] per sequence. Throws a RangeError if the sizes disagree.
  */
-export function unpackRows(values: Float32Array, packed: Pick<PackedTokens, 'cuSeqlens'>, width: number): Float32Array[] {
+export function unpackRows(
+  values: Float32Array,
+  packed: Pick<PackedTokens, 'cuSeqlens'>,
+  width: number,
+): Float32Array[] {
   const sequences = packed.cuSeqlens.length - 1;
   const total = packed.cuSeqlens[sequences] ?? 0;
   if (values.length !== total * width) {
-    throw new RangeError(`unpackRows: ${values.length} values are not [${total}, ${width}], the pack's tokens by the width`);
+    throw new RangeError(
+      `unpackRows: ${values.length} values are not [${total}, ${width}], the pack's tokens by the width`,
+    );
   }
   return Array.from({ length: sequences }, (_, i) => {
     const { start, end } = sequenceRange(packed, i);

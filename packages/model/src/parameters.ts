@@ -22,29 +22,36 @@ export function parameter(parameters: ReadonlyMap<string, Tensor>, name: string)
  * the heads start as the reference does, with PyTorch's defaults: U(±1/√fan_in) for weights and their biases,
  * N(0, 1) for the embedding with a zero `<pad>` row. SSR-LM starts as LLaMA does: N(0, 0.02).
  */
-export function initializeParameters(device: Device, shapes: ParameterShapes, model: EncoderConfig['model'], seed: number): ParameterMap {
+export function initializeParameters(
+  device: Device,
+  shapes: ParameterShapes,
+  model: EncoderConfig['model'],
+  seed: number,
+): ParameterMap {
   let fanIn = 1;
-  return new Map([...shapes].map(([name, shape], index) => {
-    const random = new RandomStream(seed, index);
-    const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    const head = !/^(embedding|blocks|finalNorm|lmHead)\./.test(name);
-    if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
-      values.fill(1);
-    } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
-      values.fill(0);
-    } else if (model === 'ssr-lm' && !head) {
-      for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
-    } else if (name === 'embedding.weight') {
-      for (let i = 0; i < values.length; i++) values[i] = random.normal();
-      values.fill(0, shape[1], 2 * shape[1]!);
-    } else {
-      // A bias follows its weight and takes that one's fan-in.
-      if (shape.length > 1) fanIn = values.length / shape[0]!;
-      const bound = 1 / Math.sqrt(fanIn);
-      for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
-    }
-    return [name, device.tensor(values, shape).keep()];
-  }));
+  return new Map(
+    [...shapes].map(([name, shape], index) => {
+      const random = new RandomStream(seed, index);
+      const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
+      const head = !/^(embedding|blocks|finalNorm|lmHead)\./.test(name);
+      if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
+        values.fill(1);
+      } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
+        values.fill(0);
+      } else if (model === 'ssr-lm' && !head) {
+        for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
+      } else if (name === 'embedding.weight') {
+        for (let i = 0; i < values.length; i++) values[i] = random.normal();
+        values.fill(0, shape[1], 2 * shape[1]!);
+      } else {
+        // A bias follows its weight and takes that one's fan-in.
+        if (shape.length > 1) fanIn = values.length / shape[0]!;
+        const bound = 1 / Math.sqrt(fanIn);
+        for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
+      }
+      return [name, device.tensor(values, shape).keep()];
+    }),
+  );
 }
 
 /**
@@ -52,7 +59,9 @@ export function initializeParameters(device: Device, shapes: ParameterShapes, mo
  * each as `weights` says before the next is begun. Throws a DeviceError for f16 where the adapter has none.
  */
 export async function loadParameters(
-  device: Device, model: Pick<OpenedModel, 'shapes' | 'parameters'>, weights: WeightType = 'f32',
+  device: Device,
+  model: Pick<OpenedModel, 'shapes' | 'parameters'>,
+  weights: WeightType = 'f32',
 ): Promise<ParameterMap> {
   const parameters: ParameterMap = new Map();
   let last: string | undefined;
@@ -70,7 +79,9 @@ export async function loadParameters(
     }
     store();
   } catch (error) {
-    parameters.forEach((tensor) => { tensor.dispose(); });
+    parameters.forEach((tensor) => {
+      tensor.dispose();
+    });
     throw error;
   }
   if (weights !== 'f32') device.memory.trim(); // of the f32 originals

@@ -19,9 +19,12 @@ export interface Precision {
 export const FULL_PRECISION: Precision = { weights: 'f32', activations: 'f32' };
 
 /** Whether a parameter is one of the matrices that a smaller precision applies to. */
-export const isReducible = (name: string): boolean => /^blocks\.\d+\..*\.(qkv|out|gateUp|down)\.weight$/.test(name) || name === 'lmHead.dense.weight';
+export const isReducible = (name: string): boolean =>
+  /^blocks\.\d+\..*\.(qkv|out|gateUp|down)\.weight$/.test(name) || name === 'lmHead.dense.weight';
 
-/** A parameter as `weights` stores it, in place of the f32 tensor, which is freed; itself where it stays as it is. Kept. */
+/**
+ * A parameter as `weights` stores it, in place of the f32 tensor, which is freed; itself where it stays as it is. Kept.
+ */
 export function storeParameter(name: string, tensor: Tensor, weights: WeightType): Tensor {
   if (weights === 'f32' || !isReducible(name)) return tensor;
   const stored = (weights === 'int8' ? quantize(tensor) : cast(tensor, weights)).keep();

@@ -8,9 +8,28 @@
  */
 
 export const VOCABULARY = [
-  '<cls>', '<pad>', '<eos>', '<unk>', '<mask>',
-  'A', 'C', 'G', 'T',
-  'I', 'R', 'Y', 'K', 'M', 'S', 'W', 'B', 'D', 'H', 'V', 'N', '-',
+  '<cls>',
+  '<pad>',
+  '<eos>',
+  '<unk>',
+  '<mask>',
+  'A',
+  'C',
+  'G',
+  'T',
+  'I',
+  'R',
+  'Y',
+  'K',
+  'M',
+  'S',
+  'W',
+  'B',
+  'D',
+  'H',
+  'V',
+  'N',
+  '-',
 ] as const;
 
 /** Ids of the tokens that code refers to by name. `I` is inosine; `T` stands for U as well. */
@@ -46,7 +65,8 @@ export function detokenize(tokens: Iterable<number>): string {
   let text = '';
   for (const id of tokens) {
     const token = VOCABULARY[id];
-    if (token === undefined) throw new RangeError(`detokenize: no token has id ${id}; ids are 0 … ${VOCABULARY.length - 1}`);
+    if (token === undefined)
+      throw new RangeError(`detokenize: no token has id ${id}; ids are 0 … ${VOCABULARY.length - 1}`);
     if (id !== TOKEN.cls && id !== TOKEN.eos && id !== TOKEN.pad) text += token;
   }
   return text;

@@ -3,7 +3,8 @@ import { RandomStream } from '@rna/kernels';
 import { describe, expect, it } from 'vitest';
 import { argmax, binaryScores, fitNaiveBayes, fitRidge, fitWeightMatrix, regressionScores } from '../src/index.ts';
 
-const letters = (random: RandomStream, length: number): string => Array.from({ length }, () => 'ACGU'[random.below(4)]!).join('');
+const letters = (random: RandomStream, length: number): string =>
+  Array.from({ length }, () => 'ACGU'[random.below(4)]!).join('');
 
 describe('weight matrix', () => {
   /** A site mostly has GU in its middle and CA some letters before it; others have both by chance alone. */
@@ -27,7 +28,10 @@ describe('weight matrix', () => {
     expect(matrix.window.first).toBeLessThanOrEqual(-7);
     expect(matrix.logOdds.length).toBe(matrix.window.end - matrix.window.first);
     const test = examples(2, 400);
-    const { f1 } = binaryScores(test.sequences.map((sequence) => matrix.predict(sequence)), test.labels);
+    const { f1 } = binaryScores(
+      test.sequences.map((sequence) => matrix.predict(sequence)),
+      test.labels,
+    );
     expect(f1).toBeGreaterThan(0.85);
     expect(Math.abs(f1 - matrix.f1)).toBeLessThan(0.05);
     const dna = test.sequences[1]!.replaceAll('U', 'T').toLowerCase();
@@ -39,16 +43,25 @@ describe('weight matrix', () => {
     const sequences = [...'AAAAAAAACC', ...'GGGGG'].map((letter) => `N${letter}`);
     const labels = sequences.map((_, i) => Number(i < 10));
     const matrix = fitWeightMatrix(sequences, labels, [{ first: 0, end: 1 }]);
-    const expected = [[9, 1], [3, 1], [1, 6], [1, 1]].map(([site, other]) => Math.log((site! / 14) / (other! / 9)));
+    const expected = [
+      [9, 1],
+      [3, 1],
+      [1, 6],
+      [1, 1],
+    ].map(([site, other]) => Math.log(site! / 14 / (other! / 9)));
     expect(matrix.logOdds).toHaveLength(1);
-    matrix.logOdds[0]!.forEach((value, letter) => { expect(value).toBeCloseTo(expected[letter]!, 12); });
+    matrix.logOdds[0]!.forEach((value, letter) => {
+      expect(value).toBeCloseTo(expected[letter]!, 12);
+    });
     expect(matrix.predict('NA')).toBeCloseTo(1 / (1 + Math.exp(-(expected[0]! + Math.log(2)))), 12);
     expect(matrix.predict('NN')).toBeCloseTo(2 / 3, 12);
   });
 
   it('says what it cannot be fitted to', () => {
     expect(() => fitWeightMatrix(['ACGU'], [1])).toThrow('1 sequences and 1 targets');
-    expect(() => fitWeightMatrix(new Array<string>(10).fill('ACGU'), new Array<number>(10).fill(1))).toThrow('no window from -30 to 10');
+    expect(() => fitWeightMatrix(new Array<string>(10).fill('ACGU'), new Array<number>(10).fill(1))).toThrow(
+      'no window from -30 to 10',
+    );
     const long = new Array<string>(10).fill('A'.repeat(80));
     expect(() => fitWeightMatrix(long, new Array<number>(10).fill(1))).toThrow('8 sites and 0 other sequences');
   });
@@ -56,7 +69,8 @@ describe('weight matrix', () => {
 
 describe('ridge regression', () => {
   it('is the solution of two groups by hand', () => {
-    // One letter each, A with 5 and C with 1: about the means, the weights are ± n·d / (n + 2·penalty) with d half the difference.
+    // One letter each, A with 5 and C with 1: about the means, the weights are ± n·d / (n + 2·penalty) with d half the
+    // difference.
     const sequences = [...'ACACACACAC'];
     const targets = sequences.map((letter) => (letter === 'A' ? 5 : 1));
     const ridge = fitRidge(sequences, targets, [3]);
@@ -72,7 +86,9 @@ describe('ridge regression', () => {
     const examples = (count: number) => {
       const sequences = Array.from({ length: count }, () => letters(random, 25 + random.below(20)));
       const targets = sequences.map((sequence) => {
-        const outOfFrame = [...sequence.matchAll(/AUG/g)].filter(({ index }) => (sequence.length - index) % 3 !== 0).length;
+        const outOfFrame = [...sequence.matchAll(/AUG/g)].filter(
+          ({ index }) => (sequence.length - index) % 3 !== 0,
+        ).length;
         return 8 - 2 * outOfFrame + (sequence.at(-3) === 'A' ? 1 : 0) + 0.1 * random.normal();
       });
       return { sequences, targets };
@@ -81,7 +97,12 @@ describe('ridge regression', () => {
     const ridge = fitRidge(sequences, targets, [1, 1000]);
     expect(ridge.penalty).toBe(1);
     const test = examples(300);
-    expect(regressionScores(test.sequences.map((sequence) => ridge.predict(sequence)), test.targets).r2).toBeGreaterThan(0.97);
+    expect(
+      regressionScores(
+        test.sequences.map((sequence) => ridge.predict(sequence)),
+        test.targets,
+      ).r2,
+    ).toBeGreaterThan(0.97);
     // Longer than any of the training set.
     expect(Number.isFinite(ridge.predict('ACGU'.repeat(50)))).toBe(true);
   });
@@ -89,9 +110,21 @@ describe('ridge regression', () => {
   it('takes a greater penalty where there is nothing to learn', () => {
     const random = new RandomStream(7);
     const sequences = Array.from({ length: 100 }, () => letters(random, 12));
-    expect(fitRidge(sequences, sequences.map(() => random.normal()), [0.1, 1000]).penalty).toBe(1000);
+    expect(
+      fitRidge(
+        sequences,
+        sequences.map(() => random.normal()),
+        [0.1, 1000],
+      ).penalty,
+    ).toBe(1000);
     expect(() => fitRidge(sequences, [1])).toThrow('100 sequences and 1 targets');
-    expect(() => fitRidge(sequences, sequences.map(() => 1), [0])).toThrow('must be positive, got 0');
+    expect(() =>
+      fitRidge(
+        sequences,
+        sequences.map(() => 1),
+        [0],
+      ),
+    ).toThrow('must be positive, got 0');
   });
 });
 
@@ -113,12 +146,26 @@ describe('naive Bayes', () => {
   it('tells classes by their words and chooses how long these are', () => {
     const random = new RandomStream(11);
     const motifs = ['GAAGAC', 'CUUAGG', 'AGAAGC'];
-    const examples = (count: number) => Array.from({ length: count }, (_, i) => ({ label: i % 3, sequence: letters(random, 30) + motifs[i % 3]! + letters(random, 30) }));
+    const examples = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        label: i % 3,
+        sequence: letters(random, 30) + motifs[i % 3]! + letters(random, 30),
+      }));
     const train = examples(600);
-    const model = fitNaiveBayes(train.map(({ sequence }) => sequence), train.map(({ label }) => label), 3);
+    const model = fitNaiveBayes(
+      train.map(({ sequence }) => sequence),
+      train.map(({ label }) => label),
+      3,
+    );
     expect(model.size).toBeGreaterThan(3);
     const test = examples(90);
     expect(test.filter(({ sequence, label }) => argmax(model.predict(sequence)) === label).length).toBeGreaterThan(75);
-    expect(() => fitNaiveBayes(train.map(({ sequence }) => sequence), train.map(() => 3), 3)).toThrow('3 is none of the classes 0 … 2');
+    expect(() =>
+      fitNaiveBayes(
+        train.map(({ sequence }) => sequence),
+        train.map(() => 3),
+        3,
+      ),
+    ).toThrow('3 is none of the classes 0 … 2');
   });
 });

@@ -12,7 +12,8 @@ const fixtures = new URL('./fixtures/', import.meta.url);
 export const fixtureBytes = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, fixtures)));
 export const fixtureText = (path: string): string => readFileSync(new URL(path, fixtures), 'utf8');
 
-export const openFixture = (path: string): Promise<TensorFile> => openTensorFile(memorySource(path, fixtureBytes(path)));
+export const openFixture = (path: string): Promise<TensorFile> =>
+  openTensorFile(memorySource(path, fixtureBytes(path)));
 
 /** The config of `oracle/{rinalmo,ssrlm}-{A,B}`; RiNALMo's file nests the port's fields. */
 export function fixtureConfig(model: string): EncoderConfig {
@@ -22,14 +23,21 @@ export function fixtureConfig(model: string): EncoderConfig {
 
 /** Stands for an array's bits: comparing arrays element by element is what takes most of a test's time. */
 export const digest = (data: ArrayBufferView): string =>
-  `${data.byteLength} ${createHash('sha256').update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest('hex')}`;
+  `${data.byteLength} ${createHash('sha256')
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest('hex')}`;
 
-export const entry = (name: string, shape: readonly number[], data: ArrayBufferView, dtype: DType = 'F32'): TensorEntry => ({
-  name, shape, dtype,
-  data: () => Promise.resolve(data),
-});
+export const entry = (
+  name: string,
+  shape: readonly number[],
+  data: ArrayBufferView,
+  dtype: DType = 'F32',
+): TensorEntry => ({ name, shape, dtype, data: () => Promise.resolve(data) });
 
-export async function safetensorsBytes(entries: readonly TensorEntry[], metadata?: ReadonlyMap<string, string>): Promise<Uint8Array> {
+export async function safetensorsBytes(
+  entries: readonly TensorEntry[],
+  metadata?: ReadonlyMap<string, string>,
+): Promise<Uint8Array> {
   const sink = memorySink();
   await writeSafetensors(sink, entries, metadata);
   return sink.bytes();
@@ -38,14 +46,18 @@ export async function safetensorsBytes(entries: readonly TensorEntry[], metadata
 /** A copy of a file in memory with some tensors renamed, dropped, replaced or added. */
 export async function edited(
   file: TensorFile,
-  change: (name: string, values: Float32Array) => { name?: string; values?: Float32Array; shape?: readonly number[] } | null,
+  change: (
+    name: string,
+    values: Float32Array,
+  ) => { name?: string; values?: Float32Array; shape?: readonly number[] } | null,
   extra: readonly TensorEntry[] = [],
 ): Promise<TensorFile> {
   const entries: TensorEntry[] = [];
   for (const [name, tensor] of file.tensors) {
     const values = await readFloat32(tensor);
     const changed = change(name, values);
-    if (changed !== null) entries.push(entry(changed.name ?? name, changed.shape ?? tensor.shape, changed.values ?? values));
+    if (changed !== null)
+      entries.push(entry(changed.name ?? name, changed.shape ?? tensor.shape, changed.values ?? values));
   }
   return openTensorFile(memorySource('edited.safetensors', await safetensorsBytes([...entries, ...extra])));
 }

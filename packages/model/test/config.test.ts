@@ -1,19 +1,53 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import {
-  configJson, encoderParameters, parameterCount, parseConfig, PRESETS,
-  type EncoderConfig, type PresetName,
+  configJson,
+  encoderParameters,
+  parameterCount,
+  parseConfig,
+  PRESETS,
+  type EncoderConfig,
+  type PresetName,
 } from '../src/config.ts';
 import { fixtureConfig } from './checkpoint.fixtures.ts';
 
 const hubConfig = {
-  model_type: 'rinalmo', vocab_size: 26, hidden_size: 1280, num_hidden_layers: 33, num_attention_heads: 20,
-  intermediate_size: 5120, layer_norm_eps: 1e-12, position_embedding_type: 'rotary', token_dropout: true,
-  learnable_beta: true, emb_layer_norm_before: true, hidden_act: 'gelu', hidden_dropout: 0.1, attention_dropout: 0.1,
-  initializer_range: 0.02, max_position_embeddings: 1024, architectures: ['RiNALMoForPreTraining'], lm_head: null, head: null,
-  num_labels: 1, id2label: { 0: 'LABEL_0' }, label2id: { LABEL_0: 0 }, problem_type: null, torch_dtype: 'float32',
-  transformers_version: '4.50.0', use_cache: true, is_decoder: false, add_cross_attention: false, _name_or_path: '',
-  tie_word_embeddings: true, pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, unk_token_id: 3, mask_token_id: 4, null_token_id: 5,
+  model_type: 'rinalmo',
+  vocab_size: 26,
+  hidden_size: 1280,
+  num_hidden_layers: 33,
+  num_attention_heads: 20,
+  intermediate_size: 5120,
+  layer_norm_eps: 1e-12,
+  position_embedding_type: 'rotary',
+  token_dropout: true,
+  learnable_beta: true,
+  emb_layer_norm_before: true,
+  hidden_act: 'gelu',
+  hidden_dropout: 0.1,
+  attention_dropout: 0.1,
+  initializer_range: 0.02,
+  max_position_embeddings: 1024,
+  architectures: ['RiNALMoForPreTraining'],
+  lm_head: null,
+  head: null,
+  num_labels: 1,
+  id2label: { 0: 'LABEL_0' },
+  label2id: { LABEL_0: 0 },
+  problem_type: null,
+  torch_dtype: 'float32',
+  transformers_version: '4.50.0',
+  use_cache: true,
+  is_decoder: false,
+  add_cross_attention: false,
+  _name_or_path: '',
+  tie_word_embeddings: true,
+  pad_token_id: 0,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  unk_token_id: 3,
+  mask_token_id: 4,
+  null_token_id: 5,
 };
 const parse = (fields: unknown): EncoderConfig => parseConfig(JSON.stringify(fields), 'config.json');
 
@@ -71,17 +105,29 @@ describe('config.json', () => {
   test('reads back what it writes', () => {
     const widths = fc.record({
       model: fc.constantFrom('rinalmo' as const, 'ssr-lm' as const),
-      heads: fc.integer({ min: 1, max: 12 }), groups: fc.integer({ min: 1, max: 4 }), halfHeadDim: fc.integer({ min: 1, max: 50 }),
-      layers: fc.integer({ min: 1, max: 40 }), ffnDim: fc.integer({ min: 1, max: 6000 }),
+      heads: fc.integer({ min: 1, max: 12 }),
+      groups: fc.integer({ min: 1, max: 4 }),
+      halfHeadDim: fc.integer({ min: 1, max: 50 }),
+      layers: fc.integer({ min: 1, max: 40 }),
+      ffnDim: fc.integer({ min: 1, max: 6000 }),
     });
-    fc.assert(fc.property(widths, ({ model, heads, groups, halfHeadDim, layers, ffnDim }) => {
-      const kvHeads = model === 'rinalmo' ? heads * groups : heads;
-      const config: EncoderConfig = {
-        model, vocabularySize: 22, dim: heads * groups * 2 * halfHeadDim, layers, heads: heads * groups, kvHeads, ffnDim,
-        normEps: 1e-5, ropeTheta: 10000,
-      };
-      expect(parseConfig(configJson(config), 'written')).toEqual(config);
-    }));
+    fc.assert(
+      fc.property(widths, ({ model, heads, groups, halfHeadDim, layers, ffnDim }) => {
+        const kvHeads = model === 'rinalmo' ? heads * groups : heads;
+        const config: EncoderConfig = {
+          model,
+          vocabularySize: 22,
+          dim: heads * groups * 2 * halfHeadDim,
+          layers,
+          heads: heads * groups,
+          kvHeads,
+          ffnDim,
+          normEps: 1e-5,
+          ropeTheta: 10000,
+        };
+        expect(parseConfig(configJson(config), 'written')).toEqual(config);
+      }),
+    );
   });
 
   test.each(Object.entries(PRESETS))('writes %s as published', (_, config) => {

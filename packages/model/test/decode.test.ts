@@ -5,10 +5,21 @@ import { decodeBasePairs, greedyPairs, upperTriangle } from '../src/structure/de
 import { scoreBasePairs, type PairScore } from '../src/structure/metrics.ts';
 import { basePairs, partnersFromPairs } from '../src/structure/structure.ts';
 
-interface Input { case: string; seq: string; L: number; probs_row_major_upper: number[]; target_pairs: [number, number][] }
+interface Input {
+  case: string;
+  seq: string;
+  L: number;
+  probs_row_major_upper: number[];
+  target_pairs: [number, number][];
+}
 interface Expected {
-  case: string; threshold: number; allow_nc_pairs: boolean; allow_sharp_loops: boolean;
-  pairs: [number, number][]; flexible: PairScore; strict: PairScore;
+  case: string;
+  threshold: number;
+  allow_nc_pairs: boolean;
+  allow_sharp_loops: boolean;
+  pairs: [number, number][];
+  flexible: PairScore;
+  strict: PairScore;
 }
 const { inputs, expected } = JSON.parse(readFileSync(new URL('fixtures/decode.json', import.meta.url), 'utf8')) as {
   inputs: Input[];
@@ -36,7 +47,10 @@ describe('decodeBasePairs', () => {
   });
 
   it('takes the pairs of a higher threshold first', () => {
-    const probabilities = fc.array(fc.integer({ min: 0, max: 8 }).map((n) => n / 8), { minLength: 66, maxLength: 66 });
+    const probabilities = fc.array(
+      fc.integer({ min: 0, max: 8 }).map((n) => n / 8),
+      { minLength: 66, maxLength: 66 },
+    );
     fc.assert(
       fc.property(probabilities, fc.constantFrom(0.1, 0.25, 0.6), (values, threshold) => {
         const options = { allowNcPairs: true, allowSharpLoops: true };
@@ -49,7 +63,8 @@ describe('decodeBasePairs', () => {
   });
 
   it('compares with the threshold in float32, strictly', () => {
-    const at = (threshold: number) => greedyPairs(Float32Array.of(0.3), 'AU', { threshold, allowSharpLoops: true }).length;
+    const at = (threshold: number) =>
+      greedyPairs(Float32Array.of(0.3), 'AU', { threshold, allowSharpLoops: true }).length;
     expect([at(0.29), at(0.3), at(0.31)]).toEqual([1, 0, 0]);
   });
 

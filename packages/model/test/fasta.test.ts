@@ -4,7 +4,8 @@ import { InputError } from '../src/errors.ts';
 import { parseFasta } from '../src/fasta.ts';
 import { collect } from './collect.ts';
 
-const read = (chunks: Iterable<string>, allowUnknown = false) => collect(parseFasta(chunks, { file: 'in.fasta', allowUnknown }));
+const read = (chunks: Iterable<string>, allowUnknown = false) =>
+  collect(parseFasta(chunks, { file: 'in.fasta', allowUnknown }));
 
 describe('parseFasta', () => {
   it('reads what the field writes', async () => {
@@ -49,9 +50,12 @@ describe('parseFasta', () => {
   });
 
   it('gives records before the text has ended', async () => {
-    const endless = function* () { for (let i = 0; ; i++) yield `>r${i}\nACGU\n`; };
+    const endless = function* () {
+      for (let i = 0; ; i++) yield `>r${i}\nACGU\n`;
+    };
     const records = parseFasta(endless(), { file: 'in.fasta' });
-    for (let i = 0; i < 1000; i++) expect((await records.next()).value).toMatchObject({ id: `r${i}`, sequence: 'ACGU' });
+    for (let i = 0; i < 1000; i++)
+      expect((await records.next()).value).toMatchObject({ id: `r${i}`, sequence: 'ACGU' });
     await records.return();
   });
 });

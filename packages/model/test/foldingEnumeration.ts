@@ -11,7 +11,12 @@ const LETTERS = 'ACGU';
 const CANONICAL = new Set(['AU', 'UA', 'CG', 'GC', 'GU', 'UG']);
 
 /** All nested structures of `sequence`, as lists of pairs i < j. */
-export function* structuresOf(sequence: string, minHairpin: number, i = 0, j = sequence.length - 1): Generator<Pair[], void, undefined> {
+export function* structuresOf(
+  sequence: string,
+  minHairpin: number,
+  i = 0,
+  j = sequence.length - 1,
+): Generator<Pair[], void, undefined> {
   if (i > j) {
     yield [];
     return;
@@ -19,24 +24,37 @@ export function* structuresOf(sequence: string, minHairpin: number, i = 0, j = s
   yield* structuresOf(sequence, minHairpin, i + 1, j);
   for (let k = i + 1 + minHairpin; k <= j; k++) {
     if (!CANONICAL.has(sequence[i]! + sequence[k]!)) continue;
-    for (const within of structuresOf(sequence, minHairpin, i + 1, k - 1)) for (const after of structuresOf(sequence, minHairpin, k + 1, j)) yield [[i, k], ...within, ...after];
+    for (const within of structuresOf(sequence, minHairpin, i + 1, k - 1))
+      for (const after of structuresOf(sequence, minHairpin, k + 1, j)) yield [[i, k], ...within, ...after];
   }
 }
 
 /** The weight of a structure: the exponential of its score, times the ways in which the program derives it. */
-export function weightOf(sequence: string, pairs: readonly Pair[], parameters: FoldingParameters, { repeatedMultiLoops }: FoldingRules): number {
+export function weightOf(
+  sequence: string,
+  pairs: readonly Pair[],
+  parameters: FoldingParameters,
+  { repeatedMultiLoops }: FoldingRules,
+): number {
   const at = (position: number): number => {
     const letter = LETTERS.indexOf(sequence[position] ?? 'none');
     return letter < 0 ? 4 : letter;
   };
-  const of = (table: Float64Array, ...letters: number[]): number => table[letters.reduce((index, letter) => 5 * index + letter, 0)]!;
+  const of = (table: Float64Array, ...letters: number[]): number =>
+    table[letters.reduce((index, letter) => 5 * index + letter, 0)]!;
   const branch = (first: number, second: number): number =>
-    of(parameters.helixClosing, at(first), at(second)) + of(parameters.dangleLeft, at(first), at(second), at(first + 1)) + of(parameters.dangleRight, at(first), at(second), at(second - 1));
+    of(parameters.helixClosing, at(first), at(second)) +
+    of(parameters.dangleLeft, at(first), at(second), at(first + 1)) +
+    of(parameters.dangleRight, at(first), at(second), at(second - 1));
   const loopEnd = (first: number, second: number): number =>
-    of(parameters.helixClosing, at(first), at(second)) + of(parameters.terminalMismatch, at(first), at(second), at(first + 1), at(second - 1));
+    of(parameters.helixClosing, at(first), at(second)) +
+    of(parameters.terminalMismatch, at(first), at(second), at(first + 1), at(second - 1));
   const childrenOf = (i: number, j: number): Pair[] =>
-    pairs.filter(([p, q]) => p > i && q < j && !pairs.some(([a, b]) => a > i && b < j && a < p && q < b)).sort(([p], [q]) => p - q);
-  const unpairedIn = (i: number, j: number, children: readonly Pair[]): number => children.reduce((count, [p, q]) => count - (q - p + 1), j - i - 1);
+    pairs
+      .filter(([p, q]) => p > i && q < j && !pairs.some(([a, b]) => a > i && b < j && a < p && q < b))
+      .sort(([p], [q]) => p - q);
+  const unpairedIn = (i: number, j: number, children: readonly Pair[]): number =>
+    children.reduce((count, [p, q]) => count - (q - p + 1), j - i - 1);
 
   const outermost = childrenOf(-1, sequence.length);
   let score = parameters.externalUnpaired * unpairedIn(-1, sequence.length, outermost);

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeBasePairs } from '../src/structure/decode.ts';
-import { averagePrecision, bestThreshold, meanScore, scoreBasePairs, thresholdCurve, TUNING_THRESHOLDS, type PairScore } from '../src/structure/metrics.ts';
+import {
+  averagePrecision,
+  bestThreshold,
+  meanScore,
+  scoreBasePairs,
+  thresholdCurve,
+  TUNING_THRESHOLDS,
+  type PairScore,
+} from '../src/structure/metrics.ts';
 import { partnersFromPairs } from '../src/structure/structure.ts';
 
 type Pairs = [number, number][];
@@ -25,31 +33,41 @@ const items = tuning.items.map(({ seq, L, probs_row_major_upper, target_pairs })
 
 describe('scoreBasePairs', () => {
   it.each(oracle.edge)('target $target, predicted $pred', ({ L, target, pred, flexible, strict }) => {
-    for (const [wanted, isFlexible] of [[flexible, true], [strict, false]] as const) {
+    for (const [wanted, isFlexible] of [
+      [flexible, true],
+      [strict, false],
+    ] as const) {
       const score = scoreBasePairs(partnersFromPairs(target, L), partnersFromPairs(pred, L), { flexible: isFlexible });
       for (const key of ['precision', 'recall', 'f1'] as const) expect(score[key]).toBeCloseTo(wanted[key], 12);
     }
   });
 
   it('refuses structures of different lengths', () => {
-    expect(() => scoreBasePairs(new Int32Array(2), new Int32Array(3), { flexible: false })).toThrow('2 positions, the prediction 3');
+    expect(() => scoreBasePairs(new Int32Array(2), new Int32Array(3), { flexible: false })).toThrow(
+      '2 positions, the prediction 3',
+    );
   });
 });
 
 describe('threshold tuning', () => {
-  const curves = items.map(({ probabilities, sequence, target }) => thresholdCurve(probabilities, sequence, target, { flexible: true }));
+  const curves = items.map(({ probabilities, sequence, target }) =>
+    thresholdCurve(probabilities, sequence, target, { flexible: true }),
+  );
 
   it('tries the thresholds of the reference', () => expect(TUNING_THRESHOLDS).toEqual(tuning.candidates));
 
-  it.each(tuning.candidates.map((threshold, k) => ({ threshold, k })))('scores every RNA at $threshold', ({ threshold, k }) => {
-    const wanted = tuning.table[String(threshold)]!;
-    for (const [i, f1] of wanted.per_item.entries()) {
-      expect(curves[i]![k]).toBeCloseTo(f1, 12);
-      const { probabilities, sequence, target } = items[i]!;
-      const decoded = decodeBasePairs(probabilities, sequence, { threshold });
-      expect(scoreBasePairs(target, decoded, { flexible: true }).f1).toBeCloseTo(f1, 12);
-    }
-  });
+  it.each(tuning.candidates.map((threshold, k) => ({ threshold, k })))(
+    'scores every RNA at $threshold',
+    ({ threshold, k }) => {
+      const wanted = tuning.table[String(threshold)]!;
+      for (const [i, f1] of wanted.per_item.entries()) {
+        expect(curves[i]![k]).toBeCloseTo(f1, 12);
+        const { probabilities, sequence, target } = items[i]!;
+        const decoded = decodeBasePairs(probabilities, sequence, { threshold });
+        expect(scoreBasePairs(target, decoded, { flexible: true }).f1).toBeCloseTo(f1, 12);
+      }
+    },
+  );
 
   it('chooses the threshold of the reference, and the smallest of equals', () => {
     const best = bestThreshold(curves);
@@ -61,7 +79,10 @@ describe('threshold tuning', () => {
 });
 
 describe('meanScore', () => {
-  const scores = [{ precision: 1, recall: 0.5, f1: 0.6 }, { precision: 0, recall: 0.5, f1: 0.2 }];
+  const scores = [
+    { precision: 1, recall: 0.5, f1: 0.6 },
+    { precision: 0, recall: 0.5, f1: 0.2 },
+  ];
 
   it('averages over RNAs, or by weight', () => {
     const macro = meanScore(scores);
@@ -79,16 +100,35 @@ describe('meanScore', () => {
 describe('averagePrecision', () => {
   it('is the step-wise area under the curve', () => {
     // Pairs (0,1) (0,2) (0,3) (1,2) (1,3) (2,3); true are (0,3) and (1,2): precisions 1/1 and 2/3 at recalls 1/2 and 1.
-    const target = partnersFromPairs([[0, 3], [1, 2]], 4);
-    expect(averagePrecision(Float32Array.of(0.1, 0.8, 0.9, 0.7, 0.2, 0.3), target)).toBeCloseTo(0.5 + 0.5 * (2 / 3), 12);
+    const target = partnersFromPairs(
+      [
+        [0, 3],
+        [1, 2],
+      ],
+      4,
+    );
+    expect(averagePrecision(Float32Array.of(0.1, 0.8, 0.9, 0.7, 0.2, 0.3), target)).toBeCloseTo(
+      0.5 + 0.5 * (2 / 3),
+      12,
+    );
     expect(averagePrecision(new Float32Array(6).fill(0.5), target)).toBeCloseTo(2 / 6, 12);
     expect(averagePrecision(new Float32Array(6), new Int32Array(4).fill(-1))).toBe(0);
     expect(() => averagePrecision(Float32Array.of(0, NaN, 0, 0, 0, 0), target)).toThrow('NaN');
   });
 
   it('agrees with its definition over all thresholds', () => {
-    const target = partnersFromPairs([[0, 7], [1, 6], [2, 4]], 8);
-    const values = fc.array(fc.integer({ min: 0, max: 9 }).map((n) => n / 9), { minLength: 28, maxLength: 28 });
+    const target = partnersFromPairs(
+      [
+        [0, 7],
+        [1, 6],
+        [2, 4],
+      ],
+      8,
+    );
+    const values = fc.array(
+      fc.integer({ min: 0, max: 9 }).map((n) => n / 9),
+      { minLength: 28, maxLength: 28 },
+    );
     fc.assert(
       fc.property(values, (probabilities) => {
         const triangle = Float32Array.from(probabilities);

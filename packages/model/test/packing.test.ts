@@ -4,7 +4,10 @@ import { EmptyBatchError } from '../src/errors.ts';
 import { groupByTokenBudget, packTokens, sequenceRange, unpackRows, unpackTokens } from '../src/packing.ts';
 import { collect } from './collect.ts';
 
-const sequences = fc.array(fc.array(fc.nat(21), { minLength: 1, maxLength: 20 }).map((ids) => Uint32Array.from(ids)), { minLength: 1 });
+const sequences = fc.array(
+  fc.array(fc.nat(21), { minLength: 1, maxLength: 20 }).map((ids) => Uint32Array.from(ids)),
+  { minLength: 1 },
+);
 
 describe('packTokens', () => {
   it('lays sequences end to end', () => {
@@ -32,8 +35,15 @@ describe('packTokens', () => {
 describe('unpackRows', () => {
   it('gives each sequence its rows', () => {
     const packed = packTokens([Uint32Array.of(0, 5, 2), Uint32Array.of(0, 2)]);
-    const rows = unpackRows(Float32Array.from({ length: 10 }, (_, i) => i), packed, 2);
-    expect(rows.map((r) => [...r])).toEqual([[0, 1, 2, 3, 4, 5], [6, 7, 8, 9]]);
+    const rows = unpackRows(
+      Float32Array.from({ length: 10 }, (_, i) => i),
+      packed,
+      2,
+    );
+    expect(rows.map((r) => [...r])).toEqual([
+      [0, 1, 2, 3, 4, 5],
+      [6, 7, 8, 9],
+    ]);
     expect(() => unpackRows(new Float32Array(9), packed, 2)).toThrow('[5, 2]');
   });
 });
@@ -49,22 +59,31 @@ describe('groupByTokenBudget', () => {
 
   it('keeps every record and its order, and exceeds the budget with single records alone', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 50 })), fc.integer({ min: 1, max: 60 }), async (lengths, budget) => {
-        const batches = await group(lengths, budget);
-        expect(batches.flat()).toEqual(lengths);
-        for (const [b, batch] of batches.entries()) {
-          const used = batch.reduce((sum, n) => sum + n, 0);
-          expect(batch.length === 1 || used <= budget).toBe(true);
-          const following = batches[b + 1]?.[0];
-          if (following !== undefined) expect(used + following).toBeGreaterThan(budget);
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 50 })),
+        fc.integer({ min: 1, max: 60 }),
+        async (lengths, budget) => {
+          const batches = await group(lengths, budget);
+          expect(batches.flat()).toEqual(lengths);
+          for (const [b, batch] of batches.entries()) {
+            const used = batch.reduce((sum, n) => sum + n, 0);
+            expect(batch.length === 1 || used <= budget).toBe(true);
+            const following = batches[b + 1]?.[0];
+            if (following !== undefined) expect(used + following).toBeGreaterThan(budget);
+          }
+        },
+      ),
     );
   });
 
   it('asks for no record before it is due', async () => {
     let taken = 0;
-    const stream = function* () { for (;;) { taken++; yield 5; } };
+    const stream = function* () {
+      for (;;) {
+        taken++;
+        yield 5;
+      }
+    };
     const batches = groupByTokenBudget(stream(), 10, (n) => n);
     expect((await batches.next()).value).toEqual([5, 5]);
     expect(taken).toBe(3);

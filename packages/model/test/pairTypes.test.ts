@@ -2,7 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  decodeBasePairs, PAIR_TYPES, pairType, partnersFromPairs, RINALMO_PROTOCOL, scoreBasePairs, scoreByPairType, SSR_LM_PROTOCOL, thresholdCurve, totalByPairType,
+  decodeBasePairs,
+  PAIR_TYPES,
+  pairType,
+  partnersFromPairs,
+  RINALMO_PROTOCOL,
+  scoreBasePairs,
+  scoreByPairType,
+  SSR_LM_PROTOCOL,
+  thresholdCurve,
+  totalByPairType,
 } from '../src/index.ts';
 
 describe('pair types', () => {
@@ -16,8 +25,22 @@ describe('pair types', () => {
   it('are scored apart: a pair that is predicted of one type does not touch another', () => {
     //                0123456789
     const sequence = 'GAGCAAGUUA';
-    const target = partnersFromPairs([[0, 8], [1, 7], [2, 9]], 10); // GU wobble, AU, GA
-    const predicted = partnersFromPairs([[0, 8], [1, 7], [3, 6]], 10); // GU wobble, AU, CG
+    const target = partnersFromPairs(
+      [
+        [0, 8],
+        [1, 7],
+        [2, 9],
+      ],
+      10,
+    ); // GU wobble, AU, GA
+    const predicted = partnersFromPairs(
+      [
+        [0, 8],
+        [1, 7],
+        [3, 6],
+      ],
+      10,
+    ); // GU wobble, AU, CG
     const scores = scoreByPairType(sequence, target, predicted);
     expect(scores.wobble).toEqual({ precision: 1, recall: 1, f1: 1, pairs: 1, predicted: 1, matched: 1 });
     expect(scores.watsonCrick).toMatchObject({ precision: 0.5, recall: 1, pairs: 1, predicted: 2, matched: 1 });
@@ -28,21 +51,46 @@ describe('pair types', () => {
 
   it('have totals from counts, not means', () => {
     const one = scoreByPairType('GC', partnersFromPairs([[0, 1]], 2), partnersFromPairs([[0, 1]], 2));
-    const two = scoreByPairType('GGGCCC', partnersFromPairs([[0, 5], [1, 4], [2, 3]], 6), partnersFromPairs([], 6));
-    expect(totalByPairType([one, two]).watsonCrick).toEqual({ precision: 1, recall: 0.25, f1: 0.4, pairs: 4, predicted: 1, matched: 1 });
+    const two = scoreByPairType(
+      'GGGCCC',
+      partnersFromPairs(
+        [
+          [0, 5],
+          [1, 4],
+          [2, 3],
+        ],
+        6,
+      ),
+      partnersFromPairs([], 6),
+    );
+    expect(totalByPairType([one, two]).watsonCrick).toEqual({
+      precision: 1,
+      recall: 0.25,
+      f1: 0.4,
+      pairs: 4,
+      predicted: 1,
+      matched: 1,
+    });
   });
 
   it('together are all pairs', () => {
-    const structure = fc.uniqueArray(fc.nat(19), { minLength: 0, maxLength: 20 }).map((places) => partnersFromPairs(
-      Array.from({ length: places.length >> 1 }, (_, p) => [places[2 * p]!, places[2 * p + 1]!] as const), 20));
+    const structure = fc.uniqueArray(fc.nat(19), { minLength: 0, maxLength: 20 }).map((places) =>
+      partnersFromPairs(
+        Array.from({ length: places.length >> 1 }, (_, p) => [places[2 * p]!, places[2 * p + 1]!] as const),
+        20,
+      ),
+    );
     const sequence = fc.string({ unit: fc.constantFrom(...'ACGUN'), minLength: 20, maxLength: 20 });
-    fc.assert(fc.property(sequence, structure, structure, (letters, target, predicted) => {
-      const scores = scoreByPairType(letters, target, predicted);
-      const sum = (key: 'pairs' | 'predicted' | 'matched') => PAIR_TYPES.reduce((total, type) => total + scores[type][key], 0);
-      const { precision, recall } = scoreBasePairs(target, predicted, { flexible: false });
-      expect(sum('matched')).toBeCloseTo(precision * sum('predicted'), 9);
-      expect(sum('matched')).toBeCloseTo(recall * sum('pairs'), 9);
-    }));
+    fc.assert(
+      fc.property(sequence, structure, structure, (letters, target, predicted) => {
+        const scores = scoreByPairType(letters, target, predicted);
+        const sum = (key: 'pairs' | 'predicted' | 'matched') =>
+          PAIR_TYPES.reduce((total, type) => total + scores[type][key], 0);
+        const { precision, recall } = scoreBasePairs(target, predicted, { flexible: false });
+        expect(sum('matched')).toBeCloseTo(precision * sum('predicted'), 9);
+        expect(sum('matched')).toBeCloseTo(recall * sum('pairs'), 9);
+      }),
+    );
   });
 });
 
@@ -52,7 +100,9 @@ describe('protocols', () => {
   const target = partnersFromPairs([[0, 4]], 5);
 
   it('decode as their papers do', () => {
-    const decoded = (protocol: typeof RINALMO_PROTOCOL) => [...decodeBasePairs(probabilities, 'GAAAC', { ...protocol, threshold: 0.1 })];
+    const decoded = (protocol: typeof RINALMO_PROTOCOL) => [
+      ...decodeBasePairs(probabilities, 'GAAAC', { ...protocol, threshold: 0.1 }),
+    ];
     expect(decoded(RINALMO_PROTOCOL)).toEqual([4, -1, -1, -1, 0]);
     expect(decoded(SSR_LM_PROTOCOL)).toEqual([4, 3, -1, 1, 0]);
   });

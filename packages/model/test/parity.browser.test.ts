@@ -13,9 +13,14 @@ beforeAll(async () => {
   if (adapter === null) throw new Error('this browser has no WebGPU adapter');
   device = await Device.open(adapter, { memoryBudget: 2 ** 30 });
 });
-afterAll(() => { device.destroy(); });
+afterAll(() => {
+  device.destroy();
+});
 
 forwardTests({
   device: () => device,
-  bytes: async (path) => Uint8Array.from(atob(await commands.readFile(`packages/model/test/fixtures/${path}`, 'base64')), (c) => c.charCodeAt(0)),
+  bytes: async (path) =>
+    Uint8Array.from(atob(await commands.readFile(`packages/model/test/fixtures/${path}`, 'base64')), (c) =>
+      c.charCodeAt(0),
+    ),
 });

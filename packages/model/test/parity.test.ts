@@ -6,8 +6,12 @@ import { afterAll, beforeAll } from 'vitest';
 import { forwardTests, gradientTests, type Platform } from './parity.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
 
 const platform: Platform = {
   device: () => device,

@@ -10,8 +10,12 @@ import { Encoder, FULL_PRECISION, type PackedTokens, type Precision } from '../s
 import { fixtureEncoder, openFixture, packedBatch, packPadded, readNumbers, type Platform } from './parity.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
 
 const platform: Platform = {
   device: () => device,
@@ -30,13 +34,22 @@ async function batches(model: string): Promise<Batch[]> {
     return [{ batch: await packedBatch(file), logits: (await readNumbers(file, 'logits')).values }];
   }
   const file = await openFixture(platform, `${model}/forward.safetensors`);
-  const tags = ['mixed', 'single47', 'len130', 'len300', 'two', 'masked'].filter((tag) => file.tensors.has(`${tag}.logits`));
-  return Promise.all(tags.map(async (tag) => {
-    const [tokens, logits] = [await readNumbers(file, `${tag}.tokens`), await readNumbers(file, `${tag}.logits`)];
-    const { batch, rows } = packPadded(tokens.values, tokens.shape[1]!);
-    const width = logits.shape.at(-1)!;
-    return { batch, logits: Float32Array.from(rows.flatMap((row) => Array.from(logits.values.subarray(row * width, (row + 1) * width)))) };
-  }));
+  const tags = ['mixed', 'single47', 'len130', 'len300', 'two', 'masked'].filter((tag) =>
+    file.tensors.has(`${tag}.logits`),
+  );
+  return Promise.all(
+    tags.map(async (tag) => {
+      const [tokens, logits] = [await readNumbers(file, `${tag}.tokens`), await readNumbers(file, `${tag}.logits`)];
+      const { batch, rows } = packPadded(tokens.values, tokens.shape[1]!);
+      const width = logits.shape.at(-1)!;
+      return {
+        batch,
+        logits: Float32Array.from(
+          rows.flatMap((row) => Array.from(logits.values.subarray(row * width, (row + 1) * width))),
+        ),
+      };
+    }),
+  );
 }
 
 interface Figures {
@@ -79,12 +92,20 @@ interface Bound {
   readonly agreement: number;
 }
 
-function precisionTests(name: string, precision: Precision, bounds: Readonly<Record<string, Bound>>, needsF16: boolean): void {
+function precisionTests(
+  name: string,
+  precision: Precision,
+  bounds: Readonly<Record<string, Bound>>,
+  needsF16: boolean,
+): void {
   describe(name, () => {
     it.each(Object.entries(bounds))('%s: logits stay near the reference', async (model, bound) => {
       if (needsF16 && !device.traits.f16) {
-        await expect(fixtureEncoder(platform, model, precision).then((encoder) => encoder.forward({ tokens: new Uint32Array(3), cuSeqlens: Uint32Array.of(0, 3) })))
-          .rejects.toThrow(/no shader-f16; use f32/);
+        await expect(
+          fixtureEncoder(platform, model, precision).then((encoder) =>
+            encoder.forward({ tokens: new Uint32Array(3), cuSeqlens: Uint32Array.of(0, 3) }),
+          ),
+        ).rejects.toThrow(/no shader-f16; use f32/);
         return;
       }
       const encoder = await fixtureEncoder(platform, model, precision);
@@ -94,62 +115,101 @@ function precisionTests(name: string, precision: Precision, bounds: Readonly<Rec
       expect(found.mean).toBeLessThan(bound.mean);
       expect(found.agreement).toBeGreaterThanOrEqual(bound.agreement);
       expect(found.max, 'no smaller precision was at work').toBeGreaterThan(3e-5);
-      encoder.parameters.forEach((tensor) => { tensor.dispose(); });
+      encoder.parameters.forEach((tensor) => {
+        tensor.dispose();
+      });
     });
   });
 }
 
 // max, mean and agreement as measured: 0.28 0.024 0.987, 0.25 0.020 0.970, 0.15 0.025 0.940, 0.11 0.021 0.983.
-precisionTests('int8 weights', { weights: 'int8', activations: 'f32' }, {
-  'rinalmo-A': { max: 0.5, mean: 0.05, agreement: 0.97 }, 'rinalmo-B': { max: 0.5, mean: 0.05, agreement: 0.95 },
-  'ssrlm-A': { max: 0.3, mean: 0.05, agreement: 0.9 }, 'ssrlm-B': { max: 0.3, mean: 0.05, agreement: 0.95 },
-}, false);
+precisionTests(
+  'int8 weights',
+  { weights: 'int8', activations: 'f32' },
+  {
+    'rinalmo-A': { max: 0.5, mean: 0.05, agreement: 0.97 },
+    'rinalmo-B': { max: 0.5, mean: 0.05, agreement: 0.95 },
+    'ssrlm-A': { max: 0.3, mean: 0.05, agreement: 0.9 },
+    'ssrlm-B': { max: 0.3, mean: 0.05, agreement: 0.95 },
+  },
+  false,
+);
 
 // 0.0085 0.0008 0.998, 0.0051 0.0006 1, 0.0066 0.0011 1, 0.0041 0.0006 1.
-precisionTests('f16 weights', { weights: 'f16', activations: 'f32' }, {
-  'rinalmo-A': { max: 0.016, mean: 0.0016, agreement: 0.995 }, 'rinalmo-B': { max: 0.01, mean: 0.0012, agreement: 0.995 },
-  'ssrlm-A': { max: 0.013, mean: 0.002, agreement: 0.99 }, 'ssrlm-B': { max: 0.01, mean: 0.0013, agreement: 0.99 },
-}, true);
+precisionTests(
+  'f16 weights',
+  { weights: 'f16', activations: 'f32' },
+  {
+    'rinalmo-A': { max: 0.016, mean: 0.0016, agreement: 0.995 },
+    'rinalmo-B': { max: 0.01, mean: 0.0012, agreement: 0.995 },
+    'ssrlm-A': { max: 0.013, mean: 0.002, agreement: 0.99 },
+    'ssrlm-B': { max: 0.01, mean: 0.0013, agreement: 0.99 },
+  },
+  true,
+);
 
 const halves: Precision = { weights: 'f16', activations: 'f16' };
 // 0.0092 0.0010 1, 0.0081 0.0009 0.998, 0.0131 0.0015 1, 0.0072 0.0010 1.
-precisionTests('f16 weights and activations', halves, {
-  'rinalmo-A': { max: 0.02, mean: 0.002, agreement: 0.99 }, 'rinalmo-B': { max: 0.016, mean: 0.002, agreement: 0.99 },
-  'ssrlm-A': { max: 0.026, mean: 0.003, agreement: 0.98 }, 'ssrlm-B': { max: 0.015, mean: 0.002, agreement: 0.99 },
-}, true);
+precisionTests(
+  'f16 weights and activations',
+  halves,
+  {
+    'rinalmo-A': { max: 0.02, mean: 0.002, agreement: 0.99 },
+    'rinalmo-B': { max: 0.016, mean: 0.002, agreement: 0.99 },
+    'ssrlm-A': { max: 0.026, mean: 0.003, agreement: 0.98 },
+    'ssrlm-B': { max: 0.015, mean: 0.002, agreement: 0.99 },
+  },
+  true,
+);
 
-precisionTests('int8 weights and f16 activations', { weights: 'int8', activations: 'f16' }, { 'ssrlm-A': { max: 0.3, mean: 0.05, agreement: 0.9 } }, true);
+precisionTests(
+  'int8 weights and f16 activations',
+  { weights: 'int8', activations: 'f16' },
+  { 'ssrlm-A': { max: 0.3, mean: 0.05, agreement: 0.9 } },
+  true,
+);
 
 describe('gradients through halves', () => {
-  it.for(['rinalmo-B', 'ssrlm-B'] as const)('%s: every parameter\'s is near that in f32, and is stored in f32', async (model, context) => {
-    if (!device.traits.f16) return context.skip('the adapter has no shader-f16');
-    const [{ batch }] = await batches(model) as [Batch];
-    const labels = Int32Array.from(batch.tokens, (token, i) => (i % 3 === 0 ? token : -100));
-    const gradients = async (precision: Precision, scale: number): Promise<Map<string, Float32Array>> => {
-      const { config, parameters } = await fixtureEncoder(platform, model);
-      const encoder = new Encoder(device, config, parameters, precision);
-      parameters.forEach((tensor) => { tensor.train(); });
-      backward(device, () => crossEntropy(encoder.logits(encoder.forward(batch)), labels), scale).dispose();
-      const found = new Map<string, Float32Array>();
-      for (const [name, { gradient }] of parameters) {
-        expect(gradient?.dtype, name).toBe('f32');
-        found.set(name, (await gradient!.read()).map((value) => value / scale));
+  it.for(['rinalmo-B', 'ssrlm-B'] as const)(
+    "%s: every parameter's is near that in f32, and is stored in f32",
+    async (model, context) => {
+      if (!device.traits.f16) return context.skip('the adapter has no shader-f16');
+      const [{ batch }] = (await batches(model)) as [Batch];
+      const labels = Int32Array.from(batch.tokens, (token, i) => (i % 3 === 0 ? token : -100));
+      const gradients = async (precision: Precision, scale: number): Promise<Map<string, Float32Array>> => {
+        const { config, parameters } = await fixtureEncoder(platform, model);
+        const encoder = new Encoder(device, config, parameters, precision);
+        parameters.forEach((tensor) => {
+          tensor.train();
+        });
+        backward(device, () => crossEntropy(encoder.logits(encoder.forward(batch)), labels), scale).dispose();
+        const found = new Map<string, Float32Array>();
+        for (const [name, { gradient }] of parameters) {
+          expect(gradient?.dtype, name).toBe('f32');
+          found.set(
+            name,
+            (await gradient!.read()).map((value) => value / scale),
+          );
+        }
+        expect(device.memory.use().tensors, 'parameters and gradients only').toBe(2 * parameters.size);
+        parameters.forEach((tensor) => {
+          tensor.dispose();
+        });
+        return found;
+      };
+      const [full, half] = [await gradients(FULL_PRECISION, 1), await gradients(halves, 2 ** 12)];
+      let worst = 0;
+      for (const [name, expected] of full) {
+        const largest = Math.max(1e-4, ...expected.map(Math.abs));
+        const error =
+          expected.reduce((most, value, i) => Math.max(most, Math.abs(value - half.get(name)![i]!)), 0) / largest;
+        expect(error, name).toBeLessThan(0.05);
+        worst = Math.max(worst, error);
       }
-      expect(device.memory.use().tensors, 'parameters and gradients only').toBe(2 * parameters.size);
-      parameters.forEach((tensor) => { tensor.dispose(); });
-      return found;
-    };
-    const [full, half] = [await gradients(FULL_PRECISION, 1), await gradients(halves, 2 ** 12)];
-    let worst = 0;
-    for (const [name, expected] of full) {
-      const largest = Math.max(1e-4, ...expected.map(Math.abs));
-      const error = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - half.get(name)![i]!)), 0) / largest;
-      expect(error, name).toBeLessThan(0.05);
-      worst = Math.max(worst, error);
-    }
-    expect(worst).toBeGreaterThan(1e-4);
-    if (process.env['RNA_FIGURES'] === '1') console.log(`gradients ${model}: ${worst}`);
-  });
+      expect(worst).toBeGreaterThan(1e-4);
+      if (process.env['RNA_FIGURES'] === '1') console.log(`gradients ${model}: ${worst}`);
+    },
+  );
 });
 
 describe('loading', () => {
@@ -159,7 +219,9 @@ describe('loading', () => {
       const encoder = await fixtureEncoder(platform, 'ssrlm-B', { ...FULL_PRECISION, weights });
       const { live, pooled, tensors } = device.memory.use();
       expect(tensors - before.tensors).toBe(encoder.parameters.size);
-      encoder.parameters.forEach((tensor) => { tensor.dispose(); });
+      encoder.parameters.forEach((tensor) => {
+        tensor.dispose();
+      });
       return { live: live - before.live, pooled };
     };
     const [full, int8] = [await bytes('f32'), await bytes('int8')];
@@ -170,8 +232,11 @@ describe('loading', () => {
 
   it('refuses int8 where the parameters are not', async () => {
     const encoder = await fixtureEncoder(platform, 'ssrlm-A');
-    expect(() => new Encoder(device, encoder.config, encoder.parameters, { weights: 'int8', activations: 'f32' }))
-      .toThrow(/'blocks\.0\.attention\.qkv\.weight' is f32, not int8; load the parameters with/);
-    encoder.parameters.forEach((tensor) => { tensor.dispose(); });
+    expect(
+      () => new Encoder(device, encoder.config, encoder.parameters, { weights: 'int8', activations: 'f32' }),
+    ).toThrow(/'blocks\.0\.attention\.qkv\.weight' is f32, not int8; load the parameters with/);
+    encoder.parameters.forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 });

@@ -23,24 +23,42 @@ describe.each(['state', 'deflated'])('%s.pt, saved by PyTorch', (name) => {
     expect(await read('zero_dim')).toEqual([6]);
     expect(await read('empty')).toEqual([]);
     expect(await read('column')).toEqual([0, 0, 0, 0]);
-    expect(file.scalars).toEqual(new Map([['threshold', 0.13], ['epoch', 3]]));
+    expect(file.scalars).toEqual(
+      new Map([
+        ['threshold', 0.13],
+        ['epoch', 3],
+      ]),
+    );
   });
 
   test('by range', async () => {
     const file = await openFixture(`pytorch/${name}.pt`);
     const chunks: number[][] = [];
     for await (const { data } of readFloat32Chunks(file.tensors.get('second')!, 8)) chunks.push([...data]);
-    expect(chunks).toEqual([[4, 5], [6, 7], [8, 9]]);
+    expect(chunks).toEqual([
+      [4, 5],
+      [6, 7],
+      [8, 9],
+    ]);
   });
 });
 
 describe('what is refused', () => {
   test.each([
-    ['evil', /^pytorch\/evil\.pt: the pickle asks for (posix|nt|os)\.system, which a state dict does not need; refused/],
+    [
+      'evil',
+      /^pytorch\/evil\.pt: the pickle asks for (posix|nt|os)\.system, which a state dict does not need; refused/,
+    ],
     ['module', /the pickle asks for torch\.nn\.modules\.linear\.Linear/],
-    ['nested', /"model" is a dict with the keys weight, bias; expected a tensor or a number\. Save the state dict itself/],
+    [
+      'nested',
+      /"model" is a dict with the keys weight, bias; expected a tensor or a number\. Save the state dict itself/,
+    ],
     ['list', /holds a list; expected a state dict/],
-    ['strided', /tensor "transposed": stored with strides \[1, 3\] for shape \[3, 2\]; save tensor\.contiguous\(\) instead/],
+    [
+      'strided',
+      /tensor "transposed": stored with strides \[1, 3\] for shape \[3, 2\]; save tensor\.contiguous\(\) instead/,
+    ],
     ['legacy', /saved in the format from before PyTorch 1\.6.*Convert it in Python/],
   ])('%s.pt', async (name, message) => {
     await expect(openFixture(`pytorch/${name}.pt`)).rejects.toThrow(message);
@@ -48,57 +66,93 @@ describe('what is refused', () => {
 
   test('a cut-off archive', async () => {
     const bytes = fixtureBytes('pytorch/state.pt');
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 4, max: bytes.length - 1 }), async (length) => {
-      await expect(openTensorFile(memorySource('cut.pt', bytes.subarray(0, length)))).rejects.toThrow(/^cut\.pt: .*fetch it again/);
-    }), { numRuns: 30 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 4, max: bytes.length - 1 }), async (length) => {
+        await expect(openTensorFile(memorySource('cut.pt', bytes.subarray(0, length)))).rejects.toThrow(
+          /^cut\.pt: .*fetch it again/,
+        );
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('a storage that is shorter than its tensor, or missing', async () => {
     const text = new TextDecoder('latin1').decode(fixtureBytes('pytorch/state.pt'));
     const damaged = (from: string, to: string): Promise<unknown> =>
-      openTensorFile(memorySource('damaged.pt', Uint8Array.from(text.replaceAll(from, to), (letter) => letter.charCodeAt(0))));
-    await expect(damaged('state/data/0', 'state/data/x')).rejects.toThrow('damaged.pt: tensor "matrix": its storage "data/0" is not in the archive');
+      openTensorFile(
+        memorySource(
+          'damaged.pt',
+          Uint8Array.from(text.replaceAll(from, to), (letter) => letter.charCodeAt(0)),
+        ),
+      );
+    await expect(damaged('state/data/0', 'state/data/x')).rejects.toThrow(
+      'damaged.pt: tensor "matrix": its storage "data/0" is not in the archive',
+    );
     // The pickle's element count of the first storage (6, after the device's name) becomes 9.
-    await expect(damaged('cpuq\x06K\x06', 'cpuq\x06K\x09')).rejects.toThrow(/tensor "matrix": its storage "data\/0" has 24 bytes instead of 36/);
+    await expect(damaged('cpuq\x06K\x06', 'cpuq\x06K\x09')).rejects.toThrow(
+      /tensor "matrix": its storage "data\/0" has 24 bytes instead of 36/,
+    );
   });
 
   test('damaged bytes never crash', async () => {
     const bytes = fixtureBytes('pytorch/deflated.pt');
-    await fc.assert(fc.asyncProperty(fc.nat(bytes.length - 1), fc.nat(255), async (position, value) => {
-      const damaged = bytes.slice();
-      damaged[position] = value;
-      try {
-        const file = await openTensorFile(memorySource('damaged.pt', damaged));
-        for (const tensor of file.tensors.values()) await tensor.read(0, tensor.byteLength);
-      } catch (error) {
-        expect((error as Error).message).toMatch(/^damaged\.pt: /);
-      }
-    }), { numRuns: 150 });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length - 1), fc.nat(255), async (position, value) => {
+        const damaged = bytes.slice();
+        damaged[position] = value;
+        try {
+          const file = await openTensorFile(memorySource('damaged.pt', damaged));
+          for (const tensor of file.tensors.values()) await tensor.read(0, tensor.byteLength);
+        } catch (error) {
+          expect((error as Error).message).toMatch(/^damaged\.pt: /);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
 describe('writing', () => {
   test('reads back what it writes', async () => {
-    const tensors = fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.array(fc.nat({ max: 4 }), { maxLength: 3 }), fc.float()), { maxLength: 5 });
+    const tensors = fc.array(
+      fc.tuple(fc.string({ unit: 'grapheme' }), fc.array(fc.nat({ max: 4 }), { maxLength: 3 }), fc.float()),
+      { maxLength: 5 },
+    );
     const numbers = fc.dictionary(fc.string(), fc.double({ noNaN: true }), { maxKeys: 2 });
-    await fc.assert(fc.asyncProperty(tensors, numbers, async (list, scalars) => {
-      const written = new Map(list.map(([name, shape, x]) => [`w.${name}`, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(x) }]));
-      const sink = memorySink();
-      await writePyTorch(sink, [...written].map(([name, { shape, data }]) => entry(name, shape, data)), new Map(Object.entries(scalars)));
-      const file = await openTensorFile(memorySource('written.pt', sink.bytes()));
-      expect([...file.tensors.keys()]).toEqual([...written.keys()]);
-      expect(file.scalars).toEqual(new Map(Object.entries(scalars)));
-      for (const [name, { shape, data }] of written) {
-        expect(file.tensors.get(name)!.shape).toEqual(shape);
-        expect(digest(await readFloat32(file.tensors.get(name)!))).toBe(digest(data));
-      }
-    }), { numRuns: 40 });
+    await fc.assert(
+      fc.asyncProperty(tensors, numbers, async (list, scalars) => {
+        const written = new Map(
+          list.map(([name, shape, x]) => [
+            `w.${name}`,
+            { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(x) },
+          ]),
+        );
+        const sink = memorySink();
+        await writePyTorch(
+          sink,
+          [...written].map(([name, { shape, data }]) => entry(name, shape, data)),
+          new Map(Object.entries(scalars)),
+        );
+        const file = await openTensorFile(memorySource('written.pt', sink.bytes()));
+        expect([...file.tensors.keys()]).toEqual([...written.keys()]);
+        expect(file.scalars).toEqual(new Map(Object.entries(scalars)));
+        for (const [name, { shape, data }] of written) {
+          expect(file.tensors.get(name)!.shape).toEqual(shape);
+          expect(digest(await readFloat32(file.tensors.get(name)!))).toBe(digest(data));
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test('only F32 up to 4 GB, and of the size announced', async () => {
     const write = (...tensors: ReturnType<typeof entry>[]): Promise<void> => writePyTorch(memorySink(), tensors);
-    await expect(write(entry('a', [1], new Uint8Array(2), 'F16'))).rejects.toThrow('tensor "a" is F16; only F32 is written to .pt');
+    await expect(write(entry('a', [1], new Uint8Array(2), 'F16'))).rejects.toThrow(
+      'tensor "a" is F16; only F32 is written to .pt',
+    );
     await expect(write(entry('a', [2 ** 30], new Uint8Array(2)))).rejects.toThrow('write safetensors instead');
-    await expect(write(entry('a', [3], new Float32Array(2)))).rejects.toThrow('tensor "a" [3] F32 takes 12 bytes, 8 were given');
+    await expect(write(entry('a', [3], new Float32Array(2)))).rejects.toThrow(
+      'tensor "a" [3] F32 takes 12 bytes, 8 were given',
+    );
   });
 });

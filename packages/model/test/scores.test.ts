@@ -1,19 +1,45 @@
 /** Scores of numbers, classes and yes or no, against the oracle's and against plain counts. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { argmax, bestBinaryThreshold, binaryScores, classScores, confusion, publishedBinaryScores, publishedConfusion, regressionScores, sigmoid, softmaxRows, spliceSite } from '../src/index.ts';
+import {
+  argmax,
+  bestBinaryThreshold,
+  binaryScores,
+  classScores,
+  confusion,
+  publishedBinaryScores,
+  publishedConfusion,
+  regressionScores,
+  sigmoid,
+  softmaxRows,
+  spliceSite,
+} from '../src/index.ts';
 import { fixtureText } from './checkpoint.fixtures.ts';
 
 const oracle = JSON.parse(fixtureText('metrics.json')) as {
-  splice_metrics: { tp: number; fp: number; fn: number; tn: number; accuracy: number; precision: number; recall: number; specificity: number; f1: number }[];
+  splice_metrics: {
+    tp: number;
+    fp: number;
+    fn: number;
+    tn: number;
+    accuracy: number;
+    precision: number;
+    recall: number;
+    specificity: number;
+    f1: number;
+  }[];
   regression: { y: number[]; pred: number[]; r2: number; mse: number; mae: number };
 };
 
 describe('yes or no', () => {
-  it.each(oracle.splice_metrics)('the reference rounds percentages of $tp $fp $fn $tn', ({ tp, fp, fn, tn, ...scores }) => {
-    const published = publishedBinaryScores({ tp, fp, fn, tn });
-    for (const [name, value] of Object.entries(scores)) expect(published[name as keyof typeof published], name).toBeCloseTo(value, 5);
-  });
+  it.each(oracle.splice_metrics)(
+    'the reference rounds percentages of $tp $fp $fn $tn',
+    ({ tp, fp, fn, tn, ...scores }) => {
+      const published = publishedBinaryScores({ tp, fp, fn, tn });
+      for (const [name, value] of Object.entries(scores))
+        expect(published[name as keyof typeof published], name).toBeCloseTo(value, 5);
+    },
+  );
 
   it('the reference takes a batch within 0 and 1 for probabilities', () => {
     expect(publishedConfusion([0.1, 0.4, 0.9], [1, 0, 1], 32)).toEqual({ tp: 1, fp: 0, fn: 1, tn: 1 });
@@ -22,7 +48,10 @@ describe('yes or no', () => {
     const probabilities = [0.1, 0.4, 0.9].map(sigmoid);
     const examples = [1, 0, 1].map((target) => ({ sequence: 'A', target }));
     expect(spliceSite.published!(probabilities, examples)).toMatchObject({ precision: 100, recall: 50 });
-    expect(spliceSite.published!([...probabilities, 0.8], [...examples, examples[0]!])).toMatchObject({ precision: 75, recall: 100 });
+    expect(spliceSite.published!([...probabilities, 0.8], [...examples, examples[0]!])).toMatchObject({
+      precision: 75,
+      recall: 100,
+    });
   });
 
   it('the reference rounds halves to even, in float32', () => {
@@ -35,13 +64,18 @@ describe('yes or no', () => {
   it('the best threshold is that of the best F1, between two probabilities', () => {
     expect(bestBinaryThreshold([0.9, 0.3, 0.2, 0.1], [1, 1, 0, 0])).toBeCloseTo(0.25, 12);
     expect(bestBinaryThreshold([0.4, 0.3], [1, 1])).toBeCloseTo(0.15, 12);
-    const set = fc.array(fc.record({ p: fc.integer({ min: 1, max: 10 }).map((n) => n / 10), label: fc.integer({ min: 0, max: 1 }) }), { minLength: 1, maxLength: 20 });
-    fc.assert(fc.property(set, (rnas) => {
-      const [p, labels] = [rnas.map((rna) => rna.p), rnas.map(({ label }) => label)];
-      const at = (threshold: number): number => binaryScores(p, labels, threshold).f1;
-      const best = Math.max(...p.map((value) => at(value - 1e-9)));
-      expect(at(bestBinaryThreshold(p, labels))).toBeCloseTo(best, 12);
-    }));
+    const set = fc.array(
+      fc.record({ p: fc.integer({ min: 1, max: 10 }).map((n) => n / 10), label: fc.integer({ min: 0, max: 1 }) }),
+      { minLength: 1, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(set, (rnas) => {
+        const [p, labels] = [rnas.map((rna) => rna.p), rnas.map(({ label }) => label)];
+        const at = (threshold: number): number => binaryScores(p, labels, threshold).f1;
+        const best = Math.max(...p.map((value) => at(value - 1e-9)));
+        expect(at(bestBinaryThreshold(p, labels))).toBeCloseTo(best, 12);
+      }),
+    );
   });
 
   it('counts, and 0 where nothing was called', () => {
@@ -61,10 +95,22 @@ describe('numbers', () => {
   });
 
   it('Spearman is 1 under any increasing map and −1 under a decreasing one; ties take mean ranks', () => {
-    fc.assert(fc.property(fc.uniqueArray(fc.integer({ min: -20, max: 20 }), { minLength: 2, maxLength: 30 }), (values) => {
-      expect(regressionScores(values.map((v) => v ** 3), values).spearman).toBeCloseTo(1, 12);
-      expect(regressionScores(values.map((v) => -v), values).spearman).toBeCloseTo(-1, 12);
-    }));
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: -20, max: 20 }), { minLength: 2, maxLength: 30 }), (values) => {
+        expect(
+          regressionScores(
+            values.map((v) => v ** 3),
+            values,
+          ).spearman,
+        ).toBeCloseTo(1, 12);
+        expect(
+          regressionScores(
+            values.map((v) => -v),
+            values,
+          ).spearman,
+        ).toBeCloseTo(-1, 12);
+      }),
+    );
     // scipy.stats.spearmanr([1, 2, 2, 3], [1, 3, 2, 4])
     expect(regressionScores([1, 2, 2, 3], [1, 3, 2, 4]).spearman).toBeCloseTo(0.9486832980505138, 12);
     expect(regressionScores([5, 5, 5], [1, 2, 3]).spearman).toBe(0);

@@ -6,7 +6,14 @@ import { bracketLevels, dotBracket, nestedPartners, parseDotBracket } from '../s
 import { parseStructureFile, writeBpseq, writeCt, writeDotBracket } from '../src/structure/files.ts';
 import { basePairs, cropPartners, partnersFromPairs } from '../src/structure/structure.ts';
 
-interface FormatCase { file?: string; text: string; seq: string; pairs_directed?: [number, number][]; stem?: string; pairs?: [number, number][] }
+interface FormatCase {
+  file?: string;
+  text: string;
+  seq: string;
+  pairs_directed?: [number, number][];
+  stem?: string;
+  pairs?: [number, number][];
+}
 const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 const formats = JSON.parse(fixture('formats.json')) as FormatCase[];
 
@@ -21,15 +28,28 @@ const anyPartners = fc.integer({ min: 1, max: 40 }).chain((length) =>
 const anyStructure = anyPartners.chain((partners) =>
   fc.record({
     id: fc.stringMatching(/^[A-Za-z0-9_.|-]{1,12}$/),
-    sequence: fc.string({ unit: fc.constantFrom(...'ACGUTNacgu'), minLength: partners.length, maxLength: partners.length }),
+    sequence: fc.string({
+      unit: fc.constantFrom(...'ACGUTNacgu'),
+      minLength: partners.length,
+      maxLength: partners.length,
+    }),
     partners: fc.constant(partners),
   }),
 );
 
 describe('dot-bracket', () => {
   it('reads nested and crossing pairs', () => {
-    expect(basePairs(parseDotBracket('((.[[.))..]]'))).toEqual([[0, 7], [1, 6], [3, 11], [4, 10]]);
-    expect(basePairs(parseDotBracket('<A{:>-a}'))).toEqual([[0, 4], [1, 6], [2, 7]]);
+    expect(basePairs(parseDotBracket('((.[[.))..]]'))).toEqual([
+      [0, 7],
+      [1, 6],
+      [3, 11],
+      [4, 10],
+    ]);
+    expect(basePairs(parseDotBracket('<A{:>-a}'))).toEqual([
+      [0, 4],
+      [1, 6],
+      [2, 7],
+    ]);
   });
 
   it('gives back any set of pairs', () => {
@@ -45,7 +65,9 @@ describe('dot-bracket', () => {
       fc.property(anyPartners, (partners) => {
         const levels = bracketLevels(partners);
         const crossing = (level: number, [a, b]: [number, number]) =>
-          basePairs(partners).some(([c, d]) => levels[c] === level && ((a < c && c < b && b < d) || (c < a && a < d && d < b)));
+          basePairs(partners).some(
+            ([c, d]) => levels[c] === level && ((a < c && c < b && b < d) || (c < a && a < d && d < b)),
+          );
         for (const pair of basePairs(partners)) {
           const level = levels[pair[0]]!;
           expect(crossing(level, pair)).toBe(false);
@@ -78,7 +100,15 @@ describe('dot-bracket', () => {
 
 describe('partners', () => {
   it('refuses pairs that do not fit', () => {
-    expect(() => partnersFromPairs([[0, 1], [1, 2]], 3)).toThrow('(1, 2)');
+    expect(() =>
+      partnersFromPairs(
+        [
+          [0, 1],
+          [1, 2],
+        ],
+        3,
+      ),
+    ).toThrow('(1, 2)');
     expect(() => partnersFromPairs([[0, 3]], 3)).toThrow('(0, 3)');
     expect(() => partnersFromPairs([[1, 1]], 3)).toThrow('(1, 1)');
   });
@@ -89,7 +119,9 @@ describe('partners', () => {
         const start = a % partners.length;
         const length = b % (partners.length - start + 1);
         const inside = basePairs(partners).filter(([i, j]) => i >= start && j < start + length);
-        expect(basePairs(cropPartners(partners, start, length))).toEqual(inside.map(([i, j]) => [i - start, j - start]));
+        expect(basePairs(cropPartners(partners, start, length))).toEqual(
+          inside.map(([i, j]) => [i - start, j - start]),
+        );
       }),
     );
     expect(() => cropPartners(new Int32Array(3), 2, 2)).toThrow(RangeError);
@@ -121,20 +153,38 @@ describe('structure files', () => {
   });
 
   it('reads a structure of the archive', () => {
-    const [structure] = parseStructureFile(fixture('5s_Acanthamoeba-castellanii-1.ct'), '5s_Acanthamoeba-castellanii-1.ct');
+    const [structure] = parseStructureFile(
+      fixture('5s_Acanthamoeba-castellanii-1.ct'),
+      '5s_Acanthamoeba-castellanii-1.ct',
+    );
     expect(structure!.id).toBe('5s_Acanthamoeba-castellanii-1');
     expect(structure!.sequence).toHaveLength(119);
     expect(structure!.partners[0]).toBe(117);
   });
 
   it('reads several records, comments, energies, titles, blank lines and CRLF', () => {
-    expect(parseStructureFile('>x a title\r\nacgu\r\n(..) (-1.20)\r\n\r\n>y\r\nAC\r\n..\r\n', 'dir/a.DBN').map(({ id }) => id)).toEqual(['x', 'y']);
-    expect(parseStructureFile('#Name: z\n#Length: 2\n#PageNumber: 1\nAC\n()\n', 'a.dbn')[0]).toMatchObject({ id: 'z', sequence: 'AC' });
+    expect(
+      parseStructureFile('>x a title\r\nacgu\r\n(..) (-1.20)\r\n\r\n>y\r\nAC\r\n..\r\n', 'dir/a.DBN').map(
+        ({ id }) => id,
+      ),
+    ).toEqual(['x', 'y']);
+    expect(parseStructureFile('#Name: z\n#Length: 2\n#PageNumber: 1\nAC\n()\n', 'a.dbn')[0]).toMatchObject({
+      id: 'z',
+      sequence: 'AC',
+    });
     const rows = '1 A 0 2 2 1\n2 T 1 0 1 2\n';
-    const several = parseStructureFile(`  2  ENERGY = -3.1  one two\n${rows}\n2 dG = -1\n${rows}2\n${rows}`, 'dir/stem.ct');
+    const several = parseStructureFile(
+      `  2  ENERGY = -3.1  one two\n${rows}\n2 dG = -1\n${rows}2\n${rows}`,
+      'dir/stem.ct',
+    );
     expect(several.map(({ id }) => id)).toEqual(['one', 'stem', 'stem']);
-    expect(parseStructureFile('2 m\n1 A 0 2 2 1 0 0\n2 T 1 0 1 2 0 0\n', 'a.ct')[0]!.partners).toEqual(Int32Array.of(1, 0));
-    expect(parseStructureFile('Filename: q\nOrganism: r\n1 A 2\n2 U 1\n', 'q.bpseq')[0]).toMatchObject({ id: 'q', sequence: 'AU' });
+    expect(parseStructureFile('2 m\n1 A 0 2 2 1 0 0\n2 T 1 0 1 2 0 0\n', 'a.ct')[0]!.partners).toEqual(
+      Int32Array.of(1, 0),
+    );
+    expect(parseStructureFile('Filename: q\nOrganism: r\n1 A 2\n2 U 1\n', 'q.bpseq')[0]).toMatchObject({
+      id: 'q',
+      sequence: 'AU',
+    });
   });
 
   it.each([

@@ -13,9 +13,31 @@ import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
 import { readFloat32, type TensorFile } from '../src/checkpoint/tensorFile.ts';
 import {
-  expressionLevel, headConfig, headParameters, HEADS, initializeParameters, loadParameters, ncrnaFamily, packTokens, parameterCount, ribosomeLoad, runHead, secondaryStructure, secondaryStructureSizes, spliceSite, taskHead,
-  tokenize, translationEfficiency, Encoder, parseNumber, regressionScores,
-  type EncoderConfig, type Head, type Labelled, type ParameterMap, type TaskHead,
+  expressionLevel,
+  headConfig,
+  headParameters,
+  HEADS,
+  initializeParameters,
+  loadParameters,
+  ncrnaFamily,
+  packTokens,
+  parameterCount,
+  ribosomeLoad,
+  runHead,
+  secondaryStructure,
+  secondaryStructureSizes,
+  spliceSite,
+  taskHead,
+  tokenize,
+  translationEfficiency,
+  Encoder,
+  parseNumber,
+  regressionScores,
+  type EncoderConfig,
+  type Head,
+  type Labelled,
+  type ParameterMap,
+  type TaskHead,
 } from '../src/index.ts';
 import { edited, entry, fixtureConfig, openFixture } from './checkpoint.fixtures.ts';
 
@@ -25,7 +47,11 @@ const official = (): Promise<TensorFile> => openFixture('oracle/rinalmo-A/weight
 /** The pre-trained oracle under a prefix, with a head's tensors as the official code saves them. */
 async function finetuned(prefix: string, file: string): Promise<TensorFile> {
   const head = await openFixture(`oracle/rinalmo-A/${file}.safetensors`);
-  const extra = await Promise.all([...head.tensors.values()].filter(({ name }) => name.startsWith('pred_head.')).map(async (tensor) => entry(tensor.name, tensor.shape, await readFloat32(tensor))));
+  const extra = await Promise.all(
+    [...head.tensors.values()]
+      .filter(({ name }) => name.startsWith('pred_head.'))
+      .map(async (tensor) => entry(tensor.name, tensor.shape, await readFloat32(tensor))),
+  );
   return edited(await official(), (name) => ({ name: prefix + name }), extra);
 }
 
@@ -40,23 +66,27 @@ describe('published fine-tuned files', () => {
     ['rinalmo.', 'splice_head', spliceSite, { hidden: 128 }],
     ['rinalmo.', 'ncrna_head', ncrnaFamily, { hidden: 16, classes: 7 }],
     ['lm.', 'mrl_head', ribosomeLoad, { channels: 32, blocks: 6, padding: 102 }],
-  ] as const)('%s* with %s: task and sizes off the tensors; written and read back under every naming', async (prefix, file, head, sizes) => {
-    const source = await finetuned(prefix, file);
-    const model = await openModel(source, A);
-    expect(model.warnings).toEqual([]);
-    expect(model.task).toEqual({ head, sizes });
-    expect(secondaryStructureSizes(model), 'no secondary-structure head').toBeUndefined();
-    const names = [...headParameters(model.task!, A.dim).keys()];
-    expect([...model.shapes.keys()].slice(-names.length)).toEqual(names);
+  ] as const)(
+    '%s* with %s: task and sizes off the tensors; written and read back under every naming',
+    async (prefix, file, head, sizes) => {
+      const source = await finetuned(prefix, file);
+      const model = await openModel(source, A);
+      expect(model.warnings).toEqual([]);
+      expect(model.task).toEqual({ head, sizes });
+      expect(secondaryStructureSizes(model), 'no secondary-structure head').toBeUndefined();
+      const names = [...headParameters(model.task!, A.dim).keys()];
+      expect([...model.shapes.keys()].slice(-names.length)).toEqual(names);
 
-    for (const scheme of ['official', 'port'] as const) {
-      const copy = await written({ config: A, scheme, task: model.task, read: (name) => model.read(name) });
-      for (const name of source.tensors.keys()) if (name.startsWith('pred_head.')) expect(copy.tensors.has(name), name).toBe(true);
-      const reopened = await openModel(copy, A);
-      expect(reopened.task).toEqual(model.task);
-      for (const name of names) expect(await reopened.read(name)).toEqual(await model.read(name));
-    }
-  });
+      for (const scheme of ['official', 'port'] as const) {
+        const copy = await written({ config: A, scheme, task: model.task, read: (name) => model.read(name) });
+        for (const name of source.tensors.keys())
+          if (name.startsWith('pred_head.')) expect(copy.tensors.has(name), name).toBe(true);
+        const reopened = await openModel(copy, A);
+        expect(reopened.task).toEqual(model.task);
+        for (const name of names) expect(await reopened.read(name)).toEqual(await model.read(name));
+      }
+    },
+  );
 
   test('the published giga heads have the sizes that the defaults give', () => {
     const count = (head: Head): number => parameterCount(headParameters({ head, sizes: head.sizes.parse({}) }, 1280));
@@ -68,8 +98,15 @@ describe('published fine-tuned files', () => {
 
   test('an official .pt keeps the scaler as the buffers that the reference loads', async () => {
     const model = await openModel(await finetuned('lm.', 'mrl_head'), A);
-    const scalars = new Map([['scaler._mean', 6.25], ['scaler._std', 1.5], ['threshold', 0.13]]);
-    const file = await written({ config: A, scheme: 'official', task: model.task, scalars, read: (name) => model.read(name) }, 'pt');
+    const scalars = new Map([
+      ['scaler._mean', 6.25],
+      ['scaler._std', 1.5],
+      ['threshold', 0.13],
+    ]);
+    const file = await written(
+      { config: A, scheme: 'official', task: model.task, scalars, read: (name) => model.read(name) },
+      'pt',
+    );
     expect(file.tensors.get('scaler._mean')?.shape).toEqual([1]);
     expect(file.scalars).toEqual(new Map([['threshold', 0.13]]));
     expect((await openModel(file, A)).scalars).toEqual(scalars);
@@ -80,13 +117,19 @@ describe('published fine-tuned files', () => {
     const sizes = { channels: 32, blocks: 6, padding: 'none' };
     const read = (name: string) => model.read(name.replace(/^(translationEfficiency)\./, 'ribosomeLoad.'));
     for (const head of [ribosomeLoad, translationEfficiency]) {
-      await expect(written({ config: A, scheme: 'official', task: { head, sizes }, read }, 'pt')).rejects.toThrow(`a .pt cannot say that its head is a ${head.task} head with sizes`);
-      expect((await openModel(await written({ config: A, scheme: 'official', task: { head, sizes }, read }), A)).task).toEqual({ head, sizes });
+      await expect(written({ config: A, scheme: 'official', task: { head, sizes }, read }, 'pt')).rejects.toThrow(
+        `a .pt cannot say that its head is a ${head.task} head with sizes`,
+      );
+      expect(
+        (await openModel(await written({ config: A, scheme: 'official', task: { head, sizes }, read }), A)).task,
+      ).toEqual({ head, sizes });
     }
   });
 
   test('a stray tensor beside a head is refused', async () => {
-    const file = await edited(await finetuned('rinalmo.', 'splice_head'), () => ({}), [entry('pred_head.classifier.4.weight', [1, 1], Float32Array.of(1))]);
+    const file = await edited(await finetuned('rinalmo.', 'splice_head'), () => ({}), [
+      entry('pred_head.classifier.4.weight', [1, 1], Float32Array.of(1)),
+    ]);
     await expect(openModel(file, A)).rejects.toThrow('unexpected "pred_head.classifier.4.weight" [1, 1]');
   });
 });
@@ -105,9 +148,16 @@ describe('config.json', () => {
       const model = await openModel(file, { ...A, head: headConfig(task) });
       expect(model.task).toEqual(task);
       expect(model.config).toEqual(A);
-      expect(model.shapes.has(`${head === translationEfficiency ? 'translationEfficiency' : 'expressionLevel'}.blocks.5.conv2.weight`)).toBe(true);
+      expect(
+        model.shapes.has(
+          `${head === translationEfficiency ? 'translationEfficiency' : 'expressionLevel'}.blocks.5.conv2.weight`,
+        ),
+      ).toBe(true);
       // Without a config.json the file's own metadata says it.
-      const alone = await openModel(await written({ config: A, scheme: 'port', task, read: (name) => model.read(name) }), A);
+      const alone = await openModel(
+        await written({ config: A, scheme: 'port', task, read: (name) => model.read(name) }),
+        A,
+      );
       expect(alone.task).toEqual(task);
     }
   });
@@ -115,12 +165,24 @@ describe('config.json', () => {
   test('is refused where it names an unknown task, impossible sizes, or others than the tensors have', async () => {
     const file = await finetuned('rinalmo.', 'splice_head');
     const open = (task: string, sizes: Record<string, unknown>) => openModel(file, { ...A, head: { task, sizes } });
-    await expect(open('splice', {})).rejects.toThrow('has a head for the task "splice"; known are secondary-structure, splice-site,');
-    await expect(open('splice-site', { hidden: -1 })).rejects.toThrow('the sizes of its splice-site head cannot be: "hidden":');
-    await expect(open('splice-site', { hidden: 64 })).rejects.toThrow('misshapen "pred_head.classifier.0.weight": [128, 64], expected [64, 64]');
-    const broken = await written({ config: A, scheme: 'official', read: async (name) => (await openModel(await official(), A)).read(name) });
+    await expect(open('splice', {})).rejects.toThrow(
+      'has a head for the task "splice"; known are secondary-structure, splice-site,',
+    );
+    await expect(open('splice-site', { hidden: -1 })).rejects.toThrow(
+      'the sizes of its splice-site head cannot be: "hidden":',
+    );
+    await expect(open('splice-site', { hidden: 64 })).rejects.toThrow(
+      'misshapen "pred_head.classifier.0.weight": [128, 64], expected [64, 64]',
+    );
+    const broken = await written({
+      config: A,
+      scheme: 'official',
+      read: async (name) => (await openModel(await official(), A)).read(name),
+    });
     const damaged: TensorFile = { ...broken, metadata: new Map([['task_head', '{"task": 3}']]) };
-    await expect(openModel(damaged, A)).rejects.toThrow('its metadata "task_head" is not a task and its sizes: {"task": 3}');
+    await expect(openModel(damaged, A)).rejects.toThrow(
+      'its metadata "task_head" is not a task and its sizes: {"task": 3}',
+    );
   });
 });
 
@@ -136,12 +198,21 @@ const gcContent: Head<GcSizes, number, number> = {
   title: 'share of G and C',
   kind: 'number',
   sizes: z.strictObject({ scale: z.number().positive().default(1).describe('Factor of the output') }),
-  parameters: (dim) => new Map([['out.weight', [1, dim]], ['out.bias', [1]]]),
+  parameters: (dim) =>
+    new Map([
+      ['out.weight', [1, dim]],
+      ['out.bias', [1]],
+    ]),
   forward: ({ device, representation, cuSeqlens, weight }) =>
     linear(segmentMean(representation, uploadSegments(device, cuSeqlens)), weight('out.weight'), weight('out.bias')),
   loss: (output, shares) => squaredError(output, Float32Array.from(shares)),
   predict: (output, { scale }) => Array.from(output, (value) => scale * value),
-  metrics: (predictions, examples) => ({ ...regressionScores(predictions, examples.map(({ target }) => target)) }),
+  metrics: (predictions, examples) => ({
+    ...regressionScores(
+      predictions,
+      examples.map(({ target }) => target),
+    ),
+  }),
   best: { metric: 'r2', order: 'largest' },
   columns: { sequence: 'sequence', target: 'gc', parse: parseNumber },
 };
@@ -159,9 +230,13 @@ describe('a task that is declared in one file', () => {
     const task = taskHead({ task: 'gc-content', sizes: {} }, heads, 'config.json');
     expect(task.sizes).toEqual({ scale: 1 });
     const encoder = Encoder.initialize(device, config, 1);
-    const parameters: ParameterMap = new Map([...encoder.parameters, ...initializeParameters(device, headParameters(task, config.dim), config.model, 2)]);
+    const parameters: ParameterMap = new Map([
+      ...encoder.parameters,
+      ...initializeParameters(device, headParameters(task, config.dim), config.model, 2),
+    ]);
     const batch = packTokens(examples.map(({ sequence }) => tokenize(sequence)));
-    const output = (model: Encoder, all: ParameterMap) => runHead(task, all, { representation: model.forward(batch), cuSeqlens: batch.cuSeqlens });
+    const output = (model: Encoder, all: ParameterMap) =>
+      runHead(task, all, { representation: model.forward(batch), cuSeqlens: batch.cuSeqlens });
     const predict = async (model: Encoder, all: ParameterMap): Promise<number[]> => {
       const values = device.scope(() => output(model, all));
       const predictions = task.head.predict(await values.read(), task.sizes, new Map()) as number[];
@@ -172,12 +247,21 @@ describe('a task that is declared in one file', () => {
     const own = ['gcContent.out.weight', 'gcContent.out.bias'].map((name) => parameters.get(name)!.train());
     const losses: number[] = [];
     for (let step = 0; step < 60; step++) {
-      const loss = backward(device, () => task.head.loss(output(encoder, parameters), examples.map(({ target }) => target), new Map()));
+      const loss = backward(device, () =>
+        task.head.loss(
+          output(encoder, parameters),
+          examples.map(({ target }) => target),
+          new Map(),
+        ),
+      );
       losses.push(await loss.item());
       loss.dispose();
       for (const tensor of own) {
         const [values, gradient] = [await tensor.read(), await tensor.gradient!.read()];
-        device.write(tensor, values.map((value, i) => value - 0.02 * gradient[i]!));
+        device.write(
+          tensor,
+          values.map((value, i) => value - 0.02 * gradient[i]!),
+        );
         tensor.train(false).train();
       }
     }
@@ -196,7 +280,9 @@ describe('a task that is declared in one file', () => {
       const loaded = await loadParameters(device, model);
       expect(await predict(new Encoder(device, config, loaded), loaded)).toEqual(before);
     }
-    await expect(openModel(file, config), 'unknown without its declaration').rejects.toThrow('has a head for the task "gc-content"');
+    await expect(openModel(file, config), 'unknown without its declaration').rejects.toThrow(
+      'has a head for the task "gc-content"',
+    );
     device.destroy();
   });
 });
@@ -205,12 +291,25 @@ test('cells of tables are read, and refused with what was expected', () => {
   expect(spliceSite.columns!.parse('1', { hidden: 1 })).toBe(1);
   expect(() => spliceSite.columns!.parse('2', { hidden: 1 })).toThrow('expected 0 or 1, got "2"');
   expect(ncrnaFamily.columns!.parse('87', { hidden: 1, classes: 88 })).toBe(87);
-  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 })).toThrow('expected a class from 0 to 87 (names of classes go into head.names), got "88"');
-  expect(() => ribosomeLoad.columns!.parse('', { channels: 1, blocks: 1, padding: 'none' })).toThrow('expected a number, got ""');
+  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 })).toThrow(
+    'expected a class from 0 to 87 (names of classes go into head.names), got "88"',
+  );
+  expect(() => ribosomeLoad.columns!.parse('', { channels: 1, blocks: 1, padding: 'none' })).toThrow(
+    'expected a number, got ""',
+  );
 });
 
 test('every task has a name, a prefix and defaults of its own', () => {
-  const prefixes = HEADS.map((head) => [...headParameters({ head, sizes: head.sizes.parse({}) }, 8).keys()][0]!.split('.')[0]);
-  expect(prefixes).toEqual(['secondaryStructure', 'spliceSite', 'ribosomeLoad', 'translationEfficiency', 'expressionLevel', 'ncrnaFamily']);
+  const prefixes = HEADS.map(
+    (head) => [...headParameters({ head, sizes: head.sizes.parse({}) }, 8).keys()][0]!.split('.')[0],
+  );
+  expect(prefixes).toEqual([
+    'secondaryStructure',
+    'spliceSite',
+    'ribosomeLoad',
+    'translationEfficiency',
+    'expressionLevel',
+    'ncrnaFamily',
+  ]);
   expect(new Set(HEADS.map(({ task }) => task)).size).toBe(HEADS.length);
 });

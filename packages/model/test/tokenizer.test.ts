@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { detokenize, findInvalidLetter, TOKEN, tokenize, VOCABULARY } from '../src/tokenizer.ts';
 
-interface Case { seq: string; official: number[] }
+interface Case {
+  seq: string;
+  official: number[];
+}
 const oracle = JSON.parse(readFileSync(new URL('fixtures/tokens.json', import.meta.url), 'utf8')) as {
   official_vocab: string[];
   cases: Case[];
@@ -17,9 +20,12 @@ describe('tokenize', () => {
     }
   });
 
-  it.each(oracle.cases.map(({ seq, official }) => ({ seq, official })))('reads $seq as the reference does', ({ seq, official }) => {
-    expect([...tokenize(seq)]).toEqual(official);
-  });
+  it.each(oracle.cases.map(({ seq, official }) => ({ seq, official })))(
+    'reads $seq as the reference does',
+    ({ seq, official }) => {
+      expect([...tokenize(seq)]).toEqual(official);
+    },
+  );
 
   it('gives one token per character, whatever the character', () => {
     expect([...tokenize('ßı\n🧬')]).toEqual([TOKEN.cls, 3, 3, 3, 3, TOKEN.eos]);

@@ -1,7 +1,10 @@
 /** What the choice of kernel variants depends on, read off a WebGPU adapter. */
 import { matrixStorage, unitFits, unitName, type AdapterTraits, type MatrixUnit } from '@rna/kernels';
 
-/** Dawn's experimental subgroup matrices, which adapters show where unsafe features are allowed; WebGPU's types know neither. */
+/**
+ * Dawn's experimental subgroup matrices, which adapters show where unsafe features are allowed; WebGPU's types know
+ * neither.
+ */
 export const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 interface SubgroupMatrixConfig {
@@ -18,7 +21,9 @@ export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
   const software = /llvmpipe|lavapipe|swiftshader|software|warp/.test(text);
   const traits: AdapterTraits = {
     class: software ? 'cpu' : 'gpu',
-    description: [info.vendor, info.architecture, info.description || info.device].filter((part) => part !== '').join(' '),
+    description: [info.vendor, info.architecture, info.description || info.device]
+      .filter((part) => part !== '')
+      .join(' '),
     subgroups: adapter.features.has('subgroups'),
     subgroupSize: info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
     f16: adapter.features.has('shader-f16'),
@@ -29,9 +34,15 @@ export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
 }
 
 /** The largest unit of halves summed in f32 that kernels are written for. They need to know the subgroup's size. */
-function matrixUnit(adapter: GPUAdapter, { subgroups, subgroupSize, f16, workgroupStorage }: AdapterTraits): MatrixUnit | undefined {
-  if (!adapter.features.has(SUBGROUP_MATRIX_FEATURE) || !subgroups || subgroupSize === undefined || !f16) return undefined;
-  const { subgroupMatrixConfigs: configs = [] } = adapter.info as GPUAdapterInfo & { readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[] };
+function matrixUnit(
+  adapter: GPUAdapter,
+  { subgroups, subgroupSize, f16, workgroupStorage }: AdapterTraits,
+): MatrixUnit | undefined {
+  if (!adapter.features.has(SUBGROUP_MATRIX_FEATURE) || !subgroups || subgroupSize === undefined || !f16)
+    return undefined;
+  const { subgroupMatrixConfigs: configs = [] } = adapter.info as GPUAdapterInfo & {
+    readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[];
+  };
   const size = ({ rows, cols, inner }: MatrixUnit): number => rows * cols * inner;
   return [...configs]
     .filter(({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32')

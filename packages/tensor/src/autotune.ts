@@ -9,7 +9,16 @@
  * end are medians. A candidate takes the table's place only if it is faster by a
  * margin, and only if it gives the same result.
  */
-import { halfStorage, kernelVersion, pipelineKey, shapeClass, tableVariant, type AnyKernel, type Kernel, type Variant } from '@rna/kernels';
+import {
+  halfStorage,
+  kernelVersion,
+  pipelineKey,
+  shapeClass,
+  tableVariant,
+  type AnyKernel,
+  type Kernel,
+  type Variant,
+} from '@rna/kernels';
 import type { Device, ObservedCall, OutputShape } from './device.ts';
 import { DeviceLostError } from './errors.ts';
 import type { HostArray, Tensor } from './tensor.ts';
@@ -47,10 +56,18 @@ export interface TuningResult {
 
 export interface TuningOptions {
   /** Hears of each job before it is run. */
-  readonly onJob?: (job: { readonly kernel: string; readonly shape: string; readonly index: number; readonly of: number }) => void;
+  readonly onJob?: (job: {
+    readonly kernel: string;
+    readonly shape: string;
+    readonly index: number;
+    readonly of: number;
+  }) => void;
   /** Hears of each result; the next job waits for it. For keeping what is done if the rest is not. */
   readonly onResult?: (result: TuningResult) => Promise<void> | void;
-  /** Milliseconds of one call, for tests; `record` records a call in this variant. By default enough calls are timed to be told from the wait. */
+  /**
+   * Milliseconds of one call, for tests; `record` records a call in this variant. By default enough calls are timed to
+   * be told from the wait.
+   */
   readonly stopwatch?: (variant: Variant, record: () => void) => Promise<number>;
 }
 
@@ -60,18 +77,26 @@ const DROPS: Readonly<Record<number, number>> = { 2: 1.3, 4: 1.1 };
 const MARGIN = 0.95;
 const LEAST_MS = 20;
 const MOST_CALLS = 1000;
-/** Of a buffer's largest value: far above what another order of summation changes, in half precision too, far below what a missed element does. */
+/**
+ * Of a buffer's largest value: far above what another order of summation changes, in half precision too, far below what
+ * a missed element does.
+ */
 const TOLERANCE = 4e-3;
 /** Of a first call, which compiles: a gain in every step that costs a start this much is none. */
 const MOST_FIRST_MS = 5000;
 
-/** Runs a function and gives a job for each class of sizes among its calls. They hold on to the calls' inputs until they are tuned. */
+/**
+ * Runs a function and gives a job for each class of sizes among its calls. They hold on to the calls' inputs until they
+ * are tuned.
+ */
 export function collectJobs(device: Device, body: () => void): TuningJob[] {
   const jobs = new Map<string, TuningJob>();
   device.observe(({ kernel, buffers, outputs, uniforms, options }: ObservedCall) => {
     const halves = [
       ...Object.keys(buffers).filter((name) => buffers[name]!.dtype === 'f16'),
-      ...Object.entries(outputs).flatMap(([name, output]) => ('dtype' in output && output.dtype === 'f16' ? [name] : [])),
+      ...Object.entries(outputs).flatMap(([name, output]) =>
+        'dtype' in output && output.dtype === 'f16' ? [name] : [],
+      ),
     ];
     const stored = { ...options, ...halfStorage(halves) };
     const shape = shapeClass(kernel, uniforms, stored);
@@ -84,10 +109,14 @@ export function collectJobs(device: Device, body: () => void): TuningJob[] {
 }
 
 /**
- * Tunes each class of sizes among the jobs, by the first job of the class. A candidate that does not compile, compiles for
- * long or gives another result is dropped with the reason. Rejects where the table's own variant fails.
+ * Tunes each class of sizes among the jobs, by the first job of the class. A candidate that does not compile, compiles
+ * for long or gives another result is dropped with the reason. Rejects where the table's own variant fails.
  */
-export async function tune(device: Device, jobs: readonly TuningJob[], options: TuningOptions = {}): Promise<TuningResult[]> {
+export async function tune(
+  device: Device,
+  jobs: readonly TuningJob[],
+  options: TuningOptions = {},
+): Promise<TuningResult[]> {
   const classes = new Map<string, TuningJob & { readonly shape: string }>();
   for (const job of jobs) {
     const shape = shapeClass(job.kernel, job.uniforms, job.options);
@@ -107,7 +136,10 @@ export async function tune(device: Device, jobs: readonly TuningJob[], options: 
 
 /** What a `TuningStorage` keeps of results, by kernel. */
 export function answersOf(results: readonly TuningResult[]): AdapterAnswers {
-  const kernels: Record<string, { version: string; shapes: Record<string, { variant: Variant; tableMs: number; ms: number }> }> = {};
+  const kernels: Record<
+    string,
+    { version: string; shapes: Record<string, { variant: Variant; tableMs: number; ms: number }> }
+  > = {};
   for (const { kernel, version, shape, table, chosen } of results) {
     const { shapes } = (kernels[kernel] ??= { version, shapes: {} });
     shapes[shape] = { variant: chosen.variant, tableMs: table.ms, ms: chosen.ms };
@@ -123,7 +155,11 @@ interface Runner {
   readonly dispose: () => void;
 }
 
-async function tuneJob(device: Device, job: TuningJob & { readonly shape: string }, { stopwatch = wallClock(device) }: TuningOptions): Promise<TuningResult> {
+async function tuneJob(
+  device: Device,
+  job: TuningJob & { readonly shape: string },
+  { stopwatch = wallClock(device) }: TuningOptions,
+): Promise<TuningResult> {
   const { kernel, shape, uniforms } = job;
   const [table, ...others] = candidatesOf(device, kernel, uniforms);
   const runner = await runnerOf(device, job);
@@ -134,15 +170,25 @@ async function tuneJob(device: Device, job: TuningJob & { readonly shape: string
       const reason = await failure(() => runner.results(variant), expected);
       if (reason !== undefined) failures.set(variant, reason);
     }
-    const times = await race([table!, ...others.filter((variant) => !failures.has(variant))],
-      (variant) => stopwatch(variant, () => { Object.values(runner.record(variant)).forEach((tensor) => { tensor.dispose(); }); }));
+    const times = await race([table!, ...others.filter((variant) => !failures.has(variant))], (variant) =>
+      stopwatch(variant, () => {
+        Object.values(runner.record(variant)).forEach((tensor) => {
+          tensor.dispose();
+        });
+      }),
+    );
     const timed = (variant: Variant): Candidate & { readonly ms: number } => ({ variant, ms: times.get(variant)! });
     const best = [...times.keys()].reduce((a, b) => (times.get(b)! < times.get(a)! ? b : a));
     return {
-      kernel: kernel.name, version: kernelVersion(kernel, device.traits), shape, table: timed(table!),
+      kernel: kernel.name,
+      version: kernelVersion(kernel, device.traits),
+      shape,
+      table: timed(table!),
       chosen: timed(times.get(best)! < MARGIN * times.get(table!)! ? best : table!),
       tried: [table!, ...others].map((variant) => ({
-        variant, ...(times.has(variant) && timed(variant)), ...(failures.has(variant) && { failed: failures.get(variant)! }),
+        variant,
+        ...(times.has(variant) && timed(variant)),
+        ...(failures.has(variant) && { failed: failures.get(variant)! }),
       })),
     };
   } finally {
@@ -155,7 +201,9 @@ function candidatesOf(device: Device, kernel: AnyKernel, uniforms: Readonly<Reco
   const space = (kernel as Kernel).tuning!.space(device.traits) as readonly Variant[];
   const fields = new Set(space.flatMap((setting) => Object.keys(setting)));
   const base = { ...kernel.variant, ...tableVariant(kernel.name, device.traits, uniforms) };
-  const tuned = [{}, ...space].map((setting) => Object.fromEntries(Object.entries({ ...base, ...setting }).filter(([name]) => fields.has(name))));
+  const tuned = [{}, ...space].map((setting) =>
+    Object.fromEntries(Object.entries({ ...base, ...setting }).filter(([name]) => fields.has(name))),
+  );
   return [...new Map(tuned.map((variant) => [pipelineKey(kernel, variant), variant])).values()];
 }
 
@@ -175,7 +223,9 @@ async function runnerOf(device: Device, { kernel, buffers, outputs, uniforms, op
   return {
     record: run,
     async results(variant) {
-      originals.forEach((values, name) => { device.write(inputs[name]!, values); });
+      originals.forEach((values, name) => {
+        device.write(inputs[name]!, values);
+      });
       const { poison } = device;
       device.poison = true;
       const made = device.scope(() => {
@@ -187,18 +237,31 @@ async function runnerOf(device: Device, { kernel, buffers, outputs, uniforms, op
       });
       try {
         const read: Record<string, HostArray> = {};
-        for (const [name, tensor] of [...Object.entries(made), ...[...originals.keys()].map((key) => [key, inputs[key]!] as const)]) read[name] = await device.read(tensor);
+        for (const [name, tensor] of [
+          ...Object.entries(made),
+          ...[...originals.keys()].map((key) => [key, inputs[key]!] as const),
+        ])
+          read[name] = await device.read(tensor);
         return read;
       } finally {
-        Object.values(made).forEach((tensor) => { tensor.dispose(); });
+        Object.values(made).forEach((tensor) => {
+          tensor.dispose();
+        });
       }
     },
-    dispose: () => { Object.values(inputs).forEach((tensor) => { tensor.dispose(); }); },
+    dispose: () => {
+      Object.values(inputs).forEach((tensor) => {
+        tensor.dispose();
+      });
+    },
   };
 }
 
 /** Why a candidate is out: its error, or the output in which it differs; undefined where it is right. */
-async function failure(results: () => Promise<Readonly<Record<string, HostArray>>>, expected: Readonly<Record<string, HostArray>>): Promise<string | undefined> {
+async function failure(
+  results: () => Promise<Readonly<Record<string, HostArray>>>,
+  expected: Readonly<Record<string, HostArray>>,
+): Promise<string | undefined> {
   let actual: Readonly<Record<string, HostArray>>;
   const begin = performance.now();
   try {
@@ -222,7 +285,10 @@ function agree(actual: HostArray, expected: HostArray): boolean {
 }
 
 /** Median times of those that stay to the end; the first candidate always does. */
-async function race(candidates: readonly Variant[], time: (variant: Variant) => Promise<number>): Promise<Map<Variant, number>> {
+async function race(
+  candidates: readonly Variant[],
+  time: (variant: Variant) => Promise<number>,
+): Promise<Map<Variant, number>> {
   const running = new Map(candidates.map((variant) => [variant, [] as number[]]));
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [variant, times] of running) times.push(await time(variant));
@@ -251,7 +317,7 @@ function wallClock(device: Device): NonNullable<TuningOptions['stopwatch']> {
   return async (variant, record) => {
     let count = calls.get(variant);
     if (count === undefined) {
-      count = Math.min(MOST_CALLS, Math.max(1, Math.ceil(LEAST_MS / await time(record, 1))));
+      count = Math.min(MOST_CALLS, Math.max(1, Math.ceil(LEAST_MS / (await time(record, 1)))));
       calls.set(variant, count);
     }
     return time(record, count);

@@ -9,8 +9,22 @@
  * and name the kernel; none is left to the console.
  */
 import {
-  bindingNames, decodeHalves, elementTypes, encodeHalves, fill, halfStorage, kernelWgsl, packUniforms, pipelineKey,
-  type AdapterTraits, type AnyKernel, type Bindings, type Kernel, type Uniforms, type UniformTypes, type Variant,
+  bindingNames,
+  decodeHalves,
+  elementTypes,
+  encodeHalves,
+  fill,
+  halfStorage,
+  kernelWgsl,
+  packUniforms,
+  pipelineKey,
+  type AdapterTraits,
+  type AnyKernel,
+  type Bindings,
+  type Kernel,
+  type Uniforms,
+  type UniformTypes,
+  type Variant,
 } from '@rna/kernels';
 import { adapterTraits, SUBGROUP_MATRIX_FEATURE } from './adapter.ts';
 import { DeviceError, DeviceLostError } from './errors.ts';
@@ -19,7 +33,17 @@ import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipel
 import { Scope } from './scope.ts';
 import { productsAreRight } from './subgroupMatrixProbe.ts';
 import type { Tape } from './tape.ts';
-import { byteLength, describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
+import {
+  byteLength,
+  describe,
+  elements,
+  requireShape,
+  Tensor,
+  type DType,
+  type FloatType,
+  type HostArray,
+  type Shape,
+} from './tensor.ts';
 import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
 
 const SLOTS = 256;
@@ -32,7 +56,10 @@ export interface DeviceOptions {
   readonly memoryBudget: number;
   /** Waits for a promise of the adapter; Node's entry sleeps between polls. */
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
-  /** The autotuner's answers for this adapter, which go before the table of its class. Node's entry loads those that are kept. */
+  /**
+   * The autotuner's answers for this adapter, which go before the table of its class. Node's entry loads those that are
+   * kept.
+   */
   readonly tuned?: AdapterAnswers;
   /** Tuning by kernel name that goes before both, for calls of any size. */
   readonly pinned?: Readonly<Record<string, Variant>>;
@@ -42,7 +69,9 @@ export interface DeviceOptions {
   readonly poison?: boolean;
 }
 
-/** What an output of a call is to be: a shape, stored as the kernel says, or a shape and whether its floats are halves. */
+/**
+ * What an output of a call is to be: a shape, stored as the kernel says, or a shape and whether its floats are halves.
+ */
 export type OutputShape = Shape | { readonly shape: Shape; readonly dtype: FloatType };
 
 /** A call of `run`, its inputs and updates by name. */
@@ -113,11 +142,19 @@ export class Device {
       this.#bindGroups.clear();
     });
     this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
-    this.#arena = gpu.createBuffer({ label: 'uniforms', size: SLOTS * this.#slotBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    this.#arena = gpu.createBuffer({
+      label: 'uniforms',
+      size: SLOTS * this.#slotBytes,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
     this.#slots = new DataView(new ArrayBuffer(SLOTS * this.#slotBytes));
-    gpu.addEventListener('uncapturederror', (event) => { this.#fail(new DeviceError(`${event.error.message}${this.#lastKernels()}`)); });
+    gpu.addEventListener('uncapturederror', (event) => {
+      this.#fail(new DeviceError(`${event.error.message}${this.#lastKernels()}`));
+    });
     void gpu.lost.then((info) => {
-      this.#failure = new DeviceLostError(`the device was lost (${info.reason}): ${info.message || 'no further reason given'}${this.#lastKernels()}`);
+      this.#failure = new DeviceLostError(
+        `the device was lost (${info.reason}): ${info.message || 'no further reason given'}${this.#lastKernels()}`,
+      );
     });
   }
 
@@ -127,28 +164,41 @@ export class Device {
     const traits = adapterTraits(adapter);
     const { subgroupMatrix, ...plain } = traits;
     const requiredFeatures = [
-      ...(['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature)),
+      ...(['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) =>
+        adapter.features.has(feature),
+      ),
       ...(subgroupMatrix === undefined ? [] : [SUBGROUP_MATRIX_FEATURE]),
     ];
     const wanted = [
-      'maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize',
-      'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY',
+      'maxStorageBufferBindingSize',
+      'maxBufferSize',
+      'maxStorageBuffersPerShaderStage',
+      'maxComputeWorkgroupStorageSize',
+      'maxComputeInvocationsPerWorkgroup',
+      'maxComputeWorkgroupSizeX',
+      'maxComputeWorkgroupSizeY',
     ] as const;
     const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
     const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
     const device = new Device(adapter, gpu, traits, options);
     if (subgroupMatrix === undefined) return device;
     const variant = { algorithm: 'matrix', unit: subgroupMatrix, lanes: traits.subgroupSize! } as const;
-    return await productsAreRight(device, variant) ? device : new Device(adapter, gpu, plain, options);
+    return (await productsAreRight(device, variant)) ? device : new Device(adapter, gpu, plain, options);
   }
 
   // ---- tensors ----
 
-  /** A tensor with undefined contents, owned by the current scope. Throws a DeviceError for f16 where the adapter cannot run it. */
+  /**
+   * A tensor with undefined contents, owned by the current scope. Throws a DeviceError for f16 where the adapter cannot
+   * run it.
+   */
   empty(shape: Shape, dtype: DType = 'f32', what = 'tensor'): Tensor {
-    if (elements(shape) === 0) throw new RangeError(`${what}: shape ${describe(shape)} has no elements; an empty batch cannot be run`);
+    if (elements(shape) === 0)
+      throw new RangeError(`${what}: shape ${describe(shape)} has no elements; an empty batch cannot be run`);
     if (dtype === 'f16' && !this.traits.f16) {
-      throw new DeviceError(`${what} ${describe(shape)} is to be stored as f16, but this adapter (${this.traits.description}) has no shader-f16; use f32, or int8 weights`);
+      throw new DeviceError(
+        `${what} ${describe(shape)} is to be stored as f16, but this adapter (${this.traits.description}) has no shader-f16; use f32, or int8 weights`,
+      );
     }
     const storage = this.memory.allocate(byteLength(shape, dtype), `${what} ${describe(shape)}`);
     return this.adopt(new Tensor(this, storage, shape, dtype));
@@ -159,7 +209,8 @@ export class Device {
     const dtype = values instanceof Float32Array ? 'f32' : values instanceof Uint32Array ? 'u32' : 'i32';
     const tensor = this.empty(shape, dtype, 'upload');
     this.write(tensor, values);
-    if (tensor.size !== values.length) throw new RangeError(`tensor: ${values.length} values for shape ${describe(shape)}`);
+    if (tensor.size !== values.length)
+      throw new RangeError(`tensor: ${values.length} values for shape ${describe(shape)}`);
     return tensor;
   }
 
@@ -175,12 +226,19 @@ export class Device {
 
   /** Overwrites `values.length` elements from element `offset` on; a tensor in half precision as a whole. */
   write(tensor: Tensor, values: HostArray, offset = 0): void {
-    if (offset + values.length > tensor.size) throw new RangeError(`write: ${values.length} values at ${offset} do not fit ${describe(tensor.shape)}`);
+    if (offset + values.length > tensor.size)
+      throw new RangeError(`write: ${values.length} values at ${offset} do not fit ${describe(tensor.shape)}`);
     const { storage } = tensor;
     const data = hostBytes(tensor, values);
     // writeBuffer acts ahead of commands that are only recorded.
     if (storage.lastUse === this.counts.submits) this.submit();
-    this.gpu.queue.writeBuffer(storage.buffer, storage.offset + offset * 4, data.buffer, data.byteOffset, data.byteLength);
+    this.gpu.queue.writeBuffer(
+      storage.buffer,
+      storage.offset + offset * 4,
+      data.buffer,
+      data.byteOffset,
+      data.byteLength,
+    );
     // The driver frees the copies that it made of uploads at a submission only.
     this.#uploaded += data.byteLength;
     if (this.#uploaded > MAX_UPLOADED) {
@@ -194,7 +252,13 @@ export class Device {
     requireShape(source.dtype === target.dtype && source.size === target.size, 'copy', source.shape, target.shape);
     this.#endPass();
     const bytes = byteLength(source.shape, source.dtype);
-    this.#open().copyBufferToBuffer(source.storage.buffer, source.storage.offset, target.storage.buffer, target.storage.offset, bytes);
+    this.#open().copyBufferToBuffer(
+      source.storage.buffer,
+      source.storage.offset,
+      target.storage.buffer,
+      target.storage.offset,
+      bytes,
+    );
     source.storage.lastUse = target.storage.lastUse = this.counts.submits;
   }
 
@@ -212,7 +276,9 @@ export class Device {
       await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, bytes));
     } catch (error) {
       await this.#settle();
-      throw new DeviceError(`read of ${describe(tensor.shape)} failed: ${error instanceof Error ? error.message : String(error)}${this.#lastKernels()}`);
+      throw new DeviceError(
+        `read of ${describe(tensor.shape)} failed: ${error instanceof Error ? error.message : String(error)}${this.#lastKernels()}`,
+      );
     }
     await this.#settle();
     const copy = staging.getMappedRange(0, bytes).slice(0);
@@ -220,10 +286,14 @@ export class Device {
     if (this.#staging.length < STAGING_KEPT) this.#staging.push(staging);
     else staging.destroy();
     switch (tensor.dtype) {
-      case 'f32': return new Float32Array(copy);
-      case 'f16': return decodeHalves(new Uint16Array(copy, 0, tensor.size));
-      case 'i32': return new Int32Array(copy);
-      default: return new Uint32Array(copy);
+      case 'f32':
+        return new Float32Array(copy);
+      case 'f16':
+        return decodeHalves(new Uint16Array(copy, 0, tensor.size));
+      case 'i32':
+        return new Int32Array(copy);
+      default:
+        return new Uint32Array(copy);
     }
   }
 
@@ -250,7 +320,9 @@ export class Device {
     } finally {
       this.#scopes.pop();
       const parent = this.#scopes.at(-1);
-      scope.close(result, (tensor) => { if (parent !== undefined) parent.add(tensor); });
+      scope.close(result, (tensor) => {
+        if (parent !== undefined) parent.add(tensor);
+      });
     }
   }
 
@@ -270,7 +342,10 @@ export class Device {
     return this.#choose(kernel, options, uniforms);
   }
 
-  /** Kernels and variants that ran so far, `matmul(algorithm=tiled,…)`, sorted. What a run's log names to say how it summed. */
+  /**
+   * Kernels and variants that ran so far, `matmul(algorithm=tiled,…)`, sorted. What a run's log names to say how it
+   * summed.
+   */
   variantsInUse(): string[] {
     return [...this.#pipelines.keys()].sort();
   }
@@ -297,19 +372,26 @@ export class Device {
     options: Partial<V> = {},
   ): { [N in keyof O]: Tensor } {
     this.#observer?.({ kernel, buffers: inputs, outputs, uniforms, options: options as Variant });
-    const made = Object.fromEntries(Object.keys(kernel.outputs).map((name) => {
-      const [type, output] = [kernel.outputs[name], outputs[name]!];
-      const own: DType = type === 'u32' || type === 'i32' ? type : 'f32';
-      const { shape, dtype } = 'dtype' in output ? output : { shape: output, dtype: own };
-      const tensor = this.empty(shape, dtype, `${kernel.name}.${name}`);
-      if (this.poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
-      return [name, tensor];
-    }));
+    const made = Object.fromEntries(
+      Object.keys(kernel.outputs).map((name) => {
+        const [type, output] = [kernel.outputs[name], outputs[name]!];
+        const own: DType = type === 'u32' || type === 'i32' ? type : 'f32';
+        const { shape, dtype } = 'dtype' in output ? output : { shape: output, dtype: own };
+        const tensor = this.empty(shape, dtype, `${kernel.name}.${name}`);
+        if (this.poison) this.#dispatch(fill, { y: tensor }, { count: tensor.size, value: NaN }, {});
+        return [name, tensor];
+      }),
+    );
     this.#dispatch(kernel, { ...inputs, ...made }, uniforms, options as Variant);
     return made as { [N in keyof O]: Tensor };
   }
 
-  #dispatch(kernel: AnyKernel, buffers: Readonly<Record<string, Tensor>>, uniforms: Readonly<Record<string, number>>, options: Variant): void {
+  #dispatch(
+    kernel: AnyKernel,
+    buffers: Readonly<Record<string, Tensor>>,
+    uniforms: Readonly<Record<string, number>>,
+    options: Variant,
+  ): void {
     const names = bindingNames(kernel);
     const tensors = names.map((name) => {
       const tensor = buffers[name];
@@ -317,10 +399,16 @@ export class Device {
       return tensor;
     });
     const halves = names.filter((_, i) => tensors[i]!.dtype === 'f16');
-    const variant = this.#choose(kernel, halves.length === 0 ? options : { ...options, ...halfStorage(halves) }, uniforms);
+    const variant = this.#choose(
+      kernel,
+      halves.length === 0 ? options : { ...options, ...halfStorage(halves) },
+      uniforms,
+    );
     const bytes = names.find((_, i) => tensors[i]!.dtype === 'i8');
     if (bytes !== undefined && elementTypes(kernel, variant)[bytes] !== 'u32') {
-      throw new TypeError(`${kernel.name}: '${bytes}' is a quantised matrix, which only the right operand of a product may be`);
+      throw new TypeError(
+        `${kernel.name}: '${bytes}' is a quantised matrix, which only the right operand of a product may be`,
+      );
     }
     const pipeline = this.#pipeline(kernel, variant);
     const grid = (kernel as Kernel).grid(uniforms, variant);
@@ -344,7 +432,12 @@ export class Device {
     this.#endPass();
     this.gpu.queue.writeBuffer(this.#arena, 0, this.#slots.buffer, 0, this.#slot * this.#slotBytes);
     const recorded = this.#recorded;
-    this.#guard(() => { this.gpu.queue.submit([this.#encoder!.finish()]); }, () => namesOf(recorded));
+    this.#guard(
+      () => {
+        this.gpu.queue.submit([this.#encoder!.finish()]);
+      },
+      () => namesOf(recorded),
+    );
     this.#encoder = undefined;
     this.#slot = 0;
     this.#recorded = [];
@@ -368,10 +461,15 @@ export class Device {
     const writes = bindingNames(kernel).length - reads;
     const signature = `${'r'.repeat(reads)}${'w'.repeat(writes)}`;
     const uniformBytes = Object.keys(kernel.uniforms).length * 4;
-    if (uniformBytes > this.#slotBytes) throw new RangeError(`${kernel.name}: ${uniformBytes} bytes of uniforms do not fit a slot of ${this.#slotBytes}`);
+    if (uniformBytes > this.#slotBytes)
+      throw new RangeError(`${kernel.name}: ${uniformBytes} bytes of uniforms do not fit a slot of ${this.#slotBytes}`);
     const layout = this.#layout(signature);
     const source = { label, code: kernelWgsl(kernel, variant), signature };
-    const pipeline = this.#guard(() => computePipeline(this.gpu, source, layout), () => `kernel ${label}`, source.code);
+    const pipeline = this.#guard(
+      () => computePipeline(this.gpu, source, layout),
+      () => `kernel ${label}`,
+      source.code,
+    );
     this.#compiler?.add(source);
     this.counts.pipelines++;
     const made = { label, pipeline, layout, signature };
@@ -381,7 +479,7 @@ export class Device {
 
   #layout(signature: string): GPUBindGroupLayout {
     let layout = this.#layouts.get(signature);
-    if (layout === undefined) this.#layouts.set(signature, layout = bindGroupLayout(this.gpu, signature));
+    if (layout === undefined) this.#layouts.set(signature, (layout = bindGroupLayout(this.gpu, signature)));
     return layout;
   }
 
@@ -395,7 +493,10 @@ export class Device {
         layout: pipeline.layout,
         entries: [
           { binding: 0, resource: { buffer: this.#arena, size: this.#slotBytes } },
-          ...storages.map(({ buffer, offset, bytes, whole }, i) => ({ binding: i + 1, resource: { buffer, offset, ...(whole && { size: bytes }) } })),
+          ...storages.map(({ buffer, offset, bytes, whole }, i) => ({
+            binding: i + 1,
+            resource: { buffer, offset, ...(whole && { size: bytes }) },
+          })),
         ],
       });
       this.#bindGroups.set(key, group);
@@ -423,20 +524,33 @@ export class Device {
   #stagingBuffer(bytes: number): GPUBuffer {
     const at = this.#staging.findIndex((buffer) => buffer.size >= bytes && buffer.size <= 4 * Math.max(bytes, 4096));
     const found = at < 0 ? undefined : this.#staging.splice(at, 1)[0];
-    return found ?? this.gpu.createBuffer({
-      label: 'staging', size: Math.max(4096, 2 ** Math.ceil(Math.log2(bytes))), usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    return (
+      found ??
+      this.gpu.createBuffer({
+        label: 'staging',
+        size: Math.max(4096, 2 ** Math.ceil(Math.log2(bytes))),
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      })
+    );
   }
 
   /** Runs an action inside error scopes, whose findings reach the next wait. */
   #guard<T>(action: () => T, what: () => string, code?: string): T {
     const filters: GPUErrorFilter[] = ['out-of-memory', 'internal', 'validation'];
-    filters.forEach((filter) => { this.gpu.pushErrorScope(filter); });
+    filters.forEach((filter) => {
+      this.gpu.pushErrorScope(filter);
+    });
     const result = action();
-    const found = Promise.all(filters.map(() => this.gpu.popErrorScope())).then((errors) => {
-      const error = errors.find((candidate) => candidate !== null);
-      if (error) this.#fail(new DeviceError(`${what()}: ${error.message}${code === undefined ? '' : sourceLines(error.message, code)}`));
-    }, () => undefined); // A lost device rejects here; gpu.lost reports it.
+    const found = Promise.all(filters.map(() => this.gpu.popErrorScope())).then(
+      (errors) => {
+        const error = errors.find((candidate) => candidate !== null);
+        if (error)
+          this.#fail(
+            new DeviceError(`${what()}: ${error.message}${code === undefined ? '' : sourceLines(error.message, code)}`),
+          );
+      },
+      () => undefined,
+    ); // A lost device rejects here; gpu.lost reports it.
     this.#pendingErrors.add(found);
     void found.then(() => this.#pendingErrors.delete(found));
     return result;
@@ -463,10 +577,13 @@ export class Device {
 
 /** Values as a tensor stores them. */
 function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<ArrayBuffer> {
-  if (tensor.dtype === 'i8') throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
+  if (tensor.dtype === 'i8')
+    throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
   if (tensor.dtype !== 'f16') return values;
   if (!(values instanceof Float32Array) || values.length !== tensor.size) {
-    throw new TypeError(`write: a tensor in half precision takes all its ${tensor.size} values at once, as a Float32Array`);
+    throw new TypeError(
+      `write: a tensor in half precision takes all its ${tensor.size} values at once, as a Float32Array`,
+    );
   }
   const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
   halves.set(encodeHalves(values));
@@ -482,6 +599,8 @@ function namesOf(labels: readonly string[]): string {
 function sourceLines(message: string, code: string): string {
   const lines = code.split('\n');
   const numbers = [...message.matchAll(/:(\d+):\d+/g)].map((match) => Number(match[1]));
-  return [...new Set(numbers)].filter((n) => n <= lines.length).map((n) => `\n  ${n} | ${lines[n - 1]}`).join('');
+  return [...new Set(numbers)]
+    .filter((n) => n <= lines.length)
+    .map((n) => `\n  ${n} | ${lines[n - 1]}`)
+    .join('');
 }
-

@@ -27,10 +27,16 @@ export function flatZeros(device: Device, shapes: readonly Shape[]): FlatTensors
   return { whole, parts };
 }
 
-/** Moves tensors into one buffer, in which they stay; nothing on an open tape may need them. Returns its values as one tensor. */
+/**
+ * Moves tensors into one buffer, in which they stay; nothing on an open tape may need them. Returns its values as one
+ * tensor.
+ */
 export function flatten(tensors: readonly Tensor[]): Tensor {
   const { device } = tensors[0]!;
-  const { whole, parts } = flatZeros(device, tensors.map(({ shape }) => shape));
+  const { whole, parts } = flatZeros(
+    device,
+    tensors.map(({ shape }) => shape),
+  );
   for (const [i, tensor] of tensors.entries()) {
     const part = parts[i]!;
     device.copy(tensor, part);
@@ -41,6 +47,8 @@ export function flatten(tensors: readonly Tensor[]): Tensor {
 }
 
 export function disposeFlat({ whole, parts }: FlatTensors): void {
-  parts.forEach((part) => { part.dispose(); });
+  parts.forEach((part) => {
+    part.dispose();
+  });
   whole.dispose();
 }

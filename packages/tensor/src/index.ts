@@ -1,5 +1,13 @@
 /// <reference types="@webgpu/types" preserve="true" />
-export { answersOf, collectJobs, tune, type Candidate, type TuningJob, type TuningOptions, type TuningResult } from './autotune.ts';
+export {
+  answersOf,
+  collectJobs,
+  tune,
+  type Candidate,
+  type TuningJob,
+  type TuningOptions,
+  type TuningResult,
+} from './autotune.ts';
 export { adapterTraits } from './adapter.ts';
 export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
 export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
@@ -7,10 +15,27 @@ export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
 export { backward, recompute, record, type Rule } from './tape.ts';
-export { describe, elements, requireShape, Tensor, type DType, type FloatType, type HostArray, type Shape } from './tensor.ts';
 export {
-  adapterKey, addAnswers, currentAnswers, NO_ANSWERS, parseTuningRecord,
-  type AdapterAnswers, type KernelAnswers, type TunedAnswer, type TuningRecord, type TuningStorage,
+  describe,
+  elements,
+  requireShape,
+  Tensor,
+  type DType,
+  type FloatType,
+  type HostArray,
+  type Shape,
+} from './tensor.ts';
+export {
+  adapterKey,
+  addAnswers,
+  currentAnswers,
+  NO_ANSWERS,
+  parseTuningRecord,
+  type AdapterAnswers,
+  type KernelAnswers,
+  type TunedAnswer,
+  type TuningRecord,
+  type TuningStorage,
 } from './tuning.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/matmul.ts';

@@ -91,7 +91,8 @@ export class MemoryPool {
   allocate(bytes: number, what: string): Storage {
     if (bytes > this.#largest) {
       throw new MemoryBudgetError(
-        `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)}; use a shorter sequence or a smaller batch, or an adapter with a larger maxStorageBufferBindingSize`);
+        `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)}; use a shorter sequence or a smaller batch, or an adapter with a larger maxStorageBufferBindingSize`,
+      );
     }
     const size = Math.min(sizeClass(bytes), this.#largest);
     let storage = takeOldest(this.#free.get(size));
@@ -99,7 +100,8 @@ export class MemoryPool {
       if (this.#live + this.#pooled + size > this.#budget) this.trim();
       if (this.#live + size > this.#budget) {
         throw new MemoryBudgetError(
-          `${what} needs ${megabytes(size)}, and ${megabytes(this.#live)} of the budget of ${megabytes(this.#budget)} are in use; use a smaller batch or a shorter sequence, or raise the memory budget (RNA_MEMORY_BUDGET, in MB)`);
+          `${what} needs ${megabytes(size)}, and ${megabytes(this.#live)} of the budget of ${megabytes(this.#budget)} are in use; use a smaller batch or a shorter sequence, or raise the memory budget (RNA_MEMORY_BUDGET, in MB)`,
+        );
       }
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
       storage = new Storage(this.#device.createBuffer({ label: what, size, usage }), this.#nextId++, size);
@@ -121,7 +123,9 @@ export class MemoryPool {
   /** A part of a storage, which it holds. `offset` must be a multiple of `PART_BYTES`. */
   part(whole: Storage, offset: number, bytes: number): Storage {
     if (offset % PART_BYTES !== 0 || offset + bytes > whole.bytes) {
-      throw new RangeError(`a part of ${bytes} bytes at ${offset} of a storage of ${whole.bytes}: it must begin at a multiple of ${PART_BYTES} and end within`);
+      throw new RangeError(
+        `a part of ${bytes} bytes at ${offset} of a storage of ${whole.bytes}: it must begin at a multiple of ${PART_BYTES} and end within`,
+      );
     }
     this.retain(whole);
     return new Storage(whole.buffer, this.#nextId++, bytes, whole, whole.offset + offset);

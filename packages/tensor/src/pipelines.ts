@@ -4,7 +4,9 @@
  * (node/compileAhead.ts) makes an equal one, which the driver's cache then knows.
  */
 
-/** What determines a pipeline. `signature` has a letter for each storage buffer: `r` where it is only read, `w` else. */
+/**
+ * What determines a pipeline. `signature` has a letter for each storage buffer: `r` where it is only read, `w` else.
+ */
 export interface PipelineSource {
   readonly label: string;
   readonly code: string;
@@ -27,13 +29,19 @@ export function bindGroupLayout(gpu: GPUDevice, signature: string): GPUBindGroup
     entries: [
       { binding: 0, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
       ...[...signature].map((access, i): GPUBindGroupLayoutEntry => ({
-        binding: i + 1, visibility, buffer: { type: access === 'r' ? 'read-only-storage' : 'storage' },
+        binding: i + 1,
+        visibility,
+        buffer: { type: access === 'r' ? 'read-only-storage' : 'storage' },
       })),
     ],
   });
 }
 
-export function computePipeline(gpu: GPUDevice, { label, code }: PipelineSource, layout: GPUBindGroupLayout): GPUComputePipeline {
+export function computePipeline(
+  gpu: GPUDevice,
+  { label, code }: PipelineSource,
+  layout: GPUBindGroupLayout,
+): GPUComputePipeline {
   return gpu.createComputePipeline({
     label,
     layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),

@@ -37,9 +37,13 @@ export class Tape implements Owner {
 
   add(step: Step): void {
     this.own(step.output);
-    step.extras.forEach((extra) => { this.own(extra); });
+    step.extras.forEach((extra) => {
+      this.own(extra);
+    });
     // An input that only a scope holds would be gone before the walk; parameters have no owner and stay.
-    step.inputs.forEach((input) => { if (input.owner?.kind === 'scope') this.own(input); });
+    step.inputs.forEach((input) => {
+      if (input.owner?.kind === 'scope') this.own(input);
+    });
     this.#steps.push(step);
   }
 
@@ -69,7 +73,9 @@ export class Tape implements Owner {
         dy.dispose();
       }
       if (output !== loss) output.dispose();
-      extras.forEach((extra) => { extra.dispose(); });
+      extras.forEach((extra) => {
+        extra.dispose();
+      });
     }
   }
 
@@ -87,7 +93,9 @@ export class Tape implements Owner {
 export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, extras: readonly Tensor[] = []): Tensor {
   const tape = output.device.tape;
   if (tape === undefined || !inputs.some((input) => input.tracked)) {
-    extras.forEach((extra) => { extra.dispose(); });
+    extras.forEach((extra) => {
+      extra.dispose();
+    });
     return output;
   }
   output.tracked = true;
@@ -118,7 +126,11 @@ export function recompute(x: Tensor, body: (x: Tensor) => Tensor, reads: readonl
     // A leaf of its own: the walk ends there and leaves the gradient.
     const leaf = x.alias().train(needsX === true);
     try {
-      differentiate(device, () => body(leaf), () => dy.alias()).dispose();
+      differentiate(
+        device,
+        () => body(leaf),
+        () => dy.alias(),
+      ).dispose();
       const dx = leaf.gradient;
       leaf.gradient = undefined;
       return [dx && device.adopt(dx)];

@@ -84,14 +84,15 @@ export class Tensor {
 
   /** Another tensor on the same storage, not recorded on a tape. Throws a ShapeError when the sizes differ. */
   alias(shape: Shape = this.shape): Tensor {
-    if (elements(shape) !== this.size) throw new ShapeError(`alias: ${describe(this.shape)} cannot be seen as ${describe(shape)}`);
+    if (elements(shape) !== this.size)
+      throw new ShapeError(`alias: ${describe(this.shape)} cannot be seen as ${describe(shape)}`);
     this.device.memory.retain(this.storage);
     return this.device.adopt(new Tensor(this.device, this.storage, shape, this.dtype));
   }
 
   /**
-   * A tensor on a part of this one's storage, from element `offset` on, not recorded on a tape; parts begin at multiples
-   * of 64 elements. Kernels that write whole vectors may write up to three elements behind it.
+   * A tensor on a part of this one's storage, from element `offset` on, not recorded on a tape; parts begin at
+   * multiples of 64 elements. Kernels that write whole vectors may write up to three elements behind it.
    */
   part(offset: number, shape: Shape): Tensor {
     const { device, dtype, storage } = this;
@@ -102,13 +103,19 @@ export class Tensor {
 
   /** Exchanges values with a tensor of the same kind, without moving them. Nothing on an open tape may need either. */
   exchange(other: Tensor): void {
-    requireShape(this.device === other.device && this.dtype === other.dtype && describe(this.shape) === describe(other.shape), 'exchange', this.shape, other.shape);
+    requireShape(
+      this.device === other.device && this.dtype === other.dtype && describe(this.shape) === describe(other.shape),
+      'exchange',
+      this.shape,
+      other.shape,
+    );
     [this.#storage, other.#storage] = [other.#storage, this.#storage];
   }
 
   /** Reads the values back as f32, once everything recorded before has run. */
   read(): Promise<Float32Array> {
-    if (this.dtype !== 'f32' && this.dtype !== 'f16') throw new TypeError(`read: tensor is ${this.dtype}, not f32 or f16`);
+    if (this.dtype !== 'f32' && this.dtype !== 'f16')
+      throw new TypeError(`read: tensor is ${this.dtype}, not f32 or f16`);
     return this.device.read(this) as Promise<Float32Array>;
   }
 
@@ -129,9 +136,12 @@ export const floatTypeOf = ({ dtype }: Tensor): FloatType => (dtype === 'f16' ? 
 /** Bytes that values take, in whole words. */
 export function byteLength(shape: Shape, dtype: DType): number {
   switch (dtype) {
-    case 'f16': return 4 * Math.ceil(elements(shape) / 2);
-    case 'i8': return 4 * (shape[0] ?? 0) * quantizedRowWords(shape[1] ?? 0);
-    default: return 4 * elements(shape);
+    case 'f16':
+      return 4 * Math.ceil(elements(shape) / 2);
+    case 'i8':
+      return 4 * (shape[0] ?? 0) * quantizedRowWords(shape[1] ?? 0);
+    default:
+      return 4 * elements(shape);
   }
 }
 

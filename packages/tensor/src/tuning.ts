@@ -8,7 +8,17 @@
  * differ in their last bits. Who wants the same bits again opens the device with
  * the answers of the first time (`device.tuned`), or with none.
  */
-import { entryCounts, kernelVersion, shapeClass, tableEntries, tableVariant, type AdapterTraits, type AnyKernel, type TableEntry, type Variant } from '@rna/kernels';
+import {
+  entryCounts,
+  kernelVersion,
+  shapeClass,
+  tableEntries,
+  tableVariant,
+  type AdapterTraits,
+  type AnyKernel,
+  type TableEntry,
+  type Variant,
+} from '@rna/kernels';
 import { TuningError } from './errors.ts';
 
 /** What was found for a class of calls. */
@@ -37,7 +47,10 @@ export interface TuningRecord {
   readonly adapters: Readonly<Record<string, AdapterAnswers>>;
 }
 
-/** Where answers are kept. `load` gives undefined where nothing was kept, and rejects with a TuningError on what it cannot read. */
+/**
+ * Where answers are kept. `load` gives undefined where nothing was kept, and rejects with a TuningError on what it
+ * cannot read.
+ */
 export interface TuningStorage {
   load(): Promise<TuningRecord | undefined>;
   save(record: TuningRecord): Promise<void>;
@@ -57,7 +70,11 @@ export interface VariantSources {
   readonly pinned: Readonly<Record<string, Variant>>;
 }
 
-export type VariantChoice = (kernel: AnyKernel, options: Variant, uniforms?: Readonly<Record<string, number>>) => Variant;
+export type VariantChoice = (
+  kernel: AnyKernel,
+  options: Variant,
+  uniforms?: Readonly<Record<string, number>>,
+) => Variant;
 
 /**
  * The choice of variants on a device, each source laid over those before: the kernel's default, the table of the
@@ -78,7 +95,14 @@ export function variantChoice({ traits, tuned, pinned }: VariantSources): Varian
     if (uniforms === undefined || (bounded.length === 0 && answers === undefined)) return { ...ordinary, ...options };
     const shape = answers === undefined ? undefined : shapeClass(kernel, uniforms, options);
     const table = bounded.map((entry) => (entryCounts(entry, uniforms) ? entry.variant : undefined));
-    return Object.assign({}, base, ...table, shape === undefined ? undefined : answers?.[shape]?.variant, pin, options) as Variant;
+    return Object.assign(
+      {},
+      base,
+      ...table,
+      shape === undefined ? undefined : answers?.[shape]?.variant,
+      pin,
+      options,
+    ) as Variant;
   };
 }
 
@@ -100,27 +124,40 @@ function kernelChoice(kernel: AnyKernel, { traits, tuned, pinned }: VariantSourc
   const base = { ...kernel.variant, ...tableVariant(kernel.name, traits) };
   const answers = currentAnswers(kernel, traits, tuned);
   return {
-    base, pin, ordinary: { ...base, ...pin },
+    base,
+    pin,
+    ordinary: { ...base, ...pin },
     bounded: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
     answers: Object.keys(answers).length > 0 ? answers : undefined,
   };
 }
 
 /** The answers that hold for the kernel as it is now: none where its text was edited since. */
-export function currentAnswers(kernel: AnyKernel, traits: AdapterTraits, tuned: AdapterAnswers): KernelAnswers['shapes'] {
+export function currentAnswers(
+  kernel: AnyKernel,
+  traits: AdapterTraits,
+  tuned: AdapterAnswers,
+): KernelAnswers['shapes'] {
   const kept = tuned[kernel.name];
-  return kept !== undefined && kernel.tuning !== undefined && kept.version === kernelVersion(kernel, traits) ? kept.shapes : {};
+  return kept !== undefined && kernel.tuning !== undefined && kept.version === kernelVersion(kernel, traits)
+    ? kept.shapes
+    : {};
 }
 
 function requireFields(kernel: AnyKernel, pinned: Variant): void {
   const fields = Object.keys(kernel.variant);
   const unknown = Object.keys(pinned).find((field) => !fields.includes(field));
   if (unknown !== undefined) {
-    throw new TuningError(`pinned.${kernel.name}: '${unknown}' is no field of its variant; ${fields.length === 0 ? 'it has none' : `it has ${fields.join(', ')}`}`);
+    throw new TuningError(
+      `pinned.${kernel.name}: '${unknown}' is no field of its variant; ${fields.length === 0 ? 'it has none' : `it has ${fields.join(', ')}`}`,
+    );
   }
 }
 
-/** A record with `answers` for an adapter added. Older answers of the same kernel version stay where they are of other classes. */
+/**
+ * A record with `answers` for an adapter added. Older answers of the same kernel version stay where they are of other
+ * classes.
+ */
 export function addAnswers(record: TuningRecord, adapter: string, answers: AdapterAnswers): TuningRecord {
   const before = record.adapters[adapter] ?? {};
   const merged = Object.entries(answers).map(([kernel, { version, shapes }]): [string, KernelAnswers] => {
@@ -133,7 +170,9 @@ export function addAnswers(record: TuningRecord, adapter: string, answers: Adapt
 /** Reads a record from its JSON. Throws a TuningError that names `source` and the place where it is no record. */
 export function parseTuningRecord(text: string, source: string): TuningRecord {
   const fail = (problem: string): never => {
-    throw new TuningError(`${source} holds no kernel timings that this version can read (${problem}); it can be deleted (rna tune --clear), and rna tune makes it anew`);
+    throw new TuningError(
+      `${source} holds no kernel timings that this version can read (${problem}); it can be deleted (rna tune --clear), and rna tune makes it anew`,
+    );
   };
   let record: unknown;
   try {
@@ -142,17 +181,22 @@ export function parseTuningRecord(text: string, source: string): TuningRecord {
     return fail(error instanceof Error ? error.message : String(error));
   }
   const entries = (value: unknown, place: string): [string, unknown][] =>
-    (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : fail(`${place} is no object`));
-  const field = (value: unknown, name: string, place: string): unknown => Object.fromEntries(entries(value, place))[name];
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.entries(value)
+      : fail(`${place} is no object`);
+  const field = (value: unknown, name: string, place: string): unknown =>
+    Object.fromEntries(entries(value, place))[name];
   if (field(record, 'format', 'the whole') !== 1) return fail('format is not 1');
   for (const [adapter, kernels] of entries(field(record, 'adapters', 'the whole'), 'adapters')) {
     for (const [kernel, answers] of entries(kernels, adapter)) {
       if (typeof field(answers, 'version', kernel) !== 'string') fail(`${kernel}.version is no text`);
       for (const [shape, answer] of entries(field(answers, 'shapes', kernel), `${kernel}.shapes`)) {
         const place = `${kernel} ${shape}`;
-        for (const name of ['ms', 'tableMs']) if (!Number.isFinite(field(answer, name, place))) fail(`${place}: ${name} is no number`);
+        for (const name of ['ms', 'tableMs'])
+          if (!Number.isFinite(field(answer, name, place))) fail(`${place}: ${name} is no number`);
         for (const [name, value] of entries(field(answer, 'variant', place), `${place}: variant`)) {
-          if (!['string', 'number', 'boolean'].includes(typeof value)) fail(`${place}: ${name} is neither text, number nor truth value`);
+          if (!['string', 'number', 'boolean'].includes(typeof value))
+            fail(`${place}: ${name} is neither text, number nor truth value`);
         }
       }
     }

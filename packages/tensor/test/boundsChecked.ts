@@ -10,7 +10,10 @@ import type { Call, KernelCheck } from '@rna/kernels/checks';
 import { runCall, uploadCall } from '../src/checks.ts';
 import type { Device } from '../src/index.ts';
 
-/** Text in which `name[index]` is `name[inBounds_name(u32(index))]` for each of the names. Throws when a bracket is not closed. */
+/**
+ * Text in which `name[index]` is `name[inBounds_name(u32(index))]` for each of the names. Throws when a bracket is not
+ * closed.
+ */
 function rewritten(text: string, names: readonly string[]): string {
   const access = new RegExp(`(?<![\\w.])(${names.join('|')})\\[`);
   const found = access.exec(text);
@@ -33,12 +36,16 @@ function boundsChecked(kernel: AnyKernel): Kernel {
   const names = bindingNames(kernel);
   const bounds: UniformTypes = Object.fromEntries(names.map((name) => [`length_${name}`, 'u32']));
   // Noted in registers and stored at the end: a store at every access would compile for minutes.
-  const checks = names.map((name) => /* wgsl */ `
+  const checks = names
+    .map(
+      (name) => /* wgsl */ `
 var<private> beyond_${name} = 0u;
 fn inBounds_${name}(i: u32) -> u32 {
   beyond_${name} = max(beyond_${name}, select(0u, i, i >= u.length_${name}));
   return i;
-}`).join('');
+}`,
+    )
+    .join('');
   const store = /* wgsl */ `
 fn storeBeyond() {
   ${names.map((name, i) => `if (beyond_${name} != 0u) { beyond[${i}u] = beyond_${name}; }`).join('\n  ')}
@@ -49,18 +56,25 @@ fn storeBeyond() {
     updates: { ...k.updates, beyond: 'u32' },
     uniforms: { ...k.uniforms, ...bounds },
     declarations: (variant) => `${checks}${store}\n${rewritten(k.declarations?.(variant) ?? '', names)}`,
-    body: (variant) => `${rewritten(k.body(variant), names).replaceAll('return;', 'storeBeyond(); return;')}\n  storeBeyond();`,
+    body: (variant) =>
+      `${rewritten(k.body(variant), names).replaceAll('return;', 'storeBeyond(); return;')}\n  storeBeyond();`,
   };
 }
 
 /** Runs a call and returns a sentence for each buffer that it accesses beyond its end. */
-export async function accessesBeyond(device: Device, check: KernelCheck, call: Call, tuning: Variant = {}): Promise<string[]> {
+export async function accessesBeyond(
+  device: Device,
+  check: KernelCheck,
+  call: Call,
+  tuning: Variant = {},
+): Promise<string[]> {
   const names = bindingNames(check.kernel);
   // The checked kernel has a name of its own, so what the device chooses for the kernel is pinned here.
   const chosen = device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms);
   const types = elementTypes(check.kernel, chosen);
   // The device's buffers end with a whole vector.
-  const elements = (name: string): number => Math.ceil((call.inputs[name]?.length ?? call.outputs[name]!) / (types[name]!.startsWith('vec4') ? 4 : 1));
+  const elements = (name: string): number =>
+    Math.ceil((call.inputs[name]?.length ?? call.outputs[name]!) / (types[name]!.startsWith('vec4') ? 4 : 1));
   const checked: Call = {
     ...call,
     inputs: { ...call.inputs, beyond: new Uint32Array(names.length) },
@@ -71,6 +85,11 @@ export async function accessesBeyond(device: Device, check: KernelCheck, call: C
   const results = runCall(device, { ...check, kernel: boundsChecked(check.kernel) }, checked, buffers);
   const beyond = await device.read(buffers['beyond']!);
   for (const tensor of new Set([...Object.values(buffers), ...Object.values(results)])) tensor.dispose();
-  return names.flatMap((name, i) => (beyond[i] === 0 ? []
-    : [`${check.kernel.name} ${JSON.stringify(chosen)} at ${JSON.stringify(call.uniforms)}: ${name}[${beyond[i]!}] is accessed, and there are ${elements(name)} elements`]));
+  return names.flatMap((name, i) =>
+    beyond[i] === 0
+      ? []
+      : [
+          `${check.kernel.name} ${JSON.stringify(chosen)} at ${JSON.stringify(call.uniforms)}: ${name}[${beyond[i]!}] is accessed, and there are ${elements(name)} elements`,
+        ],
+  );
 }

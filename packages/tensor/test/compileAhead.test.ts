@@ -7,12 +7,14 @@ import { compileAhead } from '../src/node/compileAhead.ts';
 test('a compiler is told of each pipeline once, and that all have run at a read', async () => {
   const added: string[] = [];
   let cleared = 0;
-  const device = await openDevice({ compiler: { add: ({ label }) => added.push(label), clear: () => cleared++, destroy: () => undefined } });
+  const device = await openDevice({
+    compiler: { add: ({ label }) => added.push(label), clear: () => cleared++, destroy: () => undefined },
+  });
   try {
     const x = device.tensor(Float32Array.of(1, 2, 3));
     const double = () => device.run(scale, { x }, { y: [3] }, { count: 3, factor: 2 }).y;
     double();
-    expect([...await double().read()]).toEqual([2, 4, 6]);
+    expect([...(await double().read())]).toEqual([2, 4, 6]);
     expect(added).toEqual(device.variantsInUse());
     expect(cleared).toBe(1);
   } finally {
@@ -22,7 +24,9 @@ test('a compiler is told of each pipeline once, and that all have run at a read'
 
 test('kernels that compile, one that does not and the end of the device leave no error behind', async () => {
   const sources: PipelineSource[] = [];
-  const device = await openDevice({ compiler: { add: (source) => sources.push(source), clear: () => undefined, destroy: () => undefined } });
+  const device = await openDevice({
+    compiler: { add: (source) => sources.push(source), clear: () => undefined, destroy: () => undefined },
+  });
   device.run(scale, { x: device.tensor(Float32Array.of(1)) }, { y: [1] }, { count: 1, factor: 2 });
   await device.idle();
   const opened: GPUAdapter[] = [];

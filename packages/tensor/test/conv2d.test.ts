@@ -2,23 +2,55 @@
 import { RandomStream } from '@rna/kernels';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { backward, conv2d, instanceNorm, normConv2d, record, ShapeError, sum, type Device, type Tensor } from '../src/index.ts';
+import {
+  backward,
+  conv2d,
+  instanceNorm,
+  normConv2d,
+  record,
+  ShapeError,
+  sum,
+  type Device,
+  type Tensor,
+} from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterEach(() => { expect(device.memory.use().tensors, 'tensors alive after a test').toBe(0); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterEach(() => {
+  expect(device.memory.use().tensors, 'tensors alive after a test').toBe(0);
+});
+afterAll(() => {
+  device.destroy();
+});
 
-interface Size { readonly height: number; readonly width: number; readonly channels: number; readonly outputs: number; readonly size: number }
+interface Size {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly outputs: number;
+  readonly size: number;
+}
 
-const uniforms = (random: RandomStream, count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
+const uniforms = (random: RandomStream, count: number): Float32Array =>
+  Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
 
 /** Output, and the gradients of Σ dy·output, of a convolution in doubles. */
-function convolution({ height, width, channels, outputs, size }: Size, x: ArrayLike<number>, filters: ArrayLike<number>, bias: ArrayLike<number>, dy: ArrayLike<number>):
-Record<'y' | 'dx' | 'dfilters' | 'dbias', Float64Array> {
+function convolution(
+  { height, width, channels, outputs, size }: Size,
+  x: ArrayLike<number>,
+  filters: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  dy: ArrayLike<number>,
+): Record<'y' | 'dx' | 'dfilters' | 'dbias', Float64Array> {
   const y = new Float64Array(height * width * outputs);
-  const [dx, dfilters, dbias] = [new Float64Array(x.length), new Float64Array(filters.length), new Float64Array(outputs)];
+  const [dx, dfilters, dbias] = [
+    new Float64Array(x.length),
+    new Float64Array(filters.length),
+    new Float64Array(outputs),
+  ];
   for (let pixel = 0; pixel < height * width; pixel++) {
     for (let o = 0; o < outputs; o++) {
       const at = pixel * outputs + o;
@@ -54,29 +86,46 @@ function difference(actual: Float32Array, expected: ArrayLike<number>): number {
 
 /** Σ y·dy, whose gradient with respect to y is dy. */
 function weighted(y: Tensor, dy: Tensor): Tensor {
-  return record(device.scope(() => sum(y)), [y], () => [dy.alias(y.shape)]);
+  return record(
+    device.scope(() => sum(y)),
+    [y],
+    () => [dy.alias(y.shape)],
+  );
 }
 
 /** Output of `op` on trainable inputs and the gradient of Σ dy·output for each of them. Frees everything. */
-async function valueAndGradients(inputs: readonly Tensor[], dy: Tensor, op: (...inputs: Tensor[]) => Tensor): Promise<Float32Array[]> {
+async function valueAndGradients(
+  inputs: readonly Tensor[],
+  dy: Tensor,
+  op: (...inputs: Tensor[]) => Tensor,
+): Promise<Float32Array[]> {
   dy.keep();
-  inputs.forEach((input) => { input.train(); });
+  inputs.forEach((input) => {
+    input.train();
+  });
   const y = device.scope(() => op(...inputs));
   backward(device, () => weighted(op(...inputs), dy)).dispose();
   const results = [await y.read()];
   for (const input of inputs) results.push(await input.gradient!.read());
-  [y, dy, ...inputs].forEach((tensor) => { tensor.dispose(); });
+  [y, dy, ...inputs].forEach((tensor) => {
+    tensor.dispose();
+  });
   return results;
 }
 
 async function check(size: Size, seed: number): Promise<void> {
   const { height, width, channels, outputs } = size;
   const random = new RandomStream(seed);
-  const [x, filters] = [uniforms(random, height * width * channels), uniforms(random, outputs * channels * size.size ** 2)];
+  const [x, filters] = [
+    uniforms(random, height * width * channels),
+    uniforms(random, outputs * channels * size.size ** 2),
+  ];
   const [bias, dy] = [uniforms(random, outputs), uniforms(random, height * width * outputs)];
   const expected = convolution(size, x, filters, bias, dy);
   const inputs = [
-    device.tensor(x, [height, width, channels]), device.tensor(filters, [outputs, channels, size.size, size.size]), device.tensor(bias),
+    device.tensor(x, [height, width, channels]),
+    device.tensor(filters, [outputs, channels, size.size, size.size]),
+    device.tensor(bias),
   ];
   const actual = await valueAndGradients(inputs, device.tensor(dy), (a, b, c) => conv2d(a, b, c));
   (['y', 'dx', 'dfilters', 'dbias'] as const).forEach((name, i) => {
@@ -87,32 +136,53 @@ async function check(size: Size, seed: number): Promise<void> {
 describe('conv2d', () => {
   it('any size', async () => {
     const extent = fc.integer({ min: 1, max: 9 });
-    const size = fc.record({ height: extent, width: extent, channels: fc.integer({ min: 1, max: 7 }), outputs: fc.integer({ min: 1, max: 7 }), size: fc.constantFrom(1, 3, 5) });
+    const size = fc.record({
+      height: extent,
+      width: extent,
+      channels: fc.integer({ min: 1, max: 7 }),
+      outputs: fc.integer({ min: 1, max: 7 }),
+      size: fc.constantFrom(1, 3, 5),
+    });
     await fc.assert(fc.asyncProperty(size, fc.nat(), check), { numRuns: 25 });
   });
 
   // More pixels than one chunk of the filters' gradient; one output; more and fewer outputs than channels.
-  it.each([[20, 20, 3], [64, 1, 3], [20, 1, 5], [5, 33, 3], [33, 5, 1]])('%i channels to %i, size %i, over several chunks', async (channels, outputs, size) => {
+  it.each([
+    [20, 20, 3],
+    [64, 1, 3],
+    [20, 1, 5],
+    [5, 33, 3],
+    [33, 5, 1],
+  ])('%i channels to %i, size %i, over several chunks', async (channels, outputs, size) => {
     await check({ height: 31, width: 40, channels, outputs, size }, 7);
   });
 
   it('lets NaN through', async () => {
     const map = Float32Array.from({ length: 25 }, (_, i) => (i === 12 ? NaN : 1));
-    const y = device.scope(() => instanceNorm(conv2d(device.tensor(map, [5, 5, 1]), device.full([1, 1, 3, 3], 1)), { relu: true }));
+    const y = device.scope(() =>
+      instanceNorm(conv2d(device.tensor(map, [5, 5, 1]), device.full([1, 1, 3, 3], 1)), { relu: true }),
+    );
     expect((await y.read()).every(Number.isNaN)).toBe(true);
     y.dispose();
   });
 
   it('names itself and the shapes that do not fit', () => {
     device.scope(() => {
-      expect(() => conv2d(device.zeros([2, 2, 3]), device.zeros([4, 5, 3, 3]))).toThrow('conv2d: shapes [2, 2, 3] and [4, 5, 3, 3]');
+      expect(() => conv2d(device.zeros([2, 2, 3]), device.zeros([4, 5, 3, 3]))).toThrow(
+        'conv2d: shapes [2, 2, 3] and [4, 5, 3, 3]',
+      );
       expect(() => conv2d(device.zeros([2, 2, 3]), device.zeros([4, 3, 2, 2]))).toThrow('conv2d');
     });
   });
 });
 
 /** relu of the norm in doubles (or the norm itself), and the gradient of Σ dy·output. */
-function norm(x: ArrayLike<number>, channels: number, relu: boolean, dy: ArrayLike<number>): { y: Float64Array; dx: Float64Array } {
+function norm(
+  x: ArrayLike<number>,
+  channels: number,
+  relu: boolean,
+  dy: ArrayLike<number>,
+): { y: Float64Array; dx: Float64Array } {
   const pixels = x.length / channels;
   const [y, dx] = [new Float64Array(x.length), new Float64Array(x.length)];
   for (let c = 0; c < channels; c++) {
@@ -132,14 +202,30 @@ function norm(x: ArrayLike<number>, channels: number, relu: boolean, dy: ArrayLi
 }
 
 describe('instanceNorm', () => {
-  it.each([[2, 1, 3, false], [9, 7, 5, true], [40, 33, 20, true]])('%i × %i × %i, relu %s', async (height, width, channels, relu) => {
+  it.each([
+    [2, 1, 3, false],
+    [9, 7, 5, true],
+    [40, 33, 20, true],
+  ])('%i × %i × %i, relu %s', async (height, width, channels, relu) => {
     const random = new RandomStream(5);
-    const [x, residual, dy] = [0, 1, 2].map(() => uniforms(random, height * width * channels)) as [Float32Array, Float32Array, Float32Array];
+    const [x, residual, dy] = [0, 1, 2].map(() => uniforms(random, height * width * channels)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     const expected = norm(x, channels, relu, dy);
     const shape = [height, width, channels];
     const [y, dx, dresidual] = await valueAndGradients(
-      [device.tensor(x, shape), device.tensor(residual, shape)], device.tensor(dy), (a, b) => instanceNorm(a, { relu, residual: b }));
-    expect(difference(y!, expected.y.map((value, i) => value + residual[i]!))).toBeLessThan(1e-5);
+      [device.tensor(x, shape), device.tensor(residual, shape)],
+      device.tensor(dy),
+      (a, b) => instanceNorm(a, { relu, residual: b }),
+    );
+    expect(
+      difference(
+        y!,
+        expected.y.map((value, i) => value + residual[i]!),
+      ),
+    ).toBeLessThan(1e-5);
     expect(difference(dx!, expected.dx)).toBeLessThan(1e-5);
     expect(difference(dresidual!, dy)).toBe(0);
   });
@@ -161,7 +247,10 @@ describe('normConv2d', () => {
     const map = norm(x, 12, true, new Float64Array(x.length)).y;
     const expected = convolution(shape, map, filters, new Float64Array(7), dy);
     const [y, dx, dfilters] = await valueAndGradients(
-      [device.tensor(x, [30, 29, 12]), device.tensor(filters, [7, 12, size, size])], device.tensor(dy), (a, b) => normConv2d(a, b));
+      [device.tensor(x, [30, 29, 12]), device.tensor(filters, [7, 12, size, size])],
+      device.tensor(dy),
+      (a, b) => normConv2d(a, b),
+    );
     expect(difference(y!, expected.y)).toBeLessThan(1e-5);
     expect(difference(dx!, norm(x, 12, true, expected.dx).dx)).toBeLessThan(1e-5);
     expect(difference(dfilters!, expected.dfilters)).toBeLessThan(1e-5);

@@ -7,7 +7,8 @@ import type { Variant } from '@rna/kernels';
 import type { Call, KernelCheck } from '@rna/kernels/checks';
 
 // Numbers are sizes: one of them stands for all.
-const values = (variant: Variant): string[] => Object.entries(variant).map(([name, value]) => (typeof value === 'number' ? name : `${name}=${String(value)}`));
+const values = (variant: Variant): string[] =>
+  Object.entries(variant).map(([name, value]) => (typeof value === 'number' ? name : `${name}=${String(value)}`));
 
 /** The first of `variants`, and after it always the one that shows most values not shown yet, until all are. */
 export function coveringVariants(variants: readonly Variant[]): readonly Variant[] {
@@ -18,7 +19,10 @@ export function coveringVariants(variants: readonly Variant[]): readonly Variant
   for (let next = first; next !== undefined;) {
     chosen.push(next);
     for (const value of values(next)) missing.delete(value);
-    next = missing.size === 0 ? undefined : variants.reduce((best, variant) => (gain(variant) > gain(best) ? variant : best));
+    next =
+      missing.size === 0
+        ? undefined
+        : variants.reduce((best, variant) => (gain(variant) > gain(best) ? variant : best));
   }
   return chosen;
 }
@@ -27,9 +31,15 @@ export function coveringVariants(variants: readonly Variant[]): readonly Variant
 export function coveringCalls(check: KernelCheck, calls: readonly Call[]): readonly Call[] {
   const work = (call: Call): number => check.work(call).flops + check.work(call).bytes;
   const key = ({ variant = {} }: Call): string => JSON.stringify(variant);
-  const byWork = [...new Map([...calls].sort((a, b) => work(a) - work(b)).map((call) => [key(call), call.variant ?? {}])).values()];
+  const byWork = [
+    ...new Map([...calls].sort((a, b) => work(a) - work(b)).map((call) => [key(call), call.variant ?? {}])).values(),
+  ];
   const middle = (byWork.length - 1) / 2;
   const ranks = new Map(byWork.map((variant, i) => [variant, Math.abs(i - middle)]));
-  const chosen = new Set(coveringVariants([...byWork].sort((a, b) => ranks.get(a)! - ranks.get(b)!)).map((variant) => JSON.stringify(variant)));
+  const chosen = new Set(
+    coveringVariants([...byWork].sort((a, b) => ranks.get(a)! - ranks.get(b)!)).map((variant) =>
+      JSON.stringify(variant),
+    ),
+  );
   return calls.filter((call) => chosen.has(key(call)));
 }

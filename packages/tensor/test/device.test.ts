@@ -1,12 +1,24 @@
 /** The device: memory and its budget, scopes, ownership, errors that name what failed, a lost device. */
 import { defineKernel, elementwise, flatIndex } from '@rna/kernels';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { add, DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, type Device, type Tensor } from '../src/index.ts';
+import {
+  add,
+  DeviceError,
+  DeviceLostError,
+  MemoryBudgetError,
+  ShapeError,
+  type Device,
+  type Tensor,
+} from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
-beforeEach(async () => { device = await openDevice({ memoryBudget: 64 * 2 ** 20 }); });
-afterEach(() => { device.destroy(); });
+beforeEach(async () => {
+  device = await openDevice({ memoryBudget: 64 * 2 ** 20 });
+});
+afterEach(() => {
+  device.destroy();
+});
 
 const values = (tensor: Tensor): Promise<number[]> => tensor.read().then((read) => Array.from(read));
 
@@ -15,11 +27,13 @@ describe('memory', () => {
     const kept = device.full([4], 2);
     expect(() => device.empty([8 * 2 ** 20], 'f32', 'activations')).not.toThrow();
     expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(MemoryBudgetError);
-    expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(/activations \[12582912\] needs .* of the budget of 64\.0 MiB/);
+    expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(
+      /activations \[12582912\] needs .* of the budget of 64\.0 MiB/,
+    );
     expect(await values(kept)).toEqual([2, 2, 2, 2]);
   });
 
-  it('names the adapter\'s limit for one buffer', async () => {
+  it("names the adapter's limit for one buffer", async () => {
     const large = await openDevice({ memoryBudget: Infinity });
     const limit = large.gpu.limits.maxStorageBufferBindingSize;
     expect(() => large.empty([limit / 4 + 64])).toThrow(/this adapter binds at most/);
@@ -54,10 +68,12 @@ describe('scopes', () => {
 
   it('free everything when the body throws', () => {
     const before = device.memory.use().tensors;
-    expect(() => device.scope(() => {
-      device.zeros([3]);
-      throw new Error('stop');
-    })).toThrow('stop');
+    expect(() =>
+      device.scope(() => {
+        device.zeros([3]);
+        throw new Error('stop');
+      }),
+    ).toThrow('stop');
     expect(device.memory.use().tensors).toBe(before);
   });
 
@@ -75,13 +91,21 @@ describe('scopes', () => {
 
 describe('errors', () => {
   const broken = defineKernel({
-    name: 'broken', inputs: {}, outputs: { y: 'f32' }, uniforms: { count: 'u32' }, variant: {}, ...elementwise,
+    name: 'broken',
+    inputs: {},
+    outputs: { y: 'f32' },
+    uniforms: { count: 'u32' },
+    variant: {},
+    ...elementwise,
     body: () => `${flatIndex}\n  y[i] = nonsense;`,
   });
 
   it('a kernel that does not compile rejects the next read with its name and line, once', async () => {
     const { y } = device.run(broken, {}, { y: [4] }, { count: 4 });
-    const failure = await y.read().then(() => undefined, (error: unknown) => error);
+    const failure = await y.read().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     expect(failure).toBeInstanceOf(DeviceError);
     expect((failure as Error).message).toMatch(/kernel broken: [\s\S]*nonsense/);
     expect((failure as Error).message).toContain('y[i] = nonsense;');

@@ -20,7 +20,9 @@ import { fullMatrix, wantedAdapter } from './softwareDrivers.ts';
 const wanted = wantedAdapter();
 // Opened before the tests are collected: its traits say which variants there are.
 const device = await openDevice({ poison: true });
-afterAll(() => { device.destroy(); });
+afterAll(() => {
+  device.destroy();
+});
 
 const slowCompiler = /llvmpipe/i.test(device.traits.description) && !fullMatrix;
 const repeated = wanted.repeated && slowCompiler;
@@ -28,17 +30,20 @@ const tested = repeated ? checks.filter(({ kernel }) => kernel.subgroups !== und
 
 async function faults(test: (call: Call) => Promise<string[]>, calls: readonly Call[]): Promise<string[]> {
   const found: string[] = [];
-  for (const call of calls) found.push(...await test(call));
+  for (const call of calls) found.push(...(await test(call)));
   return found;
 }
 
 describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
   describe.each(tested.map((check) => [check.kernel.name, check] as const))('%s', (_, check) => {
-    const all = check.calls(new RandomStream(1, 2)).filter(({ variant = {} }) => device.traits.f16 || halfNames(variant).length === 0);
+    const all = check
+      .calls(new RandomStream(1, 2))
+      .filter(({ variant = {} }) => device.traits.f16 || halfNames(variant).length === 0);
     const few = fullMatrix ? all : coveringCalls(check, all);
     const space = ((check.kernel as unknown as Kernel).tuning?.space(device.traits) ?? []) as readonly Variant[];
     const tunings = fullMatrix ? space : coveringVariants(space);
-    const key = (call: Call, tuning: Variant): string => pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms));
+    const key = (call: Call, tuning: Variant): string =>
+      pipelineKey(check.kernel, device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms));
 
     it('is right as the adapter chooses it', async () => {
       expect(await faults((call) => verifyCall(device, check, call), repeated ? few : all)).toEqual([]);
@@ -49,7 +54,8 @@ describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
       expect(await faults((call) => verifyCall(device, check, call, tuning), other)).toEqual([]);
     });
 
-    // Indices are computed alike on every driver but for the number of lanes, so it is left to those that compile quickly.
+    // Indices are computed alike on every driver but for the number of lanes, so it is left to those that compile
+    // quickly.
     it.runIf(!slowCompiler)('accesses no element beyond its buffers', async () => {
       for (const tuning of [{}, ...(fullMatrix ? space : coveringVariants(space))]) {
         expect(await faults((call) => accessesBeyond(device, check, call, tuning), few)).toEqual([]);

@@ -1,24 +1,54 @@
-/** The ResNet over pairs in bands: the same bits as its ops one by one on whole maps, value and every gradient, however it is cut. */
+/**
+ * The ResNet over pairs in bands: the same bits as its ops one by one on whole maps, value and every gradient, however
+ * it is cut.
+ */
 import { RandomStream } from '@rna/kernels';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
-  backward, conv2d, pairLogits, pairLoss, pairResNet, pairSum, residualBlock, type BlockFilters, type Device, type PairResNet, type Shape, type Tensor,
+  backward,
+  conv2d,
+  pairLogits,
+  pairLoss,
+  pairResNet,
+  pairSum,
+  residualBlock,
+  type BlockFilters,
+  type Device,
+  type PairResNet,
+  type Shape,
+  type Tensor,
 } from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterEach(() => { expect(device.memory.use().tensors, 'tensors alive after a test').toBe(0); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterEach(() => {
+  expect(device.memory.use().tensors, 'tensors alive after a test').toBe(0);
+});
+afterAll(() => {
+  device.destroy();
+});
 
-interface Sizes { readonly length: number; readonly channels: number; readonly size: number; readonly blocks: number }
+interface Sizes {
+  readonly length: number;
+  readonly channels: number;
+  readonly size: number;
+  readonly blocks: number;
+}
 
 function weights({ length, channels, size, blocks }: Sizes): { pq: Tensor; net: PairResNet; all: Tensor[] } {
   const random = new RandomStream(9);
   const all: Tensor[] = [];
   const make = (shape: Shape): Tensor => {
     const bound = 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b, 1));
-    const tensor = device.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => bound * (2 * random.uniform() - 1)), shape).keep();
+    const tensor = device
+      .tensor(
+        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => bound * (2 * random.uniform() - 1)),
+        shape,
+      )
+      .keep();
     all.push(tensor);
     return tensor;
   };
@@ -33,20 +63,37 @@ function weights({ length, channels, size, blocks }: Sizes): { pq: Tensor; net: 
 }
 
 function opByOp(pq: Tensor, { bias, blocks, out }: PairResNet): Tensor {
-  return conv2d(blocks.reduce((x, filters) => residualBlock(x, filters), pairSum(pq, bias)), out.filters, out.bias);
+  return conv2d(
+    blocks.reduce((x, filters) => residualBlock(x, filters), pairSum(pq, bias)),
+    out.filters,
+    out.bias,
+  );
 }
 
 /** Logits, loss and all gradients; `frozen` of the weights are not trained. */
-async function results(sizes: Sizes, net: (pq: Tensor, net: PairResNet) => Tensor, frozen: readonly number[] = []): Promise<unknown[]> {
+async function results(
+  sizes: Sizes,
+  net: (pq: Tensor, net: PairResNet) => Tensor,
+  frozen: readonly number[] = [],
+): Promise<unknown[]> {
   const made = weights(sizes);
   const { length } = sizes;
-  made.all.forEach((tensor, i) => { tensor.train(!frozen.includes(i)); });
-  const labels = device.tensor(Float32Array.from({ length: length ** 2 }, (_, i) => (i % 7 === 0 ? 1 : 0)), [length, length]).keep();
+  made.all.forEach((tensor, i) => {
+    tensor.train(!frozen.includes(i));
+  });
+  const labels = device
+    .tensor(
+      Float32Array.from({ length: length ** 2 }, (_, i) => (i % 7 === 0 ? 1 : 0)),
+      [length, length],
+    )
+    .keep();
   const logits = device.scope(() => pairLogits(net(made.pq, made.net)));
   const loss = backward(device, () => pairLoss(pairLogits(net(made.pq, made.net)), labels));
   const found: unknown[] = [await logits.read(), await loss.read()];
   for (const { gradient } of made.all) found.push(await gradient?.read());
-  [logits, loss, labels, ...made.all].forEach((tensor) => { tensor.dispose(); });
+  [logits, loss, labels, ...made.all].forEach((tensor) => {
+    tensor.dispose();
+  });
   return found;
 }
 
@@ -58,7 +105,8 @@ describe('pairResNet', () => {
     [{ length: 9, channels: 6, size: 3, blocks: 1 }, [undefined]],
   ] as const)('has the bits of its ops one by one: %o in bands of %o rows', async (sizes, cuts) => {
     const whole = await results(sizes, opByOp);
-    for (const rows of cuts) expect(await results(sizes, (pq, net) => pairResNet(pq, net, rows)), `${rows}`).toEqual(whole);
+    for (const rows of cuts)
+      expect(await results(sizes, (pq, net) => pairResNet(pq, net, rows)), `${rows}`).toEqual(whole);
   });
 
   it('computes no gradient of what is frozen', async () => {
@@ -66,13 +114,23 @@ describe('pairResNet', () => {
     const frozen = [0, 1, 3, 5];
     const found = await results(sizes, (pq, net) => pairResNet(pq, net, 16), frozen);
     expect(found).toEqual(await results(sizes, opByOp, frozen));
-    expect(found.slice(2).map((gradient) => gradient === undefined)).toEqual([true, true, false, true, false, true, false]);
+    expect(found.slice(2).map((gradient) => gradient === undefined)).toEqual([
+      true,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
   });
 
-  it('keeps a block\'s input on a tape and little else', () => {
+  it("keeps a block's input on a tape and little else", () => {
     const { pq, net, all } = weights({ length: 256, channels: 32, size: 3, blocks: 2 });
     const map = 4 * 256 * 256 * 32;
-    all.forEach((tensor) => { tensor.train(); });
+    all.forEach((tensor) => {
+      tensor.train();
+    });
     const before = device.memory.use().live;
     const peak = highest(() => {
       backward(device, () => {
@@ -83,15 +141,25 @@ describe('pairResNet', () => {
       }).dispose();
     });
     expect(peak - before).toBeLessThan(6 * map);
-    expect(highest(() => { device.scope(() => { pairResNet(pq, net, 16); }); }) - before).toBeLessThan(4 * map);
-    all.forEach((tensor) => { tensor.dispose(); });
+    expect(
+      highest(() => {
+        device.scope(() => {
+          pairResNet(pq, net, 16);
+        });
+      }) - before,
+    ).toBeLessThan(4 * map);
+    all.forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 
   it('names the shapes that do not fit', () => {
     const { pq, net, all } = weights({ length: 8, channels: 4, size: 3, blocks: 1 });
     expect(() => pairResNet(net.bias, net)).toThrow('pairResNet: shapes [4] and [4] and [1, 4, 3, 3] do not fit');
     expect(pq.disposed).toBe(false);
-    all.forEach((tensor) => { tensor.dispose(); });
+    all.forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 });
 

@@ -10,7 +10,9 @@ import { dirname, join } from 'node:path';
 import type { AdapterTraits } from '@rna/kernels';
 import { cacheFolder } from '../src/node/driver.ts';
 
-/** Whether every variant runs every call on every driver, which takes hours, instead of subsets that cover the options. */
+/**
+ * Whether every variant runs every call on every driver, which takes hours, instead of subsets that cover the options.
+ */
 export const fullMatrix = process.env['RNA_MATRIX'] === 'full';
 
 interface SoftwareDriver {
@@ -20,7 +22,11 @@ interface SoftwareDriver {
 }
 
 const DRIVERS: readonly SoftwareDriver[] = [
-  ...[4, 8, 16].map((subgroupSize) => ({ name: `lavapipe, subgroups of ${subgroupSize}`, description: /llvmpipe/i, subgroupSize })),
+  ...[4, 8, 16].map((subgroupSize) => ({
+    name: `lavapipe, subgroups of ${subgroupSize}`,
+    description: /llvmpipe/i,
+    subgroupSize,
+  })),
   { name: 'SwiftShader', description: /swiftshader/i, subgroupSize: 4 },
 ];
 
@@ -29,7 +35,11 @@ const MANIFEST_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/ic
 /** The system's manifest of lavapipe; where there is none, the driver that set-up found or installed is taken. */
 function lavapipeManifest(): string | undefined {
   const folder = MANIFEST_FOLDERS.filter((path) => existsSync(path));
-  return folder.flatMap((path) => readdirSync(path).filter((name) => /^lvp_icd.*\.json$/.test(name)).map((name) => join(path, name)))[0];
+  return folder.flatMap((path) =>
+    readdirSync(path)
+      .filter((name) => /^lvp_icd.*\.json$/.test(name))
+      .map((name) => join(path, name)),
+  )[0];
 }
 
 /** The manifest of the SwiftShader that comes with the browser. */
@@ -60,7 +70,12 @@ export function driverProjects(browser: string | undefined): DriverProject[] {
         RNA_TEST_DRIVER: name,
         ...(manifest === undefined ? {} : { VK_DRIVER_FILES: manifest }),
         // Mesa's cache of compiled kernels does not tell vector widths apart.
-        ...(lavapipe ? { LP_NATIVE_VECTOR_WIDTH: String(32 * subgroupSize), MESA_SHADER_CACHE_DIR: join(cacheFolder(), `shaders-${subgroupSize}`) } : {}),
+        ...(lavapipe
+          ? {
+              LP_NATIVE_VECTOR_WIDTH: String(32 * subgroupSize),
+              MESA_SHADER_CACHE_DIR: join(cacheFolder(), `shaders-${subgroupSize}`),
+            }
+          : {}),
       },
       tests: ['kernels.test.ts', ...(lavapipe && !fullMatrix ? [] : ['properties.test.ts'])],
     };
@@ -81,6 +96,13 @@ export function wantedAdapter(): WantedAdapter {
   const name = process.env['RNA_TEST_DRIVER'];
   if (name === undefined) return { name: "the machine's adapter", repeated: false, isMet: () => true };
   const driver = DRIVERS.find((candidate) => candidate.name === name);
-  if (driver === undefined) throw new Error(`RNA_TEST_DRIVER is '${name}', and the drivers are ${DRIVERS.map((known) => `'${known.name}'`).join(', ')}`);
-  return { name: `${name} (left out where the machine has no such driver)`, repeated: true, isMet: (traits) => driver.description.test(traits.description) && traits.subgroupSize === driver.subgroupSize };
+  if (driver === undefined)
+    throw new Error(
+      `RNA_TEST_DRIVER is '${name}', and the drivers are ${DRIVERS.map((known) => `'${known.name}'`).join(', ')}`,
+    );
+  return {
+    name: `${name} (left out where the machine has no such driver)`,
+    repeated: true,
+    isMet: (traits) => driver.description.test(traits.description) && traits.subgroupSize === driver.subgroupSize,
+  };
 }

@@ -5,15 +5,19 @@ import { add, backward, cast, linear, quantize, sum, type Device, type Shape, ty
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
 
 const random = new RandomStream(9);
 const numbers = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
 const upload = (values: Float32Array, shape: Shape): Tensor => device.tensor(values, shape).keep();
 
 describe('int8', () => {
-  it('a product with a quantised weight is near that with the weight, by its rows\' steps', async () => {
+  it("a product with a quantised weight is near that with the weight, by its rows' steps", async () => {
     const [rows, inner, cols] = [5, 31, 9];
     const [x, w] = [numbers(rows * inner), numbers(cols * inner)];
     const [input, weight] = [upload(x, [rows, inner]), upload(w, [cols, inner])];
@@ -24,23 +28,34 @@ describe('int8', () => {
     exact.forEach((value, i) => {
       const [row, col] = [Math.floor(i / cols), i % cols];
       const largest = Math.max(...w.subarray(col * inner, (col + 1) * inner).map(Math.abs));
-      const bound = x.subarray(row * inner, (row + 1) * inner).reduce((total, each) => total + Math.abs(each), 0) * largest / 254;
+      const bound =
+        (x.subarray(row * inner, (row + 1) * inner).reduce((total, each) => total + Math.abs(each), 0) * largest) / 254;
       expect(Math.abs(near[i]! - value)).toBeLessThan(1.01 * bound + 1e-5);
     });
     expect(near).not.toEqual(exact);
-    [input, weight, bytes].forEach((tensor) => { tensor.dispose(); });
+    [input, weight, bytes].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 
   it('is refused where it cannot be: other kernels, gradients, reading, writing', () => {
     const [x, weight] = [upload(numbers(4), [1, 4]), upload(numbers(8), [2, 4])];
     const bytes = quantize(weight).keep();
-    expect(() => add(bytes, bytes)).toThrow('add: \'a\' is a quantised matrix, which only the right operand of a product may be');
-    expect(() => linear(bytes, weight)).toThrow('matmul: \'a\' is a quantised matrix');
+    expect(() => add(bytes, bytes)).toThrow(
+      "add: 'a' is a quantised matrix, which only the right operand of a product may be",
+    );
+    expect(() => linear(bytes, weight)).toThrow("matmul: 'a' is a quantised matrix");
     expect(() => bytes.read()).toThrow('read: tensor is i8, not f32 or f16');
-    expect(() => { device.write(bytes, numbers(8)); }).toThrow(/\[2, 4\] is a quantised matrix; quantise f32 values instead/);
+    expect(() => {
+      device.write(bytes, numbers(8));
+    }).toThrow(/\[2, 4\] is a quantised matrix; quantise f32 values instead/);
     x.train();
-    expect(() => backward(device, () => sum(linear(x, bytes)))).toThrow('linear: no gradient goes through the quantised weight [2, 4]; train with f32 or f16 weights');
-    [x, weight, bytes].forEach((tensor) => { tensor.dispose(); });
+    expect(() => backward(device, () => sum(linear(x, bytes)))).toThrow(
+      'linear: no gradient goes through the quantised weight [2, 4]; train with f32 or f16 weights',
+    );
+    [x, weight, bytes].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 });
 
@@ -48,7 +63,9 @@ describe('f16', () => {
   it('is refused with a clear error where the adapter has none', async () => {
     const other = await openDevice();
     Object.assign(other.traits, { f16: false });
-    expect(() => other.empty([2, 3], 'f16', 'activations')).toThrow(/activations \[2, 3\] is to be stored as f16, but this adapter \(.*\) has no shader-f16; use f32, or int8 weights/);
+    expect(() => other.empty([2, 3], 'f16', 'activations')).toThrow(
+      /activations \[2, 3\] is to be stored as f16, but this adapter \(.*\) has no shader-f16; use f32, or int8 weights/,
+    );
     other.destroy();
   });
 
@@ -63,14 +80,16 @@ describe('f16', () => {
     expect(Array.from(await cast(x, 'f16').read())).toEqual(expected);
     expect(Array.from(await cast(written, 'f32').read())).toEqual(expected);
     expect(cast(x, 'f32')).toBe(x);
-    expect(() => { device.write(written, numbers(2)); }).toThrow('write: a tensor in half precision takes all its 7 values at once, as a Float32Array');
+    expect(() => {
+      device.write(written, numbers(2));
+    }).toThrow('write: a tensor in half precision takes all its 7 values at once, as a Float32Array');
     x.dispose();
   });
 
   it('a kernel that does not take halves says so', (context) => {
     if (!device.traits.f16) return context.skip('the adapter has no shader-f16');
     const x = cast(upload(numbers(4), [4]), 'f16');
-    expect(() => add(x, x)).toThrow('add: buffer \'a\' cannot be stored as f16');
+    expect(() => add(x, x)).toThrow("add: buffer 'a' cannot be stored as f16");
   });
 
   it('a copy in halves gives its original f32 gradients', async (context) => {
@@ -79,7 +98,11 @@ describe('f16', () => {
     backward(device, () => sum(linear(x, cast(master, 'f16')))).dispose();
     expect(master.gradient?.dtype).toBe('f32');
     const [values, gradient] = [await x.read(), await master.gradient!.read()];
-    gradient.forEach((value, i) => { expect(value).toBeCloseTo(values[i % 3]! + values[3 + (i % 3)]!, 5); });
-    [x, master].forEach((tensor) => { tensor.dispose(); });
+    gradient.forEach((value, i) => {
+      expect(value).toBeCloseTo(values[i % 3]! + values[3 + (i % 3)]!, 5);
+    });
+    [x, master].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 });

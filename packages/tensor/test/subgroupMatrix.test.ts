@@ -2,7 +2,16 @@
  * Products on subgroup matrices, which no adapter here has: Tint compiles their text on Dawn's null backend, and they
  * run with the matrix operations replaced by loops of the same meaning. What a device does where the probe fails.
  */
-import { halfStorage, kernelWgsl, matmul, RandomStream, type AdapterTraits, type Kernel, type MatmulVariant, type Variant } from '@rna/kernels';
+import {
+  halfStorage,
+  kernelWgsl,
+  matmul,
+  RandomStream,
+  type AdapterTraits,
+  type Kernel,
+  type MatmulVariant,
+  type Variant,
+} from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +36,7 @@ const textOf = (options: object): string => kernelWgsl(matmul, { ...matmul.varia
 function emulated(unit: string, lanes: number): Kernel {
   const k = matmul as unknown as Kernel;
   const [m, n, inner] = unit.split('x').map(Number) as [number, number, number];
-  const own = m * n / lanes;
+  const own = (m * n) / lanes;
   // Bounds that the compiler does not know: lavapipe unrolls the other loops.
   const operations = /* wgsl */ `
 var<private> ownLane: u32;
@@ -50,14 +59,16 @@ fn storeResults(at: u32, sum: array<f32, ${own}>, stride: u32) {
     results[at + i / ${n}u * stride + i % ${n}u] = values[e];
   }
 }`;
-  const rewritten = (text: string): string => text
-    .replaceAll(`subgroup_matrix_result<f32, ${n}, ${m}>()`, `array<f32, ${own}>()`)
-    .replaceAll(`subgroupMatrixLoad<subgroup_matrix_left<f16, ${inner}, ${m}>, row_major>(&tileA, `, 'operand(')
-    .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, row_major>(&tileB, `, 'operand(')
-    .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply(')
-    .replaceAll('subgroupMatrixStore<row_major>(&results, ', 'storeResults(');
+  const rewritten = (text: string): string =>
+    text
+      .replaceAll(`subgroup_matrix_result<f32, ${n}, ${m}>()`, `array<f32, ${own}>()`)
+      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_left<f16, ${inner}, ${m}>, row_major>(&tileA, `, 'operand(')
+      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, row_major>(&tileB, `, 'operand(')
+      .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply(')
+      .replaceAll('subgroupMatrixStore<row_major>(&results, ', 'storeResults(');
   return {
-    ...k, name: `matmulOnLoops${unit}`,
+    ...k,
+    name: `matmulOnLoops${unit}`,
     subgroupMatrices: () => false,
     declarations: (variant) => `${k.declarations!(variant)}\n${operations}`,
     body: (variant) => `  ownLane = sid;\n  let subgroup = lane / ${lanes}u;\n${rewritten(k.body(variant))}`,
@@ -71,36 +82,53 @@ describe('the text', () => {
     Object.assign(globalThis, globals);
     gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
     const adapter = await sleepingWait(gpu.requestAdapter());
-    nothing = await sleepingWait(adapter!.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', FEATURE] as GPUFeatureName[] }));
+    nothing = await sleepingWait(
+      adapter!.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', FEATURE] as GPUFeatureName[] }),
+    );
   });
-  afterAll(() => { nothing.destroy(); });
+  afterAll(() => {
+    nothing.destroy();
+  });
 
   const compile = async (code: string): Promise<string | undefined> => {
     nothing.pushErrorScope('validation');
-    nothing.createComputePipeline({ layout: 'auto', compute: { module: nothing.createShaderModule({ code }), entryPoint: 'main' } });
+    nothing.createComputePipeline({
+      layout: 'auto',
+      compute: { module: nothing.createShaderModule({ code }), entryPoint: 'main' },
+    });
     return (await sleepingWait(nothing.popErrorScope()))?.message;
   };
 
   it.each(UNITS)('compiles with units of %s, and Tint looks at their sizes and at uniformity', async (unit) => {
-    for (const operands of OPERANDS) expect(await compile(textOf({ algorithm: 'matrix', unit, lanes: 32, ...operands, ...halves }))).toBeUndefined();
+    for (const operands of OPERANDS)
+      expect(await compile(textOf({ algorithm: 'matrix', unit, lanes: 32, ...operands, ...halves }))).toBeUndefined();
     const text = textOf({ algorithm: 'matrix', unit, lanes: 32, ...halves });
-    expect(await compile(text.replace('subgroup_matrix_result<f32, ', 'subgroup_matrix_result<f32, 3'))).toMatch(/no matching call/);
+    expect(await compile(text.replace('subgroup_matrix_result<f32, ', 'subgroup_matrix_result<f32, 3'))).toMatch(
+      /no matching call/,
+    );
     expect(await compile(text.replace('ownRow = subgroup', 'ownRow = lane'))).toMatch(/uniform/);
   });
 });
 
 describe('on this adapter', () => {
   let device: Device;
-  beforeAll(async () => { device = await openDevice({ poison: true }); });
-  afterAll(() => { device.destroy(); });
+  beforeAll(async () => {
+    device = await openDevice({ poison: true });
+  });
+  afterAll(() => {
+    device.destroy();
+  });
 
   it.each(['32x16x8', '16x32x16', '16x16x16'])('sums as the reference does, in units of %s', async (unit) => {
     if (!device.traits.f16 || !device.traits.subgroups) return;
     const lanes = device.traits.subgroupSize!;
-    const calls = check.calls(new RandomStream(1, 2)).filter(({ variant = {} }) => /^a,b(,|$)/.test(String(variant['f16'])));
+    const calls = check
+      .calls(new RandomStream(1, 2))
+      .filter(({ variant = {} }) => /^a,b(,|$)/.test(String(variant['f16'])));
     expect(calls.length).toBeGreaterThan(2);
     const loops = { ...check, kernel: emulated(unit, lanes) };
-    for (const call of unit === '32x16x8' ? calls : calls.slice(0, 1)) expect(await verifyCall(device, loops, call, { algorithm: 'matrix', unit, lanes })).toEqual([]);
+    for (const call of unit === '32x16x8' ? calls : calls.slice(0, 1))
+      expect(await verifyCall(device, loops, call, { algorithm: 'matrix', unit, lanes })).toEqual([]);
   });
 
   it('looks at a product of its own', async () => {
@@ -122,8 +150,20 @@ describe('on this adapter', () => {
   });
 });
 
-interface Config { readonly componentType: string; readonly resultComponentType: string; readonly M: number; readonly N: number; readonly K: number }
-const config = (M: number, N: number, K: number, componentType = 'f16', resultComponentType = 'f32'): Config => ({ componentType, resultComponentType, M, N, K });
+interface Config {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+const config = (M: number, N: number, K: number, componentType = 'f16', resultComponentType = 'f32'): Config => ({
+  componentType,
+  resultComponentType,
+  M,
+  N,
+  K,
+});
 
 interface Pretence {
   readonly matrices?: boolean;
@@ -133,25 +173,55 @@ interface Pretence {
 }
 
 /** The adapter as a card that may have subgroup matrices; what it opens is the adapter's own device, without them. */
-function pretending(adapter: GPUAdapter, { matrices = false, configs = [config(16, 16, 16)], subgroups = [8, 8], storage }: Pretence): GPUAdapter {
-  const info = { vendor: 'a test', architecture: '', device: '', description: '', subgroupMinSize: subgroups[0], subgroupMaxSize: subgroups[1], subgroupMatrixConfigs: configs };
+function pretending(
+  adapter: GPUAdapter,
+  { matrices = false, configs = [config(16, 16, 16)], subgroups = [8, 8], storage }: Pretence,
+): GPUAdapter {
+  const info = {
+    vendor: 'a test',
+    architecture: '',
+    device: '',
+    description: '',
+    subgroupMinSize: subgroups[0],
+    subgroupMaxSize: subgroups[1],
+    subgroupMatrixConfigs: configs,
+  };
   const { limits } = adapter;
   return {
-    info, features: new Set([...adapter.features, ...(matrices ? [FEATURE] : [])]),
-    limits: new Proxy(limits, { get: (_, name) => (name === 'maxComputeWorkgroupStorageSize' ? storage ?? limits[name] : limits[name as keyof GPUSupportedLimits]) }),
+    info,
+    features: new Set([...adapter.features, ...(matrices ? [FEATURE] : [])]),
+    limits: new Proxy(limits, {
+      get: (_, name) =>
+        name === 'maxComputeWorkgroupStorageSize'
+          ? (storage ?? limits[name])
+          : limits[name as keyof GPUSupportedLimits],
+    }),
     requestDevice: (descriptor: GPUDeviceDescriptor) =>
-      adapter.requestDevice({ ...descriptor, requiredFeatures: [...descriptor.requiredFeatures ?? []].filter((name) => name as string !== FEATURE) }),
+      adapter.requestDevice({
+        ...descriptor,
+        requiredFeatures: [...(descriptor.requiredFeatures ?? [])].filter((name) => (name as string) !== FEATURE),
+      }),
   } as unknown as GPUAdapter;
 }
 
 describe('the choice', () => {
   let adapter: GPUAdapter;
-  beforeAll(async () => { adapter = await requestAdapter(); });
-  const unitWith = (pretence: Pretence): string | undefined => adapterTraits(pretending(adapter, pretence)).subgroupMatrix;
+  beforeAll(async () => {
+    adapter = await requestAdapter();
+  });
+  const unitWith = (pretence: Pretence): string | undefined =>
+    adapterTraits(pretending(adapter, pretence)).subgroupMatrix;
 
   it('takes the largest unit of halves summed in f32 that fits, where all that it needs is there', () => {
     if (!adapter.features.has('shader-f16')) return;
-    const configs = [config(8, 8, 8, 'f32', 'f32'), config(32, 32, 32, 'f16', 'f16'), config(8, 8, 8), config(16, 16, 16), config(16, 16, 64), config(12, 12, 16)];
+    const configs = [
+      config(8, 8, 8, 'f32', 'f32'),
+      config(32, 32, 32, 'f16', 'f16'),
+      config(8, 8, 8),
+      config(16, 16, 16),
+      config(16, 16, 64),
+      config(12, 12, 16),
+    ];
     expect(unitWith({ matrices: true, configs })).toBe('16x16x16');
     expect(unitWith({ matrices: true, configs: configs.slice(0, 3) })).toBe('8x8x8');
     expect(unitWith({ matrices: true, configs: configs.slice(0, 2) })).toBeUndefined();
@@ -161,13 +231,22 @@ describe('the choice', () => {
     expect(unitWith({ matrices: true, configs, storage: 8192 })).toBeUndefined();
   });
 
-  const card: AdapterTraits = { class: 'gpu', description: 'a test', subgroups: true, subgroupSize: 32, f16: true, workgroupStorage: 49152 };
+  const card: AdapterTraits = {
+    class: 'gpu',
+    description: 'a test',
+    subgroups: true,
+    subgroupSize: 32,
+    f16: true,
+    workgroupStorage: 49152,
+  };
   const sizes = { rows: 2048, inner: 640, cols: 640, depth: 640 };
-  const chosen = (traits: AdapterTraits, options: Variant): MatmulVariant => variantChoice({ traits, tuned: {}, pinned: {} })(matmul, options, sizes) as MatmulVariant;
+  const chosen = (traits: AdapterTraits, options: Variant): MatmulVariant =>
+    variantChoice({ traits, tuned: {}, pinned: {} })(matmul, options, sizes) as MatmulVariant;
 
   it('is the matrices where the adapter has them and both operands are halves, and tiles to the letter elsewhere', () => {
     const withMatrices = { ...card, subgroupMatrix: '16x16x16' };
-    const onMatrices = (traits: AdapterTraits, options: Variant): boolean => textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
+    const onMatrices = (traits: AdapterTraits, options: Variant): boolean =>
+      textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
     for (const f16 of ['a,b', 'a,b,bias,y']) {
       expect(chosen(withMatrices, { f16 })).toMatchObject({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
       expect(onMatrices(withMatrices, { f16 })).toBe(true);

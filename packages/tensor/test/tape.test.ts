@@ -2,16 +2,39 @@
 import { RandomStream } from '@rna/kernels';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { add, backward, dropout, gelu, layerNorm, linear, recompute, reshape, scale, sum, type Device, type Shape, type Tensor } from '../src/index.ts';
+import {
+  add,
+  backward,
+  dropout,
+  gelu,
+  layerNorm,
+  linear,
+  recompute,
+  reshape,
+  scale,
+  sum,
+  type Device,
+  type Shape,
+  type Tensor,
+} from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
 
 const random = new RandomStream(5);
 const draw = (shape: Shape): Tensor =>
-  device.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()), shape).keep();
+  device
+    .tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+      shape,
+    )
+    .keep();
 
 /** Largest difference between a parameter's gradient and central differences of the loss, relative to the largest. */
 async function gradientError(loss: () => Tensor, parameter: Tensor): Promise<number> {
@@ -29,7 +52,7 @@ async function gradientError(loss: () => Tensor, parameter: Tensor): Promise<num
   };
   let worst = 0;
   for (const i of [0, value.length >> 1, value.length - 1]) {
-    const numeric = (await evaluate(i, 0.01) - await evaluate(i, -0.01)) / 0.02;
+    const numeric = ((await evaluate(i, 0.01)) - (await evaluate(i, -0.01))) / 0.02;
     worst = Math.max(worst, Math.abs(numeric - gradient[i]!));
   }
   total.dispose();
@@ -39,15 +62,25 @@ async function gradientError(loss: () => Tensor, parameter: Tensor): Promise<num
 
 describe('linear', () => {
   it('has the right gradients at any size', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), async (rows, inner, cols) => {
-      const [x, weight, bias] = [draw([rows, inner]), draw([cols, inner]), draw([cols])];
-      const loss = (): Tensor => {
-        const y = linear(x, weight, bias);
-        return sum(gelu(y), 1 / y.size);
-      };
-      for (const parameter of [x, weight, bias]) expect(await gradientError(loss, parameter)).toBeLessThan(5e-3);
-      [x, weight, bias].forEach((tensor) => { tensor.dispose(); });
-    }), { numRuns: 8, seed: 1 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        async (rows, inner, cols) => {
+          const [x, weight, bias] = [draw([rows, inner]), draw([cols, inner]), draw([cols])];
+          const loss = (): Tensor => {
+            const y = linear(x, weight, bias);
+            return sum(gelu(y), 1 / y.size);
+          };
+          for (const parameter of [x, weight, bias]) expect(await gradientError(loss, parameter)).toBeLessThan(5e-3);
+          [x, weight, bias].forEach((tensor) => {
+            tensor.dispose();
+          });
+        },
+      ),
+      { numRuns: 8, seed: 1 },
+    );
   });
 });
 
@@ -74,21 +107,39 @@ describe('the tape', () => {
     const loss = backward(device, () => {
       // x is not tracked: the tape must keep it for the gradient of the weight.
       const x = device.scope(() => scale(device.full([5, 8], 0.5), 3));
-      return sum(device.scope(() => layerNorm(add(x, device.tensor(Float32Array.from({ length: 40 }, (_, i) => i % 7), [5, 8])), weight, bias)));
+      return sum(
+        device.scope(() =>
+          layerNorm(
+            add(
+              x,
+              device.tensor(
+                Float32Array.from({ length: 40 }, (_, i) => i % 7),
+                [5, 8],
+              ),
+            ),
+            weight,
+            bias,
+          ),
+        ),
+      );
     });
     expect(device.memory.use().tensors).toBe(before + 5);
     expect(Array.from(await bias.gradient!.read())).toEqual(Array.from({ length: 8 }, () => 5));
-    [weight, bias, loss].forEach((tensor) => { tensor.dispose(); });
+    [weight, bias, loss].forEach((tensor) => {
+      tensor.dispose();
+    });
     expect(device.memory.use().tensors).toBe(before);
   });
 
   it('frees everything when the forward throws', () => {
     const before = device.memory.use().tensors;
     const x = draw([4]).train();
-    expect(() => backward(device, () => {
-      add(x, x);
-      throw new Error('stop');
-    })).toThrow('stop');
+    expect(() =>
+      backward(device, () => {
+        add(x, x);
+        throw new Error('stop');
+      }),
+    ).toThrow('stop');
     x.dispose();
     expect(device.memory.use().tensors).toBe(before);
     expect(device.tape).toBeUndefined();
@@ -107,7 +158,10 @@ describe('the tape', () => {
       return sum(y, 1e-3);
     };
     const results = [];
-    for (const part of [body, (input: Tensor, block: number) => recompute(input, (leaf) => body(leaf, block), [weight, bias, table])]) {
+    for (const part of [
+      body,
+      (input: Tensor, block: number) => recompute(input, (leaf) => body(leaf, block), [weight, bias, table]),
+    ]) {
       const before = device.memory.use();
       device.memory.trim();
       let most = 0;
@@ -119,15 +173,22 @@ describe('the tape', () => {
       };
       const loss = backward(device, forward(part));
       device.memory.allocate = allocate;
-      results.push({ most: most - before.live, values: await Promise.all([loss, weight.gradient!, bias.gradient!, x.gradient!].map((tensor) => tensor.read())) });
-      [weight, bias, x].forEach((tensor) => { tensor.train(false).train(); });
+      results.push({
+        most: most - before.live,
+        values: await Promise.all([loss, weight.gradient!, bias.gradient!, x.gradient!].map((tensor) => tensor.read())),
+      });
+      [weight, bias, x].forEach((tensor) => {
+        tensor.train(false).train();
+      });
       loss.dispose();
       expect(device.memory.use().tensors).toBe(before.tensors);
     }
     const [plain, recomputed] = results;
     expect(recomputed!.values).toEqual(plain!.values);
     expect(recomputed!.most).toBeLessThan(0.5 * plain!.most);
-    [weight, bias, x, table].forEach((tensor) => { tensor.dispose(); });
+    [weight, bias, x, table].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 
   it('recomputes what only parameters need a gradient of, and is the function itself without a tape', async () => {
@@ -143,13 +204,17 @@ describe('the tape', () => {
     expect(values.slice(2)).toEqual(values.slice(0, 2));
     const free = recompute(x, body, [weight]);
     expect(free.tracked).toBe(false);
-    [...losses.flat(), free, x, weight].forEach((tensor) => { tensor.dispose(); });
+    [...losses.flat(), free, x, weight].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 
   it('records nothing where no gradient is wanted', () => {
     const x = draw([4]);
     const loss = backward(device, () => sum(gelu(x)));
     expect(x.gradient).toBeUndefined();
-    [x, loss].forEach((tensor) => { tensor.dispose(); });
+    [x, loss].forEach((tensor) => {
+      tensor.dispose();
+    });
   });
 });

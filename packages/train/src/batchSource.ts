@@ -48,22 +48,31 @@ export interface BatchPort {
   close(): void;
 }
 
-/** From the training side: make steps from a cursor on, `credit` of them; or `credit` more. A new `order` ends the one before. */
+/**
+ * From the training side: make steps from a cursor on, `credit` of them; or `credit` more. A new `order` ends the one
+ * before.
+ */
 type Request = { readonly order: number; readonly from?: Cursor; readonly credit: number };
 
-type Reply = { readonly order: number; readonly step: StepData } | { readonly order: number; readonly error: { readonly name: string; readonly message: string } };
+type Reply =
+  | { readonly order: number; readonly step: StepData }
+  | { readonly order: number; readonly error: { readonly name: string; readonly message: string } };
 
 /** Answers the other end of the port from a source, step after step, as far ahead as it is told. Returns at once. */
 export function serveBatches(port: BatchPort, source: BatchSource): void {
   let current = -1;
   let credit = 0;
   let wake = (): void => undefined;
-  const post = (reply: Reply, transfer: ArrayBuffer[] = []): void => { port.postMessage(reply, transfer); };
+  const post = (reply: Reply, transfer: ArrayBuffer[] = []): void => {
+    port.postMessage(reply, transfer);
+  };
   const serve = async (order: number, from: Cursor): Promise<void> => {
     let cursor = from;
     while (order === current) {
       if (credit === 0) {
-        await new Promise<void>((resolve) => { wake = resolve; });
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
         continue;
       }
       credit--;
@@ -93,14 +102,19 @@ export interface RemoteBatches extends BatchSource {
   fail(error: Error): void;
 }
 
-/** The source that is served at the other end of the port: the same steps, `ahead` of them (default 3) asked for at once. Errors keep name and message. */
+/**
+ * The source that is served at the other end of the port: the same steps, `ahead` of them (default 3) asked for at
+ * once. Errors keep name and message.
+ */
 export function remoteBatches(port: BatchPort, ahead = 3): RemoteBatches {
   let order = -1;
   let upcoming: Cursor | undefined;
   let failure: Error | undefined;
   let waiting: ((reply: Reply | undefined) => void) | undefined;
   const arrived: Reply[] = [];
-  const send = (request: Request): void => { port.postMessage(request, []); };
+  const send = (request: Request): void => {
+    port.postMessage(request, []);
+  };
   const wake = (): void => {
     if (waiting === undefined) return;
     const reply = failure === undefined ? arrived.shift() : undefined;
@@ -157,6 +171,8 @@ export function remoteBatches(port: BatchPort, ahead = 3): RemoteBatches {
 }
 
 const buffersOf = ({ batches }: StepData): ArrayBuffer[] =>
-  batches.flatMap(({ tokens, cuSeqlens, labels, maskKinds }) => [tokens, cuSeqlens, labels, maskKinds].map(({ buffer }) => buffer as ArrayBuffer));
+  batches.flatMap(({ tokens, cuSeqlens, labels, maskKinds }) =>
+    [tokens, cuSeqlens, labels, maskKinds].map(({ buffer }) => buffer as ArrayBuffer),
+  );
 
 const sameCursor = (a: Cursor, b: Cursor): boolean => a.epoch === b.epoch && a.window === b.window && a.row === b.row;

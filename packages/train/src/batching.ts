@@ -7,9 +7,9 @@
 import { z } from 'zod';
 
 /** A cursor as a checkpoint holds it. */
-export const cursorSchema = z.strictObject({
-  epoch: z.int().nonnegative(), window: z.int().nonnegative(), row: z.int().nonnegative(),
-}).readonly();
+export const cursorSchema = z
+  .strictObject({ epoch: z.int().nonnegative(), window: z.int().nonnegative(), row: z.int().nonnegative() })
+  .readonly();
 
 /** The next row of a window of an epoch. A run begins at `FIRST_CURSOR`. */
 export type Cursor = z.infer<typeof cursorSchema>;
@@ -25,7 +25,8 @@ export function packRows(lengths: readonly number[], maxTokens: number): number[
   const rows: number[][] = [];
   const room: number[] = [];
   lengths.forEach((length, index) => {
-    if (!(length <= maxTokens)) throw new RangeError(`packRows: sequence ${index} has ${length} tokens, more than a row's ${maxTokens}`);
+    if (!(length <= maxTokens))
+      throw new RangeError(`packRows: sequence ${index} has ${length} tokens, more than a row's ${maxTokens}`);
     let row = room.findIndex((tokens) => length <= tokens);
     if (row < 0) row = room.push(maxTokens) - 1;
     room[row]! -= length;

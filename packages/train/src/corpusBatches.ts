@@ -22,7 +22,9 @@ import { createSampling, type ClusterRun, type SamplingOptions } from './samplin
 
 export interface CorpusBatchesOptions {
   readonly masking: MaskingOptions;
-  /** Tokens of a row at most, `<cls>` and `<eos>` included. A longer sequence is cropped at random, anew at each visit. */
+  /**
+   * Tokens of a row at most, `<cls>` and `<eos>` included. A longer sequence is cropped at random, anew at each visit.
+   */
   readonly maxTokens: number;
   readonly rowsPerStep: number;
   /** Parts into which a step's rows are cut. Default 1. */
@@ -62,11 +64,18 @@ type Row = readonly Visit[];
 /** Throws a RangeError for a corpus without records and for options out of range; a step's fault is its rejection. */
 export function corpusBatches(corpus: Corpus, options: CorpusBatchesOptions): BatchSource {
   const { masking, maxTokens, rowsPerStep, accumulation = 1, seed, window = 2048, otherShare = 0.5 } = options;
-  for (const [name, value, least] of [['maxTokens', maxTokens, 3], ['rowsPerStep', rowsPerStep, 1], ['accumulation', accumulation, 1]] as const) {
-    if (!(Number.isInteger(value) && value >= least)) throw new RangeError(`corpusBatches: ${name} must be an integer of ${least} or more, got ${value}`);
+  for (const [name, value, least] of [
+    ['maxTokens', maxTokens, 3],
+    ['rowsPerStep', rowsPerStep, 1],
+    ['accumulation', accumulation, 1],
+  ] as const) {
+    if (!(Number.isInteger(value) && value >= least))
+      throw new RangeError(`corpusBatches: ${name} must be an integer of ${least} or more, got ${value}`);
   }
   const sampling = createSampling(corpus.sections, { seed, window, otherShare });
-  const windowAt = keepLatest((epoch, number) => readWindow(corpus, sampling.runs(epoch, number), { maxTokens, seed, epoch, window: number }));
+  const windowAt = keepLatest((epoch, number) =>
+    readWindow(corpus, sampling.runs(epoch, number), { maxTokens, seed, epoch, window: number }),
+  );
 
   return {
     async at(cursor) {
@@ -75,7 +84,10 @@ export function corpusBatches(corpus: Corpus, options: CorpusBatchesOptions): Ba
       let { window, row } = cursor;
       do {
         const packed = window < sampling.windows ? await windowAt(epoch, window) : [];
-        if (!(row < packed.length)) throw new RangeError(`corpusBatches: the data has no row ${row} in window ${window} of epoch ${epoch}; the cursor is of another corpus, seed or limit`);
+        if (!(row < packed.length))
+          throw new RangeError(
+            `corpusBatches: the data has no row ${row} in window ${window} of epoch ${epoch}; the cursor is of another corpus, seed or limit`,
+          );
         const taken = packed.slice(row, row + rowsPerStep - rows.length);
         rows.push(...taken);
         row += taken.length;
@@ -84,19 +96,33 @@ export function corpusBatches(corpus: Corpus, options: CorpusBatchesOptions): Ba
       const next: Cursor = window < sampling.windows ? { epoch, window, row } : { epoch: epoch + 1, window: 0, row: 0 };
 
       const size = Math.ceil(rows.length / accumulation);
-      const parts = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
+      const parts = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) =>
+        rows.slice(i * size, (i + 1) * size),
+      );
       const batches = parts.map((part) => packMasked(part.flat().map((visit) => maskVisit(visit, masking))));
       // The window that comes next is read while this one's steps are made and run.
-      const following = next.window + 1 < sampling.windows ? [next.epoch, next.window + 1] as const : [next.epoch + 1, 0] as const;
-      for (const [of, number] of [[next.epoch, next.window], following] as const) windowAt(of, number).catch(() => undefined);
+      const following =
+        next.window + 1 < sampling.windows ? ([next.epoch, next.window + 1] as const) : ([next.epoch + 1, 0] as const);
+      for (const [of, number] of [[next.epoch, next.window], following] as const)
+        windowAt(of, number).catch(() => undefined);
       return { epoch, batches, rows: rows.length, next };
     },
     close: () => undefined,
   };
 }
 
-/** Held-out batches: every cluster once, with the same member, crop and masks in every run. The first epoch is all there is. */
-export function heldOutBatches(corpus: Corpus, { masking, maxTokens, rowsPerStep = 1 }: Pick<CorpusBatchesOptions, 'masking' | 'maxTokens'> & { readonly rowsPerStep?: number }): BatchSource {
+/**
+ * Held-out batches: every cluster once, with the same member, crop and masks in every run. The first epoch is all there
+ * is.
+ */
+export function heldOutBatches(
+  corpus: Corpus,
+  {
+    masking,
+    maxTokens,
+    rowsPerStep = 1,
+  }: Pick<CorpusBatchesOptions, 'masking' | 'maxTokens'> & { readonly rowsPerStep?: number },
+): BatchSource {
   return corpusBatches(corpus, { masking, maxTokens, rowsPerStep, seed: EVALUATION_SEED, otherShare: 'natural' });
 }
 
@@ -106,7 +132,9 @@ function keepLatest(read: (epoch: number, window: number) => Promise<Row[]>): ty
   return (epoch, window) => {
     const key = `${epoch} ${window}`;
     const rows = kept.get(key) ?? read(epoch, window);
-    rows.catch(() => { kept.delete(key); });
+    rows.catch(() => {
+      kept.delete(key);
+    });
     // Again at the end, the place of the latest.
     kept.delete(key);
     kept.set(key, rows);
@@ -122,24 +150,45 @@ interface WindowPlace {
   readonly window: number;
 }
 
-/** Draws a window's records, packs them first-fit in shuffled order, shuffles the rows, and reads and crops what stands in them. */
-async function readWindow(corpus: Corpus, runs: readonly ClusterRun[], { maxTokens, seed, epoch, window }: WindowPlace): Promise<Row[]> {
+/**
+ * Draws a window's records, packs them first-fit in shuffled order, shuffles the rows, and reads and crops what stands
+ * in them.
+ */
+async function readWindow(
+  corpus: Corpus,
+  runs: readonly ClusterRun[],
+  { maxTokens, seed, epoch, window }: WindowPlace,
+): Promise<Row[]> {
   const draws = (await Promise.all(runs.map((run) => drawMembers(corpus, run, seed, epoch)))).flat();
   const random = new RandomStream(seed, PACK_STREAM, epoch, window);
   random.shuffle(draws);
-  const rows = random.shuffle(packRows(draws.map(({ nucleotides }) => Math.min(nucleotides + 2, maxTokens)), maxTokens));
+  const rows = random.shuffle(
+    packRows(
+      draws.map(({ nucleotides }) => Math.min(nucleotides + 2, maxTokens)),
+      maxTokens,
+    ),
+  );
   const records = await readDraws(corpus, draws);
   const visits = draws.map((draw, i) => crop(draw, records[i]!, maxTokens - 2, seed, epoch));
   return rows.map((row) => row.map((i) => visits[i]!));
 }
 
 /** A member of each cluster of a run, each equally likely. */
-async function drawMembers(corpus: Corpus, { kind, first, count, pass }: ClusterRun, seed: number, epoch: number): Promise<Draw[]> {
+async function drawMembers(
+  corpus: Corpus,
+  { kind, first, count, pass }: ClusterRun,
+  seed: number,
+  epoch: number,
+): Promise<Draw[]> {
   const { offsets, lengths } = await corpus.clusters(kind, first, count);
   const begin = offsets[0]!;
   return Array.from({ length: count }, (_, i) => {
     const members = offsets[i + 1]! - offsets[i]!;
-    const number = offsets[i]! + (members === 1 ? 0 : new RandomStream(seed, MEMBER_STREAM, epoch, pass, RECORD_KINDS.indexOf(kind), first + i).below(members));
+    const number =
+      offsets[i]! +
+      (members === 1
+        ? 0
+        : new RandomStream(seed, MEMBER_STREAM, epoch, pass, RECORD_KINDS.indexOf(kind), first + i).below(members));
     return { kind, number, nucleotides: lengths[number - begin]!, pass };
   });
 }
@@ -147,22 +196,38 @@ async function drawMembers(corpus: Corpus, { kind, first, count, pass }: Cluster
 /** The records of the draws, in their order; each section is read once, in the order of its records. */
 async function readDraws(corpus: Corpus, draws: readonly Draw[]): Promise<CorpusRecord[]> {
   const records: CorpusRecord[] = [];
-  await Promise.all(RECORD_KINDS.map(async (kind) => {
-    const ofKind = [...draws.keys()].filter((i) => draws[i]!.kind === kind).sort((a, b) => draws[a]!.number - draws[b]!.number);
-    if (ofKind.length === 0) return;
-    const read = await corpus.records(kind, ofKind.map((i) => draws[i]!.number));
-    ofKind.forEach((i, at) => { records[i] = read[at]!; });
-  }));
+  await Promise.all(
+    RECORD_KINDS.map(async (kind) => {
+      const ofKind = [...draws.keys()]
+        .filter((i) => draws[i]!.kind === kind)
+        .sort((a, b) => draws[a]!.number - draws[b]!.number);
+      if (ofKind.length === 0) return;
+      const read = await corpus.records(
+        kind,
+        ofKind.map((i) => draws[i]!.number),
+      );
+      ofKind.forEach((i, at) => {
+        records[i] = read[at]!;
+      });
+    }),
+  );
   return records;
 }
 
-function crop({ kind, pass }: Draw, { sequence, partners }: CorpusRecord, longest: number, seed: number, epoch: number): Visit {
+function crop(
+  { kind, pass }: Draw,
+  { sequence, partners }: CorpusRecord,
+  longest: number,
+  seed: number,
+  epoch: number,
+): Visit {
   const key = { seed, epoch, pass, sequence: sequenceHash(sequence) };
   const length = Math.min(sequence.length, longest);
   const excess = sequence.length - length;
   const start = excess === 0 ? 0 : new RandomStream(seed, CROP_STREAM, epoch, pass, key.sequence).below(excess + 1);
   return {
-    key, tokens: tokenize(sequence.slice(start, start + length)),
+    key,
+    tokens: tokenize(sequence.slice(start, start + length)),
     partners: kind === 'structured' && partners !== undefined ? cropPartners(partners, start, length) : undefined,
   };
 }
@@ -187,5 +252,11 @@ function packMasked(sequences: readonly MaskedSequence[]): MaskedBatch {
     labels.set(sequence.labels, cuSeqlens[i]);
     maskKinds.set(sequence.kinds, cuSeqlens[i]);
   });
-  return { tokens, cuSeqlens, labels, maskKinds, targets: labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0) };
+  return {
+    tokens,
+    cuSeqlens,
+    labels,
+    maskKinds,
+    targets: labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0),
+  };
 }

@@ -14,21 +14,27 @@ export class WeightAverage {
 
   /** Starts from the parameters as they are. `decay` is in (0, 1): 0.999 averages over about a thousand steps. */
   constructor(parameters: ReadonlyMap<string, Tensor>, decay: number) {
-    if (!(decay > 0 && decay < 1)) throw new RangeError(`WeightAverage: the decay must be between 0 and 1, got ${decay}`);
+    if (!(decay > 0 && decay < 1))
+      throw new RangeError(`WeightAverage: the decay must be between 0 and 1, got ${decay}`);
     this.#decay = decay;
     this.#entries = [...parameters].map(([name, parameter]) => ({
-      name, parameter,
-      average: parameter.device.run(scale, { x: parameter }, { y: parameter.shape }, { count: parameter.size, factor: 1 }).y.keep(),
+      name,
+      parameter,
+      average: parameter.device
+        .run(scale, { x: parameter }, { y: parameter.shape }, { count: parameter.size, factor: 1 })
+        .y.keep(),
     }));
   }
 
   /**
    * Records the average's step after the update that gave `report`, if that was applied. `step` counts from 1: early
-   * on the average is over fewer steps, min(decay, (1 + step) / (10 + step)), so that the initial weights are soon forgotten.
+   * on the average is over fewer steps, min(decay, (1 + step) / (10 + step)), so that the initial weights are soon
+   * forgotten.
    */
   update(report: Tensor, step: number): void {
     const rate = 1 - Math.min(this.#decay, (1 + step) / (10 + step));
-    for (const { parameter, average } of this.#entries) parameter.device.run(movingAverage, { parameter, report, average }, {}, { count: parameter.size, rate });
+    for (const { parameter, average } of this.#entries)
+      parameter.device.run(movingAverage, { parameter, report, average }, {}, { count: parameter.size, rate });
   }
 
   /** Runs `body` with the averages as the parameters' values. What it writes to the parameters goes to the averages. */

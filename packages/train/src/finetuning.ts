@@ -7,7 +7,16 @@
  * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { bestBinaryThreshold, packTokens, runHead, secondaryStructure, tokenize, type Head, type SecondaryStructureSizes, type Structure } from '@rna/model';
+import {
+  bestBinaryThreshold,
+  packTokens,
+  runHead,
+  secondaryStructure,
+  tokenize,
+  type Head,
+  type SecondaryStructureSizes,
+  type Structure,
+} from '@rna/model';
 import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
@@ -44,8 +53,13 @@ const ORDER_STREAM = 0x66696e65;
 const DROPOUT_STREAM = 0x64726f70;
 const HEAD_DROPOUT_STREAM = 0x68656164;
 
-/** The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them. */
-export function fittedScalars<S extends object, T, P>(head: Head<S, T, P>, train: readonly LabelledRna<T>[]): Map<string, number> {
+/**
+ * The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them.
+ */
+export function fittedScalars<S extends object, T, P>(
+  head: Head<S, T, P>,
+  train: readonly LabelledRna<T>[],
+): Map<string, number> {
   try {
     return new Map(head.fit?.(train.map(({ target }) => target)));
   } catch (error) {
@@ -55,18 +69,37 @@ export function fittedScalars<S extends object, T, P>(head: Head<S, T, P>, train
 
 /** Throws a TrainingError for no training set, and one that names an RNA that nothing can be learnt from. */
 export function finetuningTask<S extends object, T, P>(options: FinetuningOptions<S, T, P>): FinetuningTask {
-  const { encoder, task, parameters, train, validation, scalars, freeze, batchSize, maxTokens, dropout = false, recompute = false, seed } = options;
+  const {
+    encoder,
+    task,
+    parameters,
+    train,
+    validation,
+    scalars,
+    freeze,
+    batchSize,
+    maxTokens,
+    dropout = false,
+    recompute = false,
+    seed,
+  } = options;
   const { head } = task;
   const terms = ({ sequence }: LabelledRna<T>): number => head.terms?.(sequence) ?? 1;
   if (train.length === 0) throw new TrainingError('there are no RNAs to train on');
   const short = train.find((rna) => !(terms(rna) > 0));
-  if (short !== undefined) throw new TrainingError(`'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`);
+  if (short !== undefined)
+    throw new TrainingError(
+      `'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`,
+    );
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
-  const representations = frozenRepresentations(encoder, train, { maxTokens: head.oneSequence === true ? 1 : maxTokens });
+  const representations = frozenRepresentations(encoder, train, {
+    maxTokens: head.oneSequence === true ? 1 : maxTokens,
+  });
 
   let order: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
   const orderOf = (epoch: number): readonly number[] => {
-    if (order?.epoch !== epoch) order = { epoch, indices: new RandomStream(seed, ORDER_STREAM, epoch).shuffle([...train.keys()]) };
+    if (order?.epoch !== epoch)
+      order = { epoch, indices: new RandomStream(seed, ORDER_STREAM, epoch).shuffle([...train.keys()]) };
     return order.indices;
   };
 
@@ -80,11 +113,20 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
       targets: rnas.reduce((sum, rna) => sum + terms(rna), 0),
       tokens: batch.tokens.length,
       loss: () => {
-        const representation = frozen === undefined
-          ? encoder.forward(batch, { recompute, ...(dropout && { dropoutKey: encoderKey }) })
-          : encoder.device.tensor(frozen, [batch.tokens.length, encoder.config.dim]);
-        const output = runHead(task, parameters, { representation, cuSeqlens: batch.cuSeqlens, ...(dropout && { dropoutKey: headKey }) });
-        return head.loss(output, rnas.map(({ target }) => target), scalars);
+        const representation =
+          frozen === undefined
+            ? encoder.forward(batch, { recompute, ...(dropout && { dropoutKey: encoderKey }) })
+            : encoder.device.tensor(frozen, [batch.tokens.length, encoder.config.dim]);
+        const output = runHead(task, parameters, {
+          representation,
+          cuSeqlens: batch.cuSeqlens,
+          ...(dropout && { dropoutKey: headKey }),
+        });
+        return head.loss(
+          output,
+          rnas.map(({ target }) => target),
+          scalars,
+        );
       },
     };
   };
@@ -94,16 +136,26 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     async batchAt({ epoch, row }, step) {
       const indices = orderOf(epoch).slice(row * batchSize, (row + 1) * batchSize);
       const microBatches: MicroBatch[] = [];
-      for (const part of microBatchesOf(indices, options)) microBatches.push(await microBatch(part, step, microBatches.length));
+      for (const part of microBatchesOf(indices, options))
+        microBatches.push(await microBatch(part, step, microBatches.length));
       const isLast = row + 1 >= stepsPerEpoch;
-      return { epoch, microBatches, next: isLast ? { epoch: epoch + 1, window: 0, row: 0 } : { epoch, window: 0, row: row + 1 } };
+      return {
+        epoch,
+        microBatches,
+        next: isLast ? { epoch: epoch + 1, window: 0, row: 0 } : { epoch, window: 0, row: row + 1 },
+      };
     },
-    ...(validation.length > 0 && { evaluate: () => (isStructures(options) ? evaluateStructureHead(options) : evaluateHead(options)) }),
+    ...(validation.length > 0 && {
+      evaluate: () => (isStructures(options) ? evaluateStructureHead(options) : evaluateHead(options)),
+    }),
   };
 }
 
 /** A step's RNAs, in their order, in parts that fit in the budget of tokens. */
-function microBatchesOf<S extends object, T, P>(indices: readonly number[], { train, task, maxTokens }: FinetuningOptions<S, T, P>): number[][] {
+function microBatchesOf<S extends object, T, P>(
+  indices: readonly number[],
+  { train, task, maxTokens }: FinetuningOptions<S, T, P>,
+): number[][] {
   const parts: number[][] = [];
   let room = 0;
   for (const index of indices) {
@@ -119,34 +171,71 @@ function microBatchesOf<S extends object, T, P>(indices: readonly number[], { tr
 }
 
 /** The head's own metrics on the validation set, with the scalars that it chooses there. */
-async function evaluateHead<S extends object, T, P>(options: FinetuningOptions<S, T, P>): Promise<Omit<Evaluation, 'step'>> {
-  const { task: { head }, validation, scalars, tuneThreshold = false } = options;
+async function evaluateHead<S extends object, T, P>(
+  options: FinetuningOptions<S, T, P>,
+): Promise<Omit<Evaluation, 'step'>> {
+  const {
+    task: { head },
+    validation,
+    scalars,
+    tuneThreshold = false,
+  } = options;
   const predicted: P[] = [];
   for await (const prediction of predictions(options, validation, scalars)) predicted.push(prediction);
-  if (tuneThreshold && head.kind === 'probability') scalars.set('threshold', bestBinaryThreshold(predicted as number[], validation.map(({ target }) => target as number)));
-  head.tune?.(predicted, validation).forEach((value, name) => { scalars.set(name, value); });
+  if (tuneThreshold && head.kind === 'probability')
+    scalars.set(
+      'threshold',
+      bestBinaryThreshold(
+        predicted as number[],
+        validation.map(({ target }) => target as number),
+      ),
+    );
+  head.tune?.(predicted, validation).forEach((value, name) => {
+    scalars.set(name, value);
+  });
   const metrics = head.metrics(predicted, validation, scalars);
   const { metric, order } = head.best;
   const value = metrics[metric];
-  if (value === undefined) throw new Error(`${head.task}: the best model is that by '${metric}', but the head's metrics are ${Object.keys(metrics).join(', ')}`);
+  if (value === undefined)
+    throw new Error(
+      `${head.task}: the best model is that by '${metric}', but the head's metrics are ${Object.keys(metrics).join(', ')}`,
+    );
   return { metrics, score: order === 'largest' ? value : -value };
 }
 
 type StructureOptions = FinetuningOptions<SecondaryStructureSizes, Int32Array, Float32Array>;
 
-const isStructures = (options: object): options is StructureOptions => (options as FinetuningOptions).task.head === secondaryStructure;
+const isStructures = (options: object): options is StructureOptions =>
+  (options as FinetuningOptions).task.head === secondaryStructure;
 
-/** As the head's metrics, but an RNA at a time, since a set's maps of probabilities do not fit in memory, and under any rules of the decode. */
-async function evaluateStructureHead({ decode = { flexible: true }, validation, scalars, ...model }: StructureOptions): Promise<Omit<Evaluation, 'step'>> {
+/**
+ * As the head's metrics, but an RNA at a time, since a set's maps of probabilities do not fit in memory, and under any
+ * rules of the decode.
+ */
+async function evaluateStructureHead({
+  decode = { flexible: true },
+  validation,
+  scalars,
+  ...model
+}: StructureOptions): Promise<Omit<Evaluation, 'step'>> {
   const structures = validation.map(({ id, sequence, target }): Structure => ({ id, sequence, partners: target }));
-  const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(pairPredictor(model), structures, decode);
+  const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(
+    pairPredictor(model),
+    structures,
+    decode,
+  );
   scalars.set('threshold', threshold);
   return {
     score: decode.flexible ? flexible.f1 : strict.f1,
     metrics: {
-      threshold, averagePrecision,
-      precision: strict.precision, recall: strict.recall, f1: strict.f1,
-      flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
+      threshold,
+      averagePrecision,
+      precision: strict.precision,
+      recall: strict.recall,
+      f1: strict.f1,
+      flexiblePrecision: flexible.precision,
+      flexibleRecall: flexible.recall,
+      flexibleF1: flexible.f1,
     },
   };
 }

@@ -7,9 +7,27 @@
  * since the base is loaded as it was.
  */
 import {
-  ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE, ADAPTER_WEIGHTS_FILE, adapterConfigJson, baseDigest, CheckpointError, Encoder, headParameters, initializeLora,
-  LORA_TARGETS, metadataScalars, openTensorFile, parameter, readFloat32Chunks, readMerged, writeAdapter, writeAdapterHead, writeSafetensors,
-  type AdapterBase, type ParameterMap, type Scalars,
+  ADAPTER_CONFIG_FILE,
+  ADAPTER_HEAD_FILE,
+  ADAPTER_WEIGHTS_FILE,
+  adapterConfigJson,
+  baseDigest,
+  CheckpointError,
+  Encoder,
+  headParameters,
+  initializeLora,
+  LORA_TARGETS,
+  metadataScalars,
+  openTensorFile,
+  parameter,
+  readFloat32Chunks,
+  readMerged,
+  writeAdapter,
+  writeAdapterHead,
+  writeSafetensors,
+  type AdapterBase,
+  type ParameterMap,
+  type Scalars,
 } from '@rna/model';
 import { describe, type Tensor } from '@rna/tensor';
 import { z } from 'zod';
@@ -19,8 +37,13 @@ import type { CheckpointReader, CheckpointWriter } from './trainState.ts';
 export const loraConfig = z.strictObject({
   rank: z.int().positive().default(8).describe('Inner width of the low-rank terms; lora.* given at all turns them on'),
   alpha: z.number().positive().default(16).describe('The terms are multiplied by alpha / rank'),
-  targets: z.array(z.enum(LORA_TARGETS)).min(1).default([...LORA_TARGETS])
-    .describe('Matrices that have a term: queries, keys and values; the attention\'s output; both SwiGLU projections; the way down'),
+  targets: z
+    .array(z.enum(LORA_TARGETS))
+    .min(1)
+    .default([...LORA_TARGETS])
+    .describe(
+      "Matrices that have a term: queries, keys and values; the attention's output; both SwiGLU projections; the way down",
+    ),
 });
 
 /** What a config's `model` says about which weights are trained and saved. */
@@ -33,9 +56,20 @@ export interface CheapTuning {
 
 /** For `superRefine` of a config's `model`. */
 export function checkCheapTuning({ freeze, lora, save }: CheapTuning, context: z.RefinementCtx): void {
-  if (freeze && lora !== undefined) context.addIssue({ code: 'custom', path: ['freeze'], message: 'trains the head alone, so there can be no lora.*; leave out one of them', input: freeze });
+  if (freeze && lora !== undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['freeze'],
+      message: 'trains the head alone, so there can be no lora.*; leave out one of them',
+      input: freeze,
+    });
   if (save === 'adapter' && !freeze && lora === undefined) {
-    context.addIssue({ code: 'custom', path: ['save'], message: 'is adapter, but the encoder\'s own weights are trained; add freeze or lora.*, or save the merged model', input: save });
+    context.addIssue({
+      code: 'custom',
+      path: ['save'],
+      message: "is adapter, but the encoder's own weights are trained; add freeze or lora.*, or save the merged model",
+      input: save,
+    });
   }
 }
 
@@ -65,48 +99,81 @@ export interface Adaptation {
 
 const TRAINED_FILE = 'trained.safetensors';
 
-/** What of a model a run trains, and how it is saved. Low-rank terms follow from the seed; the other tensors stay the caller's. */
-export function adaptEncoder<S extends object, T, P>(model: TaskModel<S, T, P>, tuning: CheapTuning, seed: number): Adaptation {
+/**
+ * What of a model a run trains, and how it is saved. Low-rank terms follow from the seed; the other tensors stay the
+ * caller's.
+ */
+export function adaptEncoder<S extends object, T, P>(
+  model: TaskModel<S, T, P>,
+  tuning: CheapTuning,
+  seed: number,
+): Adaptation {
   const { encoder: base } = model;
   const { device, config, precision } = base;
   const { freeze, lora } = tuning;
   const low: ParameterMap = lora === undefined ? new Map<string, Tensor>() : initializeLora(device, config, lora, seed);
-  const encoder = lora === undefined ? base : new Encoder(device, config, new Map([...base.parameters, ...low]), precision, lora);
+  const encoder =
+    lora === undefined ? base : new Encoder(device, config, new Map([...base.parameters, ...low]), precision, lora);
   // The LM head has no part in the loss and is saved as it was.
   const isTrained = ([name]: [string, Tensor]): boolean => /^(embedding|blocks|finalNorm)\./.test(name);
   const trained = freeze || lora !== undefined ? low : new Map([...base.parameters].filter(isTrained));
   return {
-    encoder, trained,
+    encoder,
+    trained,
     ...(trained === low && { files: adapterFiles({ ...model, encoder }, low, tuning) }),
     async merge() {
       for (const name of low.keys()) {
         const weight = name.replace(/\.lora[AB]$/, '.weight');
-        if (name.endsWith('.loraA')) device.write(parameter(base.parameters, weight), await readMerged(encoder, weight));
+        if (name.endsWith('.loraA'))
+          device.write(parameter(base.parameters, weight), await readMerged(encoder, weight));
       }
     },
-    dispose: () => { low.forEach((tensor) => { tensor.dispose(); }); },
+    dispose: () => {
+      low.forEach((tensor) => {
+        tensor.dispose();
+      });
+    },
   };
 }
 
-function adapterFiles<S extends object, T, P>({ encoder, task, parameters }: TaskModel<S, T, P>, low: ParameterMap, { checkpoint, lora, save }: CheapTuning): AdapterFiles {
+function adapterFiles<S extends object, T, P>(
+  { encoder, task, parameters }: TaskModel<S, T, P>,
+  low: ParameterMap,
+  { checkpoint, lora, save }: CheapTuning,
+): AdapterFiles {
   const { config } = encoder;
   const head = [...headParameters(task, config.dim).keys()];
   const trained = new Map([...low, ...head.map((name) => [name, parameter(parameters, name)] as const)]);
   const read = (name: string): Promise<Float32Array> => parameter(trained, name).read();
   let digest: Promise<string> | undefined;
   const baseOf = async (): Promise<AdapterBase> => ({
-    name: checkpoint, digest: await (digest ??= baseDigest(config, (name) => parameter(encoder.parameters, name).read())),
+    name: checkpoint,
+    digest: await (digest ??= baseDigest(config, (name) => parameter(encoder.parameters, name).read())),
   });
   return {
     merged: save === 'merged',
     async save(writer, scalars) {
-      await writer.file(TRAINED_FILE, (sink) => writeSafetensors(sink, [...trained].map(([name, tensor]) => (
-        { name, shape: tensor.shape, dtype: 'F32' as const, data: () => tensor.read() })), new Map([...scalars].map(([name, value]) => [name, String(value)]))));
+      await writer.file(TRAINED_FILE, (sink) =>
+        writeSafetensors(
+          sink,
+          [...trained].map(([name, tensor]) => ({
+            name,
+            shape: tensor.shape,
+            dtype: 'F32' as const,
+            data: () => tensor.read(),
+          })),
+          new Map([...scalars].map(([name, value]) => [name, String(value)])),
+        ),
+      );
       if (save === 'merged') return;
       const base = await baseOf();
-      await writer.file(ADAPTER_HEAD_FILE, (sink) => writeAdapterHead(sink, { task, dim: config.dim, scalars, base, read }));
+      await writer.file(ADAPTER_HEAD_FILE, (sink) =>
+        writeAdapterHead(sink, { task, dim: config.dim, scalars, base, read }),
+      );
       if (lora === undefined) return;
-      await writer.file(ADAPTER_CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(adapterConfigJson({ config, lora, base }))));
+      await writer.file(ADAPTER_CONFIG_FILE, (sink) =>
+        sink.write(new TextEncoder().encode(adapterConfigJson({ config, lora, base }))),
+      );
       await writer.file(ADAPTER_WEIGHTS_FILE, (sink) => writeAdapter(sink, { config, lora, base, read }));
     },
     async restore(reader) {
@@ -114,7 +181,10 @@ function adapterFiles<S extends object, T, P>({ encoder, task, parameters }: Tas
       for (const [name, tensor] of trained) {
         const stored = file.tensors.get(name);
         if (stored === undefined || describe(stored.shape) !== describe(tensor.shape)) {
-          throw new CheckpointError(file.name, `"${name}" ${describe(tensor.shape)} is ${stored === undefined ? 'missing' : describe(stored.shape)}`);
+          throw new CheckpointError(
+            file.name,
+            `"${name}" ${describe(tensor.shape)} is ${stored === undefined ? 'missing' : describe(stored.shape)}`,
+          );
         }
         for await (const { offset, data } of readFloat32Chunks(stored)) tensor.device.write(tensor, data, offset);
       }

@@ -39,7 +39,10 @@ export interface MaskKey {
  */
 export const MASK_KIND = { none: 0, mlm: 1, sm: 2, ssmStem: 3, ssmLoop: 4 } as const;
 
-/** `tokens` [length] after corruption; `labels` [length]: the original token where the model must predict it, else `IGNORED`; `kinds` [length] of `MASK_KIND`. */
+/**
+ * `tokens` [length] after corruption; `labels` [length]: the original token where the model must predict it, else
+ * `IGNORED`; `kinds` [length] of `MASK_KIND`.
+ */
 export interface MaskedSequence {
   readonly tokens: Uint32Array;
   readonly labels: Int32Array;
@@ -100,7 +103,9 @@ export function drawScheme(hasStructure: boolean, { seed, epoch, pass, sequence 
 
 function mainStructure(partners: Int32Array | undefined, length: number): Int32Array {
   if (partners?.length !== length) {
-    throw new RangeError(`maskSequence: SSM needs partners for ${length} nucleotides, got ${partners ? partners.length : 'none'}`);
+    throw new RangeError(
+      `maskSequence: SSM needs partners for ${length} nucleotides, got ${partners ? partners.length : 'none'}`,
+    );
   }
   return nestedPartners(partners);
 }
@@ -119,7 +124,13 @@ function choosePositions(chosen: Uint8Array, count: number, random: RandomStream
  * side of a pair must stay readable. Stops early only when every position left
  * is such a one. Without partners [nucleotides] the spans are SM's.
  */
-function chooseSpans(chosen: Uint8Array, partners: Int32Array | undefined, budget: number, spanOffset: number, random: RandomStream): void {
+function chooseSpans(
+  chosen: Uint8Array,
+  partners: Int32Array | undefined,
+  budget: number,
+  spanOffset: number,
+  random: RandomStream,
+): void {
   const length = chosen.length;
   const partnerOf = (position: number): number => partners?.[position] ?? -1;
   const side = (position: number): number => {
@@ -142,10 +153,16 @@ function chooseSpans(chosen: Uint8Array, partners: Int32Array | undefined, budge
     if (direction === 0) {
       // From a dot `spanOffset` further to the right.
       const kind = partners === undefined ? MASK_KIND.sm : MASK_KIND.ssmLoop;
-      for (let position = start; position <= Math.min(start + spanOffset, length - 1); position++) choose(position, kind);
+      for (let position = start; position <= Math.min(start + spanOffset, length - 1); position++)
+        choose(position, kind);
     } else {
       // From an opening bracket right to the end of its run, from a closing one left to the start of its run.
-      for (let position = start; position >= 0 && position < length && side(position) === direction; position += direction) choose(position, MASK_KIND.ssmStem);
+      for (
+        let position = start;
+        position >= 0 && position < length && side(position) === direction;
+        position += direction
+      )
+        choose(position, MASK_KIND.ssmStem);
     }
   }
 }

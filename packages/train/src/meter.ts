@@ -14,8 +14,20 @@ export type Logged = number | null;
  * evaluation. It has no times: a killed and resumed run writes the same lines as an undisturbed one.
  */
 export type LogEntry =
-  | { readonly step: number; readonly epoch: number; readonly loss: number; readonly learningRate: number; readonly gradientNorm: number; readonly tokens: number }
-  | { readonly step: number; readonly epoch: number; readonly refused: Exclude<Refusal, 'overflow'>; readonly values: { readonly loss: Logged; readonly gradientNorm: Logged; readonly usualNorm?: number } }
+  | {
+      readonly step: number;
+      readonly epoch: number;
+      readonly loss: number;
+      readonly learningRate: number;
+      readonly gradientNorm: number;
+      readonly tokens: number;
+    }
+  | {
+      readonly step: number;
+      readonly epoch: number;
+      readonly refused: Exclude<Refusal, 'overflow'>;
+      readonly values: { readonly loss: Logged; readonly gradientNorm: Logged; readonly usualNorm?: number };
+    }
   | { readonly step: number; readonly epoch: number; readonly skippedAtLossScale: number }
   | { readonly step: number; readonly evaluation: Readonly<Record<string, number>> };
 
@@ -41,7 +53,9 @@ export interface Progress {
   readonly skipped?: number;
   /** Since this process began to train, without its first step, which compiles the kernels. */
   readonly tokensPerSecond: number;
-  /** Floating-point operations that the model needs by the book, a second; absent where the task does not count them. */
+  /**
+   * Floating-point operations that the model needs by the book, a second; absent where the task does not count them.
+   */
   readonly flopsPerSecond?: number;
   /** Part of that time in which the loop waited for a batch, 0 … 1. */
   readonly dataWait: number;
@@ -89,10 +103,19 @@ export function createMeter({ device, steps, log, onProgress }: MeterOptions): M
     flopsSeen += flops ?? 0;
     const seconds = Math.max(0.001, (Date.now() - begin) / 1000);
     onProgress?.({
-      step, steps, epoch, loss, learningRate, gradientNorm,
-      ...(refused && { refused }), refusals: refusals.total, ...(scaling && { skipped: scaling.skipped }),
-      tokensPerSecond: tokensSeen / seconds, ...(flops !== undefined && { flopsPerSecond: flopsSeen / seconds }),
-      dataWait: Math.min(1, waited / 1000 / seconds), memory: device.memory.use(),
+      step,
+      steps,
+      epoch,
+      loss,
+      learningRate,
+      gradientNorm,
+      ...(refused && { refused }),
+      refusals: refusals.total,
+      ...(scaling && { skipped: scaling.skipped }),
+      tokensPerSecond: tokensSeen / seconds,
+      ...(flops !== undefined && { flopsPerSecond: flopsSeen / seconds }),
+      dataWait: Math.min(1, waited / 1000 / seconds),
+      memory: device.memory.use(),
     });
     if (counted++ === 0) {
       begin = Date.now();
@@ -102,10 +125,18 @@ export function createMeter({ device, steps, log, onProgress }: MeterOptions): M
   return { waiting, count };
 }
 
-function logEntry({ step, epoch, learningRate, tokens }: Omit<StepFacts, 'flops'>, { loss, gradientNorm, usualNorm, refused, scaling }: StepReport): LogEntry {
+function logEntry(
+  { step, epoch, learningRate, tokens }: Omit<StepFacts, 'flops'>,
+  { loss, gradientNorm, usualNorm, refused, scaling }: StepReport,
+): LogEntry {
   if (refused === undefined) return { step, epoch, loss, learningRate, gradientNorm, tokens };
   if (refused === 'overflow') return { step, epoch, skippedAtLossScale: scaling!.scale };
-  return { step, epoch, refused, values: { loss: logged(loss), gradientNorm: logged(gradientNorm), ...(usualNorm !== undefined && { usualNorm }) } };
+  return {
+    step,
+    epoch,
+    refused,
+    values: { loss: logged(loss), gradientNorm: logged(gradientNorm), ...(usualNorm !== undefined && { usualNorm }) },
+  };
 }
 
 const logged = (value: number): Logged => (Number.isFinite(value) ? value : null);

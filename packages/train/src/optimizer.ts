@@ -9,9 +9,30 @@
  * numbers by which the next step is judged.
  */
 import {
-  clipFactor, GUARD_SIZE, lossScale, portable, REASON, REPORT_SIZE, SCALED_REPORT, SCALED_REPORT_SIZE, scale, SQUARED_TENSORS, stepGuard, stridedSum, sumOfSquares,
+  clipFactor,
+  GUARD_SIZE,
+  lossScale,
+  portable,
+  REASON,
+  REPORT_SIZE,
+  SCALED_REPORT,
+  SCALED_REPORT_SIZE,
+  scale,
+  SQUARED_TENSORS,
+  stepGuard,
+  stridedSum,
+  sumOfSquares,
 } from '@rna/kernels';
-import { adamWBundles, adamWUpdate, bundleGradient, disposeBundle, type AdamWBundle, type AdamWTensor, type Device, type Tensor } from '@rna/tensor';
+import {
+  adamWBundles,
+  adamWUpdate,
+  bundleGradient,
+  disposeBundle,
+  type AdamWBundle,
+  type AdamWTensor,
+  type Device,
+  type Tensor,
+} from '@rna/tensor';
 
 /** Parameters that share a rate and a decay. */
 export interface ParameterGroup {
@@ -20,7 +41,10 @@ export interface ParameterGroup {
   readonly rateScale: number;
   /** λ of the decoupled decay θ ← θ − lr·λ·θ. */
   readonly weightDecay: number;
-  /** Updates of the run before this group's first: until then it rests, untracked and without moments; Adam counts its steps from there. Default 0. */
+  /**
+   * Updates of the run before this group's first: until then it rests, untracked and without moments; Adam counts its
+   * steps from there. Default 0.
+   */
   readonly since?: number;
 }
 
@@ -58,7 +82,10 @@ export interface StepReport {
   readonly gradientNorm: number;
   /** False if the step was refused: parameters and moments are as they were. */
   readonly applied: boolean;
-  /** Why it was: a loss or norm that is not finite, one far above the usual, or gradients of a scaled loss that overflowed. */
+  /**
+   * Why it was: a loss or norm that is not finite, one far above the usual, or gradients of a scaled loss that
+   * overflowed.
+   */
   readonly refused?: Refusal;
   /** Steps refused so far and in a row, this one included; overflows are counted apart. */
   readonly refusals: { readonly total: number; readonly inRow: number };
@@ -89,9 +116,17 @@ export interface DecayOptions {
   readonly decayEmbedding?: boolean;
 }
 
-/** The usual two groups: decay on matrices and convolutions, and none, unless asked for, on norms, biases, scalars and the embedding. */
-export function decayGroups(parameters: ReadonlyMap<string, Tensor>, { weightDecay, decayVectors = false, decayEmbedding = false }: DecayOptions, rateScale = 1): ParameterGroup[] {
-  const decays = ([name, { shape }]: [string, Tensor]): boolean => (name === 'embedding.weight' ? decayEmbedding : shape.length >= 2 || decayVectors);
+/**
+ * The usual two groups: decay on matrices and convolutions, and none, unless asked for, on norms, biases, scalars and
+ * the embedding.
+ */
+export function decayGroups(
+  parameters: ReadonlyMap<string, Tensor>,
+  { weightDecay, decayVectors = false, decayEmbedding = false }: DecayOptions,
+  rateScale = 1,
+): ParameterGroup[] {
+  const decays = ([name, { shape }]: [string, Tensor]): boolean =>
+    name === 'embedding.weight' ? decayEmbedding : shape.length >= 2 || decayVectors;
   const entries = [...parameters];
   return [
     { parameters: new Map(entries.filter(decays)), rateScale, weightDecay },
@@ -115,19 +150,36 @@ export class AdamW {
   readonly #guard: Tensor;
   readonly #scaling: { readonly interval: number; readonly state: Tensor } | undefined;
 
-  /** Marks the parameters of the groups that do not rest as trainable. Throws a RangeError for no parameter, one in two groups, or an impossible setting. */
-  constructor(device: Device, { groups, betas = [0.9, 0.999], eps = 1e-8, maxNorm = UNLIMITED, spikeFactor = UNLIMITED, lossScaling }: AdamWOptions) {
-    if (!betas.every((beta) => beta >= 0 && beta < 1)) throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
+  /**
+   * Marks the parameters of the groups that do not rest as trainable. Throws a RangeError for no parameter, one in two
+   * groups, or an impossible setting.
+   */
+  constructor(
+    device: Device,
+    {
+      groups,
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      maxNorm = UNLIMITED,
+      spikeFactor = UNLIMITED,
+      lossScaling,
+    }: AdamWOptions,
+  ) {
+    if (!betas.every((beta) => beta >= 0 && beta < 1))
+      throw new RangeError(`AdamW: betas must be in [0, 1), got ${betas.join(' and ')}`);
     if (!(eps > 0)) throw new RangeError(`AdamW: eps must be positive, got ${eps}`);
     if (!(maxNorm > 0)) throw new RangeError(`AdamW: the largest gradient norm must be positive, got ${maxNorm}`);
     if (!(spikeFactor > 1)) throw new RangeError(`AdamW: the factor of a spike must be above 1, got ${spikeFactor}`);
     if (lossScaling !== undefined && !(Number.isInteger(Math.log2(lossScaling.initial)) && lossScaling.interval >= 1)) {
-      throw new RangeError(`AdamW: the loss scale must be a power of two and its interval at least 1, got ${lossScaling.initial} and ${lossScaling.interval}`);
+      throw new RangeError(
+        `AdamW: the loss scale must be a power of two and its interval at least 1, got ${lossScaling.initial} and ${lossScaling.interval}`,
+      );
     }
     const names = groups.flatMap(({ parameters }) => [...parameters.keys()]);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new RangeError(`AdamW: parameter '${twice}' is in two groups`);
-    if (!groups.some(({ parameters, since = 0 }) => parameters.size > 0 && since === 0)) throw new RangeError('AdamW: there are no parameters to train from the first step on');
+    if (!groups.some(({ parameters, since = 0 }) => parameters.size > 0 && since === 0))
+      throw new RangeError('AdamW: there are no parameters to train from the first step on');
     this.#device = device;
     this.#betas = betas;
     this.#eps = eps;
@@ -142,7 +194,10 @@ export class AdamW {
     }
   }
 
-  /** Takes in the groups whose first update is the run's `step`-th or one before it: to be called before a step's gradients are computed, and before a checkpoint of that step is restored. */
+  /**
+   * Takes in the groups whose first update is the run's `step`-th or one before it: to be called before a step's
+   * gradients are computed, and before a checkpoint of that step is restored.
+   */
   unfreeze(step: number): void {
     const isDue = ({ since = 0 }: ParameterGroup): boolean => since < step;
     const due = this.#resting.filter(isDue);
@@ -150,17 +205,25 @@ export class AdamW {
     this.#resting = this.#resting.filter((group) => !isDue(group));
     for (const group of due) {
       const bundles = adamWBundles([...group.parameters.values()]);
-      const tensors = new Map(bundles.flatMap((bundle) => bundle.tensors.map((tensor) => [tensor.parameter, tensor] as const)));
+      const tensors = new Map(
+        bundles.flatMap((bundle) => bundle.tensors.map((tensor) => [tensor.parameter, tensor] as const)),
+      );
       const slots = [...group.parameters].map(([name, parameter]) => ({ name, ...tensors.get(parameter.train())! }));
       this.#groups = [...this.#groups, { group, bundles }];
       this.#slots = [...this.#slots, ...slots];
     }
   }
 
-  /** What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter that does not rest, and what the next step is judged by. */
+  /**
+   * What a checkpoint keeps beside the parameters: `m.NAME` and `v.NAME` of every parameter that does not rest, and
+   * what the next step is judged by.
+   */
   moments(): Map<string, Tensor> {
     return new Map([
-      ...this.#slots.flatMap(({ name, m, v }): [string, Tensor][] => [[`m.${name}`, m], [`v.${name}`, v]]),
+      ...this.#slots.flatMap(({ name, m, v }): [string, Tensor][] => [
+        [`m.${name}`, m],
+        [`v.${name}`, v],
+      ]),
       ['stepGuard', this.#guard],
       ...(this.#scaling === undefined ? [] : [['lossScaler', this.#scaling.state] as const]),
     ]);
@@ -174,23 +237,36 @@ export class AdamW {
 
   /**
    * Records one update from the parameters' gradients, which it frees, and returns the step's report (see
-   * `readReport`). `step` counts updates from 1, those not applied included; `loss` [1] is what the gradients are of. Throws if a parameter
-   * has no gradient: it is no part of the loss.
+   * `readReport`). `step` counts updates from 1, those not applied included; `loss` [1] is what the gradients are of.
+   * Throws if a parameter has no gradient: it is no part of the loss.
    */
   update(loss: Tensor, step: number, learningRate: number): Tensor {
     const without = this.#slots.find(({ parameter }) => parameter.gradient === undefined);
-    if (without !== undefined) throw new Error(`AdamW: parameter '${without.name}' has no gradient; the loss does not depend on it, so it cannot be trained`);
+    if (without !== undefined)
+      throw new Error(
+        `AdamW: parameter '${without.name}' has no gradient; the loss does not depend on it, so it cannot be trained`,
+      );
     const [beta1, beta2] = this.#betas;
     return this.#device.scope(() => {
-      const updates = this.#groups.map(({ group, bundles }) => ({ group, bundles: bundles.map((bundle) => ({ bundle, gradient: bundleGradient(bundle) })) }));
-      const report = this.#report(updates.flatMap(({ bundles }) => bundles.map(({ gradient }) => gradient)), loss);
+      const updates = this.#groups.map(({ group, bundles }) => ({
+        group,
+        bundles: bundles.map((bundle) => ({ bundle, gradient: bundleGradient(bundle) })),
+      }));
+      const report = this.#report(
+        updates.flatMap(({ bundles }) => bundles.map(({ gradient }) => gradient)),
+        loss,
+      );
       for (const { group, bundles } of updates) {
         const rate = learningRate * group.rateScale;
         const own = step - (group.since ?? 0);
         const settings = {
           keep: 1 - rate * group.weightDecay,
-          beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2,
-          stepSize: rate / (1 - portable.pow(beta1, own)), rootCorrection2: Math.sqrt(1 - portable.pow(beta2, own)),
+          beta1,
+          oneMinusBeta1: 1 - beta1,
+          beta2,
+          oneMinusBeta2: 1 - beta2,
+          stepSize: rate / (1 - portable.pow(beta1, own)),
+          rootCorrection2: Math.sqrt(1 - portable.pow(beta2, own)),
           eps: this.#eps,
         };
         for (const { bundle, gradient } of bundles) adamWUpdate(bundle, gradient, report, settings);
@@ -206,33 +282,70 @@ export class AdamW {
   #report(gradients: readonly Tensor[], loss: Tensor): Tensor {
     const device = this.#device;
     // Tensors of like size share a call.
-    const calls = chunks([...gradients].sort((a, b) => b.size - a.size), SQUARED_TENSORS)
-      .map((tensors) => ({ tensors, threads: Math.min(MAX_THREADS, Math.ceil(tensors[0]!.size / ELEMENTS_PER_THREAD)) }));
+    const calls = chunks(
+      [...gradients].sort((a, b) => b.size - a.size),
+      SQUARED_TENSORS,
+    ).map((tensors) => ({
+      tensors,
+      threads: Math.min(MAX_THREADS, Math.ceil(tensors[0]!.size / ELEMENTS_PER_THREAD)),
+    }));
     const count = calls.reduce((sum, { tensors, threads }) => sum + tensors.length * threads, 0);
     const partials = device.empty([count], 'f32', 'gradient norm');
     let first = 0;
     for (const { tensors, threads } of calls) {
       const x = (slot: number): Tensor => tensors[slot] ?? tensors[0]!;
       const size = (slot: number): number => tensors[slot]?.size ?? 0;
-      device.run(sumOfSquares, { x0: x(0), x1: x(1), x2: x(2), x3: x(3), x4: x(4), x5: x(5), x6: x(6), partials }, {}, {
-        tensors: tensors.length, threads, first,
-        count0: size(0), count1: size(1), count2: size(2), count3: size(3), count4: size(4), count5: size(5), count6: size(6),
-      });
+      device.run(
+        sumOfSquares,
+        { x0: x(0), x1: x(1), x2: x(2), x3: x(3), x4: x(4), x5: x(5), x6: x(6), partials },
+        {},
+        {
+          tensors: tensors.length,
+          threads,
+          first,
+          count0: size(0),
+          count1: size(1),
+          count2: size(2),
+          count3: size(3),
+          count4: size(4),
+          count5: size(5),
+          count6: size(6),
+        },
+      );
       first += tensors.length * threads;
     }
     const cols = Math.min(SUMS, count);
     const { y } = device.run(stridedSum, { x: partials }, { y: [cols] }, { count, cols });
     const uniforms = { count: cols, maxNorm: this.#maxNorm };
     const scaling = this.#scaling;
-    const { report } = device.run(clipFactor, { squares: y, loss }, { report: [scaling === undefined ? REPORT_SIZE : SCALED_REPORT_SIZE] }, uniforms);
-    if (scaling !== undefined) device.run(lossScale, { report, scaler: scaling.state }, {}, { maxNorm: this.#maxNorm, interval: scaling.interval });
-    device.run(stepGuard, { report, guard: this.#guard }, {}, { factor: this.#spikeFactor }, { scaled: scaling !== undefined });
+    const { report } = device.run(
+      clipFactor,
+      { squares: y, loss },
+      { report: [scaling === undefined ? REPORT_SIZE : SCALED_REPORT_SIZE] },
+      uniforms,
+    );
+    if (scaling !== undefined)
+      device.run(
+        lossScale,
+        { report, scaler: scaling.state },
+        {},
+        { maxNorm: this.#maxNorm, interval: scaling.interval },
+      );
+    device.run(
+      stepGuard,
+      { report, guard: this.#guard },
+      {},
+      { factor: this.#spikeFactor },
+      { scaled: scaling !== undefined },
+    );
     return report;
   }
 
   /** Frees the moments; the parameters stay. */
   dispose(): void {
-    this.#groups.forEach(({ bundles }) => { bundles.forEach(disposeBundle); });
+    this.#groups.forEach(({ bundles }) => {
+      bundles.forEach(disposeBundle);
+    });
     this.#guard.dispose();
     this.#scaling?.state.dispose();
   }
@@ -245,8 +358,11 @@ export async function readReport(report: Tensor): Promise<StepReport> {
   const refused = REFUSALS.find((reason) => REASON[reason] === values[SCALED_REPORT.reason]);
   const usualNorm = values[SCALED_REPORT.usualNorm]!;
   return {
-    loss: values[SCALED_REPORT.loss]!, gradientNorm: values[SCALED_REPORT.norm]!, applied: values[SCALED_REPORT.applied] === 1,
-    ...(refused && { refused }), refusals: { total: values[SCALED_REPORT.refused]!, inRow: values[SCALED_REPORT.inRow]! },
+    loss: values[SCALED_REPORT.loss]!,
+    gradientNorm: values[SCALED_REPORT.norm]!,
+    applied: values[SCALED_REPORT.applied] === 1,
+    ...(refused && { refused }),
+    refusals: { total: values[SCALED_REPORT.refused]!, inRow: values[SCALED_REPORT.inRow]! },
     ...(usualNorm > 0 && { usualNorm }),
     ...(scale !== undefined && skipped !== undefined && { scaling: { scale, skipped } }),
   };

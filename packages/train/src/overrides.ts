@@ -46,8 +46,18 @@ const describeSchema = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io:
 export function configFields(schema: z.ZodType): ConfigField[] {
   const fieldsOf = (node: Node, path: string, required: boolean): ConfigField[] =>
     node.properties === undefined
-      ? [{ path, expected: expectation(node), required: required && node.default === undefined, description: node.description ?? '', ...(node.default !== undefined && { default: node.default }) }]
-      : Object.entries(node.properties).flatMap(([key, child]) => fieldsOf(child, join(path, key), node.required?.includes(key) ?? false));
+      ? [
+          {
+            path,
+            expected: expectation(node),
+            required: required && node.default === undefined,
+            description: node.description ?? '',
+            ...(node.default !== undefined && { default: node.default }),
+          },
+        ]
+      : Object.entries(node.properties).flatMap(([key, child]) =>
+          fieldsOf(child, join(path, key), node.required?.includes(key) ?? false),
+        );
   return fieldsOf(describeSchema(schema), '', true);
 }
 
@@ -67,7 +77,9 @@ export function validateConfig<T>(schema: z.ZodType<T>, value: unknown, file: st
     const given = valueAt(value, path);
     if (given === undefined && node !== undefined) return missing(node, path.join('.'));
     const got = given === undefined ? 'is missing' : `is ${JSON.stringify(given)}`;
-    return [`${path.length === 0 ? 'the config' : path.join('.')} ${got}; expected ${node === undefined ? issue.message : expectation(node)}`];
+    return [
+      `${path.length === 0 ? 'the config' : path.join('.')} ${got}; expected ${node === undefined ? issue.message : expectation(node)}`,
+    ];
   });
   throw new ConfigError(lines.map((line) => `${file}: ${line}`).join('\n'));
 }
@@ -94,7 +106,12 @@ export function applyOverrides(schema: z.ZodType, value: unknown, args: readonly
     const key = match[1]!;
     const node = nodeAt(root, key.split('.'));
     if (node === undefined) throw new ConfigError(`--${key}: ${unknownKey(key, root)}`);
-    if (node.properties !== undefined) throw new ConfigError(`--${key} is a group; name one of its fields: ${Object.keys(node.properties).map((name) => `--${key}.${name}`).join(', ')}`);
+    if (node.properties !== undefined)
+      throw new ConfigError(
+        `--${key} is a group; name one of its fields: ${Object.keys(node.properties)
+          .map((name) => `--${key}.${name}`)
+          .join(', ')}`,
+      );
     const text = match[2] ?? args[++i];
     if (text === undefined) throw new ConfigError(`--${key}: a value is missing; expected ${expectation(node)}`);
     setAt(result, key.split('.'), parseText(text, node, key));
@@ -108,16 +125,21 @@ function parseText(text: string, node: Node, key: string): unknown {
     const number = node.anyOf.find(({ type }) => type === 'integer' || type === 'number');
     return number === undefined || !Number.isFinite(Number(text)) ? text : parseText(text, number, key);
   }
-  const fail = (): never => { throw new ConfigError(`--${key} is '${text}'; expected ${expectation(node)}`); };
+  const fail = (): never => {
+    throw new ConfigError(`--${key} is '${text}'; expected ${expectation(node)}`);
+  };
   switch (node.type) {
-    case 'boolean': return text === 'true' ? true : text === 'false' ? false : fail();
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : fail();
     case 'integer':
     case 'number': {
       const number = Number(text);
       return text.trim() !== '' && Number.isFinite(number) ? number : fail();
     }
-    case 'array': return text === '' ? [] : text.split(',').map((item) => parseText(item, node.items ?? {}, key));
-    default: return text;
+    case 'array':
+      return text === '' ? [] : text.split(',').map((item) => parseText(item, node.items ?? {}, key));
+    default:
+      return text;
   }
 }
 
@@ -126,20 +148,29 @@ function expectation(node: Node): string {
   if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(', or ');
   if (node.enum !== undefined) return `one of ${node.enum.map(String).join(', ')}`;
   switch (node.type) {
-    case 'integer': return `a whole number${range(node)}`;
-    case 'number': return `a number${range(node)}`;
-    case 'boolean': return 'true or false';
-    case 'array': return `a list (of ${expectation(node.items ?? {})})${node.minItems === undefined ? '' : ` with ${node.minItems} or more entries`}`;
-    case 'object': return 'a group of settings';
-    default: return 'a text';
+    case 'integer':
+      return `a whole number${range(node)}`;
+    case 'number':
+      return `a number${range(node)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return `a list (of ${expectation(node.items ?? {})})${node.minItems === undefined ? '' : ` with ${node.minItems} or more entries`}`;
+    case 'object':
+      return 'a group of settings';
+    default:
+      return 'a text';
   }
 }
 
 function range({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Node): string {
-  const isLimit = (limit: number | undefined): limit is number => limit !== undefined && Math.abs(limit) < Number.MAX_SAFE_INTEGER;
+  const isLimit = (limit: number | undefined): limit is number =>
+    limit !== undefined && Math.abs(limit) < Number.MAX_SAFE_INTEGER;
   const parts = [
-    ...(isLimit(minimum) ? [`at least ${minimum}`] : []), ...(isLimit(exclusiveMinimum) ? [`above ${exclusiveMinimum}`] : []),
-    ...(isLimit(maximum) ? [`at most ${maximum}`] : []), ...(isLimit(exclusiveMaximum) ? [`below ${exclusiveMaximum}`] : []),
+    ...(isLimit(minimum) ? [`at least ${minimum}`] : []),
+    ...(isLimit(exclusiveMinimum) ? [`above ${exclusiveMinimum}`] : []),
+    ...(isLimit(maximum) ? [`at most ${maximum}`] : []),
+    ...(isLimit(exclusiveMaximum) ? [`below ${exclusiveMaximum}`] : []),
   ];
   return parts.length === 0 ? '' : ` ${parts.join(' and ')}`;
 }
@@ -163,15 +194,24 @@ function nodeAt(root: Node, path: readonly string[]): Node | undefined {
   let node: Node | undefined = root;
   for (const key of path) {
     const properties: Node['properties'] = node?.properties;
-    node = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : node?.type === 'array' ? node.items : undefined;
+    node =
+      properties !== undefined && Object.hasOwn(properties, key)
+        ? properties[key]
+        : node?.type === 'array'
+          ? node.items
+          : undefined;
   }
   return node;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined), value);
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+    value,
+  );
 }
 
 function setAt(target: Record<string, unknown>, path: readonly string[], value: unknown): void {

@@ -3,7 +3,16 @@
  * far as a budget of tokens goes, and predictions come in their order. Scores
  * of them are the head's (`head.metrics`).
  */
-import { groupByTokenBudget, packTokens, runHead, tokenize, type Encoder, type ParameterMap, type Scalars, type TaskHead } from '@rna/model';
+import {
+  groupByTokenBudget,
+  packTokens,
+  runHead,
+  tokenize,
+  type Encoder,
+  type ParameterMap,
+  type Scalars,
+  type TaskHead,
+} from '@rna/model';
 
 /** An encoder with a head on it. */
 export interface TaskModel<S extends object = object, T = unknown, P = unknown> {
@@ -20,20 +29,29 @@ export interface LabelledRna<T = unknown> {
   readonly target: T;
 }
 
-/** Tokens of a pass at most, `<cls>` and `<eos>` included; a longer RNA has one of its own. One number for all, as heads with padding see it. */
+/**
+ * Tokens of a pass at most, `<cls>` and `<eos>` included; a longer RNA has one of its own. One number for all, as heads
+ * with padding see it.
+ */
 const PASS_TOKENS = 4096;
 
 /**
- * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one. A head that pads
- * to the longest RNA of a pass, as the reference's do, predicts the same of the same RNAs in the same order.
+ * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one. A head that
+ * pads to the longest RNA of a pass, as the reference's do, predicts the same of the same RNAs in the same order.
  * @throws what the device says of a pass that it cannot run; all RNAs before that pass have been predicted then.
  */
 export async function* predictions<S extends object, T, P>(
-  model: TaskModel<S, T, P>, rnas: AsyncIterable<{ readonly sequence: string }> | Iterable<{ readonly sequence: string }>, scalars: Scalars,
+  model: TaskModel<S, T, P>,
+  rnas: AsyncIterable<{ readonly sequence: string }> | Iterable<{ readonly sequence: string }>,
+  scalars: Scalars,
 ): AsyncGenerator<P, void, undefined> {
   const budget = model.task.head.oneSequence === true ? 1 : PASS_TOKENS;
   for await (const group of groupByTokenBudget(rnas, budget, tokensOf)) {
-    yield* await predictPack(model, group.map(({ sequence }) => sequence), scalars);
+    yield* await predictPack(
+      model,
+      group.map(({ sequence }) => sequence),
+      scalars,
+    );
   }
 }
 
@@ -41,9 +59,15 @@ export async function* predictions<S extends object, T, P>(
 export const tokensOf = ({ sequence }: { readonly sequence: string }): number => sequence.length + 2;
 
 /** Predictions of one pass. */
-export async function predictPack<S extends object, T, P>({ encoder, task, parameters }: TaskModel<S, T, P>, sequences: readonly string[], scalars: Scalars): Promise<P[]> {
+export async function predictPack<S extends object, T, P>(
+  { encoder, task, parameters }: TaskModel<S, T, P>,
+  sequences: readonly string[],
+  scalars: Scalars,
+): Promise<P[]> {
   const batch = packTokens(sequences.map((sequence) => tokenize(sequence)));
-  const output = encoder.device.scope(() => runHead(task, parameters, { representation: encoder.forward(batch), cuSeqlens: batch.cuSeqlens }));
+  const output = encoder.device.scope(() =>
+    runHead(task, parameters, { representation: encoder.forward(batch), cuSeqlens: batch.cuSeqlens }),
+  );
   try {
     return task.head.predict(await output.read(), task.sizes, scalars);
   } finally {

@@ -26,7 +26,14 @@ export interface PretrainingOptions {
 
 const DROPOUT_STREAM = 0x64726f70;
 
-export function pretrainingTask({ encoder, batches, validation, dropout = false, recompute = false, seed }: PretrainingOptions): TrainingTask {
+export function pretrainingTask({
+  encoder,
+  batches,
+  validation,
+  dropout = false,
+  recompute = false,
+  seed,
+}: PretrainingOptions): TrainingTask {
   return {
     async batchAt(cursor, step) {
       const { epoch, batches: parts, next } = await batches.at(cursor);
@@ -36,7 +43,11 @@ export function pretrainingTask({ encoder, batches, validation, dropout = false,
           targets: batch.targets,
           tokens: batch.tokens.length,
           flops: 3 * forwardFlops(encoder.config, batch.cuSeqlens),
-          loss: () => crossEntropy(encoder.logits(encoder.forward(batch, { recompute, ...(dropout && { dropoutKey }) })), batch.labels),
+          loss: () =>
+            crossEntropy(
+              encoder.logits(encoder.forward(batch, { recompute, ...(dropout && { dropoutKey }) })),
+              batch.labels,
+            ),
         };
       });
       return { epoch, microBatches, next };
@@ -77,7 +88,14 @@ export async function maskedMetrics(encoder: Encoder, source: BatchSource): Prom
     metrics[`${prefix}accuracy`] = right / targets;
     metrics[`${prefix}perplexity`] = portable.exp(loss / targets);
   };
-  report('', tallies.reduce((sum, tally) => ({ loss: sum.loss + tally.loss, right: sum.right + tally.right, targets: sum.targets + tally.targets })));
+  report(
+    '',
+    tallies.reduce((sum, tally) => ({
+      loss: sum.loss + tally.loss,
+      right: sum.right + tally.right,
+      targets: sum.targets + tally.targets,
+    })),
+  );
   for (const [name, kind] of Object.entries(MASK_KIND)) if (kind !== MASK_KIND.none) report(`${name}.`, tallies[kind]!);
   return metrics;
 }
@@ -92,7 +110,8 @@ async function tallyBatch(encoder: Encoder, batch: MaskedBatch, tallies: readonl
     const scores = values.subarray(row * width, (row + 1) * width);
     const largest = Math.max(...scores);
     const tally = tallies[batch.maskKinds[row]!]!;
-    tally.loss += largest - scores[label]! + portable.log(scores.reduce((sum, score) => sum + portable.exp(score - largest), 0));
+    tally.loss +=
+      largest - scores[label]! + portable.log(scores.reduce((sum, score) => sum + portable.exp(score - largest), 0));
     tally.right += scores[label] === largest ? 1 : 0;
     tally.targets++;
   });

@@ -7,7 +7,13 @@
 import { encoderParameters, headParameters, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
-import { finetuneSchedule, pretrainSchedule, trainingPrecision, type FinetuneConfig, type PretrainConfig } from './config.ts';
+import {
+  finetuneSchedule,
+  pretrainSchedule,
+  trainingPrecision,
+  type FinetuneConfig,
+  type PretrainConfig,
+} from './config.ts';
 import type { Corpus } from './corpus/corpus.ts';
 import { hash128, hex } from './corpus/hash.ts';
 import { corpusBatches, heldOutBatches } from './corpusBatches.ts';
@@ -34,7 +40,10 @@ export interface PretrainRun extends RunPlaces {
   readonly train: Corpus;
   /** Held-out RNAs; without them there is no evaluation. */
   readonly validation?: Corpus;
-  /** Where batches are made elsewhere, in a worker: `runBatches` of the same corpora and config. Closing them is the caller's. */
+  /**
+   * Where batches are made elsewhere, in a worker: `runBatches` of the same corpora and config. Closing them is the
+   * caller's.
+   */
   readonly batches?: RunBatches;
 }
 
@@ -44,12 +53,25 @@ export interface RunBatches {
 }
 
 /** The batches that a run of this config trains on and is evaluated on. */
-export function runBatches({ train, validation }: Pick<PretrainRun, 'train' | 'validation'>, { data, masking, batch, seed }: PretrainConfig): RunBatches {
+export function runBatches(
+  { train, validation }: Pick<PretrainRun, 'train' | 'validation'>,
+  { data, masking, batch, seed }: PretrainConfig,
+): RunBatches {
   const { maxTokens, rows, accumulation } = batch;
   return {
-    train: corpusBatches(train, { masking, maxTokens, rowsPerStep: rows, accumulation, seed, window: data.window, otherShare: data.otherShare }),
+    train: corpusBatches(train, {
+      masking,
+      maxTokens,
+      rowsPerStep: rows,
+      accumulation,
+      seed,
+      window: data.window,
+      otherShare: data.otherShare,
+    }),
     // What a step's micro-batch has room for, an evaluation has.
-    ...(validation && { validation: heldOutBatches(validation, { masking, maxTokens, rowsPerStep: Math.ceil(rows / accumulation) }) }),
+    ...(validation && {
+      validation: heldOutBatches(validation, { masking, maxTokens, rowsPerStep: Math.ceil(rows / accumulation) }),
+    }),
   };
 }
 
@@ -59,16 +81,33 @@ export const stepsAhead = ({ batch }: PretrainConfig): number => Math.max(3, Mat
 /** Pre-trains an encoder and its LM head, or goes on with a run that the store has. Ends after `config.train.steps`. */
 export async function pretrain(run: PretrainRun): Promise<TrainState> {
   const { config, encoder } = run;
-  const { data, train: { dropout, recompute, steps }, seed } = config;
+  const {
+    data,
+    train: { dropout, recompute, steps },
+    seed,
+  } = config;
   const { train: batches, validation } = run.batches ?? runBatches(run, config);
   const task = pretrainingTask({ encoder, batches, ...(validation && { validation }), dropout, recompute, seed });
   const model = { config: encoder.config, parameters: encoder.parameters };
   // The content counts, not the files that it is read from.
-  const settings = settingsOf({ ...config, data: { ...data, train: run.train.digest, other: undefined, validation: run.validation?.digest } });
-  return trainWith(run, encoder, model, decayGroups(encoder.parameters, config.optimizer), task, pretrainSchedule(config), steps, settings);
+  const settings = settingsOf({
+    ...config,
+    data: { ...data, train: run.train.digest, other: undefined, validation: run.validation?.digest },
+  });
+  return trainWith(
+    run,
+    encoder,
+    model,
+    decayGroups(encoder.parameters, config.optimizer),
+    task,
+    pretrainSchedule(config),
+    steps,
+    settings,
+  );
 }
 
-export interface FinetuneRun<S extends object = object, T = unknown, P = unknown> extends RunPlaces, TaskModel<S, T, P> {
+export interface FinetuneRun<S extends object = object, T = unknown, P = unknown>
+  extends RunPlaces, TaskModel<S, T, P> {
   readonly config: FinetuneConfig;
   readonly train: readonly LabelledRna<T>[];
   /** Held-out RNAs; without them there is no evaluation. */
@@ -76,29 +115,69 @@ export interface FinetuneRun<S extends object = object, T = unknown, P = unknown
 }
 
 /**
- * Fine-tunes a head, and with it the encoder, low-rank terms beside its matrices, or neither, or goes on with a run that
- * the store has. Ends after `config.train.epochs`. The tensors that it was given hold the trained model then.
+ * Fine-tunes a head, and with it the encoder, low-rank terms beside its matrices, or neither, or goes on with a run
+ * that the store has. Ends after `config.train.epochs`. The tensors that it was given hold the trained model then.
  */
 export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>): Promise<TrainState> {
   const { config, task } = run;
-  const { model: { freeze }, train: { batchSize, dropout, recompute, epochs }, batch: { maxTokens }, decode, seed } = config;
+  const {
+    model: { freeze },
+    train: { batchSize, dropout, recompute, epochs },
+    batch: { maxTokens },
+    decode,
+    seed,
+  } = config;
   const scalars = fittedScalars(task.head, run.train);
-  if (typeof config.threshold === 'number' && config.threshold !== DEFAULT_THRESHOLD) scalars.set('threshold', config.threshold);
+  if (typeof config.threshold === 'number' && config.threshold !== DEFAULT_THRESHOLD)
+    scalars.set('threshold', config.threshold);
   const adapted = adaptEncoder({ encoder: run.encoder, task, parameters: run.parameters }, config.model, seed);
   const { encoder, trained, files } = adapted;
   try {
     const training = finetuningTask({
-      encoder, task, parameters: run.parameters, train: run.train, validation: run.validation, scalars,
-      freeze, batchSize, maxTokens, dropout, recompute, ...(decode && { decode }), tuneThreshold: config.threshold === 'tuned', seed,
+      encoder,
+      task,
+      parameters: run.parameters,
+      train: run.train,
+      validation: run.validation,
+      scalars,
+      freeze,
+      batchSize,
+      maxTokens,
+      dropout,
+      recompute,
+      ...(decode && { decode }),
+      tuneThreshold: config.threshold === 'tuned',
+      seed,
     });
     const { stepsPerEpoch } = training;
     // Not what an encoder that was fine-tuned before may have beside it.
-    const own = [...encoderParameters(encoder.config).keys()].flatMap((name) => (run.encoder.parameters.has(name) ? [[name, parameter(run.encoder.parameters, name)] as const] : []));
-    const model = { config: encoder.config, task, parameters: new Map([...own, ...run.parameters]), scalars, ...(files && { adapter: files }) };
+    const own = [...encoderParameters(encoder.config).keys()].flatMap((name) =>
+      run.encoder.parameters.has(name) ? [[name, parameter(run.encoder.parameters, name)] as const] : [],
+    );
+    const model = {
+      config: encoder.config,
+      task,
+      parameters: new Map([...own, ...run.parameters]),
+      scalars,
+      ...(files && { adapter: files }),
+    };
     const groups = finetuneGroups(run, trained, stepsPerEpoch);
     // The content counts, not the files that it is read from.
-    const settings = settingsOf({ ...config, data: { train: contentOf(run.train), validation: contentOf(run.validation) } });
-    const state = await trainWith(run, encoder, model, groups, training, finetuneSchedule(config, stepsPerEpoch), epochs * stepsPerEpoch, settings, stepsPerEpoch);
+    const settings = settingsOf({
+      ...config,
+      data: { train: contentOf(run.train), validation: contentOf(run.validation) },
+    });
+    const state = await trainWith(
+      run,
+      encoder,
+      model,
+      groups,
+      training,
+      finetuneSchedule(config, stepsPerEpoch),
+      epochs * stepsPerEpoch,
+      settings,
+      stepsPerEpoch,
+    );
     await adapted.merge();
     return state;
   } finally {
@@ -109,23 +188,39 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
 // Of a model that has none.
 const DEFAULT_THRESHOLD = 0.5;
 
-const contentOf = (rnas: readonly LabelledRna[]): string => hex(hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))));
+const contentOf = (rnas: readonly LabelledRna[]): string =>
+  hex(
+    hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))),
+  );
 
 /** Of the head, and of what is trained beside it. */
 function finetuneGroups<S extends object, T, P>(
-  { config: { unfreeze, optimizer }, encoder, task, parameters }: FinetuneRun<S, T, P>, trained: ReadonlyMap<string, Tensor>, stepsPerEpoch: number,
+  { config: { unfreeze, optimizer }, encoder, task, parameters }: FinetuneRun<S, T, P>,
+  trained: ReadonlyMap<string, Tensor>,
+  stepsPerEpoch: number,
 ): ParameterGroup[] {
   const { config } = encoder;
   const head = new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
   if (unfreeze.length > 0) {
     const names = new Set([...encoderParameters(config).keys(), ...trained.keys(), ...head.keys()]);
-    return unfreezingGroups(new Map([...head, ...trained]), names, unfreeze, { layers: config.layers, stepsPerEpoch, decay: optimizer });
+    return unfreezingGroups(new Map([...head, ...trained]), names, unfreeze, {
+      layers: config.layers,
+      stepsPerEpoch,
+      decay: optimizer,
+    });
   }
   return [...decayGroups(head, optimizer), ...decayGroups(trained, optimizer, optimizer.encoderRateScale)];
 }
 
 async function trainWith(
-  { config, store, log, onProgress, onEvaluation, stop }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
+  {
+    config,
+    store,
+    log,
+    onProgress,
+    onEvaluation,
+    stop,
+  }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
   { device, precision }: Encoder,
   model: ModelParts,
   groups: readonly ParameterGroup[],
@@ -135,27 +230,53 @@ async function trainWith(
   settings: Settings,
   stepsPerEpoch = steps,
 ): Promise<TrainState> {
-  const { optimizer: { beta1, beta2, eps, maxGradientNorm, spikeFactor }, train: { ema } } = config;
+  const {
+    optimizer: { beta1, beta2, eps, maxGradientNorm, spikeFactor },
+    train: { ema },
+  } = config;
   const { checkpointEvery, keep, patience, maxRefused } = config.run;
   const evaluateEvery = config.run.evaluateEvery === 'epoch' ? stepsPerEpoch : config.run.evaluateEvery;
   const wanted = trainingPrecision(config);
   if (precision.weights !== wanted.weights || precision.activations !== wanted.activations) {
-    throw new TypeError(`train.precision is ${config.train.precision}, but the encoder was made with ${precision.weights} weights and ${precision.activations} activations; make it with trainingPrecision(config)`);
+    throw new TypeError(
+      `train.precision is ${config.train.precision}, but the encoder was made with ${precision.weights} weights and ${precision.activations} activations; make it with trainingPrecision(config)`,
+    );
   }
   // What is in no group is frozen.
-  const freeze = (): void => { model.parameters.forEach((parameter) => { parameter.train(false); }); };
+  const freeze = (): void => {
+    model.parameters.forEach((parameter) => {
+      parameter.train(false);
+    });
+  };
   freeze();
   const optimizer = new AdamW(device, {
-    groups, betas: [beta1, beta2], eps,
-    ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }), ...(spikeFactor > 0 && { spikeFactor }),
+    groups,
+    betas: [beta1, beta2],
+    eps,
+    ...(maxGradientNorm !== undefined && { maxNorm: maxGradientNorm }),
+    ...(spikeFactor > 0 && { spikeFactor }),
     ...(precision.activations === 'f16' && { lossScaling: DEFAULT_LOSS_SCALING }),
   });
-  const average = ema === undefined ? undefined : new WeightAverage(new Map(groups.flatMap(({ parameters }) => [...parameters])), ema);
+  const average =
+    ema === undefined
+      ? undefined
+      : new WeightAverage(new Map(groups.flatMap(({ parameters }) => [...parameters])), ema);
   try {
     return await train({
-      device, task, optimizer, schedule, steps, evaluateEvery, maxRefused, ...(average && { average }), ...(patience !== undefined && { patience }),
+      device,
+      task,
+      optimizer,
+      schedule,
+      steps,
+      evaluateEvery,
+      maxRefused,
+      ...(average && { average }),
+      ...(patience !== undefined && { patience }),
       ...(store && { checkpoints: { store, model: savedModel(model), settings, every: checkpointEvery, keep } }),
-      ...(log && { log }), ...(onProgress && { onProgress }), ...(onEvaluation && { onEvaluation }), ...(stop && { stop }),
+      ...(log && { log }),
+      ...(onProgress && { onProgress }),
+      ...(onEvaluation && { onEvaluation }),
+      ...(stop && { stop }),
     });
   } finally {
     average?.dispose();
@@ -164,8 +285,13 @@ async function trainWith(
   }
 }
 
-/** What a resumed run must share: all of the config but where the run is, how often it is looked at, and what changes no bit. */
+/**
+ * What a resumed run must share: all of the config but where the run is, how often it is looked at, and what changes no
+ * bit.
+ */
 function settingsOf(config: { readonly train: object; readonly [field: string]: unknown }): Settings {
   // Through JSON, which drops the fields that are absent.
-  return JSON.parse(JSON.stringify({ ...config, train: { ...config.train, recompute: undefined }, out: undefined, run: undefined })) as Settings;
+  return JSON.parse(
+    JSON.stringify({ ...config, train: { ...config.train, recompute: undefined }, out: undefined, run: undefined }),
+  ) as Settings;
 }

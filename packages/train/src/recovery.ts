@@ -20,7 +20,10 @@ export interface DeviceLoss {
 }
 
 export interface RecoveryOptions<T> {
-  /** Opens a device. `tuned` is what a run that is resumed must have it opened with; undefined for a new run, which may have any. */
+  /**
+   * Opens a device. `tuned` is what a run that is resumed must have it opened with; undefined for a new run, which may
+   * have any.
+   */
   readonly open: (tuned: AdapterAnswers | undefined) => Promise<Device>;
   /** Builds the model on the device and trains it, from `store`'s newest checkpoint. */
   readonly run: (device: Device) => Promise<T>;
@@ -36,10 +39,13 @@ export interface RecoveryOptions<T> {
 // Before the first retry none, since most losses are over at once; a driver that restarts needs some time.
 const PAUSES_MS = [0, 1000, 4000];
 
-/** Runs `run` on a device, and on another one as often as the device is lost; destroys them. Rejects with the DeviceLostError of the last loss where there are too many. */
+/**
+ * Runs `run` on a device, and on another one as often as the device is lost; destroys them. Rejects with the
+ * DeviceLostError of the last loss where there are too many.
+ */
 export async function withRecovery<T>({ open, run, store, retries = 3, onLost, stop }: RecoveryOptions<T>): Promise<T> {
   const newest = async (): Promise<string | undefined> => (await store?.names())?.at(-1);
-  let tuned = store && await tuningOfRun(store);
+  let tuned = store && (await tuningOfRun(store));
   let [attempt, checkpoint] = [0, await newest()];
   for (;;) {
     let device: Device | undefined;
@@ -49,7 +55,7 @@ export async function withRecovery<T>({ open, run, store, retries = 3, onLost, s
       tuned ??= device.tuned;
       return await run(device);
     } catch (error) {
-      const isLoss = device === undefined ? attempt > 0 : error instanceof DeviceLostError || await isLost(device);
+      const isLoss = device === undefined ? attempt > 0 : error instanceof DeviceLostError || (await isLost(device));
       if (!(error instanceof Error) || !isLoss) throw error;
       const now = await newest();
       attempt = now === checkpoint ? attempt + 1 : 1;
@@ -68,4 +74,7 @@ function isLost({ gpu }: Device): Promise<boolean> {
   return Promise.race([gpu.lost.then(() => true), pause(100).then(() => false)]);
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });

@@ -20,7 +20,9 @@ export interface RepresentationOptions {
 
 /** Gives the rows of RNAs, by their indices, one after the other: [tokens · dim]. */
 export function frozenRepresentations(
-  encoder: Encoder, rnas: readonly { readonly sequence: string }[], { maxTokens, largestBytes = LARGEST_BYTES }: RepresentationOptions,
+  encoder: Encoder,
+  rnas: readonly { readonly sequence: string }[],
+  { maxTokens, largestBytes = LARGEST_BYTES }: RepresentationOptions,
 ): (indices: readonly number[]) => Promise<Float32Array> {
   const { dim } = encoder.config;
   const kept = new Map<number, Float32Array>();

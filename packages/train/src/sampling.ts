@@ -20,11 +20,17 @@ export interface SamplingOptions {
   readonly seed: number;
   /** Draws of a window at most: more fill rows better and cost more memory. */
   readonly window: number;
-  /** Part of the draws that is other RNA, in a corpus that has both groups; 'natural': as many as there are, each cluster once. */
+  /**
+   * Part of the draws that is other RNA, in a corpus that has both groups; 'natural': as many as there are, each
+   * cluster once.
+   */
   readonly otherShare: number | 'natural';
 }
 
-/** `count` neighbouring clusters of a section, from `first`, one draw from each; `pass`: how often the epoch has been through their group before. */
+/**
+ * `count` neighbouring clusters of a section, from `first`, one draw from each; `pass`: how often the epoch has been
+ * through their group before.
+ */
 export interface ClusterRun {
   readonly kind: RecordKind;
   readonly first: number;
@@ -49,8 +55,10 @@ const LARGEST_BLOCK = 64;
 
 /** Throws a RangeError for a corpus without clusters, and for options out of range. */
 export function createSampling(sections: Corpus['sections'], { seed, window, otherShare }: SamplingOptions): Sampling {
-  if (!(Number.isInteger(window) && window >= 1)) throw new RangeError(`createSampling: the window must be an integer of 1 or more, got ${window}`);
-  if (otherShare !== 'natural' && !(otherShare > 0 && otherShare < 1)) throw new RangeError(`createSampling: the share of other RNA must be between 0 and 1, got ${otherShare}`);
+  if (!(Number.isInteger(window) && window >= 1))
+    throw new RangeError(`createSampling: the window must be an integer of 1 or more, got ${window}`);
+  if (otherShare !== 'natural' && !(otherShare > 0 && otherShare < 1))
+    throw new RangeError(`createSampling: the share of other RNA must be between 0 and 1, got ${otherShare}`);
   const sizes = GROUPS.map((kinds) => kinds.reduce((sum, kind) => sum + sections[kind].clusters, 0));
   const [ncrna = 0, other = 0] = sizes;
   if (ncrna + other === 0) throw new RangeError('createSampling: the corpus has no records to draw from');
@@ -58,21 +66,30 @@ export function createSampling(sections: Corpus['sections'], { seed, window, oth
   /** How many of an epoch's first `draws` are other RNA. */
   const otherOf = (draws: number): number => {
     if (ncrna === 0) return draws;
-    return otherShare === 'natural' ? Math.floor((draws * other) / (ncrna + other)) : other === 0 ? 0 : Math.floor(draws * otherShare);
+    return otherShare === 'natural'
+      ? Math.floor((draws * other) / (ncrna + other))
+      : other === 0
+        ? 0
+        : Math.floor(draws * otherShare);
   };
   // By one draw a group grows by one at most, so the first that suffices gives one group exactly its size.
   let draws = Math.max(ncrna, other);
-  if (otherShare !== 'natural' && ncrna > 0 && other > 0) draws = Math.max(draws, Math.floor(Math.max(ncrna / (1 - otherShare), other / otherShare)) - 2);
+  if (otherShare !== 'natural' && ncrna > 0 && other > 0)
+    draws = Math.max(draws, Math.floor(Math.max(ncrna / (1 - otherShare), other / otherShare)) - 2);
   while (otherOf(draws) < other || draws - otherOf(draws) < ncrna) draws++;
 
   const windows = Math.ceil(draws / window);
   const blockSize = Math.min(LARGEST_BLOCK, Math.max(1, Math.floor(window / BLOCKS_PER_WINDOW)));
   const begin = (number: number): number => Math.floor((number * draws) / windows);
   return {
-    draws, windows,
+    draws,
+    windows,
     runs(epoch, window) {
       const [from, to] = [begin(window), begin(window + 1)];
-      const ranges = [[from - otherOf(from), to - otherOf(to)], [otherOf(from), otherOf(to)]] as const;
+      const ranges = [
+        [from - otherOf(from), to - otherOf(to)],
+        [otherOf(from), otherOf(to)],
+      ] as const;
       return GROUPS.flatMap((kinds, group) => {
         const [first, end] = ranges[group]!;
         if (first === end) return [];
@@ -93,9 +110,16 @@ interface Stretch {
  * The order of a group of `size` clusters in an epoch: gives the clusters at positions `from` … `end` − 1, pass
  * after pass, as stretches of neighbours. Where blocks begin is drawn anew each epoch.
  */
-function groupOrder(size: number, blockSize: number, seed: number, epoch: number, group: number): (from: number, end: number) => Stretch[] {
+function groupOrder(
+  size: number,
+  blockSize: number,
+  seed: number,
+  epoch: number,
+  group: number,
+): (from: number, end: number) => Stretch[] {
   const wholeBlocks = Math.floor(size / blockSize);
-  const blockAt = wholeBlocks === 0 ? undefined : keyedPermutation(wholeBlocks, deriveKey(seed, ORDER_STREAM, epoch, group, 0));
+  const blockAt =
+    wholeBlocks === 0 ? undefined : keyedPermutation(wholeBlocks, deriveKey(seed, ORDER_STREAM, epoch, group, 0));
   const rotation = new RandomStream(seed, ORDER_STREAM, epoch, group, 1).below(size);
   return (from, end) => {
     const stretches: Stretch[] = [];
@@ -117,7 +141,11 @@ function groupOrder(size: number, blockSize: number, seed: number, epoch: number
 }
 
 /** Numbers within a group as numbers within its sections, which follow each other. */
-function splitBySection({ first, count, pass }: Stretch, kinds: readonly RecordKind[], sections: Corpus['sections']): ClusterRun[] {
+function splitBySection(
+  { first, count, pass }: Stretch,
+  kinds: readonly RecordKind[],
+  sections: Corpus['sections'],
+): ClusterRun[] {
   const runs: ClusterRun[] = [];
   let begin = 0;
   for (const kind of kinds) {

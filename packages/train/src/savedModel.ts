@@ -5,8 +5,17 @@
  * its metadata. Values go through unrounded, so a resumed run has the same bits.
  */
 import {
-  CheckpointError, configJson, headConfig, openModel, openTensorFile, parseConfig, WRITTEN_LAYOUTS, writeModel,
-  type EncoderConfig, type Scalars, type TaskHead,
+  CheckpointError,
+  configJson,
+  headConfig,
+  openModel,
+  openTensorFile,
+  parseConfig,
+  WRITTEN_LAYOUTS,
+  writeModel,
+  type EncoderConfig,
+  type Scalars,
+  type TaskHead,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { AdapterFiles } from './lora.ts';
@@ -20,7 +29,9 @@ export interface ModelParts {
   readonly task?: TaskHead;
   /** Every parameter, those of the LM head included if the model has one. */
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** What the head knows beside its weights, as it is when a checkpoint is written; restoring one puts its scalars here. */
+  /**
+   * What the head knows beside its weights, as it is when a checkpoint is written; restoring one puts its scalars here.
+   */
   readonly scalars?: Map<string, number>;
   /** Where less than the whole model is trained. */
   readonly adapter?: AdapterFiles;
@@ -34,18 +45,32 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
     if (tensor === undefined) throw new Error(`savedModel: the model has no parameter '${name}'`);
     return tensor;
   };
-  const keep = (stored: Scalars): void => { stored.forEach((value, name) => { scalars.set(name, value); }); };
+  const keep = (stored: Scalars): void => {
+    stored.forEach((value, name) => {
+      scalars.set(name, value);
+    });
+  };
   return {
     async save(writer) {
       await adapter?.save(writer, scalars);
       if (adapter?.merged === false) return;
-      await writer.file(CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)))));
-      await writer.file(WEIGHTS_FILE, (sink) => writeModel(sink, {
-        config, scheme,
-        lmHead: parameters.has('lmHead.decoder.weight'),
-        task, scalars,
-        read: (name) => adapter?.read(name) ?? find(name).read(),
-      }));
+      await writer.file(CONFIG_FILE, (sink) =>
+        sink.write(
+          new TextEncoder().encode(
+            configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)),
+          ),
+        ),
+      );
+      await writer.file(WEIGHTS_FILE, (sink) =>
+        writeModel(sink, {
+          config,
+          scheme,
+          lmHead: parameters.has('lmHead.decoder.weight'),
+          task,
+          scalars,
+          read: (name) => adapter?.read(name) ?? find(name).read(),
+        }),
+      );
     },
     async restore(reader) {
       if (adapter !== undefined) {
@@ -53,13 +78,24 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
         return;
       }
       const configSource = await reader.open(CONFIG_FILE);
-      const stored = parseConfig(new TextDecoder().decode(await configSource.read(0, configSource.size)), configSource.name);
+      const stored = parseConfig(
+        new TextDecoder().decode(await configSource.read(0, configSource.size)),
+        configSource.name,
+      );
       const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored, task && [task.head]);
       const missing = [...parameters.keys()].filter((name) => !model.shapes.has(name));
-      if (missing.length > 0) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `lacks parameters of this run's model: ${missing.join(', ')}`);
+      if (missing.length > 0)
+        throw new CheckpointError(
+          `${reader.name}/${WEIGHTS_FILE}`,
+          `lacks parameters of this run's model: ${missing.join(', ')}`,
+        );
       for await (const { name, shape, offset, data } of model.parameters()) {
         const tensor = find(name);
-        if (tensor.shape.join() !== shape.join()) throw new CheckpointError(`${reader.name}/${WEIGHTS_FILE}`, `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`);
+        if (tensor.shape.join() !== shape.join())
+          throw new CheckpointError(
+            `${reader.name}/${WEIGHTS_FILE}`,
+            `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`,
+          );
         tensor.device.write(tensor, data, offset);
       }
       keep(model.scalars);

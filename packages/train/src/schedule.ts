@@ -24,7 +24,12 @@ export interface LinearScheduleOptions {
 }
 
 /** A straight line from `startFactor` to `endFactor` times the rate, then constant (PyTorch's LinearLR). */
-export function linearSchedule({ learningRate, startFactor = 1, endFactor = 0.1, steps }: LinearScheduleOptions): Schedule {
+export function linearSchedule({
+  learningRate,
+  startFactor = 1,
+  endFactor = 0.1,
+  steps,
+}: LinearScheduleOptions): Schedule {
   checkRates({ learningRate, startFactor, endFactor });
   checkSteps({ steps });
   return (step) => learningRate * (startFactor + (endFactor - startFactor) * progress(step, steps));
@@ -42,13 +47,20 @@ export interface WarmupCosineOptions {
 }
 
 /** A straight line up to the peak, then half a cosine down to the floor, then constant (RiNALMo, appendix A). */
-export function warmupCosineSchedule({ startRate = 0, peakRate, floorRate = 0, warmupSteps, decaySteps }: WarmupCosineOptions): Schedule {
+export function warmupCosineSchedule({
+  startRate = 0,
+  peakRate,
+  floorRate = 0,
+  warmupSteps,
+  decaySteps,
+}: WarmupCosineOptions): Schedule {
   checkRates({ startRate, peakRate, floorRate });
   checkSteps({ warmupSteps, decaySteps });
   return (step) =>
     step < warmupSteps
       ? startRate + (peakRate - startRate) * progress(step, warmupSteps)
-      : floorRate + ((peakRate - floorRate) * (1 + portable.cos(Math.PI * progress(step - warmupSteps, decaySteps)))) / 2;
+      : floorRate +
+        ((peakRate - floorRate) * (1 + portable.cos(Math.PI * progress(step - warmupSteps, decaySteps)))) / 2;
 }
 
 /** The part of `steps` that is done, 0 … 1; all of no steps. */
@@ -58,12 +70,14 @@ function progress(step: number, steps: number): number {
 
 function checkRates(rates: Record<string, number>): void {
   for (const [name, value] of Object.entries(rates)) {
-    if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`${name} must be a number of 0 or more, got ${value}`);
+    if (!(value >= 0 && Number.isFinite(value)))
+      throw new RangeError(`${name} must be a number of 0 or more, got ${value}`);
   }
 }
 
 function checkSteps(counts: Record<string, number>): void {
   for (const [name, value] of Object.entries(counts)) {
-    if (!(Number.isInteger(value) && value >= 0)) throw new RangeError(`${name} must be a whole number of steps, got ${value}`);
+    if (!(Number.isInteger(value) && value >= 0))
+      throw new RangeError(`${name} must be a whole number of steps, got ${value}`);
   }
 }

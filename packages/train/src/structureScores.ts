@@ -5,8 +5,19 @@
  * same way. Decode and metrics are `@rna/model`'s; nothing is drawn here.
  */
 import {
-  averagePrecision, bestThreshold, greedyPairs, meanScore, partnersFromPairs, scoreBasePairs, thresholdCurve, TUNING_THRESHOLDS,
-  type DecodeOptions, type PairScore, type ScoredPair, type SecondaryStructureSizes, type Structure,
+  averagePrecision,
+  bestThreshold,
+  greedyPairs,
+  meanScore,
+  partnersFromPairs,
+  scoreBasePairs,
+  thresholdCurve,
+  TUNING_THRESHOLDS,
+  type DecodeOptions,
+  type PairScore,
+  type ScoredPair,
+  type SecondaryStructureSizes,
+  type Structure,
 } from '@rna/model';
 import { predictPack, type TaskModel } from './predictions.ts';
 
@@ -59,7 +70,11 @@ export async function evaluateStructures(
   const rnas: StructureScore[] = [];
   for (const record of records) {
     const probabilities = await predict(record.sequence);
-    const score = scoreRna(record, greedyPairs(probabilities, record.sequence, options), averagePrecision(probabilities, record.partners));
+    const score = scoreRna(
+      record,
+      greedyPairs(probabilities, record.sequence, options),
+      averagePrecision(probabilities, record.partners),
+    );
     rnas.push(score);
     onRna?.(score, probabilities);
   }
@@ -72,8 +87,17 @@ export interface TuningOptions extends Omit<DecodeOptions, 'threshold'> {
 }
 
 /** The threshold with the best mean F1 over the records (RiNALMo, section 4.3), and the scores at it. */
-export async function tuneThreshold(predict: PairPredictor, records: readonly Structure[], options: TuningOptions): Promise<StructureEvaluation> {
-  const decoded: { readonly record: Structure; readonly pairs: readonly ScoredPair[]; readonly area: number; readonly curve: Float64Array }[] = [];
+export async function tuneThreshold(
+  predict: PairPredictor,
+  records: readonly Structure[],
+  options: TuningOptions,
+): Promise<StructureEvaluation> {
+  const decoded: {
+    readonly record: Structure;
+    readonly pairs: readonly ScoredPair[];
+    readonly area: number;
+    readonly curve: Float64Array;
+  }[] = [];
   for (const record of records) {
     const { sequence, partners } = record;
     const probabilities = await predict(sequence);
@@ -87,16 +111,33 @@ export async function tuneThreshold(predict: PairPredictor, records: readonly St
   const { threshold } = bestThreshold(decoded.map(({ curve }) => curve));
   // The pairs at a higher threshold are the head of the list; the comparison is the decode's, in f32.
   const above = ({ probability }: ScoredPair): boolean => probability > Math.fround(threshold);
-  return summarise(decoded.map(({ record, pairs, area }) => scoreRna(record, pairs.filter(above), area)), threshold);
+  return summarise(
+    decoded.map(({ record, pairs, area }) => scoreRna(record, pairs.filter(above), area)),
+    threshold,
+  );
 }
 
 const scoreRna = (record: Structure, pairs: readonly ScoredPair[], area: number): StructureScore =>
-  scoreStructure(record, partnersFromPairs(pairs.map(({ i, j }) => [i, j] as const), record.partners.length), area);
+  scoreStructure(
+    record,
+    partnersFromPairs(
+      pairs.map(({ i, j }) => [i, j] as const),
+      record.partners.length,
+    ),
+    area,
+  );
 
 /** The scores of predicted partners [length], however they were predicted. */
-export function scoreStructure({ id, sequence, partners: target }: Structure, predicted: Int32Array, area: number): StructureScore {
+export function scoreStructure(
+  { id, sequence, partners: target }: Structure,
+  predicted: Int32Array,
+  area: number,
+): StructureScore {
   return {
-    id, sequence, target, predicted,
+    id,
+    sequence,
+    target,
+    predicted,
     strict: scoreBasePairs(target, predicted, { flexible: false }),
     flexible: scoreBasePairs(target, predicted, { flexible: true }),
     averagePrecision: area,
@@ -105,7 +146,8 @@ export function scoreStructure({ id, sequence, partners: target }: Structure, pr
 
 function summarise(rnas: readonly StructureScore[], threshold: number): StructureEvaluation {
   return {
-    threshold, rnas,
+    threshold,
+    rnas,
     strict: meanScore(rnas.map(({ strict }) => strict)),
     flexible: meanScore(rnas.map(({ flexible }) => flexible)),
     averagePrecision: rnas.reduce((sum, rna) => sum + rna.averagePrecision, 0) / rnas.length,

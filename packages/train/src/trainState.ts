@@ -6,7 +6,14 @@
  * they appear whole or not at all, is a `CheckpointStore`'s concern (files in
  * Node, OPFS in a browser, memory in tests).
  */
-import { CheckpointError, openTensorFile, readFloat32Chunks, writeSafetensors, type ByteSink, type ByteSource } from '@rna/model';
+import {
+  CheckpointError,
+  openTensorFile,
+  readFloat32Chunks,
+  writeSafetensors,
+  type ByteSink,
+  type ByteSource,
+} from '@rna/model';
 import { describe, type AdapterAnswers, type Tensor } from '@rna/tensor';
 import { z } from 'zod';
 import { cursorSchema } from './batching.ts';
@@ -49,12 +56,20 @@ const evaluation = z.strictObject({
 });
 
 /** What `rna tune` found, as a device is opened with it. */
-const tuned: z.ZodType<AdapterAnswers> = z.record(z.string(), z.strictObject({
-  version: z.string(),
-  shapes: z.record(z.string(), z.strictObject({
-    variant: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])), tableMs: z.number(), ms: z.number(),
-  })),
-}));
+const tuned: z.ZodType<AdapterAnswers> = z.record(
+  z.string(),
+  z.strictObject({
+    version: z.string(),
+    shapes: z.record(
+      z.string(),
+      z.strictObject({
+        variant: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+        tableMs: z.number(),
+        ms: z.number(),
+      }),
+    ),
+  }),
+);
 
 const trainState = z.strictObject({
   step: z.int().nonnegative(),
@@ -95,17 +110,28 @@ export interface Trained {
 }
 
 /** What a checkpoint holds beside the model. */
-const runTensors = ({ optimizer, average }: Trained): Map<string, Tensor> => new Map([...optimizer.moments(), ...(average?.weights() ?? [])]);
+const runTensors = ({ optimizer, average }: Trained): Map<string, Tensor> =>
+  new Map([...optimizer.moments(), ...(average?.weights() ?? [])]);
 
 /** Runs `body` with the values that are the model's: the averages, where there are some. */
-export const asModel = <T>({ average }: Pick<Trained, 'average'>, body: () => Promise<T>): Promise<T> => (average === undefined ? body() : average.during(body));
+export const asModel = <T>({ average }: Pick<Trained, 'average'>, body: () => Promise<T>): Promise<T> =>
+  average === undefined ? body() : average.during(body);
 
 /** Writes model, moments and state as one checkpoint. The reports of all recorded steps must have been read before. */
 export async function saveCheckpoint(store: CheckpointStore, trained: Trained, state: TrainState): Promise<void> {
   await store.save(checkpointName(state.step), async (writer) => {
     await asModel(trained, () => trained.model.save(writer));
-    await writer.file(MOMENTS_FILE, (sink) => writeSafetensors(sink, [...runTensors(trained)].map(([name, tensor]) => (
-      { name, shape: tensor.shape, dtype: 'F32' as const, data: () => tensor.read() }))));
+    await writer.file(MOMENTS_FILE, (sink) =>
+      writeSafetensors(
+        sink,
+        [...runTensors(trained)].map(([name, tensor]) => ({
+          name,
+          shape: tensor.shape,
+          dtype: 'F32' as const,
+          data: () => tensor.read(),
+        })),
+      ),
+    );
     // Parsed, which puts the keys in the schema's order: a resumed run's file is the same to the byte.
     const text = `${JSON.stringify(trainState.parse(state), null, 2)}\n`;
     await writer.file(STATE_FILE, (sink) => sink.write(new TextEncoder().encode(text)));
@@ -116,7 +142,11 @@ export async function saveCheckpoint(store: CheckpointStore, trained: Trained, s
  * Loads the newest checkpoint into the model and the optimiser and returns its state; undefined if there is none.
  * Throws a CheckpointError that lists every setting in which this run differs from the one that wrote it.
  */
-export async function restoreCheckpoint(store: CheckpointStore, trained: Trained, settings: Settings): Promise<TrainState | undefined> {
+export async function restoreCheckpoint(
+  store: CheckpointStore,
+  trained: Trained,
+  settings: Settings,
+): Promise<TrainState | undefined> {
   const name = (await store.names()).at(-1);
   if (name === undefined) return undefined;
   const reader = await store.open(name);
@@ -124,18 +154,25 @@ export async function restoreCheckpoint(store: CheckpointStore, trained: Trained
     const state = await readState(reader);
     const differences = differingKeys(state.settings, settings);
     if (differences.length > 0) {
-      throw new CheckpointError(`${name}/${STATE_FILE}`, `the run to resume has other settings:\n${differences.map((line) => `  ${line}`).join('\n')}\nuse the same settings, or another output folder for a new run`);
+      throw new CheckpointError(
+        `${name}/${STATE_FILE}`,
+        `the run to resume has other settings:\n${differences.map((line) => `  ${line}`).join('\n')}\nuse the same settings, or another output folder for a new run`,
+      );
     }
     await asModel(trained, () => trained.model.restore(reader));
     trained.optimizer.unfreeze(state.step);
     const moments = await openTensorFile(await reader.open(MOMENTS_FILE));
     const expected = runTensors(trained);
     const foreign = [...moments.tensors.keys()].filter((key) => !expected.has(key));
-    if (foreign.length > 0) throw new CheckpointError(moments.name, `has tensors that this run does not train: ${foreign.join(', ')}`);
+    if (foreign.length > 0)
+      throw new CheckpointError(moments.name, `has tensors that this run does not train: ${foreign.join(', ')}`);
     for (const [key, tensor] of expected) {
       const stored = moments.tensors.get(key);
       if (stored === undefined || describe(stored.shape) !== describe(tensor.shape)) {
-        throw new CheckpointError(moments.name, `"${key}" ${describe(tensor.shape)} is ${stored === undefined ? 'missing' : describe(stored.shape)}`);
+        throw new CheckpointError(
+          moments.name,
+          `"${key}" ${describe(tensor.shape)} is ${stored === undefined ? 'missing' : describe(stored.shape)}`,
+        );
       }
       for await (const { offset, data } of readFloat32Chunks(stored)) tensor.device.write(tensor, data, offset);
     }
@@ -145,7 +182,9 @@ export async function restoreCheckpoint(store: CheckpointStore, trained: Trained
   }
 }
 
-/** The state in the newest checkpoint, if there is one: what is to be known of a run before a device is opened for it. */
+/**
+ * The state in the newest checkpoint, if there is one: what is to be known of a run before a device is opened for it.
+ */
 export async function newestState(store: CheckpointStore): Promise<TrainState | undefined> {
   const name = (await store.names()).at(-1);
   if (name === undefined) return undefined;
@@ -157,11 +196,26 @@ export async function newestState(store: CheckpointStore): Promise<TrainState | 
   }
 }
 
-/** Removes all checkpoints but the newest, the newest `keep` of the regular ones (every `every` steps, and the one at `steps`), and the best. */
-export async function pruneCheckpoints(store: CheckpointStore, { keep, every, steps, best }: { readonly keep: number; readonly every: number; readonly steps: number; readonly best: number | undefined }): Promise<void> {
+/**
+ * Removes all checkpoints but the newest, the newest `keep` of the regular ones (every `every` steps, and the one at
+ * `steps`), and the best.
+ */
+export async function pruneCheckpoints(
+  store: CheckpointStore,
+  {
+    keep,
+    every,
+    steps,
+    best,
+  }: { readonly keep: number; readonly every: number; readonly steps: number; readonly best: number | undefined },
+): Promise<void> {
   const names = await store.names();
   const regular = names.filter((name) => stepOf(name) % every === 0 || stepOf(name) === steps);
-  const kept = new Set([...names.slice(-1), ...regular.slice(-keep), ...(best === undefined ? [] : [checkpointName(best)])]);
+  const kept = new Set([
+    ...names.slice(-1),
+    ...regular.slice(-keep),
+    ...(best === undefined ? [] : [checkpointName(best)]),
+  ]);
   for (const name of names) if (!kept.has(name)) await store.remove(name);
 }
 
@@ -175,13 +229,15 @@ async function readState(reader: CheckpointReader): Promise<TrainState> {
     throw new CheckpointError(source.name, `not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const result = trainState.safeParse(fields);
-  if (!result.success) throw new CheckpointError(source.name, `not the state of a training run: ${z.prettifyError(result.error)}`);
+  if (!result.success)
+    throw new CheckpointError(source.name, `not the state of a training run: ${z.prettifyError(result.error)}`);
   return result.data;
 }
 
 /** `path: then …, now …` for every value in which two settings differ. */
 export function differingKeys(then: unknown, now: unknown, path = ''): string[] {
-  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
   if (isObject(then) && isObject(now)) {
     const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])];
     return keys.flatMap((key) => differingKeys(then[key], now[key], path === '' ? key : `${path}.${key}`));

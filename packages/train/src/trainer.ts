@@ -15,7 +15,17 @@ import { readReport, type AdamW, type StepReport } from './optimizer.ts';
 import type { WeightAverage } from './ema.ts';
 import { requireTuning } from './runTuning.ts';
 import type { Schedule } from './schedule.ts';
-import { asModel, pruneCheckpoints, restoreCheckpoint, saveCheckpoint, type CheckpointStore, type Evaluation, type SavedModel, type Settings, type TrainState } from './trainState.ts';
+import {
+  asModel,
+  pruneCheckpoints,
+  restoreCheckpoint,
+  saveCheckpoint,
+  type CheckpointStore,
+  type Evaluation,
+  type SavedModel,
+  type Settings,
+  type TrainState,
+} from './trainState.ts';
 
 /** A part of a step that fits in memory. */
 export interface MicroBatch {
@@ -98,28 +108,61 @@ export class TrainingError extends Error {
  * are refused in a row, and where an evaluation's score is not finite; no checkpoint is from after the first of them.
  */
 export async function train(options: TrainOptions): Promise<TrainState> {
-  const { device, task, optimizer, average, schedule, steps, checkpoints, log, stop, evaluateEvery = Infinity, patience = Infinity } = options;
+  const {
+    device,
+    task,
+    optimizer,
+    average,
+    schedule,
+    steps,
+    checkpoints,
+    log,
+    stop,
+    evaluateEvery = Infinity,
+    patience = Infinity,
+  } = options;
   const settings = checkpoints?.settings ?? {};
   const trained = checkpoints && { model: checkpoints.model, optimizer, ...(average && { average }) };
-  const restored = checkpoints && await restoreCheckpoint(checkpoints.store, trained!, settings);
+  const restored = checkpoints && (await restoreCheckpoint(checkpoints.store, trained!, settings));
   if (restored !== undefined) requireTuning(device, restored);
   let state: TrainState = restored ?? {
-    step: 0, cursor: FIRST_CURSOR, evaluationsSinceBest: 0, settings, ...(Object.keys(device.tuned).length > 0 && { tuned: device.tuned }),
+    step: 0,
+    cursor: FIRST_CURSOR,
+    evaluationsSinceBest: 0,
+    settings,
+    ...(Object.keys(device.tuned).length > 0 && { tuned: device.tuned }),
   };
-  if (state.step > steps) throw new TrainingError(`the run to resume has done ${state.step} steps already, more than the ${steps} asked for; raise the number of steps`);
+  if (state.step > steps)
+    throw new TrainingError(
+      `the run to resume has done ${state.step} steps already, more than the ${steps} asked for; raise the number of steps`,
+    );
   await log?.rewind(restored === undefined ? -1 : state.step);
   const prune = async (): Promise<void> => {
-    if (checkpoints !== undefined) await pruneCheckpoints(checkpoints.store, { keep: checkpoints.keep ?? 2, every: checkpoints.every, steps, best: state.best?.step });
+    if (checkpoints !== undefined)
+      await pruneCheckpoints(checkpoints.store, {
+        keep: checkpoints.keep ?? 2,
+        every: checkpoints.every,
+        steps,
+        best: state.best?.step,
+      });
   };
   // The run may have ended between a checkpoint and the removal of those that it replaced.
   if (restored !== undefined) await prune();
 
   const evaluate = async (): Promise<void> => {
     if (task.evaluate === undefined) return;
-    const evaluation = { step: state.step, ...await asModel(options, () => task.evaluate!()) };
-    if (!Number.isFinite(evaluation.score)) throw new TrainingError(`step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`);
+    const evaluation = { step: state.step, ...(await asModel(options, () => task.evaluate!())) };
+    if (!Number.isFinite(evaluation.score))
+      throw new TrainingError(
+        `step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`,
+      );
     const isBest = state.best === undefined || evaluation.score > state.best.score;
-    state = { ...state, evaluation, ...(isBest && { best: evaluation }), evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1 };
+    state = {
+      ...state,
+      evaluation,
+      ...(isBest && { best: evaluation }),
+      evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1,
+    };
     log?.append({ step: state.step, evaluation: evaluation.metrics });
     options.onEvaluation?.(evaluation);
   };
@@ -133,7 +176,8 @@ export async function train(options: TrainOptions): Promise<TrainState> {
     const report = await promise;
     meter.count(step, report);
     refusedInRow = report.refusals.inRow;
-    if (refusedInRow >= (options.maxRefused ?? 10)) throw new TrainingError(await refusalText(step.step, report, checkpoints?.store));
+    if (refusedInRow >= (options.maxRefused ?? 10))
+      throw new TrainingError(await refusalText(step.step, report, checkpoints?.store));
   };
   const isOver = (): boolean => state.step === steps || state.evaluationsSinceBest >= patience;
 
@@ -175,7 +219,10 @@ export async function train(options: TrainOptions): Promise<TrainState> {
   return state;
 }
 
-/** Asks for a batch without waiting. A failure is met where the batch is awaited; until then it must not count as unhandled. */
+/**
+ * Asks for a batch without waiting. A failure is met where the batch is awaited; until then it must not count as
+ * unhandled.
+ */
 function ask(task: TrainingTask, cursor: Cursor, step: number): Promise<StepBatch> {
   const batch = task.batchAt(cursor, step);
   batch.catch(() => undefined);
@@ -186,13 +233,24 @@ function ask(task: TrainingTask, cursor: Cursor, step: number): Promise<StepBatc
  * Records forward, backward and update of a step and returns its report. The loss is the mean over all targets
  * of all micro-batches, so that how a batch is cut does not change it.
  */
-function recordStep({ device, optimizer, average }: TrainOptions, { microBatches }: StepBatch, step: number, learningRate: number): Tensor {
+function recordStep(
+  { device, optimizer, average }: TrainOptions,
+  { microBatches }: StepBatch,
+  step: number,
+  learningRate: number,
+): Tensor {
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
   optimizer.unfreeze(step);
   return device.scope(() => {
-    const losses = microBatches.map((batch) => scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets));
-    const report = optimizer.update(losses.reduce((total, loss) => add(total, loss)), step, learningRate);
+    const losses = microBatches.map((batch) =>
+      scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets),
+    );
+    const report = optimizer.update(
+      losses.reduce((total, loss) => add(total, loss)),
+      step,
+      learningRate,
+    );
     average?.update(report, step);
     return report;
   });
@@ -200,12 +258,24 @@ function recordStep({ device, optimizer, average }: TrainOptions, { microBatches
 
 function workOf({ microBatches }: StepBatch): { tokens: number; flops: number | undefined } {
   const flops = microBatches.map((batch) => batch.flops);
-  return { tokens: sum(microBatches.map(({ tokens }) => tokens)), flops: flops.every((each) => each !== undefined) ? sum(flops) : undefined };
+  return {
+    tokens: sum(microBatches.map(({ tokens }) => tokens)),
+    flops: flops.every((each) => each !== undefined) ? sum(flops) : undefined,
+  };
 }
 
-async function refusalText(step: number, { loss, gradientNorm, refusals: { inRow } }: StepReport, store: CheckpointStore | undefined): Promise<string> {
+async function refusalText(
+  step: number,
+  { loss, gradientNorm, refusals: { inRow } }: StepReport,
+  store: CheckpointStore | undefined,
+): Promise<string> {
   const last = (await store?.names())?.at(-1);
-  const kept = store === undefined ? '' : last === undefined ? ' There is no checkpoint yet.' : ` The last good checkpoint is ${last}.`;
+  const kept =
+    store === undefined
+      ? ''
+      : last === undefined
+        ? ' There is no checkpoint yet.'
+        : ` The last good checkpoint is ${last}.`;
   const steps = inRow === 1 ? `step ${step} was refused` : `${inRow} steps in a row were refused`;
   return `step ${step}: the loss is ${loss} and the gradient's norm ${gradientNorm}; ${steps}, so the run stops. Lower the learning rate, lengthen the warm-up or clip the gradient to a smaller norm, in a new run.${kept}`;
 }

@@ -1,16 +1,34 @@
 /** A source behind a port gives the steps that it gives in place, ahead of time, and its faults. */
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { remoteBatches, serveBatches, type BatchPort, type BatchSource, type RemoteBatches } from '../src/batchSource.ts';
+import {
+  remoteBatches,
+  serveBatches,
+  type BatchPort,
+  type BatchSource,
+  type RemoteBatches,
+} from '../src/batchSource.ts';
 import { FIRST_CURSOR, type Cursor } from '../src/batching.ts';
 import { memoryCorpus } from '../src/corpus/reader.ts';
 import { corpusBatches } from '../src/corpusBatches.ts';
 import { rnas } from './tinyModel.ts';
 
 const open: RemoteBatches[] = [];
-afterEach(() => { open.splice(0).forEach((remote) => { remote.close(); }); });
+afterEach(() => {
+  open.splice(0).forEach((remote) => {
+    remote.close();
+  });
+});
 
-const batches = (): BatchSource => corpusBatches(memoryCorpus(rnas), { masking: { scheme: 'ssm' }, maxTokens: 80, rowsPerStep: 3, accumulation: 2, seed: 4, window: 8 });
+const batches = (): BatchSource =>
+  corpusBatches(memoryCorpus(rnas), {
+    masking: { scheme: 'ssm' },
+    maxTokens: 80,
+    rowsPerStep: 3,
+    accumulation: 2,
+    seed: 4,
+    window: 8,
+  });
 
 /** A source at the other end of a channel. */
 function serve(source: BatchSource, ahead?: number): RemoteBatches {
@@ -24,10 +42,22 @@ function serve(source: BatchSource, ahead?: number): RemoteBatches {
 /** Counts what is asked of a source. */
 function counted(source: BatchSource): BatchSource & { readonly asked: Cursor[] } {
   const asked: Cursor[] = [];
-  return { asked, close: () => undefined, at: (cursor) => { asked.push(cursor); return source.at(cursor); } };
+  return {
+    asked,
+    close: () => undefined,
+    at: (cursor) => {
+      asked.push(cursor);
+      return source.at(cursor);
+    },
+  };
 }
 
-const turns = async (): Promise<void> => { for (let i = 0; i < 20; i++) await new Promise((resolve) => { setTimeout(resolve, 1); }); };
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1);
+    });
+};
 
 describe('remoteBatches', () => {
   it('gives the same steps as the source itself, also from other places', async () => {
@@ -40,7 +70,8 @@ describe('remoteBatches', () => {
       expect(step).toEqual(await direct.at(cursor));
       cursor = step.next;
     }
-    for (const place of [places[5]!, places[5]!, places[1]!, places[2]!]) expect(await remote.at(place)).toEqual(await direct.at(place));
+    for (const place of [places[5]!, places[5]!, places[1]!, places[2]!])
+      expect(await remote.at(place)).toEqual(await direct.at(place));
     const [first, second] = [remote.at(places[3]!), remote.at(places[4]!)];
     expect([await first, await second]).toEqual([await direct.at(places[3]!), await direct.at(places[4]!)]);
   });
@@ -60,8 +91,17 @@ describe('remoteBatches', () => {
   it('carries a fault over with name and message, and goes on when asked again', async () => {
     let broken = true;
     const source = batches();
-    const remote = serve({ ...source, at: (cursor) => (broken ? Promise.reject(Object.assign(new Error('corpus.bin: page 3 is damaged'), { name: 'CorpusError' })) : source.at(cursor)) });
-    await expect(remote.at(FIRST_CURSOR)).rejects.toMatchObject({ name: 'CorpusError', message: 'corpus.bin: page 3 is damaged' });
+    const remote = serve({
+      ...source,
+      at: (cursor) =>
+        broken
+          ? Promise.reject(Object.assign(new Error('corpus.bin: page 3 is damaged'), { name: 'CorpusError' }))
+          : source.at(cursor),
+    });
+    await expect(remote.at(FIRST_CURSOR)).rejects.toMatchObject({
+      name: 'CorpusError',
+      message: 'corpus.bin: page 3 is damaged',
+    });
     broken = false;
     expect(await remote.at(FIRST_CURSOR)).toEqual(await source.at(FIRST_CURSOR));
   });

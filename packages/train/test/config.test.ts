@@ -25,7 +25,13 @@ describe('validateConfig', () => {
   });
 
   it('names every fault at once, with key, value and what was expected', () => {
-    const message = faults({ out: 'x', data: { train: [] }, train: { steps: 'many', stepz: 3 }, masking: { scheme: 'bert', rate: 2 }, sed: 1 });
+    const message = faults({
+      out: 'x',
+      data: { train: [] },
+      train: { steps: 'many', stepz: 3 },
+      masking: { scheme: 'bert', rate: 2 },
+      sed: 1,
+    });
     expect(message.split('\n').sort()).toEqual([
       'a.yaml: data.train is []; expected a list (of a text) with 1 or more entries',
       'a.yaml: masking.rate is 2; expected a number above 0 and at most 1',
@@ -34,15 +40,25 @@ describe('validateConfig', () => {
       'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
       'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema',
     ]);
-    expect(faults({ out: 'x', data: { train: ['a'] } })).toBe('a.yaml: train.steps is missing; expected a whole number above 0');
+    expect(faults({ out: 'x', data: { train: ['a'] } })).toBe(
+      'a.yaml: train.steps is missing; expected a whole number above 0',
+    );
     expect(faults({ ...least, data: { train: [3] } })).toBe('a.yaml: data.train.0 is 3; expected a text');
-    expect(faults({ ...least, optimizer: { spikeFactor: 0.5 } })).toBe('a.yaml: optimizer.spikeFactor must be 0 or above 1');
+    expect(faults({ ...least, optimizer: { spikeFactor: 0.5 } })).toBe(
+      'a.yaml: optimizer.spikeFactor must be 0 or above 1',
+    );
     expect(faults(7)).toBe('a.yaml: the config is 7; expected a group of settings');
   });
 
   it('asks for a feed-forward width with a width, and refuses sizes that do not fit', () => {
-    expect(faults({ ...least, model: { dim: 32 } })).toBe('a.yaml: model.ffnDim is needed with dim: 4·dim or 8·dim/3 are usual');
-    const { model } = validateConfig(pretrainConfig, { ...least, model: { dim: 32, ffnDim: 64, heads: 2, layers: 2 } }, 'a.yaml');
+    expect(faults({ ...least, model: { dim: 32 } })).toBe(
+      'a.yaml: model.ffnDim is needed with dim: 4·dim or 8·dim/3 are usual',
+    );
+    const { model } = validateConfig(
+      pretrainConfig,
+      { ...least, model: { dim: 32, ffnDim: 64, heads: 2, layers: 2 } },
+      'a.yaml',
+    );
     expect(newEncoderConfig(model)).toMatchObject({ dim: 32, ffnDim: 64, heads: 2, kvHeads: 2, layers: 2 });
     expect(() => newEncoderConfig({ ...model, heads: 5 })).toThrow(/5 heads over a hidden size of 32/);
   });
@@ -52,20 +68,44 @@ describe('applyOverrides', () => {
   const override = (...args: string[]): unknown => applyOverrides(pretrainConfig, least, args);
 
   it('reads each value as the type that the schema has', () => {
-    expect(override('--train.steps', '100', '--optimizer.learningRate=1e-3', '--data.train', 'a.dbn,b.ct', '--masking.scheme', 'mlm', '--out', '7')).toEqual({
-      out: '7', data: { train: ['a.dbn', 'b.ct'] }, train: { steps: 100 }, optimizer: { learningRate: 0.001 }, masking: { scheme: 'mlm' },
+    expect(
+      override(
+        '--train.steps',
+        '100',
+        '--optimizer.learningRate=1e-3',
+        '--data.train',
+        'a.dbn,b.ct',
+        '--masking.scheme',
+        'mlm',
+        '--out',
+        '7',
+      ),
+    ).toEqual({
+      out: '7',
+      data: { train: ['a.dbn', 'b.ct'] },
+      train: { steps: 100 },
+      optimizer: { learningRate: 0.001 },
+      masking: { scheme: 'mlm' },
     });
     expect(applyOverrides(structureConfig, {}, ['--model.freeze', 'true'])).toEqual({ model: { freeze: true } });
     expect(least.train.steps).toBe(10);
   });
 
   it('names a mistyped key, a missing value and a wrong type', () => {
-    expect(() => override('--train.step', '1')).toThrow('--train.step: unknown key train.step; known are train.steps, train.precision, train.dropout');
-    expect(() => override('--train.steps')).toThrow('--train.steps: a value is missing; expected a whole number above 0');
+    expect(() => override('--train.step', '1')).toThrow(
+      '--train.step: unknown key train.step; known are train.steps, train.precision, train.dropout',
+    );
+    expect(() => override('--train.steps')).toThrow(
+      '--train.steps: a value is missing; expected a whole number above 0',
+    );
     expect(() => override('--train.steps', 'ten')).toThrow("--train.steps is 'ten'; expected a whole number above 0");
-    expect(() => override('--train', '1')).toThrow('--train is a group; name one of its fields: --train.steps, --train.precision, --train.dropout');
+    expect(() => override('--train', '1')).toThrow(
+      '--train is a group; name one of its fields: --train.steps, --train.precision, --train.dropout',
+    );
     expect(() => override('steps', '1')).toThrow("'steps' is no override");
-    expect(() => applyOverrides(structureConfig, {}, ['--model.freeze', 'yes'])).toThrow("--model.freeze is 'yes'; expected true or false");
+    expect(() => applyOverrides(structureConfig, {}, ['--model.freeze', 'yes'])).toThrow(
+      "--model.freeze is 'yes'; expected true or false",
+    );
     expect(() => override('--__proto__.x', '1')).toThrow(/unknown key/);
   });
 });
@@ -82,44 +122,84 @@ describe('the config of a task', () => {
     return '';
   };
 
-  it('has its head\'s sizes, a number where a word is possible too', () => {
+  it("has its head's sizes, a number where a word is possible too", () => {
     expect(applyOverrides(ofLoads, {}, ['--head.padding', '102'])).toEqual({ head: { padding: 102 } });
     expect(applyOverrides(ofLoads, {}, ['--head.padding', 'batch'])).toEqual({ head: { padding: 'batch' } });
     expect(validateConfig(ofLoads, given, 'a').head).toEqual({ channels: 32, blocks: 6, padding: 'none' });
-    expect(configFields(ofLoads).find(({ path }) => path === 'head.padding')).toMatchObject({ expected: 'one of none, batch, or a whole number at least 2', default: 'none' });
-    expect(fault({ head: { padding: 'some' } })).toBe('a.yaml: head.padding is "some"; expected one of none, batch, or a whole number at least 2');
+    expect(configFields(ofLoads).find(({ path }) => path === 'head.padding')).toMatchObject({
+      expected: 'one of none, batch, or a whole number at least 2',
+      default: 'none',
+    });
+    expect(fault({ head: { padding: 'some' } })).toBe(
+      'a.yaml: head.padding is "some"; expected one of none, batch, or a whole number at least 2',
+    );
   });
 
   it('has rules of the decode for structures alone', () => {
-    expect(validateConfig(structureConfig, given, 'a').decode).toEqual({ allowNcPairs: false, allowSharpLoops: false, flexible: true });
-    expect(fault({ decode: { flexible: true } })).toContain('a.yaml: unknown key decode; known are seed, out, model, unfreeze, head,');
+    expect(validateConfig(structureConfig, given, 'a').decode).toEqual({
+      allowNcPairs: false,
+      allowSharpLoops: false,
+      flexible: true,
+    });
+    expect(fault({ decode: { flexible: true } })).toContain(
+      'a.yaml: unknown key decode; known are seed, out, model, unfreeze, head,',
+    );
   });
 
   it('refuses stages that cannot be', () => {
-    expect(fault({ unfreeze: [{ epoch: 1, parameters: ['blocks'] }] })).toBe('a.yaml: unfreeze has no stage of epoch 0: nothing would train before the first one');
-    expect(fault({ unfreeze: [{ epoch: 0, parameters: ['('] }] })).toBe('a.yaml: unfreeze.0.parameters.0 is no regular expression');
-    expect(fault({ unfreeze: [{ epoch: 0, parameters: ['ribosomeLoad'] }], optimizer: { encoderRateScale: 0.1 } })).toContain('optimizer.encoderRateScale does nothing beside unfreeze');
+    expect(fault({ unfreeze: [{ epoch: 1, parameters: ['blocks'] }] })).toBe(
+      'a.yaml: unfreeze has no stage of epoch 0: nothing would train before the first one',
+    );
+    expect(fault({ unfreeze: [{ epoch: 0, parameters: ['('] }] })).toBe(
+      'a.yaml: unfreeze.0.parameters.0 is no regular expression',
+    );
+    expect(
+      fault({ unfreeze: [{ epoch: 0, parameters: ['ribosomeLoad'] }], optimizer: { encoderRateScale: 0.1 } }),
+    ).toContain('optimizer.encoderRateScale does nothing beside unfreeze');
     expect(fault({ unfreeze: [{ epoch: 0, paramters: [] }] })).toContain('unknown key unfreeze.0.paramters');
   });
 });
 
 describe('configFields', () => {
-  it.each([['pretrain', pretrainConfig], ['finetune', structureConfig]] as const)('describes every field (%s)', (_, schema) => {
+  it.each([
+    ['pretrain', pretrainConfig],
+    ['finetune', structureConfig],
+  ] as const)('describes every field (%s)', (_, schema) => {
     const fields = configFields(schema);
     for (const field of fields) expect(field.description, field.path).not.toBe('');
-    expect(fields.find(({ path }) => path === 'optimizer.learningRate')).toMatchObject({ default: 1e-4, required: false, expected: 'a number at least 0' });
+    expect(fields.find(({ path }) => path === 'optimizer.learningRate')).toMatchObject({
+      default: 1e-4,
+      required: false,
+      expected: 'a number at least 0',
+    });
     expect(fields.find(({ path }) => path === 'data.train')).toMatchObject({ required: true });
   });
 });
 
 describe('schedules of a config', () => {
   it('follow the papers', () => {
-    const pretrain = validateConfig(pretrainConfig, { ...least, optimizer: { warmupSteps: 4, startRate: 1e-7, floorRate: 1e-5 } }, 'a');
+    const pretrain = validateConfig(
+      pretrainConfig,
+      { ...least, optimizer: { warmupSteps: 4, startRate: 1e-7, floorRate: 1e-5 } },
+      'a',
+    );
     const schedule = pretrainSchedule(pretrain);
     expect([schedule(0), schedule(4), schedule(10)]).toEqual([1e-7, 1e-4, 1e-5]);
-    const finetune = (optimizer: object) => finetuneSchedule(validateConfig(structureConfig, {
-      out: 'x', model: { checkpoint: 'm' }, data: { train: ['a'], validation: ['b'] }, train: { epochs: 4 }, optimizer,
-    }, 'a'), 10);
+    const finetune = (optimizer: object) =>
+      finetuneSchedule(
+        validateConfig(
+          structureConfig,
+          {
+            out: 'x',
+            model: { checkpoint: 'm' },
+            data: { train: ['a'], validation: ['b'] },
+            train: { epochs: 4 },
+            optimizer,
+          },
+          'a',
+        ),
+        10,
+      );
     expect(finetune({ schedule: 'linear', linearSteps: 20 })(30)).toBeCloseTo(1e-5, 12);
     // As if an epoch had gone by before the first step.
     expect(finetune({ schedule: 'linear', linearSteps: 20, epochsAhead: 1 })(0)).toBeCloseTo(5.5e-5, 12);

@@ -8,7 +8,15 @@ import { runInNewContext } from 'node:vm';
 import type { MemoryUse } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { expect, it } from 'vitest';
-import { AdamW, constantSchedule, corpusBatches, decayGroups, memoryCorpus, pretrainingTask, train } from '../src/index.ts';
+import {
+  AdamW,
+  constantSchedule,
+  corpusBatches,
+  decayGroups,
+  memoryCorpus,
+  pretrainingTask,
+  train,
+} from '../src/index.ts';
 import { disposeAll, rnas, tinyEncoder } from './tinyModel.ts';
 
 const STEPS = Number(process.env['RNA_LEAK_STEPS'] ?? 300);
@@ -31,8 +39,16 @@ it(`keeps its memory over ${STEPS} steps`, { timeout: 60_000 + 200 * STEPS }, as
   // Sequences of one length, so that every step needs the same buffers.
   const corpus = rnas.filter(({ sequence }) => sequence.length === 37);
   const task = pretrainingTask({
-    encoder, dropout: true, seed: 1,
-    batches: corpusBatches(memoryCorpus(corpus), { masking: { scheme: 'mlm' }, maxTokens: 80, rowsPerStep: 2, accumulation: 2, seed: 1 }),
+    encoder,
+    dropout: true,
+    seed: 1,
+    batches: corpusBatches(memoryCorpus(corpus), {
+      masking: { scheme: 'mlm' },
+      maxTokens: 80,
+      rowsPerStep: 2,
+      accumulation: 2,
+      seed: 1,
+    }),
   });
   const seen = new Map<number, { memory: MemoryUse; bindGroups: number; process: number }>();
   let bindGroups = 0;
@@ -42,9 +58,14 @@ it(`keeps its memory over ${STEPS} steps`, { timeout: 60_000 + 200 * STEPS }, as
     return createBindGroup(descriptor);
   };
   await train({
-    device, task, optimizer, schedule: constantSchedule(1e-3), steps: STEPS,
+    device,
+    task,
+    optimizer,
+    schedule: constantSchedule(1e-3),
+    steps: STEPS,
     onProgress: ({ step, memory }) => {
-      if (step === 20 || step === Math.floor(STEPS / 2) || step === STEPS) seen.set(step, { memory, bindGroups, process: LONG ? processBytes() : 0 });
+      if (step === 20 || step === Math.floor(STEPS / 2) || step === STEPS)
+        seen.set(step, { memory, bindGroups, process: LONG ? processBytes() : 0 });
     },
   });
   const [early, half, end] = [...seen.values()];

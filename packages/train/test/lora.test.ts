@@ -1,7 +1,21 @@
-/** Low-rank terms and head alone: the base stays as it is, runs resume to the bit, and a merged model is its adapter on the base. */
+/**
+ * Low-rank terms and head alone: the base stays as it is, runs resume to the bit, and a merged model is its adapter on
+ * the base.
+ */
 import {
-  Encoder, headParameters, initializeParameters, memorySink, memorySource, openAdapter, openModel, openTensorFile, parsePeftConfig, secondaryStructure, writeModel,
-  type EncoderConfig, type OpenedModel,
+  Encoder,
+  headParameters,
+  initializeParameters,
+  memorySink,
+  memorySource,
+  openAdapter,
+  openModel,
+  openTensorFile,
+  parsePeftConfig,
+  secondaryStructure,
+  writeModel,
+  type EncoderConfig,
+  type OpenedModel,
 } from '@rna/model';
 import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
@@ -11,9 +25,15 @@ import { memoryLog, memoryStore, type Files } from './memoryRun.ts';
 import { disposeAll, rnas, tinyConfig } from './tinyModel.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
-afterEach(() => { expect(device.memory.use().tensors).toBe(0); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
+afterEach(() => {
+  expect(device.memory.use().tensors).toBe(0);
+});
 
 const sizes = { convDim: 8, kernelSize: 3, blocks: 1 };
 const few = rnas.slice(0, 4).map(({ id, sequence, partners }) => ({ id, sequence, target: partners }));
@@ -23,20 +43,43 @@ function tinyModel(model: EncoderConfig['model']) {
   const encoder = Encoder.initialize(device, config, 5);
   const task = { head: secondaryStructure, sizes };
   const parameters = initializeParameters(device, headParameters(task, config.dim), model, 6);
-  return { encoder, task, parameters, dispose: () => { disposeAll(encoder.parameters); disposeAll(parameters); } };
+  return {
+    encoder,
+    task,
+    parameters,
+    dispose: () => {
+      disposeAll(encoder.parameters);
+      disposeAll(parameters);
+    },
+  };
 }
 
-const config = (model: object, more: object = {}) => validateConfig(finetuneConfig(secondaryStructure), {
-  out: 'x', model: { checkpoint: 'organisation/base', ...model }, head: sizes, data: { train: ['a'], validation: ['b'] },
-  train: { epochs: 3, batchSize: 2 }, optimizer: { learningRate: 0.01, warmupEpochs: 1 }, run: { evaluateEvery: 2, checkpointEvery: 2 }, ...more,
-}, 'config');
+const config = (model: object, more: object = {}) =>
+  validateConfig(
+    finetuneConfig(secondaryStructure),
+    {
+      out: 'x',
+      model: { checkpoint: 'organisation/base', ...model },
+      head: sizes,
+      data: { train: ['a'], validation: ['b'] },
+      train: { epochs: 3, batchSize: 2 },
+      optimizer: { learningRate: 0.01, warmupEpochs: 1 },
+      run: { evaluateEvery: 2, checkpointEvery: 2 },
+      ...more,
+    },
+    'config',
+  );
 
 const LORA = { rank: 2, alpha: 4 };
 const LAST = 'step-000000006';
 
 async function openBase({ config: sizes, parameters }: Encoder): Promise<OpenedModel> {
   const sink = memorySink();
-  await writeModel(sink, { config: sizes, scheme: sizes.model === 'ssr-lm' ? 'llama' : 'port', read: (name) => parameters.get(name)!.read() });
+  await writeModel(sink, {
+    config: sizes,
+    scheme: sizes.model === 'ssr-lm' ? 'llama' : 'port',
+    read: (name) => parameters.get(name)!.read(),
+  });
   return openModel(await openTensorFile(memorySource('base', sink.bytes())), sizes);
 }
 
@@ -46,8 +89,14 @@ async function opened(files: Files, base: OpenedModel): Promise<OpenedModel> {
   if (files.has('model.safetensors')) return openModel(await open('model.safetensors'), base.config);
   const text = files.get('adapter_config.json');
   return openAdapter(base, {
-    name: 'run', head: await open('head.safetensors'),
-    ...(text && { lora: { config: parsePeftConfig(new TextDecoder().decode(text), 'adapter_config.json'), weights: await open('adapter_model.safetensors') } }),
+    name: 'run',
+    head: await open('head.safetensors'),
+    ...(text && {
+      lora: {
+        config: parsePeftConfig(new TextDecoder().decode(text), 'adapter_config.json'),
+        weights: await open('adapter_model.safetensors'),
+      },
+    }),
   });
 }
 
@@ -61,28 +110,56 @@ async function values(model: OpenedModel): Promise<Map<string, Float32Array>> {
   return all;
 }
 
-async function run(architecture: EncoderConfig['model'], settings: ReturnType<typeof config>, stop?: number, store = memoryStore(), log = memoryLog()) {
+async function run(
+  architecture: EncoderConfig['model'],
+  settings: ReturnType<typeof config>,
+  stop?: number,
+  store = memoryStore(),
+  log = memoryLog(),
+) {
   const model = tinyModel(architecture);
-  const onProgress = ({ step }: { step: number }): void => { if (step === stop) throw new Error('killed'); };
+  const onProgress = ({ step }: { step: number }): void => {
+    if (step === stop) throw new Error('killed');
+  };
   const base = await openBase(model.encoder);
   const before = await values(base);
   try {
-    const state = await finetune({ ...model, config: settings, train: few, validation: few.slice(0, 1), log, store, onProgress });
+    const state = await finetune({
+      ...model,
+      config: settings,
+      train: few,
+      validation: few.slice(0, 1),
+      log,
+      store,
+      onProgress,
+    });
     const inMemory = new Map<string, Float32Array>();
-    for (const [name, tensor] of [...model.encoder.parameters, ...model.parameters]) inMemory.set(name, await tensor.read());
+    for (const [name, tensor] of [...model.encoder.parameters, ...model.parameters])
+      inMemory.set(name, await tensor.read());
     return { files: store.checkpoints.get(LAST)!, lines: log.lines, base, before, inMemory, state };
   } finally {
     model.dispose();
   }
 }
 
-const text = (files: Files): unknown[] => [...files].map(([name, bytes]) => [name, new TextDecoder('latin1').decode(bytes)]);
+const text = (files: Files): unknown[] =>
+  [...files].map(([name, bytes]) => [name, new TextDecoder('latin1').decode(bytes)]);
 
 describe.each(['rinalmo', 'ssr-lm'] as const)('%s with low-rank terms', (architecture) => {
   it('is saved merged or as an adapter, to the same bits, and is the model in memory', async () => {
-    const [merged, adapter] = [await run(architecture, config({ lora: LORA })), await run(architecture, config({ lora: LORA, save: 'adapter' }))];
+    const [merged, adapter] = [
+      await run(architecture, config({ lora: LORA })),
+      await run(architecture, config({ lora: LORA, save: 'adapter' })),
+    ];
     expect(adapter.lines).toEqual(merged.lines);
-    expect([...adapter.files.keys()].sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'head.safetensors', 'optimizer.safetensors', 'trained.safetensors', 'trainer.json']);
+    expect([...adapter.files.keys()].sort()).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'head.safetensors',
+      'optimizer.safetensors',
+      'trained.safetensors',
+      'trainer.json',
+    ]);
     const [a, b] = [await opened(merged.files, merged.base), await opened(adapter.files, adapter.base)];
     expect(b.task).toEqual(a.task);
     expect(b.scalars).toEqual(a.scalars);
@@ -117,7 +194,12 @@ describe.each([
 describe('a head alone', () => {
   it('is saved beside the name of its base', async () => {
     const { files, base, inMemory } = await run('ssr-lm', config({ freeze: true, save: 'adapter' }));
-    expect([...files.keys()].sort()).toEqual(['head.safetensors', 'optimizer.safetensors', 'trained.safetensors', 'trainer.json']);
+    expect([...files.keys()].sort()).toEqual([
+      'head.safetensors',
+      'optimizer.safetensors',
+      'trained.safetensors',
+      'trainer.json',
+    ]);
     const model = await opened(files, base);
     for (const [name, bits] of await values(model)) expect(bits, name).toEqual(inMemory.get(name));
   });
@@ -125,9 +207,15 @@ describe('a head alone', () => {
 
 describe('the config', () => {
   it('says what does not go together', () => {
-    expect(() => config({ lora: LORA, freeze: true })).toThrow(/model\.freeze trains the head alone, so there can be no lora/);
-    expect(() => config({ save: 'adapter' })).toThrow(/model\.save is adapter, but the encoder's own weights are trained/);
-    expect(() => config({ lora: { targets: ['query'] } })).toThrow(/model\.lora\.targets\.0 is "query"; expected one of qkv, out, gateUp, down/);
+    expect(() => config({ lora: LORA, freeze: true })).toThrow(
+      /model\.freeze trains the head alone, so there can be no lora/,
+    );
+    expect(() => config({ save: 'adapter' })).toThrow(
+      /model\.save is adapter, but the encoder's own weights are trained/,
+    );
+    expect(() => config({ lora: { targets: ['query'] } })).toThrow(
+      /model\.lora\.targets\.0 is "query"; expected one of qkv, out, gateUp, down/,
+    );
     expect(config({ lora: {} }).model.lora).toEqual({ rank: 8, alpha: 16, targets: ['qkv', 'out', 'gateUp', 'down'] });
   });
 });

@@ -58,12 +58,21 @@ describe('maskSequence', () => {
 
   it('reaches its budget, at least one position, and exceeds it by less than a span', () => {
     fc.assert(
-      fc.property(rna, fc.constantFrom('mlm', 'sm'), key, fc.constantFrom(0.15, 0.4, 1), fc.nat(6), ({ tokens }, scheme, key, rate, spanOffset) => {
-        const budget = Math.max(1, Math.round(rate * (tokens.length - 2)));
-        const count = chosenPositions(maskSequence(tokens, undefined, { scheme, rate, spanOffset }, key).labels).length;
-        expect(count).toBeGreaterThanOrEqual(budget);
-        expect(count).toBeLessThanOrEqual(scheme === 'mlm' ? budget : budget + spanOffset);
-      }),
+      fc.property(
+        rna,
+        fc.constantFrom('mlm', 'sm'),
+        key,
+        fc.constantFrom(0.15, 0.4, 1),
+        fc.nat(6),
+        ({ tokens }, scheme, key, rate, spanOffset) => {
+          const budget = Math.max(1, Math.round(rate * (tokens.length - 2)));
+          const count = chosenPositions(
+            maskSequence(tokens, undefined, { scheme, rate, spanOffset }, key).labels,
+          ).length;
+          expect(count).toBeGreaterThanOrEqual(budget);
+          expect(count).toBeLessThanOrEqual(scheme === 'mlm' ? budget : budget + spanOffset);
+        },
+      ),
     );
   });
 
@@ -76,9 +85,12 @@ describe('maskSequence', () => {
       }),
     );
     const tokens = tokenize(TRNA.sequence);
-    const masks = [{ seed: 1, epoch: 0, pass: 0, sequence: 0 }, { seed: 2, epoch: 0, pass: 0, sequence: 0 }, { seed: 1, epoch: 1, pass: 0, sequence: 0 }, { seed: 1, epoch: 0, pass: 0, sequence: 1 }].map(
-      (key) => String(maskSequence(tokens, undefined, { scheme: 'sm' }, key).labels),
-    );
+    const masks = [
+      { seed: 1, epoch: 0, pass: 0, sequence: 0 },
+      { seed: 2, epoch: 0, pass: 0, sequence: 0 },
+      { seed: 1, epoch: 1, pass: 0, sequence: 0 },
+      { seed: 1, epoch: 0, pass: 0, sequence: 1 },
+    ].map((key) => String(maskSequence(tokens, undefined, { scheme: 'sm' }, key).labels));
     expect(new Set(masks).size).toBe(4);
   });
 
@@ -86,7 +98,9 @@ describe('maskSequence', () => {
     const tokens = tokenize(TRNA.sequence);
     const partners = parseDotBracket(TRNA.dotBracket);
     const key = { seed: 7, epoch: 2, pass: 0, sequence: 12 };
-    const drawn = (['mlm', 'sm', 'ssm'] as const).map((scheme) => chosenPositions(maskSequence(tokens, partners, { scheme }, key).labels).join(' '));
+    const drawn = (['mlm', 'sm', 'ssm'] as const).map((scheme) =>
+      chosenPositions(maskSequence(tokens, partners, { scheme }, key).labels).join(' '),
+    );
     expect(drawn).toMatchInlineSnapshot(`
       [
         "1 3 19 23 33 38 40 45 50 67 71",
@@ -107,17 +121,29 @@ describe('maskSequence', () => {
       }
     }
     const share = (token: number) => (counts.get(token) ?? 0) / 15000;
-    expect([...counts.keys()].sort((a, b) => a - b)).toEqual([TOKEN.mask, TOKEN.A, TOKEN.C, TOKEN.G, TOKEN.T, 10, TOKEN.N]);
+    expect([...counts.keys()].sort((a, b) => a - b)).toEqual([
+      TOKEN.mask,
+      TOKEN.A,
+      TOKEN.C,
+      TOKEN.G,
+      TOKEN.T,
+      10,
+      TOKEN.N,
+    ]);
     expect(share(TOKEN.mask)).toBeCloseTo(0.8, 1);
     expect(share(10)).toBeCloseTo(0.1, 1);
-    for (const letter of [TOKEN.A, TOKEN.C, TOKEN.G, TOKEN.T, TOKEN.N]) expect(Math.abs(share(letter) - 0.02)).toBeLessThan(0.005);
+    for (const letter of [TOKEN.A, TOKEN.C, TOKEN.G, TOKEN.T, TOKEN.N])
+      expect(Math.abs(share(letter) - 0.02)).toBeLessThan(0.005);
   });
 
   it('chooses every position equally often (MLM)', () => {
     const tokens = tokenize('ACGUACGUAC');
     const counts = new Float64Array(10);
     for (let sequence = 0; sequence < 5000; sequence++) {
-      for (const i of chosenPositions(maskSequence(tokens, undefined, { scheme: 'mlm', rate: 0.3 }, { seed: 1, epoch: 0, pass: 0, sequence }).labels)) counts[i]!++;
+      for (const i of chosenPositions(
+        maskSequence(tokens, undefined, { scheme: 'mlm', rate: 0.3 }, { seed: 1, epoch: 0, pass: 0, sequence }).labels,
+      ))
+        counts[i]!++;
     }
     for (const count of counts) expect(Math.abs(count / 5000 - 0.3)).toBeLessThan(0.03);
   });
@@ -127,7 +153,7 @@ describe('structure-aware span masking', () => {
   // One span alone: a rate that gives a budget of one.
   const oneSpan = { scheme: 'ssm', rate: 1e-6 } as const;
 
-  it('draws one side of a stem from the position to the run\'s end, or a span of four in a loop', () => {
+  it("draws one side of a stem from the position to the run's end, or a span of four in a loop", () => {
     fc.assert(
       fc.property(rna, key, ({ tokens, partners }, key) => {
         const main = nestedPartners(partners);
@@ -154,11 +180,29 @@ describe('structure-aware span masking', () => {
     const dotBracket = '((((....))))';
     const seen = new Set<string>();
     for (let sequence = 0; sequence < 400; sequence++) {
-      const masked = maskSequence(tokenize('GGGGAAAACCCC'), parseDotBracket(dotBracket), oneSpan, { seed: 5, epoch: 0, pass: 0, sequence });
+      const masked = maskSequence(tokenize('GGGGAAAACCCC'), parseDotBracket(dotBracket), oneSpan, {
+        seed: 5,
+        epoch: 0,
+        pass: 0,
+        sequence,
+      });
       seen.add(chosenPositions(masked.labels).join(' '));
     }
     expect([...seen].sort()).toEqual(
-      ['0 1 2 3', '1 2 3', '2 3', '3', '4 5 6 7', '5 6 7 8', '6 7 8 9', '7 8 9 10', '8', '8 9', '8 9 10', '8 9 10 11'].sort(),
+      [
+        '0 1 2 3',
+        '1 2 3',
+        '2 3',
+        '3',
+        '4 5 6 7',
+        '5 6 7 8',
+        '6 7 8 9',
+        '7 8 9 10',
+        '8',
+        '8 9',
+        '8 9 10',
+        '8 9 10 11',
+      ].sort(),
     );
   });
 
@@ -179,8 +223,14 @@ describe('structure-aware span masking', () => {
     const unpaired = new Int32Array(tokens.length - 2).fill(-1);
     fc.assert(
       fc.property(key, (key) => {
-        const [ssm, sm] = [maskSequence(tokens, unpaired, { scheme: 'ssm' }, key), maskSequence(tokens, undefined, { scheme: 'sm' }, key)];
-        expect(ssm).toEqual({ ...sm, kinds: sm.kinds.map((kind) => (kind === MASK_KIND.sm ? MASK_KIND.ssmLoop : kind)) });
+        const [ssm, sm] = [
+          maskSequence(tokens, unpaired, { scheme: 'ssm' }, key),
+          maskSequence(tokens, undefined, { scheme: 'sm' }, key),
+        ];
+        expect(ssm).toEqual({
+          ...sm,
+          kinds: sm.kinds.map((kind) => (kind === MASK_KIND.sm ? MASK_KIND.ssmLoop : kind)),
+        });
       }),
     );
   });
@@ -190,7 +240,9 @@ describe('structure-aware span masking', () => {
       fc.property(rna, scheme, key, fc.constantFrom(0.15, 0.6), ({ tokens, partners }, scheme, key, rate) => {
         const main = nestedPartners(partners);
         const { labels, kinds } = maskSequence(tokens, partners, { scheme, rate }, key);
-        const allowed = { mlm: [MASK_KIND.mlm], sm: [MASK_KIND.sm], ssm: [MASK_KIND.ssmStem, MASK_KIND.ssmLoop] }[scheme] as readonly number[];
+        const allowed = { mlm: [MASK_KIND.mlm], sm: [MASK_KIND.sm], ssm: [MASK_KIND.ssmStem, MASK_KIND.ssmLoop] }[
+          scheme
+        ] as readonly number[];
         for (const [at, kind] of kinds.entries()) {
           expect(kind === MASK_KIND.none).toBe(labels[at] === IGNORED);
           if (kind !== MASK_KIND.none) expect(allowed).toContain(kind);
@@ -200,7 +252,7 @@ describe('structure-aware span masking', () => {
     );
   });
 
-  it('masks whole sides: a stem span goes on to its run\'s end but for what another span has or keeps readable', () => {
+  it("masks whole sides: a stem span goes on to its run's end but for what another span has or keeps readable", () => {
     fc.assert(
       fc.property(rna, key, ({ tokens, partners }, key) => {
         const main = nestedPartners(partners);
@@ -221,7 +273,10 @@ describe('structure-aware span masking', () => {
     const partners = parseDotBracket(TRNA.dotBracket);
     for (const scheme of ['mlm', 'sm', 'ssm'] as const) {
       let count = 0;
-      for (let sequence = 0; sequence < 500; sequence++) count += chosenPositions(maskSequence(tokens, partners, { scheme }, { seed: 1, epoch: 0, pass: 0, sequence }).labels).length;
+      for (let sequence = 0; sequence < 500; sequence++)
+        count += chosenPositions(
+          maskSequence(tokens, partners, { scheme }, { seed: 1, epoch: 0, pass: 0, sequence }).labels,
+        ).length;
       const rate = count / 500 / partners.length;
       expect(rate).toBeGreaterThan(0.14);
       expect(rate).toBeLessThan(0.19);
@@ -233,12 +288,24 @@ describe('maskSequence refuses', () => {
   const tokens = tokenize('ACGU');
   const key = { seed: 0, epoch: 0, pass: 0, sequence: 0 };
   it.each([
-    ['a sequence without nucleotides', () => maskSequence(tokenize(''), undefined, { scheme: 'sm' }, key), 'one nucleotide or more'],
+    [
+      'a sequence without nucleotides',
+      () => maskSequence(tokenize(''), undefined, { scheme: 'sm' }, key),
+      'one nucleotide or more',
+    ],
     ['tokens without <cls>', () => maskSequence(tokens.slice(1), undefined, { scheme: 'sm' }, key), '<cls>'],
     ['SSM without a structure', () => maskSequence(tokens, undefined, { scheme: 'ssm' }, key), 'got none'],
-    ['a structure of another length', () => maskSequence(tokens, new Int32Array(6), { scheme: 'ssm' }, key), 'for 4 nucleotides, got 6'],
+    [
+      'a structure of another length',
+      () => maskSequence(tokens, new Int32Array(6), { scheme: 'ssm' }, key),
+      'for 4 nucleotides, got 6',
+    ],
     ['a rate of 0', () => maskSequence(tokens, undefined, { scheme: 'sm', rate: 0 }, key), 'the rate'],
-    ['a negative offset', () => maskSequence(tokens, undefined, { scheme: 'sm', spanOffset: -1 }, key), 'the span offset'],
+    [
+      'a negative offset',
+      () => maskSequence(tokens, undefined, { scheme: 'sm', spanOffset: -1 }, key),
+      'the span offset',
+    ],
   ])('%s', (_, call, message) => {
     expect(call).toThrow(message);
   });
@@ -246,9 +313,13 @@ describe('maskSequence refuses', () => {
 
 describe('drawScheme', () => {
   it('gives SSM to half of the sequences with a structure and to no other', () => {
-    const drawn = Array.from({ length: 2000 }, (_, sequence) => drawScheme(true, { seed: 9, epoch: 0, pass: 0, sequence }));
+    const drawn = Array.from({ length: 2000 }, (_, sequence) =>
+      drawScheme(true, { seed: 9, epoch: 0, pass: 0, sequence }),
+    );
     expect(Math.abs(drawn.filter((s) => s === 'ssm').length / 2000 - 0.5)).toBeLessThan(0.04);
     expect(drawScheme(true, { seed: 9, epoch: 0, pass: 0, sequence: 17 })).toBe(drawn[17]);
-    expect(Array.from({ length: 50 }, (_, sequence) => drawScheme(false, { seed: 9, epoch: 0, pass: 0, sequence }))).not.toContain('ssm');
+    expect(
+      Array.from({ length: 50 }, (_, sequence) => drawScheme(false, { seed: 9, epoch: 0, pass: 0, sequence })),
+    ).not.toContain('ssm');
   });
 });

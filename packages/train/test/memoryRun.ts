@@ -1,4 +1,6 @@
-/** What the trainer's tests share: a checkpoint store and a log in memory, and the smallest task that can be trained. */
+/**
+ * What the trainer's tests share: a checkpoint store and a log in memory, and the smallest task that can be trained.
+ */
 import { RandomStream } from '@rna/kernels';
 import { memorySink, memorySource, openTensorFile, readFloat32, writeSafetensors } from '@rna/model';
 import { add, linear, type Device, type Tensor } from '@rna/tensor';
@@ -22,11 +24,12 @@ export function memoryStore(): CheckpointStore & { readonly checkpoints: Map<str
       });
       checkpoints.set(name, files);
     },
-    open: (name) => Promise.resolve({
-      name,
-      open: (file) => Promise.resolve(memorySource(`${name}/${file}`, checkpoints.get(name)!.get(file)!)),
-      close: () => Promise.resolve(),
-    }),
+    open: (name) =>
+      Promise.resolve({
+        name,
+        open: (file) => Promise.resolve(memorySource(`${name}/${file}`, checkpoints.get(name)!.get(file)!)),
+        close: () => Promise.resolve(),
+      }),
     remove(name) {
       checkpoints.delete(name);
       return Promise.resolve();
@@ -43,7 +46,9 @@ export function memoryLog(): TrainingLog & { readonly lines: string[] } {
       lines.splice(0, lines.length, ...kept);
       return Promise.resolve();
     },
-    append: (entry) => { lines.push(JSON.stringify(entry)); },
+    append: (entry) => {
+      lines.push(JSON.stringify(entry));
+    },
   };
 }
 
@@ -73,11 +78,14 @@ export class PointTask implements TrainingTask {
   async batchAt(cursor: Cursor, step: number) {
     const { device, w, poisoned, spikes } = this;
     const random = new RandomStream(11, cursor.epoch, cursor.row);
-    const target = Float32Array.from({ length: 6 }, () => (step + 1 === poisoned ? NaN : (spikes[step + 1] ?? 1) * random.normal()));
+    const target = Float32Array.from({ length: 6 }, () =>
+      step + 1 === poisoned ? NaN : (spikes[step + 1] ?? 1) * random.normal(),
+    );
     return {
       epoch: cursor.epoch,
       microBatches: this.cuts.map((targets) => ({
-        targets, tokens: 2 * targets,
+        targets,
+        tokens: 2 * targets,
         loss: () => {
           const difference = add(w, device.tensor(target, [1, 6]));
           return linear(difference, difference);
@@ -94,7 +102,10 @@ export class PointTask implements TrainingTask {
   }
 
   readonly model: SavedModel = {
-    save: (writer) => writer.file('model.safetensors', (sink) => writeSafetensors(sink, [{ name: 'w', shape: [1, 6], dtype: 'F32', data: () => this.w.read() }])),
+    save: (writer) =>
+      writer.file('model.safetensors', (sink) =>
+        writeSafetensors(sink, [{ name: 'w', shape: [1, 6], dtype: 'F32', data: () => this.w.read() }]),
+      ),
     restore: async (reader) => {
       const file = await openTensorFile(await reader.open('model.safetensors'));
       this.device.write(this.w, await readFloat32(file.tensors.get('w')!));

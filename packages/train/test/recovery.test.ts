@@ -3,7 +3,17 @@ import { RandomStream } from '@rna/kernels';
 import { DeviceLostError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { describe, expect, it } from 'vitest';
-import { AdamW, constantSchedule, memoryCorpus, pretrain, pretrainConfig, train, withRecovery, type DeviceLoss, type RecoveryOptions } from '../src/index.ts';
+import {
+  AdamW,
+  constantSchedule,
+  memoryCorpus,
+  pretrain,
+  pretrainConfig,
+  train,
+  withRecovery,
+  type DeviceLoss,
+  type RecoveryOptions,
+} from '../src/index.ts';
 import { memoryLog, memoryStore, PointTask } from './memoryRun.ts';
 import { rnas, tinyEncoder } from './tinyModel.ts';
 
@@ -21,9 +31,11 @@ async function run({ at, store = memoryStore(), recovery = {} }: Disturbance = {
   const log = memoryLog();
   const losses: DeviceLoss[] = [];
   const devices: Device[] = [];
-  const w = await withRecovery({
+  const w = (await withRecovery({
     store,
-    onLost: (loss) => { losses.push(loss); },
+    onLost: (loss) => {
+      losses.push(loss);
+    },
     open: async (tuned) => {
       const device = await openDevice({ poison: true, ...(tuned && { tuned }) });
       devices.push(device);
@@ -31,17 +43,29 @@ async function run({ at, store = memoryStore(), recovery = {} }: Disturbance = {
     },
     run: async (device) => {
       const task = new PointTask(device, [2, 1]);
-      const optimizer = new AdamW(device, { groups: [{ parameters: task.parameters, rateScale: 1, weightDecay: 0.01 }], maxNorm: 1 });
+      const optimizer = new AdamW(device, {
+        groups: [{ parameters: task.parameters, rateScale: 1, weightDecay: 0.01 }],
+        maxNorm: 1,
+      });
       destroyAt(device, at);
       await train({
-        device, task, optimizer, schedule: constantSchedule(0.1), steps: STEPS, evaluateEvery: 5, log,
+        device,
+        task,
+        optimizer,
+        schedule: constantSchedule(0.1),
+        steps: STEPS,
+        evaluateEvery: 5,
+        log,
         checkpoints: { store, model: task.model, settings: {}, every: 4 },
       });
       return task.w.read();
     },
     ...recovery,
-  }) as Float32Array;
-  const files = [...store.checkpoints].map(([name, content]) => [name, ...[...content].map(([file, bytes]) => `${file} ${new TextDecoder('latin1').decode(bytes)}`)]);
+  })) as Float32Array;
+  const files = [...store.checkpoints].map(([name, content]) => [
+    name,
+    ...[...content].map(([file, bytes]) => `${file} ${new TextDecoder('latin1').decode(bytes)}`),
+  ]);
   return { w, log: log.lines, losses, devices, files };
 }
 
@@ -72,27 +96,49 @@ describe('withRecovery', () => {
         recovery: { retries: 8 },
       });
       expect(broken.losses.length, `losses (drawn from ${seed})`).toBeGreaterThan(0);
-      expect([broken.w, broken.log, broken.files], `moments drawn from ${seed}`).toEqual([whole.w, whole.log, whole.files]);
+      expect([broken.w, broken.log, broken.files], `moments drawn from ${seed}`).toEqual([
+        whole.w,
+        whole.log,
+        whole.files,
+      ]);
     }
   });
 
   it('does so for a whole pre-training with everything on', async () => {
     const config = pretrainConfig.parse({
-      seed: 3, out: 'run', data: { train: ['memory'] }, batch: { maxTokens: 60, rows: 4, accumulation: 2 },
-      optimizer: { learningRate: 0.01, warmupSteps: 5, maxGradientNorm: 1 }, train: { steps: 12, recompute: true, ema: 0.9 },
+      seed: 3,
+      out: 'run',
+      data: { train: ['memory'] },
+      batch: { maxTokens: 60, rows: 4, accumulation: 2 },
+      optimizer: { learningRate: 0.01, warmupSteps: 5, maxGradientNorm: 1 },
+      train: { steps: 12, recompute: true, ema: 0.9 },
       run: { evaluateEvery: 4, checkpointEvery: 3 },
     });
     const trainTiny = async (at?: Disturbance['at']) => {
       const [store, log] = [memoryStore(), memoryLog()];
       let losses = 0;
       await withRecovery({
-        store, open: (tuned) => openDevice(tuned && { tuned }), onLost: () => { losses++; },
+        store,
+        open: (tuned) => openDevice(tuned && { tuned }),
+        onLost: () => {
+          losses++;
+        },
         run: (device) => {
           destroyAt(device, at);
-          return pretrain({ encoder: tinyEncoder(device, 'rinalmo'), config, store, log, train: memoryCorpus(rnas.slice(4)), validation: memoryCorpus(rnas.slice(0, 4)) });
+          return pretrain({
+            encoder: tinyEncoder(device, 'rinalmo'),
+            config,
+            store,
+            log,
+            train: memoryCorpus(rnas.slice(4)),
+            validation: memoryCorpus(rnas.slice(0, 4)),
+          });
         },
       });
-      const files = [...store.checkpoints].map(([name, content]) => [name, ...[...content].map(([file, bytes]) => `${file} ${new TextDecoder('latin1').decode(bytes)}`)]);
+      const files = [...store.checkpoints].map(([name, content]) => [
+        name,
+        ...[...content].map(([file, bytes]) => `${file} ${new TextDecoder('latin1').decode(bytes)}`),
+      ]);
       return { losses, log: log.lines, files };
     };
     let total = 0;
@@ -109,14 +155,29 @@ describe('withRecovery', () => {
   it('names the checkpoint that it goes on from, and destroys every device', async () => {
     let lost = false;
     const { losses, devices } = await run({ at: (_, calls) => !lost && calls === 400 && (lost = true) });
-    expect(losses).toMatchObject([{ attempt: 1, retries: 3, checkpoint: expect.stringMatching(/^step-0000000\d\d$/) as string, error: { name: 'DeviceLostError' } }]);
+    expect(losses).toMatchObject([
+      {
+        attempt: 1,
+        retries: 3,
+        checkpoint: expect.stringMatching(/^step-0000000\d\d$/) as string,
+        error: { name: 'DeviceLostError' },
+      },
+    ]);
     expect(devices).toHaveLength(2);
     for (const device of devices) await expect(device.gpu.lost).resolves.toMatchObject({ reason: 'destroyed' });
   });
 
   it('gives up after too many losses without a checkpoint in between, and at any other error', async () => {
     let opened = 0;
-    const hopeless = run({ at: (_, calls) => calls === 10, recovery: { retries: 2, onLost: () => { opened++; } } });
+    const hopeless = run({
+      at: (_, calls) => calls === 10,
+      recovery: {
+        retries: 2,
+        onLost: () => {
+          opened++;
+        },
+      },
+    });
     await expect(hopeless).rejects.toThrow(DeviceLostError);
     expect(opened).toBe(2);
     const store = memoryStore();
@@ -131,11 +192,18 @@ describe('withRecovery', () => {
       return openDevice();
     };
     const { losses } = await run({ at: (_, calls) => !lost && calls === 20 && (lost = true), recovery: { open } });
-    expect(losses.map(({ error }) => error.message)).toEqual([expect.stringContaining('lost') as string, 'no adapter yet']);
-    await expect(run({ recovery: { open: () => Promise.reject(new Error('no adapter')) } })).rejects.toThrow('no adapter');
+    expect(losses.map(({ error }) => error.message)).toEqual([
+      expect.stringContaining('lost') as string,
+      'no adapter yet',
+    ]);
+    await expect(run({ recovery: { open: () => Promise.reject(new Error('no adapter')) } })).rejects.toThrow(
+      'no adapter',
+    );
   });
 
   it('replaces no device once it is asked to stop', async () => {
-    await expect(run({ at: (_, calls) => calls === 20, recovery: { stop: { aborted: true, reason: undefined } } })).rejects.toThrow(DeviceLostError);
+    await expect(
+      run({ at: (_, calls) => calls === 20, recovery: { stop: { aborted: true, reason: undefined } } }),
+    ).rejects.toThrow(DeviceLostError);
   });
 });

@@ -4,20 +4,32 @@ import { deriveKey } from '@rna/kernels';
 import { keyedPermutation } from '../src/permutation.ts';
 import { createSampling, type ClusterRun, type SamplingOptions } from '../src/sampling.ts';
 
-const sizes = fc.record({ structured: fc.nat(100), ncrna: fc.nat(100), other: fc.nat(80) }).filter(({ structured, ncrna, other }) => structured + ncrna + other > 0);
+const sizes = fc
+  .record({ structured: fc.nat(100), ncrna: fc.nat(100), other: fc.nat(80) })
+  .filter(({ structured, ncrna, other }) => structured + ncrna + other > 0);
 const options = fc.record({
-  seed: fc.nat(), window: fc.integer({ min: 1, max: 150 }), otherShare: fc.constantFrom<SamplingOptions['otherShare'][]>(0.5, 0.5, 0.3, 0.9, 'natural'),
+  seed: fc.nat(),
+  window: fc.integer({ min: 1, max: 150 }),
+  otherShare: fc.constantFrom<SamplingOptions['otherShare'][]>(0.5, 0.5, 0.3, 0.9, 'natural'),
 });
 
 type Sizes = { readonly structured: number; readonly ncrna: number; readonly other: number };
 
 const sections = ({ structured, ncrna, other }: Sizes) => ({
-  structured: { records: structured, clusters: structured }, ncrna: { records: ncrna, clusters: ncrna }, other: { records: other, clusters: other },
+  structured: { records: structured, clusters: structured },
+  ncrna: { records: ncrna, clusters: ncrna },
+  other: { records: other, clusters: other },
 });
 
 /** The draws of runs, one by one: the cluster by its section and number, and the pass. */
 const drawsOf = (runs: readonly ClusterRun[]) =>
-  runs.flatMap(({ kind, first, count, pass }) => Array.from({ length: count }, (_, i) => ({ group: kind === 'other' ? 'other' : 'ncrna', cluster: `${kind} ${first + i}`, pass })));
+  runs.flatMap(({ kind, first, count, pass }) =>
+    Array.from({ length: count }, (_, i) => ({
+      group: kind === 'other' ? 'other' : 'ncrna',
+      cluster: `${kind} ${first + i}`,
+      pass,
+    })),
+  );
 
 function epochOf(sizes: Sizes, options: SamplingOptions, epoch: number) {
   const sampling = createSampling(sections(sizes), options);
@@ -27,10 +39,14 @@ function epochOf(sizes: Sizes, options: SamplingOptions, epoch: number) {
 
 describe('keyedPermutation', () => {
   it('is a permutation of any number of things', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 700 }), fc.nat(), (count, seed) => {
-      const at = keyedPermutation(count, deriveKey(seed));
-      expect(Array.from({ length: count }, (_, i) => at(i)).sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-    }));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 700 }), fc.nat(), (count, seed) => {
+        const at = keyedPermutation(count, deriveKey(seed));
+        expect(Array.from({ length: count }, (_, i) => at(i)).sort((a, b) => a - b)).toEqual(
+          Array.from({ length: count }, (_, i) => i),
+        );
+      }),
+    );
   });
 
   it('needs no list: a place among four thousand million is at hand', () => {
@@ -76,67 +92,91 @@ describe('keyedPermutation', () => {
 
 describe('createSampling', () => {
   it('visits each cluster once in every whole pass, and every cluster at least once an epoch', () => {
-    fc.assert(fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
-      const { draws, sampling } = epochOf(sizes, options, epoch);
-      expect(draws).toHaveLength(sampling.draws);
-      const passes = new Map<string, string[]>();
-      for (const { group, cluster, pass } of draws) {
-        const name = `${group} ${pass}`;
-        passes.set(name, passes.get(name) ?? []);
-        passes.get(name)!.push(cluster);
-      }
-      const groupSizes = { ncrna: sizes.structured + sizes.ncrna, other: sizes.other };
-      let onceOnly = 0;
-      for (const [group, size] of Object.entries(groupSizes)) {
-        const own = [...passes].filter(([name]) => name.startsWith(group)).map(([, clusters]) => clusters);
-        for (const clusters of own) expect(new Set(clusters).size).toBe(clusters.length);
-        for (const clusters of own.slice(0, -1)) expect(clusters).toHaveLength(size);
-        if (size > 0) expect(own[0]).toHaveLength(size);
-        if (size > 0 && own.length === 1) onceOnly++;
-      }
-      expect(onceOnly).toBeGreaterThan(0);
-      if (options.otherShare === 'natural') expect(draws).toHaveLength(groupSizes.ncrna + groupSizes.other);
-    }));
+    fc.assert(
+      fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
+        const { draws, sampling } = epochOf(sizes, options, epoch);
+        expect(draws).toHaveLength(sampling.draws);
+        const passes = new Map<string, string[]>();
+        for (const { group, cluster, pass } of draws) {
+          const name = `${group} ${pass}`;
+          passes.set(name, passes.get(name) ?? []);
+          passes.get(name)!.push(cluster);
+        }
+        const groupSizes = { ncrna: sizes.structured + sizes.ncrna, other: sizes.other };
+        let onceOnly = 0;
+        for (const [group, size] of Object.entries(groupSizes)) {
+          const own = [...passes].filter(([name]) => name.startsWith(group)).map(([, clusters]) => clusters);
+          for (const clusters of own) expect(new Set(clusters).size).toBe(clusters.length);
+          for (const clusters of own.slice(0, -1)) expect(clusters).toHaveLength(size);
+          if (size > 0) expect(own[0]).toHaveLength(size);
+          if (size > 0 && own.length === 1) onceOnly++;
+        }
+        expect(onceOnly).toBeGreaterThan(0);
+        if (options.otherShare === 'natural') expect(draws).toHaveLength(groupSizes.ncrna + groupSizes.other);
+      }),
+    );
   });
 
   it('draws both groups in their ratio in every window, and what there is of one alone', () => {
-    fc.assert(fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
-      const { windows, sampling } = epochOf(sizes, options, epoch);
-      const ncrna = sizes.structured + sizes.ncrna;
-      for (const draws of windows) {
-        const others = draws.filter(({ group }) => group === 'other').length;
-        const share = ncrna === 0 ? 1 : sizes.other === 0 ? 0 : options.otherShare === 'natural' ? sizes.other / (ncrna + sizes.other) : options.otherShare;
-        expect(Math.abs(others - share * draws.length)).toBeLessThanOrEqual(1);
-        expect(draws.length).toBeLessThanOrEqual(options.window);
-        expect(draws.length).toBeGreaterThanOrEqual(Math.floor(Math.min(options.window, sampling.draws) / 2));
-      }
-    }), { examples: [[{ structured: 3, ncrna: 0, other: 1000 }, { seed: 0, window: 64, otherShare: 0.5 }, 0]] });
+    fc.assert(
+      fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
+        const { windows, sampling } = epochOf(sizes, options, epoch);
+        const ncrna = sizes.structured + sizes.ncrna;
+        for (const draws of windows) {
+          const others = draws.filter(({ group }) => group === 'other').length;
+          const share =
+            ncrna === 0
+              ? 1
+              : sizes.other === 0
+                ? 0
+                : options.otherShare === 'natural'
+                  ? sizes.other / (ncrna + sizes.other)
+                  : options.otherShare;
+          expect(Math.abs(others - share * draws.length)).toBeLessThanOrEqual(1);
+          expect(draws.length).toBeLessThanOrEqual(options.window);
+          expect(draws.length).toBeGreaterThanOrEqual(Math.floor(Math.min(options.window, sampling.draws) / 2));
+        }
+      }),
+      { examples: [[{ structured: 3, ncrna: 0, other: 1000 }, { seed: 0, window: 64, otherShare: 0.5 }, 0]] },
+    );
   });
 
   it('keeps two visits of a cluster a whole pass of its group apart', () => {
-    fc.assert(fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
-      const { draws } = epochOf(sizes, options, epoch);
-      for (const group of ['ncrna', 'other']) {
-        const own = draws.filter((draw) => draw.group === group).map(({ cluster }) => cluster);
-        const size = group === 'other' ? sizes.other : sizes.structured + sizes.ncrna;
-        expect(own.slice(size)).toEqual(own.slice(0, Math.max(0, own.length - size)));
-      }
-    }));
+    fc.assert(
+      fc.property(sizes, options, fc.nat(5), (sizes, options, epoch) => {
+        const { draws } = epochOf(sizes, options, epoch);
+        for (const group of ['ncrna', 'other']) {
+          const own = draws.filter((draw) => draw.group === group).map(({ cluster }) => cluster);
+          const size = group === 'other' ? sizes.other : sizes.structured + sizes.ncrna;
+          expect(own.slice(size)).toEqual(own.slice(0, Math.max(0, own.length - size)));
+        }
+      }),
+    );
   });
 
   it('orders every epoch and seed anew, in blocks from many places', () => {
     const size = { structured: 3000, ncrna: 2000, other: 0 };
-    const order = (seed: number, epoch: number): string[] => epochOf(size, { seed, window: 512, otherShare: 0.5 }, epoch).draws.map(({ cluster }) => cluster);
+    const order = (seed: number, epoch: number): string[] =>
+      epochOf(size, { seed, window: 512, otherShare: 0.5 }, epoch).draws.map(({ cluster }) => cluster);
     expect(new Set([order(1, 0), order(1, 1), order(2, 0)].map(String)).size).toBe(3);
     const sampling = createSampling(sections(size), { seed: 1, window: 512, otherShare: 0.5 });
-    for (let window = 0; window < sampling.windows; window++) expect(sampling.runs(0, window).length).toBeGreaterThanOrEqual(14);
+    for (let window = 0; window < sampling.windows; window++)
+      expect(sampling.runs(0, window).length).toBeGreaterThanOrEqual(14);
     // The place of a cluster in the order is as good as random: no correlation with its number.
-    const places = order(1, 0).flatMap((cluster, place) => (cluster.startsWith('structured') ? [[Number(cluster.slice(11)) / 3000 - 0.5, place / 5000 - 0.5] as const] : []));
-    expect(Math.abs(places.reduce((sum, [number, place]) => sum + 12 * number * place, 0) / places.length)).toBeLessThan(0.25);
+    const places = order(1, 0).flatMap((cluster, place) =>
+      cluster.startsWith('structured') ? [[Number(cluster.slice(11)) / 3000 - 0.5, place / 5000 - 0.5] as const] : [],
+    );
+    expect(
+      Math.abs(places.reduce((sum, [number, place]) => sum + 12 * number * place, 0) / places.length),
+    ).toBeLessThan(0.25);
   });
 
   it('needs no list of a large corpus', () => {
-    const sampling = createSampling(sections({ structured: 2e7, ncrna: 1.7e7, other: 1e7 }), { seed: 1, window: 2048, otherShare: 0.5 });
+    const sampling = createSampling(sections({ structured: 2e7, ncrna: 1.7e7, other: 1e7 }), {
+      seed: 1,
+      window: 2048,
+      otherShare: 0.5,
+    });
     // The last would be another other RNA, of which each has been drawn three times and more.
     expect(sampling.draws).toBe(7.4e7 - 1);
     const draws = drawsOf(sampling.runs(3, sampling.windows - 1));
@@ -145,11 +185,22 @@ describe('createSampling', () => {
   });
 
   it.each([
-    [{ window: 0 }, 'window must be'], [{ otherShare: 0 }, 'share of other RNA'], [{ otherShare: 1 }, 'share of other RNA'],
+    [{ window: 0 }, 'window must be'],
+    [{ otherShare: 0 }, 'share of other RNA'],
+    [{ otherShare: 1 }, 'share of other RNA'],
   ])('refuses %j', (wrong, message) => {
-    expect(() => createSampling(sections({ structured: 1, ncrna: 1, other: 1 }), { seed: 0, window: 8, otherShare: 0.5, ...wrong })).toThrow(message);
+    expect(() =>
+      createSampling(sections({ structured: 1, ncrna: 1, other: 1 }), {
+        seed: 0,
+        window: 8,
+        otherShare: 0.5,
+        ...wrong,
+      }),
+    ).toThrow(message);
   });
   it('refuses an empty corpus', () => {
-    expect(() => createSampling(sections({ structured: 0, ncrna: 0, other: 0 }), { seed: 0, window: 8, otherShare: 0.5 })).toThrow('no records');
+    expect(() =>
+      createSampling(sections({ structured: 0, ncrna: 0, other: 0 }), { seed: 0, window: 8, otherShare: 0.5 }),
+    ).toThrow('no records');
   });
 });

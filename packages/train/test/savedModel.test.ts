@@ -8,13 +8,21 @@ import { memoryStore } from './memoryRun.ts';
 import { disposeAll, tinyConfig, tinyEncoder } from './tinyModel.ts';
 
 let device: Device;
-beforeAll(async () => { device = await openDevice({ poison: true }); });
-afterAll(() => { device.destroy(); });
-afterEach(() => { expect(device.memory.use().tensors).toBe(0); });
+beforeAll(async () => {
+  device = await openDevice({ poison: true });
+});
+afterAll(() => {
+  device.destroy();
+});
+afterEach(() => {
+  expect(device.memory.use().tensors).toBe(0);
+});
 
 async function saved(encoder: Encoder) {
   const store = memoryStore();
-  await store.save('step', (writer) => savedModel({ ...encoder, scalars: new Map([['threshold', 0.07]]) }).save(writer));
+  await store.save('step', (writer) =>
+    savedModel({ ...encoder, scalars: new Map([['threshold', 0.07]]) }).save(writer),
+  );
   return store.open('step');
 }
 
@@ -46,15 +54,20 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('savedModel of %s', (model) => {
   it('restores every bit', async () => {
     const encoder = tinyEncoder(device, model);
     const into = await restoreInto(encoder, encoder.config);
-    for (const [name, tensor] of encoder.parameters) expect(await into.parameters.get(name)!.read(), name).toEqual(await tensor.read());
+    for (const [name, tensor] of encoder.parameters)
+      expect(await into.parameters.get(name)!.read(), name).toEqual(await tensor.read());
     disposeAll(encoder.parameters);
     disposeAll(into.parameters);
   });
 
   it('refuses a model of other sizes', async () => {
     const encoder = tinyEncoder(device, model);
-    await expect(restoreInto(encoder, { ...tinyConfig(model), ffnDim: 20 })).rejects.toThrow(/step\/model\.safetensors: "blocks\.0\.feedForward\.gateUp\.weight" is \[48, 16\], this run's model has \[40, 16\]/);
-    await expect(restoreInto(encoder, { ...tinyConfig(model), layers: 3 })).rejects.toThrow(/lacks parameters of this run's model: blocks\.2/);
+    await expect(restoreInto(encoder, { ...tinyConfig(model), ffnDim: 20 })).rejects.toThrow(
+      /step\/model\.safetensors: "blocks\.0\.feedForward\.gateUp\.weight" is \[48, 16\], this run's model has \[40, 16\]/,
+    );
+    await expect(restoreInto(encoder, { ...tinyConfig(model), layers: 3 })).rejects.toThrow(
+      /lacks parameters of this run's model: blocks\.2/,
+    );
     disposeAll(encoder.parameters);
   });
 });

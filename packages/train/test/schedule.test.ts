@@ -2,29 +2,54 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { constantSchedule, linearSchedule, warmupCosineSchedule } from '../src/schedule.ts';
 
-interface LinearCase { lr: number; start_factor: number; end_factor: number; total_iters: number; lr_used_at_step: number[][] }
+interface LinearCase {
+  lr: number;
+  start_factor: number;
+  end_factor: number;
+  total_iters: number;
+  lr_used_at_step: number[][];
+}
 const oracle = JSON.parse(readFileSync(new URL('fixtures/linearSchedule.json', import.meta.url), 'utf8')) as {
   linear_lr: LinearCase;
   linear_lr_unfreeze: LinearCase;
 };
 
 describe('linearSchedule', () => {
-  it.each([oracle.linear_lr, oracle.linear_lr_unfreeze])('gives the rates of PyTorch, a tenth for a group unfrozen late', (wanted) => {
-    const schedule = linearSchedule({
-      learningRate: wanted.lr, startFactor: wanted.start_factor, endFactor: wanted.end_factor, steps: wanted.total_iters,
-    });
-    for (const [step, [first, unfrozen]] of wanted.lr_used_at_step.entries()) {
-      expect(schedule(step) / first!).toBeCloseTo(1, 12);
-      if (unfrozen !== undefined) expect(schedule(step) / 10 / unfrozen).toBeCloseTo(1, 12);
-    }
-  });
+  it.each([oracle.linear_lr, oracle.linear_lr_unfreeze])(
+    'gives the rates of PyTorch, a tenth for a group unfrozen late',
+    (wanted) => {
+      const schedule = linearSchedule({
+        learningRate: wanted.lr,
+        startFactor: wanted.start_factor,
+        endFactor: wanted.end_factor,
+        steps: wanted.total_iters,
+      });
+      for (const [step, [first, unfrozen]] of wanted.lr_used_at_step.entries()) {
+        expect(schedule(step) / first!).toBeCloseTo(1, 12);
+        if (unfrozen !== undefined) expect(schedule(step) / 10 / unfrozen).toBeCloseTo(1, 12);
+      }
+    },
+  );
 });
 
 describe('warmupCosineSchedule', () => {
-  const rinalmo = warmupCosineSchedule({ startRate: 1e-7, peakRate: 5e-5, floorRate: 1e-5, warmupSteps: 2000, decaySteps: 200_000 });
+  const rinalmo = warmupCosineSchedule({
+    startRate: 1e-7,
+    peakRate: 5e-5,
+    floorRate: 1e-5,
+    warmupSteps: 2000,
+    decaySteps: 200_000,
+  });
 
   it('passes through start, peak, middle and floor', () => {
-    const wanted: [number, number][] = [[0, 1e-7], [1000, (1e-7 + 5e-5) / 2], [2000, 5e-5], [102_000, 3e-5], [202_000, 1e-5], [900_000, 1e-5]];
+    const wanted: [number, number][] = [
+      [0, 1e-7],
+      [1000, (1e-7 + 5e-5) / 2],
+      [2000, 5e-5],
+      [102_000, 3e-5],
+      [202_000, 1e-5],
+      [900_000, 1e-5],
+    ];
     for (const [step, rate] of wanted) expect(rinalmo(step) / rate).toBeCloseTo(1, 12);
   });
 

@@ -13,7 +13,8 @@ function predictor(high: number, low: number) {
     const probabilities = new Float32Array((sequence.length * (sequence.length - 1)) / 2);
     let at = 0;
     for (let i = 0; i < sequence.length; i++) {
-      for (let j = i + 1; j < sequence.length; j++) probabilities[at++] = partners[i] === j ? high : j === i + 5 ? low : 0;
+      for (let j = i + 1; j < sequence.length; j++)
+        probabilities[at++] = partners[i] === j ? high : j === i + 5 ? low : 0;
     }
     return Promise.resolve(probabilities);
   };
@@ -24,18 +25,26 @@ const free = { allowNcPairs: true, allowSharpLoops: true };
 describe('evaluateStructures', () => {
   it('gives perfect scores to the truth', async () => {
     const seen: string[] = [];
-    const result = await evaluateStructures(predictor(0.9, 0), records, { ...free, threshold: 0.5 }, ({ id }) => { seen.push(id); });
+    const result = await evaluateStructures(predictor(0.9, 0), records, { ...free, threshold: 0.5 }, ({ id }) => {
+      seen.push(id);
+    });
     expect([result.strict.f1, result.flexible.f1, result.averagePrecision]).toEqual([1, 1, 1]);
     expect(seen).toEqual(records.map(({ id }) => id));
-    result.rnas.forEach(({ predicted, target }) => { expect(predicted).toEqual(target); });
+    result.rnas.forEach(({ predicted, target }) => {
+      expect(predicted).toEqual(target);
+    });
   });
 
   it('averages over RNAs what each of them has', async () => {
     const options = { ...free, threshold: 0.1 };
     const predict = predictor(0.15, 0.2);
     const result = await evaluateStructures(predict, records, options);
-    const expected = await Promise.all(records.map(async ({ sequence, partners }) =>
-      scoreBasePairs(partners, decodeBasePairs(await predict(sequence), sequence, options), { flexible: true }).f1));
+    const expected = await Promise.all(
+      records.map(
+        async ({ sequence, partners }) =>
+          scoreBasePairs(partners, decodeBasePairs(await predict(sequence), sequence, options), { flexible: true }).f1,
+      ),
+    );
     expect(result.flexible.f1).toBeCloseTo(expected.reduce((a, b) => a + b) / expected.length, 12);
     expect(result.strict.f1).toBeLessThan(1);
     expect(result.strict.f1).toBeLessThanOrEqual(result.flexible.f1);
@@ -57,8 +66,10 @@ describe('tuneThreshold', () => {
 
   it('leaves out what the decode forbids', async () => {
     const tuned = await tuneThreshold(predictor(0.2, 0), records, { flexible: true });
-    const canonical = ({ sequence, partners }: Structure) => basePairs(partners).filter(([i, j]) =>
-      ['AU', 'UA', 'CG', 'GC', 'GU', 'UG'].includes(sequence[i]! + sequence[j]!) && j - i >= 4).length;
+    const canonical = ({ sequence, partners }: Structure) =>
+      basePairs(partners).filter(
+        ([i, j]) => ['AU', 'UA', 'CG', 'GC', 'GU', 'UG'].includes(sequence[i]! + sequence[j]!) && j - i >= 4,
+      ).length;
     expect(tuned.rnas.map(({ predicted }) => basePairs(predicted).length)).toEqual(records.map(canonical));
   });
 });

@@ -4,12 +4,25 @@ import { Encoder, parseStructureFile, PRESETS, type EncoderConfig, type Structur
 import type { Device } from '@rna/tensor';
 
 export const tinyConfig = (model: EncoderConfig['model']): EncoderConfig => ({
-  ...(model === 'rinalmo' ? PRESETS['rinalmo-nano'] : PRESETS['ssr-lm-s']), dim: 16, layers: 2, heads: 2, kvHeads: 2, ffnDim: 24,
+  ...(model === 'rinalmo' ? PRESETS['rinalmo-nano'] : PRESETS['ssr-lm-s']),
+  dim: 16,
+  layers: 2,
+  heads: 2,
+  kvHeads: 2,
+  ffnDim: 24,
 });
 
-export const tinyEncoder = (device: Device, model: EncoderConfig['model'] = 'ssr-lm', seed = 1): Encoder => Encoder.initialize(device, tinyConfig(model), seed);
+export const tinyEncoder = (device: Device, model: EncoderConfig['model'] = 'ssr-lm', seed = 1): Encoder =>
+  Encoder.initialize(device, tinyConfig(model), seed);
 
-export const disposeAll = (parameters: ReadonlyMap<string, { dispose(): void }>): void => { parameters.forEach((parameter) => { parameter.dispose(); }); };
+export const disposeAll = (parameters: ReadonlyMap<string, { dispose(): void }>): void => {
+  parameters.forEach((parameter) => {
+    parameter.dispose();
+  });
+};
 
 /** Twenty RNAs of 34 to 67 nucleotides with their structures. */
-export const rnas: readonly Structure[] = parseStructureFile(readFileSync(new URL('./fixtures/short.dbn', import.meta.url), 'utf8'), 'short.dbn');
+export const rnas: readonly Structure[] = parseStructureFile(
+  readFileSync(new URL('./fixtures/short.dbn', import.meta.url), 'utf8'),
+  'short.dbn',
+);

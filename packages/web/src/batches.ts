@@ -3,7 +3,14 @@
  * up the adapter: `serveRunBatches` in that worker, `runBatchesIn` on the side
  * that trains.
  */
-import { remoteBatches, runBatches, serveBatches, type BatchPort, type PretrainConfig, type RunBatches } from '@rna/train';
+import {
+  remoteBatches,
+  runBatches,
+  serveBatches,
+  type BatchPort,
+  type PretrainConfig,
+  type RunBatches,
+} from '@rna/train';
 import { openKept, type KeptCorpus } from './corpus.ts';
 
 interface Request {
@@ -27,19 +34,31 @@ export function serveRunBatches(scope: BatchScope): void {
     if (batches.validation !== undefined) serveBatches(asBatchPort(validation), batches.validation);
   };
   scope.addEventListener('message', ({ data }) => {
-    serve(data).catch((error: unknown) => { scope.postMessage(error instanceof Error ? error.message : String(error)); });
+    serve(data).catch((error: unknown) => {
+      scope.postMessage(error instanceof Error ? error.message : String(error));
+    });
   });
 }
 
 /** The batches of a run, made in a new worker that calls `serveRunBatches`. `close` ends the worker. */
-export function runBatchesIn(worker: Worker, config: PretrainConfig, corpus: KeptCorpus): RunBatches & { readonly close: () => void } {
+export function runBatchesIn(
+  worker: Worker,
+  config: PretrainConfig,
+  corpus: KeptCorpus,
+): RunBatches & { readonly close: () => void } {
   const [train, validation] = [new MessageChannel(), new MessageChannel()];
   const request: Request = { config, corpus, train: train.port2, validation: validation.port2 };
   worker.postMessage(request, [train.port2, validation.port2]);
   const sources = [remoteBatches(asBatchPort(train.port1)), remoteBatches(asBatchPort(validation.port1))] as const;
-  const fail = (message: string): void => { for (const source of sources) source.fail(new Error(`the worker that makes batches failed: ${message}`)); };
-  worker.addEventListener('message', ({ data }: MessageEvent<string>) => { fail(data); });
-  worker.addEventListener('error', ({ message }) => { fail(message || 'it could not be loaded'); });
+  const fail = (message: string): void => {
+    for (const source of sources) source.fail(new Error(`the worker that makes batches failed: ${message}`));
+  };
+  worker.addEventListener('message', ({ data }: MessageEvent<string>) => {
+    fail(data);
+  });
+  worker.addEventListener('error', ({ message }) => {
+    fail(message || 'it could not be loaded');
+  });
   return {
     train: sources[0],
     ...(corpus.validation !== undefined && { validation: sources[1] }),

@@ -12,7 +12,18 @@ export interface RunClient {
 
 /** Talks to a worker that calls `serveRuns`. A worker that cannot be loaded or dies is told as a failure. */
 export function connectRun(worker: Worker, onEvent: (event: RunEvent) => void): RunClient {
-  worker.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => { onEvent(data); });
-  worker.addEventListener('error', ({ message }) => { onEvent({ type: 'failed', message: message || 'the worker could not be loaded' }); });
-  return { send: (command) => { worker.postMessage(command); }, terminate: () => { worker.terminate(); } };
+  worker.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
+    onEvent(data);
+  });
+  worker.addEventListener('error', ({ message }) => {
+    onEvent({ type: 'failed', message: message || 'the worker could not be loaded' });
+  });
+  return {
+    send: (command) => {
+      worker.postMessage(command);
+    },
+    terminate: () => {
+      worker.terminate();
+    },
+  };
 }

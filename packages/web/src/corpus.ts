@@ -20,25 +20,40 @@ export interface KeptCorpus {
 const FOLDER = 'corpus';
 const PLACES_FILE = 'corpus.json';
 /** How a binary corpus begins, and a file that is packed by gzip; no text does. */
-const [CORPUS_MAGIC, GZIP_MAGIC] = [[0x89, 0x52, 0x4e, 0x41], [0x1f, 0x8b]];
+const [CORPUS_MAGIC, GZIP_MAGIC] = [
+  [0x89, 0x52, 0x4e, 0x41],
+  [0x1f, 0x8b],
+];
 
 /** Where a part of the corpus is: at an address, or in the run's folder. */
 const place = z.strictObject({ url: z.url().optional() });
 type Place = z.infer<typeof place>;
 const places = z.strictObject({ train: place, validation: place.optional() });
 
-/** Keeps a corpus in the run's folder, in place of one that was there. Rejects with an InputError that names file and line for text that cannot be read. */
-export async function keepCorpus(folder: FileSystemDirectoryHandle, { train, validation }: CorpusChoice): Promise<void> {
+/**
+ * Keeps a corpus in the run's folder, in place of one that was there. Rejects with an InputError that names file and
+ * line for text that cannot be read.
+ */
+export async function keepCorpus(
+  folder: FileSystemDirectoryHandle,
+  { train, validation }: CorpusChoice,
+): Promise<void> {
   const corpus = await folder.getDirectoryHandle(FOLDER, { create: true });
   for (const name of await fileNames(corpus)) await removeEntry(corpus, name);
-  const kept = { train: await keepPart(corpus, 'train', train), ...(validation !== undefined && { validation: await keepPart(corpus, 'validation', validation) }) };
+  const kept = {
+    train: await keepPart(corpus, 'train', train),
+    ...(validation !== undefined && { validation: await keepPart(corpus, 'validation', validation) }),
+  };
   await writeFile(folder, PLACES_FILE, (sink) => sink.write(new TextEncoder().encode(JSON.stringify(kept))));
 }
 
 /** The corpus of a run that is kept here. */
 export async function keptCorpus(folder: FileSystemDirectoryHandle): Promise<KeptCorpus> {
   const text = await readText(folder, PLACES_FILE);
-  if (text === undefined) throw new Error(`the run '${folder.name}' has no corpus; delete it and begin anew, or import it again with the corpus that it was begun on`);
+  if (text === undefined)
+    throw new Error(
+      `the run '${folder.name}' has no corpus; delete it and begin anew, or import it again with the corpus that it was begun on`,
+    );
   const { train, validation } = places.parse(JSON.parse(text));
   const corpus = await folder.getDirectoryHandle(FOLDER);
   const find = async ({ url }: Place, name: string): Promise<Blob | string> => url ?? childFile(corpus, name);
@@ -46,9 +61,16 @@ export async function keptCorpus(folder: FileSystemDirectoryHandle): Promise<Kep
 }
 
 /** Opens what `keptCorpus` gave. */
-export async function openKept({ train, validation }: KeptCorpus): Promise<{ readonly train: Corpus; readonly validation?: Corpus }> {
-  const open = async (name: string, source: Blob | string): Promise<Corpus> => openCorpus(typeof source === 'string' ? await httpSource(source) : blobSource(name, source));
-  return { train: await open('the training RNAs', train), ...(validation !== undefined && { validation: await open('the held-out RNAs', validation) }) };
+export async function openKept({
+  train,
+  validation,
+}: KeptCorpus): Promise<{ readonly train: Corpus; readonly validation?: Corpus }> {
+  const open = async (name: string, source: Blob | string): Promise<Corpus> =>
+    openCorpus(typeof source === 'string' ? await httpSource(source) : blobSource(name, source));
+  return {
+    train: await open('the training RNAs', train),
+    ...(validation !== undefined && { validation: await open('the held-out RNAs', validation) }),
+  };
 }
 
 /** The name that a config has for a corpus: without folders, so that it can lie anywhere. */
@@ -62,9 +84,9 @@ async function keepPart(corpus: FileSystemDirectoryHandle, part: string, source:
     return {};
   }
   const served = await httpSource(source);
-  const head = new Blob([await served.read(0, Math.min(CORPUS_MAGIC.length, served.size)) as BlobPart]);
+  const head = new Blob([(await served.read(0, Math.min(CORPUS_MAGIC.length, served.size))) as BlobPart]);
   if (await beginsWith(head, CORPUS_MAGIC)) return { url: source };
-  await keepRecords(corpus, part, corpusName(source), new Blob([await served.read(0, served.size) as BlobPart]));
+  await keepRecords(corpus, part, corpusName(source), new Blob([(await served.read(0, served.size)) as BlobPart]));
   return {};
 }
 
@@ -76,10 +98,13 @@ async function beginsWith(blob: Blob, magic: readonly number[]): Promise<boolean
 /** Turns a file of sequences or structures into the binary form. */
 async function keepRecords(corpus: FileSystemDirectoryHandle, part: string, name: string, file: Blob): Promise<void> {
   const isPacked = await beginsWith(file, GZIP_MAGIC);
-  const bytes = (isPacked ? file.stream().pipeThrough(new DecompressionStream('gzip')) : file.stream()) as ReadableStream<BufferSource>;
+  const bytes = (
+    isPacked ? file.stream().pipeThrough(new DecompressionStream('gzip')) : file.stream()
+  ) as ReadableStream<BufferSource>;
   const text = bytes.pipeThrough(new TextDecoderStream(recordFormat(name) === 'stockholm' ? 'latin1' : 'utf-8'));
   const records: EncodedRecord[] = [];
-  for await (const { sequence, partners } of parseRecords(chunksOf(text), name)) records.push(encodeRecord({ sequence: standard(sequence), ...(partners && { partners }) }));
+  for await (const { sequence, partners } of parseRecords(chunksOf(text), name))
+    records.push(encodeRecord({ sequence: standard(sequence), ...(partners && { partners }) }));
   await writeFile(corpus, part, (sink) => sink.write(corpusBytes(records).bytes));
 }
 

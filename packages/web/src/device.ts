@@ -13,11 +13,15 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   // Typed as always there, which it is in new browsers only.
   const gpu = (navigator as { readonly gpu?: GPU }).gpu;
   if (gpu === undefined) {
-    throw new DeviceError('this browser has no WebGPU. Use Chrome or Edge 113 or newer, Safari 26 or newer, or Firefox 141 or newer; on Linux, Chrome may need --enable-unsafe-webgpu --enable-features=Vulkan');
+    throw new DeviceError(
+      'this browser has no WebGPU. Use Chrome or Edge 113 or newer, Safari 26 or newer, or Firefox 141 or newer; on Linux, Chrome may need --enable-unsafe-webgpu --enable-features=Vulkan',
+    );
   }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) {
-    throw new DeviceError('this browser has WebGPU but no adapter that it may use: the graphics driver is too old or on the browser\'s block list, or hardware acceleration is off in its settings (chrome://gpu says which). If there was one a moment ago, the driver crashed too often: try again in some minutes');
+    throw new DeviceError(
+      "this browser has WebGPU but no adapter that it may use: the graphics driver is too old or on the browser's block list, or hardware acceleration is off in its settings (chrome://gpu says which). If there was one a moment ago, the driver crashed too often: try again in some minutes",
+    );
   }
   return adapter;
 }
@@ -25,5 +29,8 @@ export async function requestAdapter(): Promise<GPUAdapter> {
 /** Opens a device on the browser's adapter. */
 export async function openDevice(options: Partial<DeviceOptions> = {}): Promise<Device> {
   const adapter = await requestAdapter();
-  return Device.open(adapter, { memoryBudget: adapterTraits(adapter).class === 'cpu' ? SOFTWARE_BUDGET : Infinity, ...options });
+  return Device.open(adapter, {
+    memoryBudget: adapterTraits(adapter).class === 'cpu' ? SOFTWARE_BUDGET : Infinity,
+    ...options,
+  });
 }

@@ -16,7 +16,9 @@ export function createGate(): Gate {
     close() {
       if (closed !== undefined) return;
       let open!: () => void;
-      const opened = new Promise<void>((resolve) => { open = resolve; });
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
       closed = { opened, open };
     },
     open() {

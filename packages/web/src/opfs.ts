@@ -11,7 +11,9 @@ const RUNS = 'rna-runs';
 export async function openRuns(): Promise<FileSystemDirectoryHandle> {
   // Missing in old browsers, in private windows of some, and in pages that came over plain HTTP.
   if (!('storage' in navigator) || !('getDirectory' in navigator.storage)) {
-    throw new Error('this browser has no private file system here, so runs cannot be kept: open the page over https or from localhost, in a current browser and not in a private window');
+    throw new Error(
+      'this browser has no private file system here, so runs cannot be kept: open the page over https or from localhost, in a current browser and not in a private window',
+    );
   }
   return (await navigator.storage.getDirectory()).getDirectoryHandle(RUNS, { create: true });
 }
@@ -30,8 +32,10 @@ async function namesOf(folder: FileSystemDirectoryHandle, kind: FileSystemHandle
   return names.sort();
 }
 
-export const childFolder = (folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemDirectoryHandle | undefined> =>
-  unlessMissing(folder.getDirectoryHandle(name));
+export const childFolder = (
+  folder: FileSystemDirectoryHandle,
+  name: string,
+): Promise<FileSystemDirectoryHandle | undefined> => unlessMissing(folder.getDirectoryHandle(name));
 
 /** A file's contents as they are now, read when asked for. Rejects where there is none. */
 export async function childFile(folder: FileSystemDirectoryHandle, name: string): Promise<File> {
@@ -49,7 +53,11 @@ export async function removeEntry(folder: FileSystemDirectoryHandle, name: strin
 }
 
 /** Writes a file that takes the place of what stood there when `write` is done. */
-export async function writeFile(folder: FileSystemDirectoryHandle, name: string, write: (sink: ByteSink) => Promise<void>): Promise<void> {
+export async function writeFile(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  write: (sink: ByteSink) => Promise<void>,
+): Promise<void> {
   const stream = await openWritable(folder, name);
   try {
     await write({ write: (bytes) => stream.write(bytes as Uint8Array<ArrayBuffer>) });
@@ -61,7 +69,11 @@ export async function writeFile(folder: FileSystemDirectoryHandle, name: string,
 }
 
 /** Copies a stream into a file. */
-export async function writeStream(folder: FileSystemDirectoryHandle, name: string, stream: ReadableStream<Uint8Array>): Promise<void> {
+export async function writeStream(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  stream: ReadableStream<Uint8Array>,
+): Promise<void> {
   await writeFile(folder, name, async (sink) => {
     await stream.pipeTo(new WritableStream({ write: (bytes) => sink.write(bytes) }));
   });
@@ -73,7 +85,10 @@ async function openWritable(folder: FileSystemDirectoryHandle, name: string): Pr
 
 function fullDisk(error: unknown, name: string): unknown {
   if (!(error instanceof DOMException && error.name === 'QuotaExceededError')) return error;
-  return new Error(`${name} does not fit: the space that the browser gives this site is used up; delete saved runs or free disk space`, { cause: error });
+  return new Error(
+    `${name} does not fit: the space that the browser gives this site is used up; delete saved runs or free disk space`,
+    { cause: error },
+  );
 }
 
 async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {

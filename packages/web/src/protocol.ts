@@ -13,7 +13,12 @@ export interface CorpusChoice {
 /** From the page. One run goes on at a time; `start`, `resume` and `import` begin it. */
 export type Command =
   /** A new run. `config` is a pre-training config without `out` and `data`, which follow from the others. */
-  | { readonly type: 'start'; readonly run: string; readonly config: Readonly<Record<string, unknown>>; readonly corpus: CorpusChoice }
+  | {
+      readonly type: 'start';
+      readonly run: string;
+      readonly config: Readonly<Record<string, unknown>>;
+      readonly corpus: CorpusChoice;
+    }
   /** A run that this browser keeps, from its newest checkpoint. */
   | { readonly type: 'resume'; readonly run: string }
   /** A run from an archive, with the corpus that it was begun on. */

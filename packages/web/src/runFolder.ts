@@ -36,19 +36,24 @@ const LOCK_PATIENCE_MS = 5000;
 
 const marker = z.strictObject({ sizes: z.record(z.string(), z.int().nonnegative()) });
 
-/** Opens a run's folder, made if it is not there, and clears what a closed tab left half done. Rejects if another tab has it. */
+/**
+ * Opens a run's folder, made if it is not there, and clears what a closed tab left half done. Rejects if another tab
+ * has it.
+ */
 export async function openRunFolder(runs: FileSystemDirectoryHandle, name: string): Promise<RunFolder> {
   const unlock = await lock(`rna run ${name}`, `the run '${name}' is open in another tab; close it there first`);
   try {
     const folder = await runs.getDirectoryHandle(name, { create: true });
     const checkpoints = await folder.getDirectoryHandle(CHECKPOINTS, { create: true });
     for (const each of await folderNames(checkpoints)) {
-      if (!await isComplete(checkpoints, each)) await removeEntry(checkpoints, each);
+      if (!(await isComplete(checkpoints, each))) await removeEntry(checkpoints, each);
     }
     const log = openLog(folder);
     const undisturbed = createQueue();
     return {
-      folder, log, undisturbed,
+      folder,
+      log,
+      undisturbed,
       store: checkpointStore(checkpoints, undisturbed, log.flush),
       async close() {
         await undisturbed(log.flush);
@@ -73,22 +78,37 @@ export const checkpointFiles = async (checkpoint: FileSystemDirectoryHandle): Pr
   (await fileNames(checkpoint)).filter((name) => name !== MARKER).sort();
 
 /** Makes a checkpoint count once `write` has written its files into the folder that it is given. */
-export async function saveComplete(checkpoints: FileSystemDirectoryHandle, name: string, write: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {
+export async function saveComplete(
+  checkpoints: FileSystemDirectoryHandle,
+  name: string,
+  write: (folder: FileSystemDirectoryHandle) => Promise<void>,
+): Promise<void> {
   await removeCheckpoint(checkpoints, name);
   const folder = await checkpoints.getDirectoryHandle(name, { create: true });
   await write(folder);
-  const sizes = Object.fromEntries(await Promise.all((await checkpointFiles(folder)).map(async (file) => [file, (await childFile(folder, file)).size] as const)));
+  const sizes = Object.fromEntries(
+    await Promise.all(
+      (await checkpointFiles(folder)).map(async (file) => [file, (await childFile(folder, file)).size] as const),
+    ),
+  );
   await writeFile(folder, MARKER, (sink) => sink.write(new TextEncoder().encode(JSON.stringify({ sizes }))));
 }
 
-function checkpointStore(checkpoints: FileSystemDirectoryHandle, undisturbed: RunFolder['undisturbed'], beforeComplete: () => Promise<void>): CheckpointStore {
+function checkpointStore(
+  checkpoints: FileSystemDirectoryHandle,
+  undisturbed: RunFolder['undisturbed'],
+  beforeComplete: () => Promise<void>,
+): CheckpointStore {
   return {
     names: () => checkpointNames(checkpoints),
-    save: (name, write) => undisturbed(() => saveComplete(checkpoints, name, async (folder) => {
-      await write({ file: (file, content: (sink: ByteSink) => Promise<void>) => writeFile(folder, file, content) });
-      // The log must not be older than the checkpoint.
-      await beforeComplete();
-    })),
+    save: (name, write) =>
+      undisturbed(() =>
+        saveComplete(checkpoints, name, async (folder) => {
+          await write({ file: (file, content: (sink: ByteSink) => Promise<void>) => writeFile(folder, file, content) });
+          // The log must not be older than the checkpoint.
+          await beforeComplete();
+        }),
+      ),
     async open(name) {
       const folder = await checkpoints.getDirectoryHandle(name);
       return {
@@ -116,33 +136,44 @@ async function isComplete(checkpoints: FileSystemDirectoryHandle, name: string):
   const parsed = marker.safeParse(JSON.parse(text));
   if (!parsed.success) return false;
   const names = await fileNames(folder);
-  const fits = await Promise.all(Object.entries(parsed.data.sizes).map(async ([file, size]) => names.includes(file) && (await childFile(folder, file)).size === size));
+  const fits = await Promise.all(
+    Object.entries(parsed.data.sizes).map(
+      async ([file, size]) => names.includes(file) && (await childFile(folder, file)).size === size,
+    ),
+  );
   return fits.every(Boolean);
 }
 
 /** Entries gather in memory and go to disk with each checkpoint; those after it would be written again anyway. */
 function openLog(folder: FileSystemDirectoryHandle): RunLog & { readonly flush: () => Promise<void> } {
   let unwritten: LogEntry[] = [];
-  const stored = async (): Promise<string> => await readText(folder, LOG_FILE) ?? '';
-  const write = (text: string): Promise<void> => writeFile(folder, LOG_FILE, (sink) => sink.write(new TextEncoder().encode(text)));
+  const stored = async (): Promise<string> => (await readText(folder, LOG_FILE)) ?? '';
+  const write = (text: string): Promise<void> =>
+    writeFile(folder, LOG_FILE, (sink) => sink.write(new TextEncoder().encode(text)));
   return {
     async rewind(step) {
       unwritten = [];
       await write(toLines(parseLog(await stored()).filter((entry) => entry.step <= step)));
     },
-    append: (entry) => { unwritten.push(entry); },
+    append: (entry) => {
+      unwritten.push(entry);
+    },
     async flush() {
       const entries = unwritten;
       if (entries.length === 0) return;
       unwritten = [];
-      await write(await stored() + toLines(entries));
+      await write((await stored()) + toLines(entries));
     },
     entries: async () => [...parseLog(await stored()), ...unwritten],
   };
 }
 
 /** Entries of a log's text; a last line without its end does not count. */
-export const parseLog = (text: string): LogEntry[] => text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as LogEntry);
+export const parseLog = (text: string): LogEntry[] =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as LogEntry);
 
 const toLines = (entries: readonly LogEntry[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 
@@ -160,7 +191,16 @@ function createQueue(): <T>(action: () => Promise<T>) => Promise<T> {
 /** Takes a lock that all tabs share and gives the function that lets it go. */
 function lock(name: string, refusal: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const request = navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_PATIENCE_MS) }, () => new Promise<void>((release) => { resolve(release); }));
-    request.catch((cause: unknown) => { reject(new Error(refusal, { cause })); });
+    const request = navigator.locks.request(
+      name,
+      { signal: AbortSignal.timeout(LOCK_PATIENCE_MS) },
+      () =>
+        new Promise<void>((release) => {
+          resolve(release);
+        }),
+    );
+    request.catch((cause: unknown) => {
+      reject(new Error(refusal, { cause }));
+    });
   });
 }

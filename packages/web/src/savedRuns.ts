@@ -42,5 +42,7 @@ export async function readConfig(folder: FileSystemDirectoryHandle): Promise<Pre
 }
 
 export async function writeConfig(folder: FileSystemDirectoryHandle, config: PretrainConfig): Promise<void> {
-  await writeFile(folder, CONFIG_FILE, (sink) => sink.write(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)));
+  await writeFile(folder, CONFIG_FILE, (sink) =>
+    sink.write(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)),
+  );
 }

@@ -5,8 +5,15 @@
  */
 import type { AdapterAnswers, Device } from '@rna/tensor';
 import {
-  pretrainConfig, validateConfig,
-  type Corpus, type DeviceLoss, type PretrainConfig, type RunBatches, type RunPlaces, type StopSignal, type TrainState,
+  pretrainConfig,
+  validateConfig,
+  type Corpus,
+  type DeviceLoss,
+  type PretrainConfig,
+  type RunBatches,
+  type RunPlaces,
+  type StopSignal,
+  type TrainState,
 } from '@rna/train';
 import { packRun, STATE_FILE, unpackRun } from './archive.ts';
 import { runBatchesIn } from './batches.ts';
@@ -57,7 +64,9 @@ type Prepare = (folder: FileSystemDirectoryHandle) => Promise<void>;
 
 /** Serves one run after the other to the page that made this worker: `serveRuns(self, …)`. */
 export function serveRuns(scope: CommandScope, server: RunServer): void {
-  const tell: Tell = (event) => { scope.postMessage(event); };
+  const tell: Tell = (event) => {
+    scope.postMessage(event);
+  };
   let going: Going | undefined;
 
   const begin = (name: string, prepare: Prepare): void => {
@@ -72,13 +81,22 @@ export function serveRuns(scope: CommandScope, server: RunServer): void {
       tell(event);
     };
     goThrough(name, prepare, run, server, tell).then(
-      (state) => { end({ type: 'finished', state }); },
-      (error: unknown) => { end(run.stop.signal.aborted && error === run.stop.signal.reason ? { type: 'stopped' } : { type: 'failed', message: messageOf(error) }); });
+      (state) => {
+        end({ type: 'finished', state });
+      },
+      (error: unknown) => {
+        end(
+          run.stop.signal.aborted && error === run.stop.signal.reason
+            ? { type: 'stopped' }
+            : { type: 'failed', message: messageOf(error) },
+        );
+      },
+    );
   };
 
   const pack = async (name: string): Promise<File> => {
     const open = going?.folder?.folder.name === name ? going.folder : undefined;
-    const run = open ?? await openRunFolder(await openRuns(), name);
+    const run = open ?? (await openRunFolder(await openRuns(), name));
     try {
       return await run.undisturbed(() => packRun(run.folder));
     } finally {
@@ -88,27 +106,50 @@ export function serveRuns(scope: CommandScope, server: RunServer): void {
 
   const obey = (command: Command): void => {
     switch (command.type) {
-      case 'start': begin(command.run, (folder) => startAnew(folder, command.config, command.corpus)); break;
-      case 'resume': begin(command.run, () => Promise.resolve()); break;
-      case 'import': begin(command.run, (folder) => startFromArchive(folder, command.archive, command.corpus)); break;
-      case 'pause': going?.gate.close(); break;
-      case 'unpause': going?.gate.open(); break;
+      case 'start':
+        begin(command.run, (folder) => startAnew(folder, command.config, command.corpus));
+        break;
+      case 'resume':
+        begin(command.run, () => Promise.resolve());
+        break;
+      case 'import':
+        begin(command.run, (folder) => startFromArchive(folder, command.archive, command.corpus));
+        break;
+      case 'pause':
+        going?.gate.close();
+        break;
+      case 'unpause':
+        going?.gate.open();
+        break;
       case 'stop':
         going?.stop.abort();
         going?.gate.open();
         break;
       case 'pack':
         pack(command.run).then(
-          (file) => { tell({ type: 'packed', run: command.run, file }); },
-          (error: unknown) => { tell({ type: 'notPacked', message: messageOf(error) }); });
+          (file) => {
+            tell({ type: 'packed', run: command.run, file });
+          },
+          (error: unknown) => {
+            tell({ type: 'notPacked', message: messageOf(error) });
+          },
+        );
         break;
     }
   };
-  scope.addEventListener('message', ({ data }) => { obey(data); });
+  scope.addEventListener('message', ({ data }) => {
+    obey(data);
+  });
 }
 
 /** A run from its preparation to its end. */
-async function goThrough(name: string, prepare: Prepare, run: Going, { script, batchWorker }: RunServer, tell: Tell): Promise<TrainState> {
+async function goThrough(
+  name: string,
+  prepare: Prepare,
+  run: Going,
+  { script, batchWorker }: RunServer,
+  tell: Tell,
+): Promise<TrainState> {
   const opened = await openRunFolder(await openRuns(), name);
   run.folder = opened;
   try {
@@ -119,14 +160,21 @@ async function goThrough(name: string, prepare: Prepare, run: Going, { script, b
     const batches = runBatchesIn(batchWorker(), config, corpus);
     try {
       return await script({
-        ...placesOf(opened, tell), ...corpora, config, batches, stop: run.stop.signal,
+        ...placesOf(opened, tell),
+        ...corpora,
+        config,
+        batches,
+        stop: run.stop.signal,
         async openDevice(tuned) {
           const device = await openDevice({ wait: run.gate.wait, ...(tuned && { tuned }) });
           tell({ type: 'begun', run: name, steps: config.train.steps, adapter: device.traits.description });
           return device;
         },
         onLost({ error, checkpoint }) {
-          tell({ type: 'note', text: `${error.message}. Going on with a new one, from ${checkpoint ?? 'the beginning'}` });
+          tell({
+            type: 'note',
+            text: `${error.message}. Going on with a new one, from ${checkpoint ?? 'the beginning'}`,
+          });
         },
       });
     } finally {
@@ -157,14 +205,23 @@ function placesOf({ store, log }: RunFolder, tell: Tell): RunPlaces {
         tell({ type: 'entry', entry });
       },
     },
-    onProgress: (progress) => { tell({ type: 'progress', progress }); },
+    onProgress: (progress) => {
+      tell({ type: 'progress', progress });
+    },
   };
 }
 
 /** The config and the corpus of a new run. */
-async function startAnew(folder: FileSystemDirectoryHandle, fields: Readonly<Record<string, unknown>>, corpus: CorpusChoice): Promise<void> {
+async function startAnew(
+  folder: FileSystemDirectoryHandle,
+  fields: Readonly<Record<string, unknown>>,
+  corpus: CorpusChoice,
+): Promise<void> {
   await refuseOverwriting(folder);
-  await writeConfig(folder, validateConfig(pretrainConfig, { ...fields, out: folder.name, data: namesOf(corpus) }, folder.name));
+  await writeConfig(
+    folder,
+    validateConfig(pretrainConfig, { ...fields, out: folder.name, data: namesOf(corpus) }, folder.name),
+  );
   await keepCorpus(folder, corpus);
 }
 
@@ -174,18 +231,26 @@ async function startFromArchive(folder: FileSystemDirectoryHandle, archive: Blob
   await unpackRun(archive, folder);
   const checkpoints = await folder.getDirectoryHandle(CHECKPOINTS);
   const newest = await checkpoints.getDirectoryHandle((await checkpointNames(checkpoints)).at(-1)!);
-  const { settings } = JSON.parse(await (await childFile(newest, STATE_FILE)).text()) as { settings: Record<string, unknown> };
-  const data = { ...settings['data'] as object, ...namesOf(corpus) };
-  await writeConfig(folder, validateConfig(pretrainConfig, { ...settings, out: folder.name, data }, `${newest.name}/${STATE_FILE}`));
+  const { settings } = JSON.parse(await (await childFile(newest, STATE_FILE)).text()) as {
+    settings: Record<string, unknown>;
+  };
+  const data = { ...(settings['data'] as object), ...namesOf(corpus) };
+  await writeConfig(
+    folder,
+    validateConfig(pretrainConfig, { ...settings, out: folder.name, data }, `${newest.name}/${STATE_FILE}`),
+  );
   await keepCorpus(folder, corpus);
 }
 
-const namesOf = ({ train, validation }: CorpusChoice): { train: string[]; validation: string[] } =>
-  ({ train: [corpusName(train)], validation: validation === undefined ? [] : [corpusName(validation)] });
+const namesOf = ({ train, validation }: CorpusChoice): { train: string[]; validation: string[] } => ({
+  train: [corpusName(train)],
+  validation: validation === undefined ? [] : [corpusName(validation)],
+});
 
 async function refuseOverwriting(folder: FileSystemDirectoryHandle): Promise<void> {
   const checkpoints = await childFolder(folder, CHECKPOINTS);
-  if (checkpoints !== undefined && (await checkpointNames(checkpoints)).length > 0) throw new Error(`a run named '${folder.name}' is kept here already; resume it, delete it or choose another name`);
+  if (checkpoints !== undefined && (await checkpointNames(checkpoints)).length > 0)
+    throw new Error(`a run named '${folder.name}' is kept here already; resume it, delete it or choose another name`);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -7,12 +7,16 @@ import { httpSource } from '../src/httpSource.ts';
 const content = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
 let server: Server | undefined;
 let bytesSent = 0;
-afterEach(() => { server?.close(); });
+afterEach(() => {
+  server?.close();
+});
 
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
   bytesSent = 0;
-  const made = server = createServer(answer);
-  await new Promise<void>((resolve) => { made.listen(0, '127.0.0.1', resolve); });
+  const made = (server = createServer(answer));
+  await new Promise<void>((resolve) => {
+    made.listen(0, '127.0.0.1', resolve);
+  });
   return `http://127.0.0.1:${String((made.address() as AddressInfo).port)}/corpus`;
 }
 
@@ -20,7 +24,8 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 function ranges(changes: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
-    if (request.method === 'HEAD') response.writeHead(200, { 'accept-ranges': 'bytes', 'content-length': content.length }).end();
+    if (request.method === 'HEAD')
+      response.writeHead(200, { 'accept-ranges': 'bytes', 'content-length': content.length }).end();
     else {
       const body = changes(content.subarray(Number(from), Number(to) + 1));
       bytesSent += body.length;
@@ -41,19 +46,28 @@ describe('httpSource', () => {
   });
 
   it('reads a file whole where the server has no ranges', async () => {
-    const source = await httpSource(await serve((request, response) => {
-      if (request.method === 'GET') bytesSent += content.length;
-      response.writeHead(200, { 'content-length': content.length }).end(request.method === 'HEAD' ? undefined : content);
-    }));
-    for (const offset of [0, 500, 900]) expect(await source.read(offset, 100)).toEqual(content.slice(offset, offset + 100));
+    const source = await httpSource(
+      await serve((request, response) => {
+        if (request.method === 'GET') bytesSent += content.length;
+        response
+          .writeHead(200, { 'content-length': content.length })
+          .end(request.method === 'HEAD' ? undefined : content);
+      }),
+    );
+    for (const offset of [0, 500, 900])
+      expect(await source.read(offset, 100)).toEqual(content.slice(offset, offset + 100));
     expect(bytesSent).toBe(1000);
   });
 
   it('says what a server did wrong', async () => {
     const short = await httpSource(await serve(ranges((bytes) => bytes.subarray(1))));
-    await expect(short.read(0, 10)).rejects.toThrow(/10 bytes from 0 were asked for, and the server sent 9 with status 206/);
+    await expect(short.read(0, 10)).rejects.toThrow(
+      /10 bytes from 0 were asked for, and the server sent 9 with status 206/,
+    );
     server?.close();
-    const missing = await serve((_, response) => { response.writeHead(404, 'Not Found').end(); });
+    const missing = await serve((_, response) => {
+      response.writeHead(404, 'Not Found').end();
+    });
     await expect(httpSource(missing)).rejects.toThrow(`${missing}: the server answered 404 Not Found`);
     server?.close();
     await expect(httpSource('http://127.0.0.1:1/corpus')).rejects.toThrow('cannot be reached');

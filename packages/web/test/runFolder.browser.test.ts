@@ -34,7 +34,7 @@ async function read(name: string): Promise<string> {
   return new TextDecoder().decode(await source.read(0, source.size));
 }
 
-describe('a run\'s folder', () => {
+describe("a run's folder", () => {
   it('keeps checkpoints in order and gives their files back', async () => {
     await save(run.store, 2, 'two');
     await save(run.store, 1, 'one');
@@ -48,10 +48,12 @@ describe('a run\'s folder', () => {
 
   it('has no checkpoint whose writing failed, or whose files are not what was written', async () => {
     await save(run.store, 1, 'one');
-    await expect(run.store.save('step-000000002', async (writer) => {
-      await writer.file('weights', (sink) => sink.write(text('half')));
-      throw new Error('the tab was closed');
-    })).rejects.toThrow('the tab was closed');
+    await expect(
+      run.store.save('step-000000002', async (writer) => {
+        await writer.file('weights', (sink) => sink.write(text('half')));
+        throw new Error('the tab was closed');
+      }),
+    ).rejects.toThrow('the tab was closed');
     expect(await run.store.names()).toEqual(['step-000000001']);
     await save(run.store, 3, 'three');
     const folder = await (await run.folder.getDirectoryHandle('checkpoints')).getDirectoryHandle('step-000000003');
@@ -79,7 +81,7 @@ describe('a run\'s folder', () => {
     expect(await run.log.entries()).toEqual([]);
   });
 
-  it('is one tab\'s at a time', { timeout: 20_000 }, async () => {
+  it("is one tab's at a time", { timeout: 20_000 }, async () => {
     await expect(openRunFolder(runs, 'test')).rejects.toThrow("the run 'test' is open in another tab");
     const other = await openRunFolder(runs, 'other');
     await other.close();

@@ -5,22 +5,25 @@ import type { EpochOptions } from '../corpus/epoch.ts';
 import type { ExportOptions, InfoOptions } from '../corpus/show.ts';
 import { examples, probability, wholeNumber } from '../options.ts';
 
-const reportOption = (): Option => new Option('--report <file>', 'also draw lengths, letters and clusters, to an .html page or an .svg');
+const reportOption = (): Option =>
+  new Option('--report <file>', 'also draw lengths, letters and clusters, to an .html page or an .svg');
 const JSON_HELP = 'as JSON, for scripts';
 
 export function registerCorpus(program: Command): void {
-  const corpus = program.command('corpus')
-    .summary('build, show and check the binary corpora that rna pretrain reads');
+  const corpus = program.command('corpus').summary('build, show and check the binary corpora that rna pretrain reads');
 
-  const build = corpus.command('build')
+  const build = corpus
+    .command('build')
     .summary('make a corpus of files of sequences and structures')
-    .description([
-      'Reads FASTA, dot-bracket, CT, bpseq, ST and Stockholm files, each also gzipped, and folders of them, and writes one',
-      'binary corpus that Node reads from disk and a browser over HTTP, by range. T is read as U, gaps are taken out,',
-      'ambiguity codes are kept; of equal sequences one is kept, one with a structure first. An alignment\'s consensus',
-      'structure is mapped on each of its sequences. What was left out is counted. The order is shuffled by cluster,',
-      'independently of the order of files. Names of records are not kept. Needs free disk of about the input\'s size.',
-    ].join(' '))
+    .description(
+      [
+        'Reads FASTA, dot-bracket, CT, bpseq, ST and Stockholm files, each also gzipped, and folders of them, and writes one',
+        'binary corpus that Node reads from disk and a browser over HTTP, by range. T is read as U, gaps are taken out,',
+        "ambiguity codes are kept; of equal sequences one is kept, one with a structure first. An alignment's consensus",
+        'structure is mapped on each of its sequences. What was left out is counted. The order is shuffled by cluster,',
+        "independently of the order of files. Names of records are not kept. Needs free disk of about the input's size.",
+      ].join(' '),
+    )
     .argument('<out>', 'the corpus to write, FILE.corpus')
     .option('--ncrna <paths...>', 'non-coding RNAs; those with a structure are masked by it', collect, [])
     .option('--other <paths...>', 'other RNAs, such as mRNAs; their structures are not kept', collect, [])
@@ -37,7 +40,8 @@ export function registerCorpus(program: Command): void {
     'rna corpus build train.corpus --ncrna rnas/ --clusters rnas_cluster.tsv --max-length 1022 --report corpus.html',
   ]);
 
-  const info = corpus.command('info')
+  const info = corpus
+    .command('info')
     .summary('show what is in a corpus; reads its table alone')
     .argument('<file>', 'a corpus')
     .addOption(reportOption())
@@ -46,9 +50,13 @@ export function registerCorpus(program: Command): void {
       const { corpusInfo } = await import('../corpus/show.ts');
       await corpusInfo({ ...options, file });
     });
-  examples(info, ['rna corpus info train.corpus', 'rna corpus info train.corpus --json | jq .sections.structured.records']);
+  examples(info, [
+    'rna corpus info train.corpus',
+    'rna corpus info train.corpus --json | jq .sections.structured.records',
+  ]);
 
-  corpus.command('verify')
+  corpus
+    .command('verify')
     .summary('read a corpus through and check every block and record')
     .argument('<file>', 'a corpus')
     .action(async (file: string) => {
@@ -56,9 +64,12 @@ export function registerCorpus(program: Command): void {
       await corpusVerify({ file });
     });
 
-  const epoch = corpus.command('epoch')
+  const epoch = corpus
+    .command('epoch')
     .summary('make an epoch of batches as rna pretrain would, and say what is in them')
-    .description('Draws, packs and corrupts one epoch: rows and how full they are, sequences, what is to be predicted by kind of mask, and how long it takes on one core.')
+    .description(
+      'Draws, packs and corrupts one epoch: rows and how full they are, sequences, what is to be predicted by kind of mask, and how long it takes on one core.',
+    )
     .argument('<file>', 'a corpus')
     .addOption(new Option('--masking <scheme>', 'as masking.scheme').choices(['ssm', 'sm', 'mlm']).default('ssm'))
     .option('--max-tokens <n>', 'as batch.maxTokens: tokens of a row', wholeNumber(3), 1024)
@@ -72,7 +83,8 @@ export function registerCorpus(program: Command): void {
     });
   examples(epoch, ['rna corpus epoch train.corpus --window 8192', 'rna corpus epoch train.corpus --json | jq .filled']);
 
-  const exporting = corpus.command('export')
+  const exporting = corpus
+    .command('export')
     .summary('write the records of a corpus as FASTA, those with structures as dot-bracket')
     .argument('<file>', 'a corpus')
     .requiredOption('-o, --out <file>', 'the file to write')

@@ -4,7 +4,8 @@ import type { InfoOptions } from '../info.ts';
 import { examples } from '../options.ts';
 
 export function registerInfo(program: Command): void {
-  const command = program.command('info')
+  const command = program
+    .command('info')
     .summary('show the adapter, its limits, the memory budget and the kernel variants chosen for it')
     .option('--json', 'as JSON, for scripts')
     .action(async (options: InfoOptions) => {

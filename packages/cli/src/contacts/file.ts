@@ -5,42 +5,57 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dotBracket, encoderParameters, parseDotBracket, type ContactRegression, type OpenedModel, type Structure } from '@rna/model';
+import {
+  dotBracket,
+  encoderParameters,
+  parseDotBracket,
+  type ContactRegression,
+  type OpenedModel,
+  type Structure,
+} from '@rna/model';
 import { z } from 'zod';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 
 const wholeNumber = z.int().nonnegative();
 
-const rna = z.strictObject({ id: z.string(), sequence: z.string().min(1), structure: z.string() })
-  .refine(({ sequence, structure }) => sequence.length === structure.length, 'the structure is not as long as the sequence');
+const rna = z
+  .strictObject({ id: z.string(), sequence: z.string().min(1), structure: z.string() })
+  .refine(
+    ({ sequence, structure }) => sequence.length === structure.length,
+    'the structure is not as long as the sequence',
+  );
 
-const schema = z.strictObject({
-  format: z.literal('rna contacts'),
-  version: z.literal(1),
-  /** Which attention maps the weights are for. */
-  model: z.strictObject({
-    name: z.string(),
-    digest: z.string().regex(/^[0-9a-f]{64}$/),
-    layers: wholeNumber.positive(),
-    heads: wholeNumber.positive(),
-  }),
-  /** Least |i − j| of the pairs that were fitted to. */
-  separation: wholeNumber.positive(),
-  /** Weight of Σ|β| against the summed log-likelihood: 1 / C of scikit-learn. */
-  penalty: z.number().positive(),
-  /** The largest violation of an optimality condition, as a part of the penalty. */
-  violation: z.number().nonnegative(),
-  iterations: wholeNumber,
-  intercept: z.number(),
-  /** [layers][heads] */
-  weights: z.array(z.array(z.number())),
-  /** What the RNAs were drawn with. */
-  seed: wholeNumber,
-  rnas: z.array(rna).min(1),
-}).refine(({ weights, model: { layers, heads } }) => weights.length === layers && weights.every((row) => row.length === heads), {
-  path: ['weights'], message: 'not a row for each layer with a number for each head',
-});
+const schema = z
+  .strictObject({
+    format: z.literal('rna contacts'),
+    version: z.literal(1),
+    /** Which attention maps the weights are for. */
+    model: z.strictObject({
+      name: z.string(),
+      digest: z.string().regex(/^[0-9a-f]{64}$/),
+      layers: wholeNumber.positive(),
+      heads: wholeNumber.positive(),
+    }),
+    /** Least |i − j| of the pairs that were fitted to. */
+    separation: wholeNumber.positive(),
+    /** Weight of Σ|β| against the summed log-likelihood: 1 / C of scikit-learn. */
+    penalty: z.number().positive(),
+    /** The largest violation of an optimality condition, as a part of the penalty. */
+    violation: z.number().nonnegative(),
+    iterations: wholeNumber,
+    intercept: z.number(),
+    /** [layers][heads] */
+    weights: z.array(z.array(z.number())),
+    /** What the RNAs were drawn with. */
+    seed: wholeNumber,
+    rnas: z.array(rna).min(1),
+  })
+  .refine(
+    ({ weights, model: { layers, heads } }) =>
+      weights.length === layers && weights.every((row) => row.length === heads),
+    { path: ['weights'], message: 'not a row for each layer with a number for each head' },
+  );
 
 type Contents = z.infer<typeof schema>;
 
@@ -51,21 +66,47 @@ export interface FittedContacts extends Pick<Contents, 'separation' | 'penalty' 
   readonly rnas: readonly Structure[];
 }
 
-export async function writeContacts(path: string, { model, regression, separation, penalty, seed, rnas }: FittedContacts): Promise<void> {
+export async function writeContacts(
+  path: string,
+  { model, regression, separation, penalty, seed, rnas }: FittedContacts,
+): Promise<void> {
   const { layers, heads, intercept, violation, iterations } = regression;
   const contents: Contents = {
-    format: 'rna contacts', version: 1, model: { ...model, layers, heads }, separation, penalty, violation, iterations, intercept,
-    weights: Array.from({ length: layers }, (_, layer) => [...regression.weights.subarray(layer * heads, (layer + 1) * heads)]),
-    seed, rnas: rnas.map(({ id, sequence, partners }) => ({ id, sequence, structure: dotBracket(partners) })),
+    format: 'rna contacts',
+    version: 1,
+    model: { ...model, layers, heads },
+    separation,
+    penalty,
+    violation,
+    iterations,
+    intercept,
+    weights: Array.from({ length: layers }, (_, layer) => [
+      ...regression.weights.subarray(layer * heads, (layer + 1) * heads),
+    ]),
+    seed,
+    rnas: rnas.map(({ id, sequence, partners }) => ({ id, sequence, structure: dotBracket(partners) })),
   };
   await writeAtomically(path, (sink) => sink.write(new TextEncoder().encode(`${JSON.stringify(contents, null, 1)}\n`)));
 }
 
 /** Throws a CommandError for a file that `writeContacts` did not write. */
 export async function readContacts(path: string): Promise<FittedContacts> {
-  const { model: { layers, heads, ...model }, separation, penalty, violation, iterations, intercept, weights, seed, rnas } = parse(await readFile(path, 'utf8'), path);
+  const {
+    model: { layers, heads, ...model },
+    separation,
+    penalty,
+    violation,
+    iterations,
+    intercept,
+    weights,
+    seed,
+    rnas,
+  } = parse(await readFile(path, 'utf8'), path);
   return {
-    model, separation, penalty, seed,
+    model,
+    separation,
+    penalty,
+    seed,
     regression: { layers, heads, intercept, violation, iterations, weights: Float64Array.from(weights.flat()) },
     rnas: rnas.map(({ id, sequence, structure }) => ({ id, sequence, partners: parseDotBracket(structure) })),
   };
@@ -79,14 +120,24 @@ function parse(text: string, path: string): Contents {
     throw new CommandError(`${path}: not JSON; give a file that rna contacts fit wrote`, { cause });
   }
   const result = schema.safeParse(value);
-  if (!result.success) throw new CommandError(`${path}: not a file that rna contacts fit wrote:\n${z.prettifyError(result.error)}`);
+  if (!result.success)
+    throw new CommandError(`${path}: not a file that rna contacts fit wrote:\n${z.prettifyError(result.error)}`);
   return result.data;
 }
 
 /** Throws a CommandError for a model of other sizes, which is seen before its weights are read. */
-export function requireSizes({ regression: { layers, heads }, model }: FittedContacts, path: string, { config }: OpenedModel, name: string): void {
+export function requireSizes(
+  { regression: { layers, heads }, model }: FittedContacts,
+  path: string,
+  { config }: OpenedModel,
+  name: string,
+): void {
   if (layers !== config.layers || heads !== config.heads) {
-    throw otherModel(path, model.name, `${name}, which has ${config.layers} layers of ${config.heads} heads and not ${layers} of ${heads}`);
+    throw otherModel(
+      path,
+      model.name,
+      `${name}, which has ${config.layers} layers of ${config.heads} heads and not ${layers} of ${heads}`,
+    );
   }
 }
 
@@ -96,9 +147,14 @@ export function requireDigest({ model }: FittedContacts, path: string, digest: s
 }
 
 const otherModel = (path: string, fitted: string, given: string): CommandError =>
-  new CommandError(`${path} was fitted to the attention maps of ${fitted} and does not fit ${given}; make one for this model with rna contacts fit`);
+  new CommandError(
+    `${path} was fitted to the attention maps of ${fitted} and does not fit ${given}; make one for this model with rna contacts fit`,
+  );
 
-/** A model whose encoder is hashed on the way to the device, so that its weights are read once; `digest` is for afterwards. */
+/**
+ * A model whose encoder is hashed on the way to the device, so that its weights are read once; `digest` is for
+ * afterwards.
+ */
 export function withDigest(model: OpenedModel): { readonly model: OpenedModel; readonly digest: () => string } {
   const hash = createHash('sha256').update(JSON.stringify(model.config));
   const encoder = encoderParameters(model.config);
@@ -109,7 +165,8 @@ export function withDigest(model: OpenedModel): { readonly model: OpenedModel; r
         for await (const chunk of model.parameters(maxBytes)) {
           const { name, data } = chunk;
           // A language-model head may be missing, and sees no attention.
-          if (encoder.has(name) && !name.startsWith('lmHead.')) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+          if (encoder.has(name) && !name.startsWith('lmHead.'))
+            hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
           yield chunk;
         }
       },

@@ -63,12 +63,15 @@ function encodeRow({ kind, length, bytes, key, hasNamedCluster }: EncodedRecord)
 
 function decodeRows(rows: Buffer): EncodedRecord[] {
   const records: EncodedRecord[] = [];
-  for (let at = 0; at < rows.byteLength; ) {
+  for (let at = 0; at < rows.byteLength;) {
     const bytesAt = at + HEAD_BYTES;
     const end = bytesAt + rows.readUInt32LE(at + 4);
     records.push({
-      length: rows.readUInt32LE(at), kind: RECORD_KINDS[rows.readUInt8(at + 8)]!, hasNamedCluster: rows.readUInt8(at + 9) === 1,
-      key: rows.subarray(at + 10, bytesAt), bytes: rows.subarray(bytesAt, end),
+      length: rows.readUInt32LE(at),
+      kind: RECORD_KINDS[rows.readUInt8(at + 8)]!,
+      hasNamedCluster: rows.readUInt8(at + 9) === 1,
+      key: rows.subarray(at + 10, bytesAt),
+      bytes: rows.subarray(bytesAt, end),
     });
     at = end;
   }

@@ -10,8 +10,20 @@ import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { findInvalidLetter, recordFormat, removeGaps, type FileRecord } from '@rna/model';
 import {
-  byKind, compareKeys, contentDigest, encodeRecord, letterBytes, RECORD_KINDS, sequenceHash, writeCorpus,
-  type CorpusBuild, type CorpusInput, type CorpusTable, type EncodedRecord, type RecordKind, type Spool,
+  byKind,
+  compareKeys,
+  contentDigest,
+  encodeRecord,
+  letterBytes,
+  RECORD_KINDS,
+  sequenceHash,
+  writeCorpus,
+  type CorpusBuild,
+  type CorpusInput,
+  type CorpusTable,
+  type EncodedRecord,
+  type RecordKind,
+  type Spool,
 } from '@rna/train';
 import { CommandError, UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
@@ -46,13 +58,16 @@ type Notes = Map<string, number>;
 /** @throws UsageError for wrong arguments, CommandError or InputError for bad input; what stood at `out` then stays. */
 export async function buildCorpus(options: BuildOptions): Promise<void> {
   const { out } = options;
-  if (extname(out) !== CORPUS_EXTENSION) throw new UsageError(`${out}: a corpus has a name that ends in ${CORPUS_EXTENSION}, by which rna pretrain knows it`);
+  if (extname(out) !== CORPUS_EXTENSION)
+    throw new UsageError(
+      `${out}: a corpus has a name that ends in ${CORPUS_EXTENSION}, by which rna pretrain knows it`,
+    );
   await checkOutputFile(out);
   if (options.report !== undefined) {
     const { checkReportFile } = await import('./report.ts');
     await checkReportFile(options.report);
   }
-  const inputs = [...await listInputs(options.ncrna, 'ncRNA'), ...await listInputs(options.other, 'other RNA')];
+  const inputs = [...(await listInputs(options.ncrna, 'ncRNA')), ...(await listInputs(options.other, 'other RNA'))];
   if (inputs.length === 0) throw new UsageError('no input: give files or folders with --ncrna or --other');
   const table = await interruptible(async (signal) => {
     const clusters = options.clusters === undefined ? undefined : await readClusters(options.clusters);
@@ -73,10 +88,18 @@ export async function buildCorpus(options: BuildOptions): Promise<void> {
 }
 
 async function listInputs(paths: readonly string[], as: Input['as']): Promise<Input[]> {
-  return Promise.all((await listRecordFiles(paths)).map(async (file) => ({ file, as, bytes: (await stat(file)).size })));
+  return Promise.all(
+    (await listRecordFiles(paths)).map(async (file) => ({ file, as, bytes: (await stat(file)).size })),
+  );
 }
 
-async function build(inputs: readonly Input[], clusters: Clusters | undefined, folder: string, { out, maxLength }: BuildOptions, signal: AbortSignal): Promise<CorpusTable> {
+async function build(
+  inputs: readonly Input[],
+  clusters: Clusters | undefined,
+  folder: string,
+  { out, maxLength }: BuildOptions,
+  signal: AbortSignal,
+): Promise<CorpusTable> {
   const notes: Notes = new Map();
   const count = bucketCount(inputs);
   const bySequence = createBuckets(folder, 'sequences', count);
@@ -93,7 +116,8 @@ async function build(inputs: readonly Input[], clusters: Clusters | undefined, f
   try {
     for (let bucket = 0; bucket < count; bucket++) {
       nextPart();
-      for (const record of withoutDuplicates(await bySequence.take(bucket), notes)) await sorted[record.kind].add(record, record.key);
+      for (const record of withoutDuplicates(await bySequence.take(bucket), notes))
+        await sorted[record.kind].add(record, record.key);
     }
     await writeAtomically(out, async (sink) => {
       table = await writeCorpus(sink, {
@@ -101,7 +125,8 @@ async function build(inputs: readonly Input[], clusters: Clusters | undefined, f
         spool: () => Promise.resolve(fileSpool(join(folder, `spool-${spools++}`))),
         build: { inputs: readInputs, notes: Object.fromEntries(notes) },
       });
-      if (RECORD_KINDS.every((kind) => table!.sections[kind].records === 0)) throw new CommandError('no record is left to make a corpus of');
+      if (RECORD_KINDS.every((kind) => table!.sections[kind].records === 0))
+        throw new CommandError('no record is left to make a corpus of');
     });
   } finally {
     bar.stop();
@@ -116,20 +141,32 @@ function bucketCount(inputs: readonly Input[]): number {
 }
 
 async function readAll(
-  inputs: readonly Input[], clusters: Clusters | undefined, buckets: Buckets, notes: Notes, maxLength: number | undefined, signal: AbortSignal,
+  inputs: readonly Input[],
+  clusters: Clusters | undefined,
+  buckets: Buckets,
+  notes: Notes,
+  maxLength: number | undefined,
+  signal: AbortSignal,
 ): Promise<CorpusBuild['inputs']> {
-  const bar = progressBar('reading', inputs.reduce((sum, { bytes }) => sum + bytes, 0), 'bytes');
+  const bar = progressBar(
+    'reading',
+    inputs.reduce((sum, { bytes }) => sum + bytes, 0),
+    'bytes',
+  );
   const results: CorpusBuild['inputs'] = [];
   let before = 0;
   try {
     for (const { file, as, bytes } of inputs) {
       let records = 0;
-      const onRead = (read: number): void => { if (records % 4096 === 0) bar.update(before + read); };
+      const onRead = (read: number): void => {
+        if (records % 4096 === 0) bar.update(before + read);
+      };
       for await (const record of readRecordFile(file, { allowUnknown: true, allowRepeatedIds: true, onRead })) {
         if (records++ % 4096 === 0) signal.throwIfAborted();
         const input = clean(record, file, as, notes);
         if (input === undefined) continue;
-        if (maxLength !== undefined && input.sequence.length > maxLength) tally(notes, `longer than ${maxLength} nucleotides (kept)`);
+        if (maxLength !== undefined && input.sequence.length > maxLength)
+          tally(notes, `longer than ${maxLength} nucleotides (kept)`);
         const cluster = clusters?.find(record.id);
         if (clusters !== undefined && cluster === undefined) tally(notes, 'not in the cluster file (a cluster each)');
         const encoded = encodeRecord({ ...input, ...(cluster && { cluster }) });
@@ -156,9 +193,15 @@ function addInput(inputs: CorpusBuild['inputs'], file: string, as: Input['as'], 
 }
 
 /** The record as a corpus takes it, or undefined where there is no use for it. Both are counted. */
-function clean({ id, sequence, partners, line, droppedPairs }: FileRecord, file: string, as: Input['as'], notes: Notes): CorpusInput | undefined {
+function clean(
+  { id, sequence, partners, line, droppedPairs }: FileRecord,
+  file: string,
+  as: Input['as'],
+  notes: Notes,
+): CorpusInput | undefined {
   if (findInvalidLetter(sequence) >= 0) {
-    if (!notes.has('left out: letters outside IUPAC')) note(`${file}:${line}: "${id}" has letters outside IUPAC and is left out, as all such records are`);
+    if (!notes.has('left out: letters outside IUPAC'))
+      note(`${file}:${line}: "${id}" has letters outside IUPAC and is left out, as all such records are`);
     tally(notes, 'left out: letters outside IUPAC');
     return undefined;
   }
@@ -185,13 +228,26 @@ function withoutDuplicates(records: readonly EncodedRecord[], notes: Notes): Ite
     const { bytes, length } = record;
     const sequence = `${length} ${Buffer.from(bytes.buffer, bytes.byteOffset, letterBytes(length)).toString('latin1')}`;
     const earlier = kept.get(sequence);
-    if (earlier === undefined || RECORD_KINDS.indexOf(record.kind) < RECORD_KINDS.indexOf(earlier.kind)) kept.set(sequence, record);
+    if (earlier === undefined || RECORD_KINDS.indexOf(record.kind) < RECORD_KINDS.indexOf(earlier.kind))
+      kept.set(sequence, record);
     if (earlier === undefined) continue;
     const isOther = (kind: RecordKind): boolean => kind === 'other';
     if (record.kind === 'structured' && earlier.kind === 'structured') {
-      tally(notes, isSameContent(record, earlier) ? 'left out: duplicates, of sequence and structure' : 'left out: duplicates, with another structure than the first');
-    } else if (record.kind === 'structured' || earlier.kind === 'structured') tally(notes, 'left out: duplicates of a record with structure');
-    else tally(notes, isOther(record.kind) === isOther(earlier.kind) ? 'left out: duplicates, without structure' : 'left out: duplicates among other RNA of an ncRNA');
+      tally(
+        notes,
+        isSameContent(record, earlier)
+          ? 'left out: duplicates, of sequence and structure'
+          : 'left out: duplicates, with another structure than the first',
+      );
+    } else if (record.kind === 'structured' || earlier.kind === 'structured')
+      tally(notes, 'left out: duplicates of a record with structure');
+    else
+      tally(
+        notes,
+        isOther(record.kind) === isOther(earlier.kind)
+          ? 'left out: duplicates, without structure'
+          : 'left out: duplicates among other RNA of an ncRNA',
+      );
   }
   return kept.values();
 }
@@ -212,7 +268,7 @@ function fileSpool(file: string): Spool {
       isEmpty = false;
       await appendFile(file, page);
     },
-    read: () => (isEmpty ? [] : createReadStream(file) as AsyncIterable<Uint8Array>),
+    read: () => (isEmpty ? [] : (createReadStream(file) as AsyncIterable<Uint8Array>)),
   };
 }
 

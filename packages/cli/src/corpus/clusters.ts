@@ -17,7 +17,10 @@ export interface Clusters {
 const MOST_FILLED = 0.7;
 const HASH_BYTES = 16;
 
-/** Reads a cluster file (`.gz` too). @throws InputError for a line that is no pair of ids, and a member that is named twice. */
+/**
+ * Reads a cluster file (`.gz` too). @throws InputError for a line that is no pair of ids, and a member that is named
+ * twice.
+ */
 export async function readClusters(file: string): Promise<Clusters> {
   let hashes = new Uint8Array(HASH_BYTES * 1024);
   let clusters = 0;
@@ -28,7 +31,13 @@ export async function readClusters(file: string): Promise<Clusters> {
     number++;
     if (line.trim() === '') continue;
     const [representative, member, ...more] = line.trim().split('\t');
-    if (!representative || !member || more.length > 0) throw new InputError(file, number, 'not "representative<TAB>member"', 'give the cluster file of mmseqs easy-cluster (…_cluster.tsv)');
+    if (!representative || !member || more.length > 0)
+      throw new InputError(
+        file,
+        number,
+        'not "representative<TAB>member"',
+        'give the cluster file of mmseqs easy-cluster (…_cluster.tsv)',
+      );
     // Lines of a cluster stand together; where they do not, its hash is kept once more.
     if (representative !== last) {
       if (clusters * HASH_BYTES === hashes.length) {
@@ -39,9 +48,16 @@ export async function readClusters(file: string): Promise<Clusters> {
       hashes.set(clusterHash(representative), clusters++ * HASH_BYTES);
       last = representative;
     }
-    if (!table.add(member, clusters - 1)) throw new InputError(file, number, `"${member}" is in the file for the second time`, 'name each member once');
+    if (!table.add(member, clusters - 1))
+      throw new InputError(file, number, `"${member}" is in the file for the second time`, 'name each member once');
   }
-  if (clusters === 0) throw new InputError(file, 1, 'no cluster in the file', 'give the cluster file of mmseqs easy-cluster (…_cluster.tsv)');
+  if (clusters === 0)
+    throw new InputError(
+      file,
+      1,
+      'no cluster in the file',
+      'give the cluster file of mmseqs easy-cluster (…_cluster.tsv)',
+    );
   return {
     members: table.size(),
     find(id) {
@@ -74,7 +90,9 @@ function createTable() {
     const old = { low, high, values };
     slots *= 2;
     [low, high, values] = [new Uint32Array(slots), new Uint32Array(slots), new Uint32Array(slots)];
-    old.values.forEach((value, i) => { if (value !== 0) put(place(old.low[i]!, old.high[i]!), old.low[i]!, old.high[i]!, value); });
+    old.values.forEach((value, i) => {
+      if (value !== 0) put(place(old.low[i]!, old.high[i]!), old.low[i]!, old.high[i]!, value);
+    });
   };
   const words = (text: string): [number, number] => {
     const view = new DataView(hash128(new TextEncoder().encode(text)).buffer);

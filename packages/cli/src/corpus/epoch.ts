@@ -5,7 +5,15 @@
  * making them takes on one core.
  */
 import { cpuUsage } from 'node:process';
-import { corpusBatches, createSampling, FIRST_CURSOR, MASK_KIND, openCorpus, type Cursor, type MaskingScheme } from '@rna/train';
+import {
+  corpusBatches,
+  createSampling,
+  FIRST_CURSOR,
+  MASK_KIND,
+  openCorpus,
+  type Cursor,
+  type MaskingScheme,
+} from '@rna/train';
 import { UsageError } from '../errors.ts';
 import { openFileSource } from '../files.ts';
 import { formatCount } from '../report/format.ts';
@@ -41,17 +49,35 @@ const ROWS_PER_STEP = 64;
 
 /** @throws CorpusError for what is no corpus or damaged, a UsageError for a share that is none. */
 export async function corpusEpoch({ file, json, ...options }: EpochOptions): Promise<void> {
-  if (options.otherShare === 0 || options.otherShare === 1) throw new UsageError('--other-share must be above 0 and below 1; a corpus of one kind alone needs none');
+  if (options.otherShare === 0 || options.otherShare === 1)
+    throw new UsageError('--other-share must be above 0 and below 1; a corpus of one kind alone needs none');
   const figures = await interruptible((signal) => goThrough(file, options, signal));
-  await writeResult(json ? `${JSON.stringify({ file, ...options, ...figures }, null, 2)}\n` : textOf(figures, options.maxTokens));
+  await writeResult(
+    json ? `${JSON.stringify({ file, ...options, ...figures }, null, 2)}\n` : textOf(figures, options.maxTokens),
+  );
 }
 
-async function goThrough(file: string, { masking, maxTokens, window, otherShare, seed }: Omit<EpochOptions, 'file' | 'json'>, signal: AbortSignal): Promise<EpochFigures> {
+async function goThrough(
+  file: string,
+  { masking, maxTokens, window, otherShare, seed }: Omit<EpochOptions, 'file' | 'json'>,
+  signal: AbortSignal,
+): Promise<EpochFigures> {
   const source = await openFileSource(file);
   try {
     const corpus = await openCorpus(source);
-    const bar = progressBar('batches', createSampling(corpus.sections, { seed, window, otherShare }).draws, 'sequences');
-    const batches = corpusBatches(corpus, { masking: { scheme: masking }, maxTokens, rowsPerStep: ROWS_PER_STEP, seed, window, otherShare });
+    const bar = progressBar(
+      'batches',
+      createSampling(corpus.sections, { seed, window, otherShare }).draws,
+      'sequences',
+    );
+    const batches = corpusBatches(corpus, {
+      masking: { scheme: masking },
+      maxTokens,
+      rowsPerStep: ROWS_PER_STEP,
+      seed,
+      window,
+      otherShare,
+    });
     const kinds = new Array<number>(Object.keys(MASK_KIND).length).fill(0);
     let [rows, sequences, tokens] = [0, 0, 0];
     const [began, cpu] = [performance.now(), cpuUsage()];
@@ -69,28 +95,46 @@ async function goThrough(file: string, { masking, maxTokens, window, otherShare,
     }
     bar.stop();
     const { user, system } = cpuUsage(cpu);
-    const named = Object.entries(MASK_KIND).filter(([name, kind]) => name !== 'none' && kinds[kind]! > 0).map(([name, kind]) => [name, kinds[kind]!] as const);
+    const named = Object.entries(MASK_KIND)
+      .filter(([name, kind]) => name !== 'none' && kinds[kind]! > 0)
+      .map(([name, kind]) => [name, kinds[kind]!] as const);
     return {
-      rows, sequences, tokens, filled: tokens / (rows * maxTokens),
-      corrupted: named.reduce((sum, [, count]) => sum + count, 0) / (tokens - 2 * sequences), targets: Object.fromEntries(named),
-      seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6,
+      rows,
+      sequences,
+      tokens,
+      filled: tokens / (rows * maxTokens),
+      corrupted: named.reduce((sum, [, count]) => sum + count, 0) / (tokens - 2 * sequences),
+      targets: Object.fromEntries(named),
+      seconds: (performance.now() - began) / 1000,
+      cpuSeconds: (user + system) / 1e6,
     };
   } finally {
     await source.close();
   }
 }
 
-function textOf({ rows, sequences, tokens, filled, corrupted, targets, seconds, cpuSeconds }: EpochFigures, maxTokens: number): string {
+function textOf(
+  { rows, sequences, tokens, filled, corrupted, targets, seconds, cpuSeconds }: EpochFigures,
+  maxTokens: number,
+): string {
   const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
   return textTable({
     caption: 'One epoch',
     rowHeaders: 1,
-    columns: [{ header: 'what', group: '', align: 'left' }, { header: 'figure', group: '', align: 'right' }],
+    columns: [
+      { header: 'what', group: '', align: 'left' },
+      { header: 'figure', group: '', align: 'right' },
+    ],
     rows: [
-      [`rows of ${formatCount(maxTokens)} tokens`, formatCount(rows)], ['sequences', formatCount(sequences)], ['tokens', formatCount(tokens)],
-      ['slots filled', percent(filled)], ['nucleotides to predict', percent(corrupted)],
+      [`rows of ${formatCount(maxTokens)} tokens`, formatCount(rows)],
+      ['sequences', formatCount(sequences)],
+      ['tokens', formatCount(tokens)],
+      ['slots filled', percent(filled)],
+      ['nucleotides to predict', percent(corrupted)],
       ...Object.entries(targets).map(([kind, count]) => [`  by ${kind}`, formatCount(count)]),
-      ['seconds', seconds.toFixed(1)], ['tokens per second', formatCount(tokens / seconds)], ['tokens per second of a core', formatCount(tokens / cpuSeconds)],
+      ['seconds', seconds.toFixed(1)],
+      ['tokens per second', formatCount(tokens / seconds)],
+      ['tokens per second of a core', formatCount(tokens / cpuSeconds)],
     ],
   });
 }

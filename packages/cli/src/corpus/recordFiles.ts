@@ -7,7 +7,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { parseRecords, RECORD_FORMATS, recordFormat, splitLines, type FileRecord, type RecordFileOptions } from '@rna/model';
+import {
+  parseRecords,
+  RECORD_FORMATS,
+  recordFormat,
+  splitLines,
+  type FileRecord,
+  type RecordFileOptions,
+} from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { note } from '../terminal.ts';
 
@@ -31,9 +38,15 @@ export const RECORD_FILES: KnownFiles = {
 export async function listRecordFiles(paths: readonly string[], known = RECORD_FILES): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
-    if (!existsSync(path)) throw new CommandError(`${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`);
-    if ((await stat(path)).isDirectory()) files.push(...await listFolder(path, known));
-    else if (!known.isKnown(path)) throw new CommandError(`${path}: no format has this extension; expected one of ${known.extensions}, each also with .gz`);
+    if (!existsSync(path))
+      throw new CommandError(
+        `${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`,
+      );
+    if ((await stat(path)).isDirectory()) files.push(...(await listFolder(path, known)));
+    else if (!known.isKnown(path))
+      throw new CommandError(
+        `${path}: no format has this extension; expected one of ${known.extensions}, each also with .gz`,
+      );
     else files.push(path);
   }
   return files;
@@ -43,10 +56,15 @@ export async function listRecordFiles(paths: readonly string[], known = RECORD_F
  * The records of a file, one by one. `onRead` is told how many of its bytes were read so far.
  * @throws InputError for bad text, CommandError for a gzip file that cannot be unpacked.
  */
-export async function* readRecordFile(file: string, options: RecordFileOptions & { readonly onRead?: (bytes: number) => void } = {}): AsyncGenerator<FileRecord, void, undefined> {
+export async function* readRecordFile(
+  file: string,
+  options: RecordFileOptions & { readonly onRead?: (bytes: number) => void } = {},
+): AsyncGenerator<FileRecord, void, undefined> {
   const { onRead, ...parsing } = options;
   let bytes = 0;
-  const text = readText(file, recordFormat(file) === 'stockholm' ? 'latin1' : 'utf8', (read) => { bytes = read; });
+  const text = readText(file, recordFormat(file) === 'stockholm' ? 'latin1' : 'utf8', (read) => {
+    bytes = read;
+  });
   for await (const record of parseRecords(text, file, parsing)) {
     onRead?.(bytes);
     yield record;
@@ -59,7 +77,11 @@ export async function* readLines(file: string): AsyncGenerator<string, void, und
 }
 
 /** The text of a file in chunks, unpacked where it is gzipped. */
-export async function* readText(file: string, encoding: BufferEncoding = 'utf8', onRead?: (bytes: number) => void): AsyncGenerator<string, void, undefined> {
+export async function* readText(
+  file: string,
+  encoding: BufferEncoding = 'utf8',
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<string, void, undefined> {
   const raw = createReadStream(file);
   let text: Readable = raw;
   if (file.toLowerCase().endsWith('.gz')) {
@@ -81,11 +103,16 @@ export async function* readText(file: string, encoding: BufferEncoding = 'utf8',
 }
 
 /** The name of a file without folders and extension, `.gz` being no part of it. */
-export const fileStem = (file: string): string => basename(file).replace(/\.gz$/i, '').replace(/\.[^.]*$/, '');
+export const fileStem = (file: string): string =>
+  basename(file)
+    .replace(/\.gz$/i, '')
+    .replace(/\.[^.]*$/, '');
 
 function gzipFault(file: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('Z_'))) return error;
-  return new CommandError(`${file}: not a whole gzip file (${error.message}); download or copy it again`, { cause: error });
+  return new CommandError(`${file}: not a whole gzip file (${error.message}); download or copy it again`, {
+    cause: error,
+  });
 }
 
 /** The files of known formats under a folder. What else is there is said, not read; hidden files are neither. */
@@ -93,10 +120,20 @@ async function listFolder(folder: string, { content, extensions, isKnown }: Know
   const entries = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.slice(folder.length).split(/[/\\]/).some((part) => part.startsWith('.')))
+    .filter(
+      (path) =>
+        !path
+          .slice(folder.length)
+          .split(/[/\\]/)
+          .some((part) => part.startsWith('.')),
+    )
     .sort();
   const [files, others] = [entries.filter(isKnown), entries.filter((path) => !isKnown(path))];
-  if (files.length === 0) throw new CommandError(`${folder}: the folder has no file of ${content} (${extensions}, each also with .gz)`);
-  if (others.length > 0) note(`${folder}: ${others.length === 1 ? `1 file of another kind is not read (${others[0]!})` : `${others.length} files of other kinds are not read (${others[0]!}, …)`}`);
+  if (files.length === 0)
+    throw new CommandError(`${folder}: the folder has no file of ${content} (${extensions}, each also with .gz)`);
+  if (others.length > 0)
+    note(
+      `${folder}: ${others.length === 1 ? `1 file of another kind is not read (${others[0]!})` : `${others.length} files of other kinds are not read (${others[0]!}, …)`}`,
+    );
   return files;
 }

@@ -28,7 +28,8 @@ interface Chart {
 
 /** Before the work: whether a report can be written there. @throws UsageError for another extension. */
 export async function checkReportFile(path: string): Promise<void> {
-  if (!['.html', '.svg'].includes(extname(path).toLowerCase())) throw new UsageError(`${path}: a report is .html or .svg`);
+  if (!['.html', '.svg'].includes(extname(path).toLowerCase()))
+    throw new UsageError(`${path}: a report is .html or .svg`);
   await checkOutputFile(path);
 }
 
@@ -52,8 +53,10 @@ export function corpusSvg(corpus: DescribedCorpus): string {
 
 /** An HTML document that needs nothing from elsewhere. */
 export function corpusPage(corpus: DescribedCorpus): string {
-  const figures = charts(corpus).map(({ title, description, height, content }) =>
-    markup`<figure><h3>${title}</h3><div class="scroll">${figure({ width, height, title, description }, content)}</div></figure>`);
+  const figures = charts(corpus).map(
+    ({ title, description, height, content }) =>
+      markup`<figure><h3>${title}</h3><div class="scroll">${figure({ width, height, title, description }, content)}</div></figure>`,
+  );
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -80,26 +83,64 @@ function charts({ table }: DescribedCorpus): Chart[] {
   const bars = { fill: colours.good, insetLeft: 0.5, insetRight: 0.5 };
   // Every kind has a panel of its own; the axis says records of that kind.
   const frame = {
-    width, height, marginLeft: 56, marginRight: 150, marginBottom: 36, marginTop: 12, fy: { domain: kinds, label: null },
+    width,
+    height,
+    marginLeft: 56,
+    marginRight: 150,
+    marginBottom: 36,
+    marginTop: 12,
+    fy: { domain: kinds, label: null },
     y: { label: null, grid: true, ticks: 3, tickFormat: '~%' },
   };
-  const lengths = sections.flatMap(([kind, { records, statistics }]) => statistics.lengths.flatMap((count, k) =>
-    (count === 0 ? [] : [{ kind: KIND_NAMES[kind], share: count / records, ...lengthBin(k) }])));
-  const letters = sections.flatMap(([kind, section]) => letterShares(section).map((entry) => ({ kind: KIND_NAMES[kind], ...entry })));
-  const clusters = sections.flatMap(([kind, section]) => section.statistics.clusterSizes.map((count, k) => ({ kind: KIND_NAMES[kind], share: count / section.clusters, size: clusterSize(k) })));
-  const sizes = Array.from({ length: Math.max(...sections.map(([, { statistics }]) => statistics.clusterSizes.length)) }, (_, k) => clusterSize(k));
+  const lengths = sections.flatMap(([kind, { records, statistics }]) =>
+    statistics.lengths.flatMap((count, k) =>
+      count === 0 ? [] : [{ kind: KIND_NAMES[kind], share: count / records, ...lengthBin(k) }],
+    ),
+  );
+  const letters = sections.flatMap(([kind, section]) =>
+    letterShares(section).map((entry) => ({ kind: KIND_NAMES[kind], ...entry })),
+  );
+  const clusters = sections.flatMap(([kind, section]) =>
+    section.statistics.clusterSizes.map((count, k) => ({
+      kind: KIND_NAMES[kind],
+      share: count / section.clusters,
+      size: clusterSize(k),
+    })),
+  );
+  const sizes = Array.from(
+    { length: Math.max(...sections.map(([, { statistics }]) => statistics.clusterSizes.length)) },
+    (_, k) => clusterSize(k),
+  );
   return [
     {
-      title: 'Lengths, as shares of the records', height, description: 'Histograms of record lengths in nucleotides on a logarithmic axis, one for each kind.',
-      content: plotContent({ ...frame, x: { type: 'log', label: 'nucleotides', tickFormat: formatCount, ticks: 5 }, marks: [Plot.rectY(lengths, { x1: 'from', x2: 'to', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])] }),
+      title: 'Lengths, as shares of the records',
+      height,
+      description: 'Histograms of record lengths in nucleotides on a logarithmic axis, one for each kind.',
+      content: plotContent({
+        ...frame,
+        x: { type: 'log', label: 'nucleotides', tickFormat: formatCount, ticks: 5 },
+        marks: [Plot.rectY(lengths, { x1: 'from', x2: 'to', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])],
+      }),
     },
     {
-      title: 'Letters, as shares of the nucleotides', height, description: 'Shares of A, C, G, U and all other letters, for each kind.',
-      content: plotContent({ ...frame, x: { type: 'band', label: null, domain: ['A', 'C', 'G', 'U', 'other'] }, marks: [Plot.barY(letters, { x: 'letter', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])] }),
+      title: 'Letters, as shares of the nucleotides',
+      height,
+      description: 'Shares of A, C, G, U and all other letters, for each kind.',
+      content: plotContent({
+        ...frame,
+        x: { type: 'band', label: null, domain: ['A', 'C', 'G', 'U', 'other'] },
+        marks: [Plot.barY(letters, { x: 'letter', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])],
+      }),
     },
     {
-      title: 'Records of a cluster, as shares of the clusters', height, description: 'Histograms of cluster sizes in doubling steps, one for each kind.',
-      content: plotContent({ ...frame, x: { type: 'band', label: 'records', domain: sizes }, marks: [Plot.barY(clusters, { x: 'size', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])] }),
+      title: 'Records of a cluster, as shares of the clusters',
+      height,
+      description: 'Histograms of cluster sizes in doubling steps, one for each kind.',
+      content: plotContent({
+        ...frame,
+        x: { type: 'band', label: 'records', domain: sizes },
+        marks: [Plot.barY(clusters, { x: 'size', y: 'share', fy: 'kind', ...bars }), Plot.ruleY([0])],
+      }),
     },
   ];
 }

@@ -30,11 +30,17 @@ export async function corpusInfo({ file, report, json }: InfoOptions): Promise<v
 export async function corpusVerify({ file }: { readonly file: string }): Promise<void> {
   await withCorpus(file, async ({ digest }, source) => {
     const bar = progressBar('checking', source.size, 'bytes');
-    const { records } = await interruptible((signal) => verifyCorpus(source, (bytes) => {
-      signal.throwIfAborted();
-      bar.update(bytes);
-    })).finally(() => { bar.stop(); });
-    await writeResult(`${file}: whole; ${formatCount(records)} records, ${formatCount(source.size)} bytes, digest ${digest}\n`);
+    const { records } = await interruptible((signal) =>
+      verifyCorpus(source, (bytes) => {
+        signal.throwIfAborted();
+        bar.update(bytes);
+      }),
+    ).finally(() => {
+      bar.stop();
+    });
+    await writeResult(
+      `${file}: whole; ${formatCount(records)} records, ${formatCount(source.size)} bytes, digest ${digest}\n`,
+    );
   });
 }
 
@@ -47,22 +53,29 @@ export interface ExportOptions {
 /** Writes records as FASTA, those with structures as dot-bracket; by number, since names are not kept. */
 export async function corpusExport({ file, out, kind }: ExportOptions): Promise<void> {
   await checkOutputFile(out);
-  await withCorpus(file, (corpus) => interruptible((signal) => writeAtomically(out, async (sink) => {
-    for (const section of kind === undefined ? RECORD_KINDS : [kind]) {
-      let number = 0;
-      for await (const records of corpusRecords(corpus, section)) {
-        signal.throwIfAborted();
-        const texts = records.map(({ sequence, partners }) => {
-          const id = `${section}/${number++}`;
-          return partners === undefined ? `>${id}\n${sequence}\n` : writeDotBracket({ id, sequence, partners });
-        });
-        await sink.write(new TextEncoder().encode(texts.join('')));
-      }
-    }
-  })));
+  await withCorpus(file, (corpus) =>
+    interruptible((signal) =>
+      writeAtomically(out, async (sink) => {
+        for (const section of kind === undefined ? RECORD_KINDS : [kind]) {
+          let number = 0;
+          for await (const records of corpusRecords(corpus, section)) {
+            signal.throwIfAborted();
+            const texts = records.map(({ sequence, partners }) => {
+              const id = `${section}/${number++}`;
+              return partners === undefined ? `>${id}\n${sequence}\n` : writeDotBracket({ id, sequence, partners });
+            });
+            await sink.write(new TextEncoder().encode(texts.join('')));
+          }
+        }
+      }),
+    ),
+  );
 }
 
-async function withCorpus(file: string, task: (corpus: OpenedCorpus, source: FileSource) => Promise<void>): Promise<void> {
+async function withCorpus(
+  file: string,
+  task: (corpus: OpenedCorpus, source: FileSource) => Promise<void>,
+): Promise<void> {
   const source = await openFileSource(file);
   try {
     await task(await openCorpus(source), source);

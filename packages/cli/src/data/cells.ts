@@ -12,7 +12,9 @@ export function readable(text: string, longest = 40): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** What `parse` makes of a cell; `what` is its name in messages. Throws an InputError where that throws a RangeError. */
+/**
+ * What `parse` makes of a cell; `what` is its name in messages. Throws an InputError where that throws a RangeError.
+ */
 export function parsedCell<T>(file: string, line: number, what: string, cell: string, parse: (cell: string) => T): T {
   try {
     return parse(cell);
@@ -28,7 +30,10 @@ export function checkedNumber(file: string, line: number, column: string, cell: 
   return cell;
 }
 
-/** A sequence as it stands in the cell; `column` is its place in messages. Throws an InputError for none, and for letters that no nucleotide has. */
+/**
+ * A sequence as it stands in the cell; `column` is its place in messages. Throws an InputError for none, and for
+ * letters that no nucleotide has.
+ */
 export function checkedSequence(file: string, line: number, column: string, cell: string): string {
   if (cell === '') throw new InputError(file, line, `no sequence in the ${column}`, 'fill it in or remove the row');
   const invalid = findInvalidLetter(cell);

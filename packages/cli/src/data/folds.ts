@@ -7,7 +7,10 @@ import { RandomStream } from '@rna/kernels';
 import { CommandError } from '../errors.ts';
 import { RandomState } from './randomState.ts';
 
-/** As `KFold(folds, shuffle=True, random_state=seed)`: the fold of each of `count` items. Throws a CommandError for fewer items than folds. */
+/**
+ * As `KFold(folds, shuffle=True, random_state=seed)`: the fold of each of `count` items. Throws a CommandError for
+ * fewer items than folds.
+ */
 export function kFold(count: number, folds: number, seed: number): Int32Array {
   checkFolds(count, folds, 'items');
   const order = new RandomState(seed).permutation(count);

@@ -46,8 +46,9 @@ const READABLE: KnownFiles = {
 };
 
 /**
- * Every RNA of files and folders, in that order; a folder's files are taken by name. Files are read in a stream, what is
- * kept is sequences and targets. Read are tables (commas, semicolons or tabs, gzipped or not) with the task's columns,
+ * Every RNA of files and folders, in that order; a folder's files are taken by name. Files are read in a stream, what
+ * is kept is sequences and targets. Read are tables (commas, semicolons or tabs, gzipped or not) with the task's
+ * columns,
  * `id` and the task's group column taken where they are there; the reference's tables without header; its splice
  * benchmarks, SA_sequences_….fasta beside SA_labels_….fasta; FASTA with the label as the title's second word; and for a
  * task without columns, structures.
@@ -67,8 +68,8 @@ export async function readLabelled<S extends object, T>(head: Head<S, T>, sizes:
 }
 
 /**
- * RNAs without their labels, one by one. `-` is FASTA on stdin. Of a table the sequence column is read: that of the task,
- * or `sequence` without one.
+ * RNAs without their labels, one by one. `-` is FASTA on stdin. Of a table the sequence column is read: that of the
+ * task, or `sequence` without one.
  * @throws as `readLabelled`.
  */
 export async function* readUnlabelled(head: Head | undefined, paths: readonly string[]): AsyncGenerator<UnlabelledFileRna, void, undefined> {
@@ -142,7 +143,9 @@ async function listFiles(paths: readonly string[]): Promise<string[]> {
 
 const labelsOf = (benchmark: string): string => join(dirname(benchmark), basename(benchmark).replace('SA_sequences_', 'SA_labels_'));
 
-/** A splice benchmark as RiNALMo prepares it: a sequence on each line, and its label on the same line of another file. */
+/**
+ * A splice benchmark as RiNALMo prepares it: a sequence on each line, and its label on the same line of another file.
+ */
 async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, undefined> {
   const labelFile = labelsOf(file);
   const labels = readLines(labelFile);

@@ -38,7 +38,9 @@ const TEST = 'dataset_Rfam_validated_2600_13classes.fasta';
 const RFAM = ['x_train.fasta', 'x_val.fasta', 'x_test.fasta'] as const;
 const FOLDS = 10;
 
-/** Throws an InputError with file and line for a record without a class, a CommandError for input that is none of these. */
+/**
+ * Throws an InputError with file and line for a record without a class, a CommandError for input that is none of these.
+ */
 export async function prepareNcrnaFamily({ input, out, boundaryNoise = 0, seed, json }: NcrnaFamilyOptions): Promise<void> {
   const files = await filesBelow(input);
   const isRfam = files.some((file) => basename(file) === RFAM[0]) && files[0] !== input;

@@ -31,7 +31,10 @@ const BALANCE = 3;
 const SEED = 42;
 const NOISE_STREAM = 4;
 
-/** The reference's sets and its numbering of families, by their size in training. Throws a CommandError if no family is left. */
+/**
+ * The reference's sets and its numbering of families, by their size in training. Throws a CommandError if no family is
+ * left.
+ */
 export function selectFamilies(sets: ClassedSets): { sets: ClassedSets; names: string[]; notes: string[] } {
   const notes: string[] = [];
   let kept = sets;

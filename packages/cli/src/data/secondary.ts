@@ -91,7 +91,10 @@ function notTaken(files: readonly string[], taken: readonly string[]): string[] 
   return first === undefined ? [] : [`not taken: ${counted(others.length, 'other file')} of structures (${first}${others.length > 1 ? ', …' : ''})`];
 }
 
-/** Structures of a file: a lone one has the name of the file, since titles inside do not say the family; of several, each its own. */
+/**
+ * Structures of a file: a lone one has the name of the file, since titles inside do not say the family; of several,
+ * each its own.
+ */
 function placed(path: string, structures: readonly StructureRecord[]): PlacedStructure[] {
   return structures.map((structure) => {
     const id = structures.length === 1 ? fileStem(path) : structure.id;
@@ -99,7 +102,9 @@ function placed(path: string, structures: readonly StructureRecord[]): PlacedStr
   });
 }
 
-/** Throws an InputError for an RNA that comes twice: with a copy in another set, a test would be of what was trained on. */
+/**
+ * Throws an InputError for an RNA that comes twice: with a copy in another set, a test would be of what was trained on.
+ */
 function checkOnce(structures: readonly StructureRecord[], key: (structure: StructureRecord) => string): void {
   const first = new Map<string, StructureRecord>();
   for (const structure of structures) {
@@ -180,7 +185,9 @@ async function prepareFamilies(structures: readonly PlacedStructure[], others: r
   await writeSets(out, { title: `ArchiveII by family, ${folds} folds`, sets, notes }, json);
 }
 
-/** Families, the largest first, each to the fold with the fewest RNAs so far: a family a fold where there are as many. */
+/**
+ * Families, the largest first, each to the fold with the fewest RNAs so far: a family a fold where there are as many.
+ */
 function familyFolds(families: readonly (readonly [string, readonly Structure[]])[], count: number): string[][] {
   const folds = Array.from({ length: count }, () => ({ names: [] as string[], rnas: 0 }));
   for (const [name, { length }] of [...families].sort((a, b) => b[1].length - a[1].length)) {

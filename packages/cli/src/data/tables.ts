@@ -32,13 +32,16 @@ export interface TableRow {
 export interface TableOptions {
   /** Columns without which a first line is no header. */
   readonly required: readonly string[];
-  /** What the columns of a table without a header are, if the reference writes one so: its number of columns must match. */
+  /**
+   * What the columns of a table without a header are, if the reference writes one so: its number of columns must match.
+   */
   readonly headerless?: readonly string[];
 }
 
 /**
  * The rows of a table in order. The delimiter is the one that the first line has most of.
- * @throws InputError for a header without a required column, rows of different lengths, bad quotes, and a table without a row.
+ * @throws InputError for a header without a required column, rows of different lengths, bad quotes, and a table without
+ * a row.
  */
 export async function* readTable(file: string, { required, headerless }: TableOptions): AsyncGenerator<TableRow, void, undefined> {
   let header: Header | undefined;
@@ -82,7 +85,10 @@ function tableRow(file: string, line: number, header: Header, cells: readonly st
   };
 }
 
-/** The cells of each row, the first one too. Throws an InputError for bad quotes and, unless `ragged`, for rows of different lengths. */
+/**
+ * The cells of each row, the first one too. Throws an InputError for bad quotes and, unless `ragged`, for rows of
+ * different lengths.
+ */
 export async function* readCells(file: string, { ragged = false } = {}): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
   const text = readText(file);
   let start = '';

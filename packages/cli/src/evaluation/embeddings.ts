@@ -7,15 +7,24 @@ import { progressBar } from '../terminal.ts';
 const TOKENS = 4096;
 
 /** [dim] of each RNA, in their order. */
-export async function clsEmbeddings(encoder: Encoder, rnas: readonly { readonly sequence: string }[], signal: AbortSignal): Promise<Float32Array[]> {
-  const { device, config: { dim } } = encoder;
+export async function clsEmbeddings(
+  encoder: Encoder,
+  rnas: readonly { readonly sequence: string }[],
+  signal: AbortSignal,
+): Promise<Float32Array[]> {
+  const {
+    device,
+    config: { dim },
+  } = encoder;
   const bar = progressBar('embed', rnas.length, 'RNAs');
   const vectors: Float32Array[] = [];
   try {
     for await (const group of groupByTokenBudget(rnas, TOKENS, tokensOf)) {
       signal.throwIfAborted();
       const batch = packTokens(group.map(({ sequence }) => tokenize(sequence)));
-      const rows = device.scope(() => gatherRows(encoder.forward(batch), Int32Array.from(batch.cuSeqlens.subarray(0, -1))));
+      const rows = device.scope(() =>
+        gatherRows(encoder.forward(batch), Int32Array.from(batch.cuSeqlens.subarray(0, -1))),
+      );
       const values = await rows.read();
       rows.dispose();
       group.forEach((_, i) => vectors.push(values.slice(i * dim, (i + 1) * dim)));

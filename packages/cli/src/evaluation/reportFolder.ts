@@ -15,23 +15,45 @@ import type { EvaluateOptions } from './evaluateOptions.ts';
 type Page = Omit<EvaluationReport, 'model' | 'run' | 'command' | 'facts'> & { readonly facts: readonly ConfigGroup[] };
 
 /** Writes the report into a folder, which is made if it is not there; figures before the page that shows them. */
-export async function writeReport(folder: string, options: EvaluateOptions, model: OpenedModel, encoder: Encoder, page: Page): Promise<void> {
-  const write = (name: string, text: string): Promise<void> => writeAtomically(join(folder, name), (sink) => sink.write(new TextEncoder().encode(text)));
+export async function writeReport(
+  folder: string,
+  options: EvaluateOptions,
+  model: OpenedModel,
+  encoder: Encoder,
+  page: Page,
+): Promise<void> {
+  const write = (name: string, text: string): Promise<void> =>
+    writeAtomically(join(folder, name), (sink) => sink.write(new TextEncoder().encode(text)));
   await mkdir(folder, { recursive: true });
   for (const figure of page.figures) await write(`${figure.name}.svg`, figureFile(figure));
   const run = await runOf(options.model);
-  const { traits, adapter: { info } } = encoder.device;
-  await write('report.html', renderEvaluation({
-    ...page, model: options.model, ...(run && { run }), command: commandLine(),
-    facts: [...page.facts, {
-      title: 'Model and machine',
-      entries: [
-        { label: 'architecture', value: `${model.config.model}, ${model.config.layers} blocks of width ${model.config.dim}` },
-        { label: 'adapter', value: `${info.description || info.device || info.vendor} (${traits.class})` },
-        { label: 'rna', value: packageVersion() },
+  const {
+    traits,
+    adapter: { info },
+  } = encoder.device;
+  await write(
+    'report.html',
+    renderEvaluation({
+      ...page,
+      model: options.model,
+      ...(run && { run }),
+      command: commandLine(),
+      facts: [
+        ...page.facts,
+        {
+          title: 'Model and machine',
+          entries: [
+            {
+              label: 'architecture',
+              value: `${model.config.model}, ${model.config.layers} blocks of width ${model.config.dim}`,
+            },
+            { label: 'adapter', value: `${info.description || info.device || info.vendor} (${traits.class})` },
+            { label: 'rna', value: packageVersion() },
+          ],
+        },
       ],
-    }],
-  }));
+    }),
+  );
   note(`${join(folder, 'report.html')} is written, with ${page.figures.length} figures`);
 }
 
@@ -42,4 +64,7 @@ async function runOf(model: string): Promise<ReportedRun | undefined> {
 }
 
 /** The command as a shell takes it. */
-const commandLine = (): string => ['rna', ...process.argv.slice(2)].map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+const commandLine = (): string =>
+  ['rna', ...process.argv.slice(2)]
+    .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');

@@ -20,7 +20,8 @@ export interface FoldedRecord {
   readonly pairs?: FoldedSequence['pairs'];
 }
 
-export const journalPath = (out: string, digest: string): string => join(dirname(out), `.${basename(out)}.${digest.slice(0, 12)}.partial`);
+export const journalPath = (out: string, digest: string): string =>
+  join(dirname(out), `.${basename(out)}.${digest.slice(0, 12)}.partial`);
 
 export interface Journal {
   /** Adds a record. What a killed process had begun to write is found out by the missing line end. */
@@ -47,7 +48,9 @@ export async function openJournal(path: string, bytes: number): Promise<Journal>
 }
 
 /** The records of a journal with the bytes up to the end of each; what is cut off or damaged ends them. */
-export async function* readJournal(path: string): AsyncGenerator<{ readonly record: FoldedRecord; readonly end: number }, void, undefined> {
+export async function* readJournal(
+  path: string,
+): AsyncGenerator<{ readonly record: FoldedRecord; readonly end: number }, void, undefined> {
   let end = 0;
   const { size } = await stat(path);
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {

@@ -34,7 +34,10 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Sequences taken ahead of the oldest unfinished one, for each thread: one long sequence holds the others up no longer than that. */
+/**
+ * Sequences taken ahead of the oldest unfinished one, for each thread: one long sequence holds the others up no longer
+ * than that.
+ */
 const AHEAD = 16;
 
 /**
@@ -43,20 +46,31 @@ const AHEAD = 16;
  * aborted; the threads are ended either way.
  */
 export async function* foldInOrder<T extends FoldingTask>(
-  tasks: AsyncIterable<T>, settings: FoldingSettings, threads: number, signal: AbortSignal,
+  tasks: AsyncIterable<T>,
+  settings: FoldingSettings,
+  threads: number,
+  signal: AbortSignal,
 ): AsyncGenerator<readonly [T, FoldedSequence | 'unfoldable'], void, undefined> {
   const waiting: Waiting[] = [];
   const running = new Map<Worker, Waiting | undefined>();
   let failAll: (error: Error) => void;
-  const failed = new Promise<never>((_resolve, reject) => { failAll = reject; });
+  const failed = new Promise<never>((_resolve, reject) => {
+    failAll = reject;
+  });
   failed.catch(() => undefined);
-  const onAbort = (): void => { failAll(signal.reason as Error); };
+  const onAbort = (): void => {
+    failAll(signal.reason as Error);
+  };
   signal.addEventListener('abort', onAbort);
 
   const give = (worker: Worker): void => {
     const next = waiting.shift();
     running.set(worker, next);
-    if (next) worker.postMessage({ sequence: next.task.sequence, ...(next.task.constraint !== undefined && { constraint: next.task.constraint }) } satisfies FoldingTask);
+    if (next)
+      worker.postMessage({
+        sequence: next.task.sequence,
+        ...(next.task.constraint !== undefined && { constraint: next.task.constraint }),
+      } satisfies FoldingTask);
   };
   const start = (): void => {
     const worker = startWorker('folding/worker', { workerData: settings });
@@ -66,11 +80,15 @@ export async function* foldInOrder<T extends FoldingTask>(
       if (typeof outcome === 'object' && 'failure' in outcome) done.reject(outcome.failure);
       else done.resolve(outcome);
     });
-    worker.on('error', (error: Error) => { failAll(error); });
+    worker.on('error', (error: Error) => {
+      failAll(error);
+    });
     give(worker);
   };
   const submit = (task: FoldingTask): Promise<FoldedSequence | 'unfoldable'> => {
-    const promise = new Promise<FoldedSequence | 'unfoldable'>((resolve, reject) => { waiting.push({ task, resolve, reject }); });
+    const promise = new Promise<FoldedSequence | 'unfoldable'>((resolve, reject) => {
+      waiting.push({ task, resolve, reject });
+    });
     // Whoever takes it hears of its error; until then it is nobody's.
     promise.catch(() => undefined);
     const idle = [...running].find(([, task]) => task === undefined)?.[0];

@@ -1,6 +1,13 @@
 /** A thread of `rna structures`: folds the sequences that it is sent, one at a time. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createFolder, dotBracket, parseFoldingConstraint, parseFoldingParameters, UnfoldableError, type Folding } from '@rna/model';
+import {
+  createFolder,
+  dotBracket,
+  parseFoldingConstraint,
+  parseFoldingParameters,
+  UnfoldableError,
+  type Folding,
+} from '@rna/model';
 import type { FoldingSettings, FoldingTask, FoldingOutcome } from './pool.ts';
 
 /** Pairs below it are not written, as CONTRAfold and EternaFold are mostly told. */
@@ -15,7 +22,12 @@ parentPort!.on('message', ({ sequence, constraint }: FoldingTask) => {
 
 function outcome(sequence: string, constraint: string | undefined): FoldingOutcome {
   try {
-    const folding = fold(sequence, { gamma, rules, arithmetic, ...(constraint !== undefined && { constraint: parseFoldingConstraint(constraint, sequence) }) });
+    const folding = fold(sequence, {
+      gamma,
+      rules,
+      arithmetic,
+      ...(constraint !== undefined && { constraint: parseFoldingConstraint(constraint, sequence) }),
+    });
     return {
       structure: dotBracket(folding.partners),
       logPartition: folding.logPartition,

@@ -50,7 +50,20 @@ export interface EvaluationReport {
  * A complete HTML document.
  * @throws RangeError if an example's pairs do not fit its sequence.
  */
-export function renderEvaluation({ title, task, model, summary, keys, tables, notes, figures, examples, run, command, facts }: EvaluationReport): string {
+export function renderEvaluation({
+  title,
+  task,
+  model,
+  summary,
+  keys,
+  tables,
+  notes,
+  figures,
+  examples,
+  run,
+  command,
+  facts,
+}: EvaluationReport): string {
   const lead = markup`<p>${summary}</p>
 <p class="quiet">${task} · ${model}</p>`;
   return page(title, lead, [
@@ -59,12 +72,16 @@ export function renderEvaluation({ title, task, model, summary, keys, tables, no
 ${tables.map(htmlTable)}
 ${notes.map((note) => markup`<p class="quiet">${note}</p>`)}
 </section>`,
-    figures.length === 0 ? nothing : markup`<section><h2>Figures</h2>
+    figures.length === 0
+      ? nothing
+      : markup`<section><h2>Figures</h2>
 ${sideBySide(figures.filter(({ wide }) => wide !== true).map(drawn))}
 ${figures.filter(({ wide }) => wide === true).map(drawn)}
 </section>`,
     structuresSection(examples),
-    run === undefined ? nothing : markup`<section><h2>Training</h2>
+    run === undefined
+      ? nothing
+      : markup`<section><h2>Training</h2>
 ${inFigure(runFigure([run]))}
 </section>`,
     repetition(command, facts),
@@ -76,6 +93,9 @@ const drawn = ({ svg, caption }: Figure): Markup => inFigure(svg, caption);
 
 function keyScores(keys: readonly KeyScore[]): Markup {
   if (keys.length === 0) return nothing;
-  const items = keys.map(({ label, value, interval }) => markup`<div><dt>${label}</dt><dd>${value}${interval === undefined ? nothing : markup` <span class="from">${interval}</span>`}</dd></div>`);
+  const items = keys.map(
+    ({ label, value, interval }) =>
+      markup`<div><dt>${label}</dt><dd>${value}${interval === undefined ? nothing : markup` <span class="from">${interval}</span>`}</dd></div>`,
+  );
   return markup`<dl class="keys">${items}</dl>`;
 }

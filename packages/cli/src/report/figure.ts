@@ -108,7 +108,10 @@ export function legend(entries: readonly (LegendEntry | DrawnEntry)[], x: number
 const legendRow = 20;
 
 /** A legend in as many rows as a width asks for, and the height that it takes. */
-export function legendRows(entries: readonly (LegendEntry | DrawnEntry)[], width: number): { readonly content: Markup; readonly height: number } {
+export function legendRows(
+  entries: readonly (LegendEntry | DrawnEntry)[],
+  width: number,
+): { readonly content: Markup; readonly height: number } {
   const rows: (LegendEntry | DrawnEntry)[][] = [];
   let room = 0;
   for (const entry of entries) {
@@ -147,9 +150,21 @@ export function plotContent(options: Plot.PlotOptions): Markup {
 }
 
 /** A plot under its legend, as a figure; the height in the frame is the plot's. */
-export function plotFigure({ width, height, title, description }: Frame, entries: readonly (LegendEntry | DrawnEntry)[], options: Plot.PlotOptions): Markup {
+export function plotFigure(
+  { width, height, title, description }: Frame,
+  entries: readonly (LegendEntry | DrawnEntry)[],
+  options: Plot.PlotOptions,
+): Markup {
   const { content, height: top } = legendRows(entries, width);
-  const plot = plotContent({ marginTop: 28, marginLeft: 56, marginRight: 16, marginBottom: 40, ...options, width, height });
+  const plot = plotContent({
+    marginTop: 28,
+    marginLeft: 56,
+    marginRight: 16,
+    marginBottom: 40,
+    ...options,
+    width,
+    height,
+  });
   return figure({ width, height: top + height, title, description }, markup`${content}${moved(top, plot)}`);
 }
 
@@ -160,7 +175,9 @@ const ink = '#1b1f24';
  * know no custom properties.
  */
 export function figureFile({ svg }: Figure): string {
-  const tags = svg.markup.replace(/<[^>]*>/g, (tag) => tag.replace(/var\(--[\w-]+, *(#[0-9a-f]{6})\)/g, '$1').replaceAll('currentColor', ink));
+  const tags = svg.markup.replace(/<[^>]*>/g, (tag) =>
+    tag.replace(/var\(--[\w-]+, *(#[0-9a-f]{6})\)/g, '$1').replaceAll('currentColor', ink),
+  );
   return `<?xml version="1.0" encoding="UTF-8"?>\n${tags}\n`;
 }
 

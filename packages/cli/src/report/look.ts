@@ -27,7 +27,16 @@ export interface Look {
 }
 
 const seriesMarkers = Object.keys(markers) as (keyof typeof markers)[];
-const seriesColours = [colours.good, colours.wrong, '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c6bb1', colours.absent] as const;
+const seriesColours = [
+  colours.good,
+  colours.wrong,
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#8c6bb1',
+  colours.absent,
+] as const;
 const seriesDashes = ['none', '7 3', '2 2', '9 3 2 3'] as const;
 const seriesFillings = [1, 0, 0.3, 0.65] as const;
 
@@ -43,7 +52,10 @@ export function look(k: number): Look {
 
 export function lineEntry(label: string, k: number): DrawnEntry {
   const { colour, dashes } = look(k);
-  return { label, swatch: markup`<path d="M0 0h18" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}"/>` };
+  return {
+    label,
+    swatch: markup`<path d="M0 0h18" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}"/>`,
+  };
 }
 
 export function markerEntry(label: string, k: number): DrawnEntry {
@@ -53,5 +65,8 @@ export function markerEntry(label: string, k: number): DrawnEntry {
 
 export function barEntry(label: string, k: number): DrawnEntry {
   const { colour, filling } = look(k);
-  return { label, swatch: markup`<path d="M2 -5h14v10h-14z" fill="${colour}" fill-opacity="${filling}" stroke="${colour}"/>` };
+  return {
+    label,
+    swatch: markup`<path d="M2 -5h14v10h-14z" fill="${colour}" fill-opacity="${filling}" stroke="${colour}"/>`,
+  };
 }

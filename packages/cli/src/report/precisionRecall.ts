@@ -31,7 +31,11 @@ const steps = 380;
  */
 export function precisionRecallPlot(title: string, models: readonly PrecisionRecall[], chance?: number): Markup {
   const drawn = models.filter(({ curve }) => curve.length > 0);
-  if (drawn.length === 0) return figure({ width, height: 80, title, description: 'Nothing is positive.' }, emptyNote(width, 44, 'nothing is positive'));
+  if (drawn.length === 0)
+    return figure(
+      { width, height: 80, title, description: 'Nothing is positive.' },
+      emptyNote(width, 44, 'nothing is positive'),
+    );
   const chosen = drawn.flatMap(({ chosen: point }, k) => (point === undefined ? [] : [{ ...point, k }]));
   const said = drawn.map(({ name, area }) => `${name}: area ${formatScore(area)}`);
   const description = `${said.join(', ')}.${chance === undefined ? '' : ` Guessing has a precision of ${formatScore(chance)}.`}`;
@@ -47,9 +51,25 @@ export function precisionRecallPlot(title: string, models: readonly PrecisionRec
       ...drawn.map(({ curve }, k) => {
         const { colour, dashes } = look(k);
         // The first answer's precision holds from recall 0 on.
-        return Plot.line([{ recall: 0, precision: curve[0]!.precision }, ...thinned(curve)], { x: 'recall', y: 'precision', curve: 'step-before', stroke: colour, strokeWidth: 1.75, strokeDasharray: dashes });
+        return Plot.line([{ recall: 0, precision: curve[0]!.precision }, ...thinned(curve)], {
+          x: 'recall',
+          y: 'precision',
+          curve: 'step-before',
+          stroke: colour,
+          strokeWidth: 1.75,
+          strokeDasharray: dashes,
+        });
       }),
-      ...chosen.map(({ k, ...point }) => Plot.dot([point], { x: 'recall', y: 'precision', r: 5, fill: look(k).colour, stroke: 'currentColor', symbol: look(k).marker })),
+      ...chosen.map(({ k, ...point }) =>
+        Plot.dot([point], {
+          x: 'recall',
+          y: 'precision',
+          r: 5,
+          fill: look(k).colour,
+          stroke: 'currentColor',
+          symbol: look(k).marker,
+        }),
+      ),
     ],
   });
 }

@@ -22,7 +22,13 @@ export function renderReport(data: ReportData): string {
 <p class="quiet"><time datetime="${data.date}">${writtenDate(data.date)}</time></p>`;
   const { machine, config, command } = data;
   const facts = [{ title: 'Machine', entries: machine }, ...config];
-  return page(data.title, lead, [keyFigures(data), results(data), training(data), structuresSection(data.examples), repetition(command, facts)]);
+  return page(data.title, lead, [
+    keyFigures(data),
+    results(data),
+    training(data),
+    structuresSection(data.examples),
+    repetition(command, facts),
+  ]);
 }
 
 /** ISO 8601 to the minute: "2026-01-31 12:05 UTC". */

@@ -35,7 +35,9 @@ export function runCurves(name: string, log: readonly LogEntry[]): RunCurves {
     loss: taken.map(({ loss }) => loss),
     learningRate: taken.map(({ learningRate }) => learningRate),
     gradientNorm: taken.map(({ gradientNorm }) => gradientNorm),
-    evaluations: log.flatMap((entry) => ('evaluation' in entry ? [{ step: entry.step, metrics: entry.evaluation }] : [])),
+    evaluations: log.flatMap((entry) =>
+      'evaluation' in entry ? [{ step: entry.step, metrics: entry.evaluation }] : [],
+    ),
     refused: log.flatMap((entry) => ('refused' in entry || 'skippedAtLossScale' in entry ? [entry.step] : [])),
   };
 }
@@ -61,21 +63,38 @@ const colourOf = (run: number): string => look(run).colour;
 export function runFigure(runs: readonly RunCurves[]): Markup {
   const title = `Training of ${runs.map(({ name }) => name).join(', ')}`;
   if (runs.every(({ steps }) => steps.length === 0)) {
-    return figure({ width: panelWidth, height: 80, title, description: 'No step was logged.' }, emptyNote(panelWidth, 44, 'no step was logged'));
+    return figure(
+      { width: panelWidth, height: 80, title, description: 'No step was logged.' },
+      emptyNote(panelWidth, 44, 'no step was logged'),
+    );
   }
   const all = runs.flatMap(({ steps, evaluations }) => [...steps, ...evaluations.map(({ step }) => step)]);
   const domain: [number, number] = [Math.min(...ends(all)), Math.max(...ends(all))];
   const hasHeldOut = runs.some((run) => heldOut(run, 'loss').length > 0);
   const panels = [
-    columnPanel(runs, 'loss', domain, { label: `loss${hasHeldOut ? ', held out dashed' : ''}`, tickFormat: formatLoss }),
+    columnPanel(runs, 'loss', domain, {
+      label: `loss${hasHeldOut ? ', held out dashed' : ''}`,
+      tickFormat: formatLoss,
+    }),
     columnPanel(runs, 'gradientNorm', domain, { label: 'gradient norm', tickFormat: formatLoss }),
     columnPanel(runs, 'learningRate', domain, { label: 'learning rate', tickFormat: formatRate }),
     ...scoreNames(runs).map((name) => scorePanel(runs, name, domain)),
   ];
   const rows = Math.ceil(panels.length / 2);
-  const description = runs.map((run) => `${run.name}: ${counted(run.steps.length, 'step')} taken, ${run.refused.length} refused; loss from ${formatLoss(run.loss[0] ?? null)} to ${formatLoss(run.loss.at(-1) ?? null)}.`).join(' ');
-  const { content: names, height: top } = legendRows(runs.map(({ name }, i) => ({ label: name, colour: colourOf(i), shape: 'line' })), 2 * panelWidth);
-  const placed = panels.map((panel, i) => markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${top + Math.floor(i / 2) * (panelHeight + gap)})">${panel}</g>`);
+  const description = runs
+    .map(
+      (run) =>
+        `${run.name}: ${counted(run.steps.length, 'step')} taken, ${run.refused.length} refused; loss from ${formatLoss(run.loss[0] ?? null)} to ${formatLoss(run.loss.at(-1) ?? null)}.`,
+    )
+    .join(' ');
+  const { content: names, height: top } = legendRows(
+    runs.map(({ name }, i) => ({ label: name, colour: colourOf(i), shape: 'line' })),
+    2 * panelWidth,
+  );
+  const placed = panels.map(
+    (panel, i) =>
+      markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${top + Math.floor(i / 2) * (panelHeight + gap)})">${panel}</g>`,
+  );
   return figure(
     { width: 2 * panelWidth + gap, height: top + rows * (panelHeight + gap), title, description },
     markup`${names}
@@ -90,7 +109,12 @@ interface Axis {
 
 type Column = 'loss' | 'gradientNorm' | 'learningRate';
 
-function columnPanel(runs: readonly RunCurves[], column: Column, domain: [number, number], { label, tickFormat }: Axis): Markup {
+function columnPanel(
+  runs: readonly RunCurves[],
+  column: Column,
+  domain: [number, number],
+  { label, tickFormat }: Axis,
+): Markup {
   const curves = runs.map((run, i) => {
     const values = run[column];
     // A fiftieth of the run shows the trend and still follows a warm-up.
@@ -103,25 +127,61 @@ function columnPanel(runs: readonly RunCurves[], column: Column, domain: [number
       refused: run.refused,
     };
   });
-  const drawn = curves.flatMap(({ raw, heldOut: dots }) => [...raw.flatMap(({ min, max }) => [min, max]), ...dots.map(({ value }) => value)]).filter(isMeasured);
+  const drawn = curves
+    .flatMap(({ raw, heldOut: dots }) => [
+      ...raw.flatMap(({ min, max }) => [min, max]),
+      ...dots.map(({ value }) => value),
+    ])
+    .filter(isMeasured);
   const least = Math.min(...drawn);
   const isLog = column !== 'learningRate' && least > 0 && Math.max(...drawn) / least > logarithmicFrom;
-  return panel(domain, { type: isLog ? 'log' : 'linear', label, tickFormat, ...(column === 'learningRate' && { zero: true }) }, curves.flatMap(({ colour, raw, smooth, heldOut: dots, refused }) => [
-    ...(column === 'learningRate' ? [] : [Plot.areaY(raw, { x: 'step', y1: 'min', y2: 'max', fill: colour, fillOpacity: 0.15 })]),
-    Plot.line(smooth, { x: 'step', y: 'mean', stroke: colour, strokeWidth: 1.5, marker: smooth.length === 1 ? 'dot' : 'none' }),
-    Plot.line(dots, { x: 'step', y: 'value', stroke: colour, strokeDasharray: '4 3', marker: 'dot' }),
-    ...(column === 'learningRate' ? [] : [Plot.tickX(refused.slice(0, bins), { x: (step: number) => step, stroke: colour, insetTop: panelHeight - margins.marginTop - margins.marginBottom - 8 })]),
-  ]));
+  return panel(
+    domain,
+    { type: isLog ? 'log' : 'linear', label, tickFormat, ...(column === 'learningRate' && { zero: true }) },
+    curves.flatMap(({ colour, raw, smooth, heldOut: dots, refused }) => [
+      ...(column === 'learningRate'
+        ? []
+        : [Plot.areaY(raw, { x: 'step', y1: 'min', y2: 'max', fill: colour, fillOpacity: 0.15 })]),
+      Plot.line(smooth, {
+        x: 'step',
+        y: 'mean',
+        stroke: colour,
+        strokeWidth: 1.5,
+        marker: smooth.length === 1 ? 'dot' : 'none',
+      }),
+      Plot.line(dots, { x: 'step', y: 'value', stroke: colour, strokeDasharray: '4 3', marker: 'dot' }),
+      ...(column === 'learningRate'
+        ? []
+        : [
+            Plot.tickX(refused.slice(0, bins), {
+              x: (step: number) => step,
+              stroke: colour,
+              insetTop: panelHeight - margins.marginTop - margins.marginBottom - 8,
+            }),
+          ]),
+    ]),
+  );
 }
 
 function scorePanel(runs: readonly RunCurves[], name: string, domain: [number, number]): Markup {
-  return panel(domain, { type: 'linear', label: `held out: ${name}`, tickFormat: formatScore }, runs.map((run, i) => (
-    Plot.line(heldOut(run, name), { x: 'step', y: 'value', stroke: colourOf(i), strokeWidth: 1.5, marker: 'dot' }))));
+  return panel(
+    domain,
+    { type: 'linear', label: `held out: ${name}`, tickFormat: formatScore },
+    runs.map((run, i) =>
+      Plot.line(heldOut(run, name), { x: 'step', y: 'value', stroke: colourOf(i), strokeWidth: 1.5, marker: 'dot' }),
+    ),
+  );
 }
 
-function panel(domain: [number, number], y: Plot.ScaleOptions & { readonly tickFormat: (value: number) => string }, marks: Plot.Markish[]): Markup {
+function panel(
+  domain: [number, number],
+  y: Plot.ScaleOptions & { readonly tickFormat: (value: number) => string },
+  marks: Plot.Markish[],
+): Markup {
   return plotContent({
-    width: panelWidth, height: panelHeight, ...margins,
+    width: panelWidth,
+    height: panelHeight,
+    ...margins,
     x: { domain, label: 'step', tickFormat: formatCount, ticks: 5 },
     y: { grid: true, nice: true, ticks: 5, ...y, ...(y.type === 'log' && { tickFormat: '~g' }) },
     marks,
@@ -132,4 +192,8 @@ const heldOut = ({ evaluations }: RunCurves, name: string): { step: number; valu
   evaluations.flatMap(({ step, metrics }) => (name in metrics ? [{ step, value: metrics[name]! }] : []));
 
 /** Least and greatest; a run may have more steps than a call takes arguments. */
-const ends = (values: readonly number[]): [number, number] => values.reduce<[number, number]>(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+const ends = (values: readonly number[]): [number, number] =>
+  values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );

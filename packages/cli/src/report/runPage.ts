@@ -30,16 +30,27 @@ export function outcomes(runs: readonly RunCurves[]): Table {
   const number = (header: string): Column => ({ header, group: '', align: 'right' });
   return {
     caption: 'Where the runs ended',
-    columns: [{ header: 'run', group: '', align: 'left' }, ...['steps taken', 'refused', 'training loss', 'held-out loss', ...scores].map(number)],
+    columns: [
+      { header: 'run', group: '', align: 'left' },
+      ...['steps taken', 'refused', 'training loss', 'held-out loss', ...scores].map(number),
+    ],
     rowHeaders: 1,
     rows: runs.map(({ name, steps, refused, loss, evaluations }) => {
       const last = evaluations.at(-1)?.metrics ?? {};
       // One step says little: the last twentieth of the run.
       const end = loss.slice(-Math.ceil(loss.length / 20)).filter((value) => value !== null);
       const mean = end.length === 0 ? null : end.reduce((sum, value) => sum + value, 0) / end.length;
-      return [name, formatCount(steps.length), formatCount(refused.length), formatLoss(mean), formatLoss(last['loss'] ?? null), ...scores.map((score) => formatScore(last[score] ?? null))];
+      return [
+        name,
+        formatCount(steps.length),
+        formatCount(refused.length),
+        formatLoss(mean),
+        formatLoss(last['loss'] ?? null),
+        ...scores.map((score) => formatScore(last[score] ?? null)),
+      ];
     }),
   };
 }
 
-export const configOf = ({ name, config }: ReportedRun): Markup => (config === undefined ? nothing : markup`<h2>${name}: config</h2><pre>${config}</pre>`);
+export const configOf = ({ name, config }: ReportedRun): Markup =>
+  config === undefined ? nothing : markup`<h2>${name}: config</h2><pre>${config}</pre>`;

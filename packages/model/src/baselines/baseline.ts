@@ -9,9 +9,13 @@ export interface Baseline<P> {
 }
 
 /** A, C, G, U as 0 … 3, with T for U and in either case; −1 for any other letter. */
-export const nucleotides = (sequence: string): Int8Array => Int8Array.from(sequence.toUpperCase().replaceAll('T', 'U'), (letter) => 'ACGU'.indexOf(letter));
+export const nucleotides = (sequence: string): Int8Array =>
+  Int8Array.from(sequence.toUpperCase().replaceAll('T', 'U'), (letter) => 'ACGU'.indexOf(letter));
 
-/** The number of the word of `size` letters that begins at each position, 0 … 4^size − 1; −1 where a letter of it is ambiguous. */
+/**
+ * The number of the word of `size` letters that begins at each position, 0 … 4^size − 1; −1 where a letter of it is
+ * ambiguous.
+ */
 export function words(codes: Int8Array, size: number): Int32Array {
   const found = new Int32Array(Math.max(0, codes.length - size + 1)).fill(-1);
   let [word, known] = [0, 0];
@@ -23,8 +27,15 @@ export function words(codes: Int8Array, size: number): Int32Array {
   return found;
 }
 
-export function requireExamples(caller: string, sequences: readonly string[], targets: readonly number[], least: number): void {
+export function requireExamples(
+  caller: string,
+  sequences: readonly string[],
+  targets: readonly number[],
+  least: number,
+): void {
   if (sequences.length !== targets.length || sequences.length < least) {
-    throw new RangeError(`${caller}: ${sequences.length} sequences and ${targets.length} targets; as many of both are needed, and at least ${least}`);
+    throw new RangeError(
+      `${caller}: ${sequences.length} sequences and ${targets.length} targets; as many of both are needed, and at least ${least}`,
+    );
   }
 }

@@ -22,7 +22,12 @@ export const WORD_SIZES: readonly number[] = [3, 4, 5, 6, 7, 8];
 const HELD_OUT = 10;
 
 /** Fits to the numbers of classes, 0 … classes − 1, of the sequences. A class without a sequence is never predicted. */
-export function fitNaiveBayes(sequences: readonly string[], labels: readonly number[], classes: number, sizes: readonly number[] = WORD_SIZES): NaiveBayes {
+export function fitNaiveBayes(
+  sequences: readonly string[],
+  labels: readonly number[],
+  classes: number,
+  sizes: readonly number[] = WORD_SIZES,
+): NaiveBayes {
   requireExamples('fitNaiveBayes', sequences, labels, HELD_OUT);
   const wrong = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
   if (wrong !== undefined) throw new RangeError(`fitNaiveBayes: ${wrong} is none of the classes 0 … ${classes - 1}`);
@@ -38,7 +43,13 @@ export function fitNaiveBayes(sequences: readonly string[], labels: readonly num
 }
 
 /** The log-probability, but for a constant, of each class for the letters of a sequence. */
-function fitted(codes: readonly Int8Array[], labels: readonly number[], classes: number, size: number, isPart: (sample: number) => boolean): (codes: Int8Array) => Float32Array {
+function fitted(
+  codes: readonly Int8Array[],
+  labels: readonly number[],
+  classes: number,
+  size: number,
+  isPart: (sample: number) => boolean,
+): (codes: Int8Array) => Float32Array {
   const range = 4 ** size;
   const rnas = new Float64Array(classes);
   const totals = new Float64Array(classes).fill(range);

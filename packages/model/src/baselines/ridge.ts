@@ -25,7 +25,11 @@ const FRAMES = 3;
 const COUNTS = FRAMES * 4 ** WORD;
 
 /** Minimises Σ (y − β0 − Σ β·x)² + penalty · Σ β² over the training set. */
-export function fitRidge(sequences: readonly string[], targets: readonly number[], penalties: readonly number[] = RIDGE_PENALTIES): Ridge {
+export function fitRidge(
+  sequences: readonly string[],
+  targets: readonly number[],
+  penalties: readonly number[] = RIDGE_PENALTIES,
+): Ridge {
   requireExamples('fitRidge', sequences, targets, FOLDS);
   const positions = sequences.reduce((most, { length }) => Math.min(MOST_POSITIONS, Math.max(most, length)), 0);
   const rows = sequences.map((sequence) => features(sequence, positions));
@@ -66,7 +70,8 @@ interface Solution {
   readonly weights: Float64Array;
 }
 
-const value = (row: Int32Array, { intercept, weights }: Solution): number => row.reduce((sum, feature) => sum + weights[feature]!, intercept);
+const value = (row: Int32Array, { intercept, weights }: Solution): number =>
+  row.reduce((sum, feature) => sum + weights[feature]!, intercept);
 
 /** Sums over samples of 1, x, y, x·xᵀ (lower triangle, [features, features]) and x·y. */
 interface Moments {

@@ -16,7 +16,16 @@ import { HEADS } from '../heads/index.ts';
 import { addLowRank, loraLayers, loraNames, type HostLowRank, type LoraSizes } from '../lora.ts';
 import { CheckpointError } from './error.ts';
 import type { OpenedModel, ParameterChunk } from './load.ts';
-import { encoderMappings, findHead, HEAD_METADATA, headMappings, metadataScalars, WRITTEN_LAYOUTS, type Layout, type SourceTensor } from './names.ts';
+import {
+  encoderMappings,
+  findHead,
+  HEAD_METADATA,
+  headMappings,
+  metadataScalars,
+  WRITTEN_LAYOUTS,
+  type Layout,
+  type SourceTensor,
+} from './names.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
@@ -54,7 +63,10 @@ function weightDigest(): { add(values: Float32Array): void; hex(): string } {
 }
 
 /** What an adapter knows its base by: a digest of the encoder's weights, the LM head left out. */
-export async function baseDigest(config: EncoderConfig, read: (name: string) => Promise<Float32Array>): Promise<string> {
+export async function baseDigest(
+  config: EncoderConfig,
+  read: (name: string) => Promise<Float32Array>,
+): Promise<string> {
   const digest = weightDigest();
   for (const name of encoderParameters(config).keys()) if (isOfEncoder(name)) digest.add(await read(name));
   return digest.hex();
@@ -84,16 +96,36 @@ function adaptedModules(config: EncoderConfig, lora: LoraSizes): { layer: string
   });
 }
 
-/** The text of `adapter_config.json`: PEFT's LoraConfig, with the modules as an expression that names them in every block. */
+/**
+ * The text of `adapter_config.json`: PEFT's LoraConfig, with the modules as an expression that names them in every
+ * block.
+ */
 export function adapterConfigJson({ config, lora, base }: Omit<AdapterToWrite, 'read'>): string {
-  const modules = adaptedModules(config, lora).filter(({ layer }) => layer.startsWith('blocks.0.')).map(({ source }) => moduleOf(source).replace(/^.*?\.0\./, ''));
-  return `${JSON.stringify({
-    peft_type: 'LORA', task_type: null, [BASE]: base.name,
-    r: lora.rank, lora_alpha: lora.alpha, lora_dropout: 0,
-    target_modules: `.*\\.\\d+\\.(${modules.map((name) => name.replaceAll('.', '\\.')).join('|')})`,
-    bias: 'none', fan_in_fan_out: false, init_lora_weights: true, inference_mode: true, modules_to_save: null,
-    use_rslora: false, use_dora: false, rank_pattern: {}, alpha_pattern: {},
-  }, null, 2)}\n`;
+  const modules = adaptedModules(config, lora)
+    .filter(({ layer }) => layer.startsWith('blocks.0.'))
+    .map(({ source }) => moduleOf(source).replace(/^.*?\.0\./, ''));
+  return `${JSON.stringify(
+    {
+      peft_type: 'LORA',
+      task_type: null,
+      [BASE]: base.name,
+      r: lora.rank,
+      lora_alpha: lora.alpha,
+      lora_dropout: 0,
+      target_modules: `.*\\.\\d+\\.(${modules.map((name) => name.replaceAll('.', '\\.')).join('|')})`,
+      bias: 'none',
+      fan_in_fan_out: false,
+      init_lora_weights: true,
+      inference_mode: true,
+      modules_to_save: null,
+      use_rslora: false,
+      use_dora: false,
+      rank_pattern: {},
+      alpha_pattern: {},
+    },
+    null,
+    2,
+  )}\n`;
 }
 
 /** Writes `adapter_model.safetensors`. */
@@ -103,7 +135,12 @@ export async function writeAdapter(sink: ByteSink, { config, lora, base, read }:
     const name = PEFT_PREFIX + moduleOf(source);
     return [
       { name: `${name}.lora_A.weight`, dtype: 'F32', shape: [lora.rank, inner], data: () => read(a) },
-      { name: `${name}.lora_B.weight`, dtype: 'F32', shape: [count, lora.rank], data: async () => (await read(b)).subarray(first * lora.rank, (first + count) * lora.rank) },
+      {
+        name: `${name}.lora_B.weight`,
+        dtype: 'F32',
+        shape: [count, lora.rank],
+        data: async () => (await read(b)).subarray(first * lora.rank, (first + count) * lora.rank),
+      },
     ];
   });
   await writeSafetensors(sink, entries, new Map([['format', 'pt'], ...baseMetadata(base)]));
@@ -119,12 +156,24 @@ export interface AdapterHead {
 
 /** Writes `head.safetensors`: the head under this project's names, its sizes and scalars as metadata. */
 export async function writeAdapterHead(sink: ByteSink, { task, dim, scalars, base, read }: AdapterHead): Promise<void> {
-  const entries = headMappings(task, dim, 'own').map(({ parameter, shape }): TensorEntry => ({ name: parameter, dtype: 'F32', shape, data: () => read(parameter) }));
+  const entries = headMappings(task, dim, 'own').map(({ parameter, shape }): TensorEntry => ({
+    name: parameter,
+    dtype: 'F32',
+    shape,
+    data: () => read(parameter),
+  }));
   const numbers = [...scalars].map(([name, value]) => [name, String(value)] as const);
-  await writeSafetensors(sink, entries, new Map([['format', 'pt'], ...baseMetadata(base), [HEAD_METADATA, JSON.stringify(headConfig(task))], ...numbers]));
+  await writeSafetensors(
+    sink,
+    entries,
+    new Map([['format', 'pt'], ...baseMetadata(base), [HEAD_METADATA, JSON.stringify(headConfig(task))], ...numbers]),
+  );
 }
 
-const baseMetadata = ({ name, digest }: AdapterBase): [string, string][] => [[BASE, name], ...(digest === undefined ? [] : [[BASE_DIGEST, digest] as [string, string]])];
+const baseMetadata = ({ name, digest }: AdapterBase): [string, string][] => [
+  [BASE, name],
+  ...(digest === undefined ? [] : [[BASE_DIGEST, digest] as [string, string]]),
+];
 
 // ---- reading ---------------------------------------------------------------
 
@@ -150,7 +199,9 @@ const peftConfig = z.looseObject({
 });
 export type PeftConfig = z.infer<typeof peftConfig>;
 
-/** Reads `adapter_config.json`. Throws a CheckpointError for another method than LoRA, or a form of it that is not read. */
+/**
+ * Reads `adapter_config.json`. Throws a CheckpointError for another method than LoRA, or a form of it that is not read.
+ */
 export function parsePeftConfig(json: string, file: string): PeftConfig {
   let fields: unknown;
   try {
@@ -167,7 +218,8 @@ export function parsePeftConfig(json: string, file: string): PeftConfig {
 export function adapterBase({ name, lora, head }: AdapterParts): AdapterBase {
   const metadata = (key: string): string | undefined => lora?.weights.metadata.get(key) ?? head?.metadata.get(key);
   const base = lora?.config[BASE] ?? metadata(BASE);
-  if (base === undefined) throw new CheckpointError(name, `an adapter that names no base model; put "${BASE}" into ${ADAPTER_CONFIG_FILE}`);
+  if (base === undefined)
+    throw new CheckpointError(name, `an adapter that names no base model; put "${BASE}" into ${ADAPTER_CONFIG_FILE}`);
   const digest = metadata(BASE_DIGEST);
   return { name: base, ...(digest !== undefined && { digest }) };
 }
@@ -177,12 +229,22 @@ export function adapterBase({ name, lora, head }: AdapterParts): AdapterBase {
  * @throws CheckpointError listing every tensor that does not fit the base; from `parameters` also at the end if the
  *   base has other weights than the adapter was trained on.
  */
-export async function openAdapter(base: OpenedModel, parts: AdapterParts, heads: readonly Head[] = HEADS): Promise<OpenedModel> {
+export async function openAdapter(
+  base: OpenedModel,
+  parts: AdapterParts,
+  heads: readonly Head[] = HEADS,
+): Promise<OpenedModel> {
   const { name: asked, digest: expected } = adapterBase(parts);
-  const terms = parts.lora === undefined ? new Map<string, HostLowRank[]>() : await readLowRank(base.config, parts.lora.weights, parts.lora.config.lora_alpha);
+  const terms =
+    parts.lora === undefined
+      ? new Map<string, HostLowRank[]>()
+      : await readLowRank(base.config, parts.lora.weights, parts.lora.config.lora_alpha);
   const head = parts.head && openHead(base, parts.head, heads);
   const isReplaced = (name: string): boolean => head !== undefined && !isOfEncoder(name) && !name.startsWith('lmHead.');
-  const shapes = new Map([...[...base.shapes].filter(([name]) => !isReplaced(name)), ...[...head?.tensors ?? []].map(([name, { shape }]) => [name, shape] as const)]);
+  const shapes = new Map([
+    ...[...base.shapes].filter(([name]) => !isReplaced(name)),
+    ...[...(head?.tensors ?? [])].map(([name, { shape }]) => [name, shape] as const),
+  ]);
   const { task: baseTask, ...rest } = base;
   const task = head?.task ?? baseTask;
 
@@ -193,19 +255,29 @@ export async function openAdapter(base: OpenedModel, parts: AdapterParts, heads:
       if (!isReplaced(chunk.name)) yield merged(chunk, terms.get(chunk.name));
     }
     if (expected !== undefined && digest.hex() !== expected) {
-      throw new CheckpointError(parts.name, `was trained on other weights than those of its base "${asked}" (digest ${digest.hex()}, expected ${expected}); give it the base that it was trained on`);
+      throw new CheckpointError(
+        parts.name,
+        `was trained on other weights than those of its base "${asked}" (digest ${digest.hex()}, expected ${expected}); give it the base that it was trained on`,
+      );
     }
     for (const [name, { shape, tensor }] of head?.tensors ?? []) {
-      for await (const { offset, data } of readFloat32Chunks(tensor, maxBytes)) yield { name, shape, offset, data: finite(tensor, data) };
+      for await (const { offset, data } of readFloat32Chunks(tensor, maxBytes))
+        yield { name, shape, offset, data: finite(tensor, data) };
     }
   }
   return {
-    ...rest, ...(task && { task }), shapes, parameters,
+    ...rest,
+    ...(task && { task }),
+    shapes,
+    parameters,
     scalars: head?.scalars ?? base.scalars,
     async read(name) {
       const own = head?.tensors.get(name);
       if (own !== undefined) return finite(own.tensor, await readFloat32(own.tensor));
-      return merged({ name, shape: base.shapes.get(name) ?? [], offset: 0, data: await base.read(name) }, terms.get(name)).data;
+      return merged(
+        { name, shape: base.shapes.get(name) ?? [], offset: 0, data: await base.read(name) },
+        terms.get(name),
+      ).data;
     },
   };
 }
@@ -218,30 +290,49 @@ function merged(chunk: ParameterChunk, terms: readonly HostLowRank[] | undefined
   return { ...chunk, data };
 }
 
-/** Every naming under which PEFT may have found the encoder: the port's and LLaMA's with their prefixes, the official one. */
+/**
+ * Every naming under which PEFT may have found the encoder: the port's and LLaMA's with their prefixes, the official
+ * one.
+ */
 const LAYOUTS: Readonly<Record<EncoderConfig['model'], readonly Layout[]>> = {
   rinalmo: [
     ...['model.', 'rinalmo.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS.port, prefix })),
-    ...['', 'lm.', 'rinalmo.'].flatMap((prefix) => [false, true].map((splitQkv) => ({ ...WRITTEN_LAYOUTS.official, prefix, splitQkv }))),
+    ...['', 'lm.', 'rinalmo.'].flatMap((prefix) =>
+      [false, true].map((splitQkv) => ({ ...WRITTEN_LAYOUTS.official, prefix, splitQkv })),
+    ),
   ],
   'ssr-lm': ['model.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS.llama, prefix })),
 };
 
 /** The low-rank terms in a file by the parameter that they are added to, each in the rows of its stored module. */
-async function readLowRank(config: EncoderConfig, file: TensorFile, alpha: number): Promise<Map<string, HostLowRank[]>> {
+async function readLowRank(
+  config: EncoderConfig,
+  file: TensorFile,
+  alpha: number,
+): Promise<Map<string, HostLowRank[]>> {
   const attempts = LAYOUTS[config.model].map((layout) => matchModules(config, file, layout));
   const best = attempts.reduce((a, b) => (b.unexpected.length < a.unexpected.length ? b : a));
   const problems = [...best.unexpected.map((name) => `unexpected "${name}"`)];
   for (const { name, a, b, shape } of best.modules) {
     const rank = a?.shape[0] ?? 0;
-    const fits = a !== undefined && b !== undefined && rank > 0 && sameShape(a.shape, [rank, shape[1]!]) && sameShape(b.shape, [shape[0]!, rank]);
-    if (!fits) problems.push(`"${name}": A ${describe(a)} and B ${describe(b)} do not fit a matrix [${shape.join(', ')}]`);
+    const fits =
+      a !== undefined &&
+      b !== undefined &&
+      rank > 0 &&
+      sameShape(a.shape, [rank, shape[1]!]) &&
+      sameShape(b.shape, [shape[0]!, rank]);
+    if (!fits)
+      problems.push(`"${name}": A ${describe(a)} and B ${describe(b)} do not fit a matrix [${shape.join(', ')}]`);
   }
-  if (problems.length > 0) throw new CheckpointError(file.name, `is no adapter of a ${config.model} encoder of these sizes:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+  if (problems.length > 0)
+    throw new CheckpointError(
+      file.name,
+      `is no adapter of a ${config.model} encoder of these sizes:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
   const terms = new Map<string, HostLowRank[]>();
   for (const { parameter, firstRow, a, b } of best.modules) {
     const [lowA, lowB, rank] = [finite(a!, await readFloat32(a!)), finite(b!, await readFloat32(b!)), a!.shape[0]!];
-    terms.set(parameter, [...terms.get(parameter) ?? [], { firstRow, a: lowA, b: lowB, rank, factor: alpha / rank }]);
+    terms.set(parameter, [...(terms.get(parameter) ?? []), { firstRow, a: lowA, b: lowB, rank, factor: alpha / rank }]);
   }
   return terms;
 }
@@ -249,15 +340,19 @@ async function readLowRank(config: EncoderConfig, file: TensorFile, alpha: numbe
 /** The modules of which a file has A or B under a layout, and the names that are of none. */
 function matchModules(config: EncoderConfig, { tensors }: TensorFile, layout: Layout) {
   const used = new Set<string>();
-  const stored = encoderMappings(config, layout).filter(({ parameter, shape }) => parameter.startsWith('blocks.') && shape.length === 2);
-  const modules = stored.flatMap(({ parameter, sources }) => sources.flatMap((source) => {
-    const name = PEFT_PREFIX + moduleOf(source);
-    const [keyA, keyB] = [`${name}.lora_A.weight`, `${name}.lora_B.weight`];
-    const [a, b] = [tensors.get(keyA), tensors.get(keyB)];
-    if (a === undefined && b === undefined) return [];
-    used.add(keyA).add(keyB);
-    return [{ parameter, name, firstRow: source.rows[0], shape: source.shape, a, b }];
-  }));
+  const stored = encoderMappings(config, layout).filter(
+    ({ parameter, shape }) => parameter.startsWith('blocks.') && shape.length === 2,
+  );
+  const modules = stored.flatMap(({ parameter, sources }) =>
+    sources.flatMap((source) => {
+      const name = PEFT_PREFIX + moduleOf(source);
+      const [keyA, keyB] = [`${name}.lora_A.weight`, `${name}.lora_B.weight`];
+      const [a, b] = [tensors.get(keyA), tensors.get(keyB)];
+      if (a === undefined && b === undefined) return [];
+      used.add(keyA).add(keyB);
+      return [{ parameter, name, firstRow: source.rows[0], shape: source.shape, a, b }];
+    }),
+  );
   return { modules, unexpected: [...tensors.keys()].filter((name) => !used.has(name)) };
 }
 
@@ -269,27 +364,46 @@ interface OpenedHead {
 
 function openHead({ config: { dim }, layout }: OpenedModel, file: TensorFile, heads: readonly Head[]): OpenedHead {
   const found = findHead(file, dim, heads, layout.scheme);
-  if (found === undefined) throw new CheckpointError(file.name, `holds no head: its metadata has no "${HEAD_METADATA}"`);
-  const mappings = headMappings(found.task, dim, found.naming).map(({ parameter, shape, sources }) => ({ parameter, shape, name: sources[0]!.name }));
+  if (found === undefined)
+    throw new CheckpointError(file.name, `holds no head: its metadata has no "${HEAD_METADATA}"`);
+  const mappings = headMappings(found.task, dim, found.naming).map(({ parameter, shape, sources }) => ({
+    parameter,
+    shape,
+    name: sources[0]!.name,
+  }));
   const problems = mappings.flatMap(({ name, shape }) => {
     const tensor = file.tensors.get(name);
-    return tensor !== undefined && sameShape(tensor.shape, shape) ? [] : [`"${name}" [${shape.join(', ')}] is ${tensor === undefined ? 'missing' : describe(tensor)}`];
+    return tensor !== undefined && sameShape(tensor.shape, shape)
+      ? []
+      : [`"${name}" [${shape.join(', ')}] is ${tensor === undefined ? 'missing' : describe(tensor)}`];
   });
   const known = new Set(mappings.map(({ name }) => name));
   problems.push(...[...file.tensors.keys()].filter((name) => !known.has(name)).map((name) => `unexpected "${name}"`));
-  if (problems.length > 0) throw new CheckpointError(file.name, `is no ${found.task.head.task} head for an encoder of width ${dim}:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+  if (problems.length > 0)
+    throw new CheckpointError(
+      file.name,
+      `is no ${found.task.head.task} head for an encoder of width ${dim}:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
   return {
     task: found.task,
-    tensors: new Map(mappings.map(({ parameter, shape, name }) => [parameter, { shape, tensor: file.tensors.get(name)! }])),
+    tensors: new Map(
+      mappings.map(({ parameter, shape, name }) => [parameter, { shape, tensor: file.tensors.get(name)! }]),
+    ),
     scalars: metadataScalars(file),
   };
 }
 
-const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
-const describe = (tensor: StoredTensor | undefined): string => (tensor === undefined ? 'missing' : `[${tensor.shape.join(', ')}]`);
+const describe = (tensor: StoredTensor | undefined): string =>
+  tensor === undefined ? 'missing' : `[${tensor.shape.join(', ')}]`;
 
 function finite(tensor: StoredTensor, values: Float32Array): Float32Array {
-  if (!values.every(Number.isFinite)) throw new CheckpointError(tensor.file, `tensor "${tensor.name}" has values that are not finite: the file is damaged or its training diverged`);
+  if (!values.every(Number.isFinite))
+    throw new CheckpointError(
+      tensor.file,
+      `tensor "${tensor.name}" has values that are not finite: the file is damaged or its training diverged`,
+    );
   return values;
 }

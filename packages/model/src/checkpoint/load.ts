@@ -5,15 +5,28 @@
  * names. Creating GPU tensors from them is the encoder's part.
  */
 import {
-  elementCount, PRESETS,
-  type EncoderConfig, type ModelConfig, type ParameterShapes, type Shape,
+  elementCount,
+  PRESETS,
+  type EncoderConfig,
+  type ModelConfig,
+  type ParameterShapes,
+  type Shape,
 } from '../config.ts';
 import type { Head, TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
 import { CheckpointError } from './error.ts';
 import {
-  detectLayout, encoderMappings, findHead, foreignHead, headMappings, isIgnored, metadataScalars, SCALAR_NAMES,
-  type Layout, type ParameterMapping, type SourceTensor,
+  detectLayout,
+  encoderMappings,
+  findHead,
+  foreignHead,
+  headMappings,
+  isIgnored,
+  metadataScalars,
+  SCALAR_NAMES,
+  type Layout,
+  type ParameterMapping,
+  type SourceTensor,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 
@@ -50,7 +63,11 @@ export interface OpenedModel {
  * @throws CheckpointError listing every missing, unexpected and misshapen tensor at once;
  *   from `parameters` and `read` also for a weight that is not a finite number.
  */
-export async function openModel(tensors: TensorFile, config?: ModelConfig, heads: readonly Head[] = HEADS): Promise<OpenedModel> {
+export async function openModel(
+  tensors: TensorFile,
+  config?: ModelConfig,
+  heads: readonly Head[] = HEADS,
+): Promise<OpenedModel> {
   const layout = detectLayout(tensors);
   const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout);
   const fitted: EncoderConfig = sizes;
@@ -59,11 +76,15 @@ export async function openModel(tensors: TensorFile, config?: ModelConfig, heads
     throw new CheckpointError(tensors.name, `holds a ${model} encoder, but the config is for ${fitted.model}`);
   }
   const encoder = encoderMappings(fitted, layout);
-  const isPresent = ({ sources }: ParameterMapping): boolean => sources.some((source) => find(source, tensors) !== undefined);
+  const isPresent = ({ sources }: ParameterMapping): boolean =>
+    sources.some((source) => find(source, tensors) !== undefined);
   const lmHead = encoder.some((mapping) => mapping.parameter.startsWith('lmHead.') && isPresent(mapping));
   const found = findHead(tensors, fitted.dim, heads, layout.scheme, named);
   const ofHead = found ? headMappings(found.task, fitted.dim, found.naming) : [];
-  const mappings = [...(lmHead ? encoder : encoder.filter(({ parameter }) => !parameter.startsWith('lmHead.'))), ...ofHead];
+  const mappings = [
+    ...(lmHead ? encoder : encoder.filter(({ parameter }) => !parameter.startsWith('lmHead.'))),
+    ...ofHead,
+  ];
 
   const headPrefix = ofHead[0]?.sources[0]?.name.replace(/\..*/, '.');
   const { problems, foreign } = compare(tensors, mappings, layout, headPrefix);
@@ -74,12 +95,17 @@ export async function openModel(tensors: TensorFile, config?: ModelConfig, heads
       `does not fit ${describeConfig(fitted)} under the ${layout.scheme} names:\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
   }
-  const warnings = foreign.map((prefix) => `${tensors.name}: the task head "${prefix}*" is not read; only the encoder is used`);
+  const warnings = foreign.map(
+    (prefix) => `${tensors.name}: the task head "${prefix}*" is not read; only the encoder is used`,
+  );
   if (fitted.model === 'rinalmo') warnings.push(...(await checkTables(tensors, fitted.dim, mappings)));
 
   const byName = new Map(mappings.map((mapping) => [mapping.parameter, mapping]));
   return {
-    config: fitted, layout, lmHead, warnings,
+    config: fitted,
+    layout,
+    lmHead,
+    warnings,
     ...(found && { task: found.task }),
     shapes: new Map(mappings.map(({ parameter, shape }) => [parameter, shape])),
     scalars: await readScalars(tensors),
@@ -120,7 +146,8 @@ function inferConfig(tensors: TensorFile, layout: Layout): EncoderConfig {
   );
 }
 
-const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
 function find(source: SourceTensor, { tensors }: TensorFile): StoredTensor | undefined {
   for (const name of [source.name, ...source.aliases]) {
@@ -150,11 +177,15 @@ function compare(
     }
   }
   const { unexpected, foreign } = leftOver(file, mappings, layout, headPrefix);
-  problems.push(...unexpected.map((name) => `unexpected "${name}" [${file.tensors.get(name)?.shape.join(', ') ?? 'a number'}]`));
+  problems.push(
+    ...unexpected.map((name) => `unexpected "${name}" [${file.tensors.get(name)?.shape.join(', ') ?? 'a number'}]`),
+  );
   return { problems, foreign };
 }
 
-/** Names that no parameter uses: those that nothing explains, and the prefixes of task heads without a counterpart here. */
+/**
+ * Names that no parameter uses: those that nothing explains, and the prefixes of task heads without a counterpart here.
+ */
 function leftOver(
   file: TensorFile,
   mappings: readonly ParameterMapping[],
@@ -203,16 +234,24 @@ async function readScalars(file: TensorFile): Promise<Map<string, number>> {
       const bytes = await tensor.read(0, tensor.byteLength);
       // A threshold saved as a double must not be rounded to float32.
       const isDouble = tensor.dtype === 'F64';
-      scalars.set(name, isDouble ? new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true) : (await readFloat32(tensor))[0]!);
+      scalars.set(
+        name,
+        isDouble ? new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true) : (await readFloat32(tensor))[0]!,
+      );
     }
   }
   for (const [name, value] of scalars) {
-    if (!Number.isFinite(value)) throw new CheckpointError(file.name, `"${name}" is ${value}; expected a finite number`);
+    if (!Number.isFinite(value))
+      throw new CheckpointError(file.name, `"${name}" is ${value}; expected a finite number`);
   }
   return scalars;
 }
 
-async function* readParameter(file: TensorFile, mapping: ParameterMapping, maxBytes: number): AsyncGenerator<ParameterChunk, void, undefined> {
+async function* readParameter(
+  file: TensorFile,
+  mapping: ParameterMapping,
+  maxBytes: number,
+): AsyncGenerator<ParameterChunk, void, undefined> {
   const { parameter: name, shape, sources, rowMap } = mapping;
   const rowSize = elementCount(shape.slice(1));
   for (const source of sources) {
@@ -275,14 +314,19 @@ async function checkTables(file: TensorFile, dim: number, mappings: readonly Par
   if (tied && !padIsZero) {
     throw new CheckpointError(
       file.name,
-      'its embedding equals the LM head\'s decoder and has a <pad> row that is not zero: a faulty conversion that overwrote ' +
+      "its embedding equals the LM head's decoder and has a <pad> row that is not zero: a faulty conversion that overwrote " +
         'the embedding. Fetch the model again, or convert the official .pt file',
     );
   }
   const warnings: string[] = [];
-  if (!padIsZero) warnings.push(`${file.name}: the embedding of <pad> is not zero, as it is in every file that RiNALMo's code trained`);
+  if (!padIsZero)
+    warnings.push(
+      `${file.name}: the embedding of <pad> is not zero, as it is in every file that RiNALMo's code trained`,
+    );
   if (tied) {
-    warnings.push(`${file.name}: the LM head's decoder equals the embedding (a known fault of old conversions): representations are right, logits are not`);
+    warnings.push(
+      `${file.name}: the LM head's decoder equals the embedding (a known fault of old conversions): representations are right, logits are not`,
+    );
   }
   return warnings;
 }

@@ -63,7 +63,7 @@ export const WRITTEN_LAYOUTS: Readonly<Record<Scheme, Layout>> = {
 type NameTable = Readonly<Record<string, readonly string[]>>;
 
 const OFFICIAL: NameTable = {
-  'embedding': ['{p}embedding'],
+  embedding: ['{p}embedding'],
   'blocks.{i}.attention.norm': ['{p}transformer.blocks.{i}.attn_layer_norm'],
   'blocks.{i}.attention.qkv': ['{p}transformer.blocks.{i}.mh_attn.Wqkv'],
   'blocks.{i}.attention.out': ['{p}transformer.blocks.{i}.mh_attn.out_proj'],
@@ -74,7 +74,7 @@ const OFFICIAL: NameTable = {
   ],
   'blocks.{i}.feedForward.beta': ['{p}transformer.blocks.{i}.transition.0.beta'],
   'blocks.{i}.feedForward.down': ['{p}transformer.blocks.{i}.transition.2'],
-  'finalNorm': ['{p}transformer.final_layer_norm'],
+  finalNorm: ['{p}transformer.final_layer_norm'],
   'lmHead.dense': ['{p}lm_mask_head.linear1'],
   'lmHead.norm': ['{p}lm_mask_head.layer_norm'],
   'lmHead.decoder': ['{p}lm_mask_head.linear2'],
@@ -91,7 +91,7 @@ const OFFICIAL_SPLIT_QKV: NameTable = {
 };
 
 const PORT: NameTable = {
-  'embedding': ['{p}embeddings.word_embeddings'],
+  embedding: ['{p}embeddings.word_embeddings'],
   'blocks.{i}.attention.norm': ['{p}encoder.layer.{i}.attention.layer_norm'],
   'blocks.{i}.attention.qkv': [
     '{p}encoder.layer.{i}.attention.self.query',
@@ -107,7 +107,7 @@ const PORT: NameTable = {
   // The port's converter renamed every "beta" to "bias", and this one with them.
   'blocks.{i}.feedForward.beta': ['{p}encoder.layer.{i}.intermediate.bias'],
   'blocks.{i}.feedForward.down': ['{p}encoder.layer.{i}.output.dense'],
-  'finalNorm': ['{p}encoder.layer_norm'],
+  finalNorm: ['{p}encoder.layer_norm'],
   'lmHead.dense': ['lm_head.transform.dense'],
   'lmHead.norm': ['lm_head.transform.layer_norm'],
   'lmHead.decoder.weight': ['lm_head.decoder.weight'],
@@ -115,7 +115,7 @@ const PORT: NameTable = {
 };
 
 const LLAMA: NameTable = {
-  'embedding': ['{p}embed_tokens'],
+  embedding: ['{p}embed_tokens'],
   'blocks.{i}.attention.norm': ['{p}layers.{i}.input_layernorm'],
   'blocks.{i}.attention.qkv': [
     '{p}layers.{i}.self_attn.q_proj',
@@ -126,7 +126,7 @@ const LLAMA: NameTable = {
   'blocks.{i}.feedForward.norm': ['{p}layers.{i}.post_attention_layernorm'],
   'blocks.{i}.feedForward.gateUp': ['{p}layers.{i}.mlp.gate_proj', '{p}layers.{i}.mlp.up_proj'],
   'blocks.{i}.feedForward.down': ['{p}layers.{i}.mlp.down_proj'],
-  'finalNorm': ['{p}norm'],
+  finalNorm: ['{p}norm'],
   'lmHead.decoder': ['lm_head'],
 };
 
@@ -159,19 +159,24 @@ export type HeadNaming = 'official' | 'port' | 'own';
 
 /** The naming of a head in files of a scheme: published names where there are any. */
 export const writtenHeadNaming = ({ names }: Head, scheme: Scheme): HeadNaming =>
-  (names === undefined ? 'own' : scheme !== 'official' && names.port !== undefined ? 'port' : 'official');
+  names === undefined ? 'own' : scheme !== 'official' && names.port !== undefined ? 'port' : 'official';
 
 /** The stored name of a head's parameter, which is given without the task's prefix. */
 function storedHeadName(head: Head, naming: HeadNaming, name: string): string {
   const names = naming === 'own' ? undefined : head.names?.[naming];
   if (names === undefined) return headPrefix(head) + name;
-  return storedNames(name, Object.fromEntries(Object.entries(names).map(([module, stored]) => [module, [stored]])), '')[0]![0]!;
+  return storedNames(
+    name,
+    Object.fromEntries(Object.entries(names).map(([module, stored]) => [module, [stored]])),
+    '',
+  )[0]![0]!;
 }
 
 /** The stored tensors of every parameter of a head. */
 export function headMappings({ head, sizes }: TaskHead, dim: number, naming: HeadNaming): ParameterMapping[] {
   return [...head.parameters(dim, sizes)].map(([name, shape]) => ({
-    parameter: headPrefix(head) + name, shape,
+    parameter: headPrefix(head) + name,
+    shape,
     sources: [{ name: storedHeadName(head, naming, name), aliases: [], shape, rows: [0, shape[0]!] }],
   }));
 }
@@ -188,11 +193,7 @@ function mapParameters(shapes: ParameterShapes, table: NameTable, prefix: string
       const stored = apart ? storedRows[index]! : storedRows.reduce((a, b) => a + b);
       // A gathered table has rows of its own; otherwise stored rows are the parameter's.
       const count = rowMap === undefined ? stored : shape[0]!;
-      const source = {
-        name: name!, aliases,
-        shape: [stored, ...shape.slice(1)],
-        rows: [start, count] as const,
-      };
+      const source = { name: name!, aliases, shape: [stored, ...shape.slice(1)], rows: [start, count] as const };
       start += count;
       return source;
     });
@@ -235,7 +236,10 @@ export function detectLayout(file: TensorFile): Layout {
   const found = candidates.filter(({ embedding }) => file.tensors.has(embedding));
   const [first] = found;
   if (first === undefined) {
-    const some = [...file.tensors.keys()].slice(0, 5).map((name) => `"${name}"`).join(', ');
+    const some = [...file.tensors.keys()]
+      .slice(0, 5)
+      .map((name) => `"${name}"`)
+      .join(', ');
     throw new CheckpointError(
       file.name,
       `no token embedding found; expected one of ${candidates.map(({ embedding }) => `"${embedding}"`).join(', ')}, ` +
@@ -273,12 +277,23 @@ export const HEAD_METADATA = 'task_head';
  * The head of a file: the one that its config or its metadata names, or one that its tensors show, with sizes read
  * off them; undefined if it has none. Throws a CheckpointError where the named one is unknown or cannot be.
  */
-export function findHead(file: TensorFile, dim: number, heads: readonly Head[], scheme: Scheme, config?: HeadConfig): FoundHead | undefined {
+export function findHead(
+  file: TensorFile,
+  dim: number,
+  heads: readonly Head[],
+  scheme: Scheme,
+  config?: HeadConfig,
+): FoundHead | undefined {
   const named = config ?? metadataHead(file);
-  const namings = ({ names }: Head): HeadNaming[] => [...(names ? ['official' as const] : []), ...(names?.port ? ['port' as const] : []), 'own'];
+  const namings = ({ names }: Head): HeadNaming[] => [
+    ...(names ? ['official' as const] : []),
+    ...(names?.port ? ['port' as const] : []),
+    'own',
+  ];
   if (named !== undefined) {
     const task = taskHead(named, heads, file.name);
-    const isUsed = (naming: HeadNaming): boolean => headMappings(task, dim, naming).some(({ sources }) => sources.some(({ name }) => file.tensors.has(name)));
+    const isUsed = (naming: HeadNaming): boolean =>
+      headMappings(task, dim, naming).some(({ sources }) => sources.some(({ name }) => file.tensors.has(name)));
     return { task, naming: namings(task.head).find(isUsed) ?? writtenHeadNaming(task.head, scheme) };
   }
   for (const head of heads) {
@@ -311,12 +326,18 @@ export function isIgnored(name: string, { scheme, prefix }: Layout): boolean {
 /** Numbers that fine-tuned files keep beside the weights, as plain numbers or as tensors of one element. */
 export const SCALAR_NAMES: readonly string[] = ['threshold', 'scaler._mean', 'scaler._std'];
 
-/** The numbers in a file's metadata, under whatever name a head keeps them. Throws a CheckpointError for a known one that is none. */
+/**
+ * The numbers in a file's metadata, under whatever name a head keeps them. Throws a CheckpointError for a known one
+ * that is none.
+ */
 export function metadataScalars({ name: file, metadata }: Pick<TensorFile, 'name' | 'metadata'>): Map<string, number> {
-  const numbers = [...metadata].map(([name, text]) => [name, text.trim() === '' ? NaN : Number(text)] as const).filter(([name, value]) => {
-    if (SCALAR_NAMES.includes(name) && !Number.isFinite(value)) throw new CheckpointError(file, `"${name}" is ${metadata.get(name)}; expected a finite number`);
-    return Number.isFinite(value);
-  });
+  const numbers = [...metadata]
+    .map(([name, text]) => [name, text.trim() === '' ? NaN : Number(text)] as const)
+    .filter(([name, value]) => {
+      if (SCALAR_NAMES.includes(name) && !Number.isFinite(value))
+        throw new CheckpointError(file, `"${name}" is ${metadata.get(name)}; expected a finite number`);
+      return Number.isFinite(value);
+    });
   return new Map(numbers);
 }
 

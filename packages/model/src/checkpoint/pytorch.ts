@@ -16,9 +16,16 @@ import type { ByteSource } from './source.ts';
 import { DTYPE_BYTES, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 
 const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
-  FloatStorage: 'F32', DoubleStorage: 'F64', HalfStorage: 'F16', BFloat16Storage: 'BF16',
-  LongStorage: 'I64', IntStorage: 'I32', ShortStorage: 'I16', CharStorage: 'I8',
-  ByteStorage: 'U8', BoolStorage: 'BOOL',
+  FloatStorage: 'F32',
+  DoubleStorage: 'F64',
+  HalfStorage: 'F16',
+  BFloat16Storage: 'BF16',
+  LongStorage: 'I64',
+  IntStorage: 'I32',
+  ShortStorage: 'I16',
+  CharStorage: 'I8',
+  ByteStorage: 'U8',
+  BoolStorage: 'BOOL',
 };
 
 /** A record of the archive that holds numbers, as the pickle's persistent ids name it. */
@@ -49,7 +56,10 @@ export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
   const stateDict = unpickle(await archive.read('data.pkl'), source.name);
   const byteOrder = archive.has('byteorder') ? new TextDecoder().decode(await archive.read('byteorder')) : 'little';
   if (byteOrder !== 'little') {
-    throw new CheckpointError(source.name, `saved with ${byteOrder}-endian bytes; save it again on a little-endian machine`);
+    throw new CheckpointError(
+      source.name,
+      `saved with ${byteOrder}-endian bytes; save it again on a little-endian machine`,
+    );
   }
   const tensors = new Map<string, StoredTensor>();
   const scalars = new Map<string, number>();
@@ -59,7 +69,11 @@ export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
     }
     if (typeof value === 'number') scalars.set(name, value);
     else if (value instanceof TensorView) tensors.set(name, storedTensor(name, value, archive));
-    else throw new CheckpointError(source.name, `"${name}" is ${describe(value)}; expected a tensor or a number${STATE_DICT_HINT}`);
+    else
+      throw new CheckpointError(
+        source.name,
+        `"${name}" is ${describe(value)}; expected a tensor or a number${STATE_DICT_HINT}`,
+      );
   }
   return { name: source.name, tensors, metadata: new Map(), scalars };
 }
@@ -80,13 +94,18 @@ function storedTensor(name: string, view: TensorView, archive: Archive): StoredT
   }
   if (shape.length !== strides.length) fail(`${shape.length} extents but ${strides.length} strides`);
   if (!isContiguous(shape, strides)) {
-    fail(`stored with strides [${strides.join(', ')}] for shape [${shape.join(', ')}]; save tensor.contiguous() instead`);
+    fail(
+      `stored with strides [${strides.join(', ')}] for shape [${shape.join(', ')}]; save tensor.contiguous() instead`,
+    );
   }
   if (offset + count > storage.elements) {
     fail(`elements ${offset} to ${offset + count} are outside its storage of ${storage.elements}`);
   }
   return {
-    file: archive.file, name, dtype: storage.dtype, shape,
+    file: archive.file,
+    name,
+    dtype: storage.dtype,
+    shape,
     byteLength: count * width,
     read: (byteOffset, byteLength) => {
       if (byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > count * width) {
@@ -168,7 +187,10 @@ function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
 function resolveStorage(id: unknown, file: string): Storage {
   const [kind, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
   if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isIndex(elements)) {
-    throw new CheckpointError(file, `the pickle refers to ${JSON.stringify(id)}; expected one of ${Object.keys(STORAGE_DTYPES).join(', ')}`);
+    throw new CheckpointError(
+      file,
+      `the pickle refers to ${JSON.stringify(id)}; expected one of ${Object.keys(STORAGE_DTYPES).join(', ')}`,
+    );
   }
   return new Storage(type.dtype, key, elements);
 }
@@ -237,7 +259,9 @@ async function openArchive(source: ByteSource): Promise<Archive> {
     try {
       bytes = inflateSync(compressed, { out: new Uint8Array(entry.uncompressedSize) });
     } catch (cause) {
-      throw new CheckpointError(source.name, `the record "${entry.filename}" does not inflate; the file is damaged`, { cause });
+      throw new CheckpointError(source.name, `the record "${entry.filename}" does not inflate; the file is damaged`, {
+        cause,
+      });
     }
     inflated = { entry, bytes };
     return bytes;
@@ -270,7 +294,10 @@ async function listRecords(source: ByteSource): Promise<Map<string, Entry>> {
   }
   const pickleEntry = entries.find((entry) => /^(?:[^/]+\/)?data\.pkl$/.test(entry.filename));
   if (pickleEntry === undefined) {
-    throw new CheckpointError(source.name, `a ZIP archive without data.pkl; expected a file that torch.save wrote${STATE_DICT_HINT}`);
+    throw new CheckpointError(
+      source.name,
+      `a ZIP archive without data.pkl; expected a file that torch.save wrote${STATE_DICT_HINT}`,
+    );
   }
   const folder = pickleEntry.filename.slice(0, -'data.pkl'.length);
   const records = new Map<string, Entry>();
@@ -278,7 +305,10 @@ async function listRecords(source: ByteSource): Promise<Map<string, Entry>> {
     if (entry.directory || !entry.filename.startsWith(folder)) continue;
     const readable = entry.compressionMethod === STORED || entry.compressionMethod === DEFLATED;
     if (entry.encrypted || !readable) {
-      throw new CheckpointError(source.name, `the record "${entry.filename}" is encrypted or compressed by an unknown method`);
+      throw new CheckpointError(
+        source.name,
+        `the record "${entry.filename}" is encrypted or compressed by an unknown method`,
+      );
     }
     if (entry.compressionMethod === STORED && entry.compressedSize !== entry.uncompressedSize) {
       throw new CheckpointError(source.name, `the record "${entry.filename}" has two different sizes`);

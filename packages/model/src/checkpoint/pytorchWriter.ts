@@ -26,10 +26,14 @@ export async function writePyTorch(
 ): Promise<void> {
   const total = entries.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * DTYPE_BYTES[dtype], 0);
   if (total > MAX_ARCHIVE_BYTES) {
-    throw new CheckpointError('output', `${total} bytes are more than a .pt archive takes here; write safetensors instead`);
+    throw new CheckpointError(
+      'output',
+      `${total} bytes are more than a .pt archive takes here; write safetensors instead`,
+    );
   }
   const notFloat = entries.find(({ dtype }) => dtype !== 'F32');
-  if (notFloat) throw new CheckpointError('output', `tensor "${notFloat.name}" is ${notFloat.dtype}; only F32 is written to .pt`);
+  if (notFloat)
+    throw new CheckpointError('output', `tensor "${notFloat.name}" is ${notFloat.dtype}; only F32 is written to .pt`);
 
   let pending: Uint8Array[] = [];
   let failure: Error | null = null;
@@ -43,7 +47,10 @@ export async function writePyTorch(
     pending = [];
     for (const part of parts) await sink.write(part);
   };
-  const record = async (name: string, write: (push: (bytes: Uint8Array) => Promise<void>) => Promise<void>): Promise<void> => {
+  const record = async (
+    name: string,
+    write: (push: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+  ): Promise<void> => {
     const file = new ZipPassThrough(`archive/${name}`);
     // A fixed time makes equal models equal files.
     file.mtime = new Date(1980, 0, 1);
@@ -90,19 +97,40 @@ function pickleStateDict(entries: readonly TensorEntry[], scalars: ReadonlyMap<s
 function tensor(index: number, shape: readonly number[]): number[] {
   const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
   const storage = [
-    MARK, ...text('storage'), ...global('torch', 'FloatStorage'), ...text(String(index)), ...text('cpu'),
-    ...integer(elementCount(shape)), TUPLE, BINPERSID,
+    MARK,
+    ...text('storage'),
+    ...global('torch', 'FloatStorage'),
+    ...text(String(index)),
+    ...text('cpu'),
+    ...integer(elementCount(shape)),
+    TUPLE,
+    BINPERSID,
   ];
   return [
     ...global('torch._utils', '_rebuild_tensor_v2'),
-    MARK, ...storage, ...integer(0), ...tuple(shape), ...tuple(strides), NEWFALSE, ...orderedDict, TUPLE, REDUCE,
+    MARK,
+    ...storage,
+    ...integer(0),
+    ...tuple(shape),
+    ...tuple(strides),
+    NEWFALSE,
+    ...orderedDict,
+    TUPLE,
+    REDUCE,
   ];
 }
 
 const tuple = (values: readonly number[]): number[] => [MARK, ...values.flatMap(integer), TUPLE];
-const global = (module: string, name: string): number[] => [GLOBAL, ...new TextEncoder().encode(`${module}\n${name}\n`)];
+const global = (module: string, name: string): number[] => [
+  GLOBAL,
+  ...new TextEncoder().encode(`${module}\n${name}\n`),
+];
 const orderedDict = [...global('collections', 'OrderedDict'), EMPTY_TUPLE, REDUCE];
-const integer = (value: number): number[] => [LONG1, 8, ...scalarBytes((view) => view.setBigInt64(0, BigInt(value), true))];
+const integer = (value: number): number[] => [
+  LONG1,
+  8,
+  ...scalarBytes((view) => view.setBigInt64(0, BigInt(value), true)),
+];
 const float = (value: number): number[] => [BINFLOAT, ...scalarBytes((view) => view.setFloat64(0, value, false))];
 
 function text(value: string): number[] {

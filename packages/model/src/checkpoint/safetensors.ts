@@ -24,7 +24,8 @@ const headerEntry = z.strictObject({
 // Entries and not a record: zod leaves out a key named __proto__.
 const headerMetadata = z.preprocess(
   (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : value),
-  z.array(z.tuple([z.string(), z.string()])));
+  z.array(z.tuple([z.string(), z.string()])),
+);
 
 interface Entry {
   readonly name: string;
@@ -37,7 +38,8 @@ interface Entry {
 
 /**
  * Opens one file by its header.
- * @throws CheckpointError if the header is damaged, the file is cut off, or tensors overlap, leave gaps or share a name.
+ * @throws CheckpointError if the header is damaged, the file is cut off, or tensors overlap, leave gaps or share a
+ * name.
  */
 export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   const fail = (problem: string): never => {
@@ -56,7 +58,9 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   }
   const dataStart = LENGTH_BYTES + headerBytes;
   if (dataStart > source.size) {
-    fail(`cut off inside its header: ${dataStart} bytes expected at least, the file has ${source.size}; fetch it again`);
+    fail(
+      `cut off inside its header: ${dataStart} bytes expected at least, the file has ${source.size}; fetch it again`,
+    );
   }
   const { entries, metadata } = parseHeader(await source.read(LENGTH_BYTES, headerBytes), source.name);
   checkLayout(entries, source.size - dataStart, source.name);
@@ -64,7 +68,10 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
     tensors.set(name, {
-      file: source.name, name, dtype, shape,
+      file: source.name,
+      name,
+      dtype,
+      shape,
       byteLength: end - begin,
       read: (byteOffset, byteLength) => {
         if (byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > end - begin) {
@@ -84,7 +91,9 @@ function parseHeader(bytes: Uint8Array, file: string): { entries: Entry[]; metad
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     header = JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError(file, `the header is not JSON (${(cause as Error).message}): the file is damaged`, { cause });
+    throw new CheckpointError(file, `the header is not JSON (${(cause as Error).message}): the file is damaged`, {
+      cause,
+    });
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw new CheckpointError(file, 'the header is not a JSON object: the file is damaged');
@@ -112,8 +121,13 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
   if (!parsed.success) {
     return fail(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
   }
-  const { dtype, shape, data_offsets: [begin, end] } = parsed.data;
-  if (!isDType(dtype)) return fail(`dtype ${dtype} is not known; expected one of ${Object.keys(DTYPE_BYTES).join(', ')}`);
+  const {
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  } = parsed.data;
+  if (!isDType(dtype))
+    return fail(`dtype ${dtype} is not known; expected one of ${Object.keys(DTYPE_BYTES).join(', ')}`);
   const expected = elementCount(shape) * DTYPE_BYTES[dtype];
   if (end - begin !== expected) {
     fail(`[${shape.join(', ')}] ${dtype} takes ${expected} bytes, the header gives it ${end - begin}`);
@@ -194,7 +208,9 @@ export function parseShardIndex(index: string, indexName: string): ReadonlyMap<s
   try {
     parsed = indexFile.parse(JSON.parse(index));
   } catch (cause) {
-    throw new CheckpointError(indexName, 'expected JSON with a "weight_map" from tensor names to file names', { cause });
+    throw new CheckpointError(indexName, 'expected JSON with a "weight_map" from tensor names to file names', {
+      cause,
+    });
   }
   const weightMap = new Map(Object.entries(parsed.weight_map));
   for (const fileName of weightMap.values()) {

@@ -6,7 +6,16 @@
 import { elementCount, type EncoderConfig } from '../config.ts';
 import { CheckpointError } from './error.ts';
 import { headConfig, type TaskHead } from '../heads/head.ts';
-import { encoderMappings, HEAD_METADATA, headMappings, PORT_X, WRITTEN_LAYOUTS, writtenHeadNaming, type ParameterMapping, type Scheme } from './names.ts';
+import {
+  encoderMappings,
+  HEAD_METADATA,
+  headMappings,
+  PORT_X,
+  WRITTEN_LAYOUTS,
+  writtenHeadNaming,
+  type ParameterMapping,
+  type Scheme,
+} from './names.ts';
 import { writePyTorch } from './pytorchWriter.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
@@ -17,7 +26,10 @@ export interface ModelToWrite {
   /** Default true; false writes a bare encoder. */
   readonly lmHead?: boolean;
   readonly task?: TaskHead | undefined;
-  /** Numbers such as `threshold`: plain in a `.pt` (but for the scaler's), metadata in safetensors, which has tensors only. */
+  /**
+   * Numbers such as `threshold`: plain in a `.pt` (but for the scaler's), metadata in safetensors, which has tensors
+   * only.
+   */
   readonly scalars?: ReadonlyMap<string, number>;
   /** The values of one parameter, under this project's name. */
   readonly read: (name: string) => Promise<Float32Array>;
@@ -27,11 +39,19 @@ export interface ModelToWrite {
  * @throws CheckpointError if the scheme is not the model's (RiNALMo: official, port; SSR-LM: llama), a parameter has
  *   the wrong number of values, or a `.pt` could not say which head it holds.
  */
-export async function writeModel(sink: ByteSink, model: ModelToWrite, format: 'safetensors' | 'pt' = 'safetensors'): Promise<void> {
+export async function writeModel(
+  sink: ByteSink,
+  model: ModelToWrite,
+  format: 'safetensors' | 'pt' = 'safetensors',
+): Promise<void> {
   const entries = modelEntries(model);
   if (format === 'pt') {
     checkSaysItself(model);
-    return writePyTorch(sink, [...entries, ...bufferEntries(model)], new Map([...model.scalars ?? []].filter(([name]) => !isBuffer(name))));
+    return writePyTorch(
+      sink,
+      [...entries, ...bufferEntries(model)],
+      new Map([...(model.scalars ?? [])].filter(([name]) => !isBuffer(name))),
+    );
   }
   const metadata = new Map([['format', 'pt']]);
   const { task } = model;
@@ -47,22 +67,30 @@ function checkSaysItself({ task, config: { dim } }: ModelToWrite): void {
   const shapes = head.parameters(dim, sizes);
   const shown = head.sizesOf?.((name) => shapes.get(name), dim) as Readonly<Record<string, unknown>> | undefined;
   if (shown === undefined || Object.entries(sizes).some(([name, value]) => shown[name] !== value)) {
-    throw new CheckpointError('output', `a .pt cannot say that its head is a ${head.task} head with sizes ${JSON.stringify(sizes)}; write safetensors, or a folder`);
+    throw new CheckpointError(
+      'output',
+      `a .pt cannot say that its head is a ${head.task} head with sizes ${JSON.stringify(sizes)}; write safetensors, or a folder`,
+    );
   }
 }
 
 /** Scalars that the reference's modules keep as buffers of one element, and load as nothing else. */
 const isBuffer = (name: string): boolean => name.startsWith('scaler.');
 
-const bufferEntries = ({ scalars }: ModelToWrite): TensorEntry[] => [...scalars ?? []].filter(([name]) => isBuffer(name))
-  .map(([name, value]) => ({ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(Float32Array.of(value)) }));
+const bufferEntries = ({ scalars }: ModelToWrite): TensorEntry[] =>
+  [...(scalars ?? [])]
+    .filter(([name]) => isBuffer(name))
+    .map(([name, value]) => ({ name, dtype: 'F32', shape: [1], data: () => Promise.resolve(Float32Array.of(value)) }));
 
 /** The stored tensors of a model, float32, in the order of its parameters. */
 function modelEntries(model: ModelToWrite): TensorEntry[] {
   const { config, scheme, lmHead = true, task, read } = model;
   const layout = WRITTEN_LAYOUTS[scheme];
   if ((scheme === 'llama') !== (config.model === 'ssr-lm')) {
-    throw new CheckpointError('output', `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`);
+    throw new CheckpointError(
+      'output',
+      `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`,
+    );
   }
   const mappings = [
     ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !parameter.startsWith('lmHead.')),
@@ -80,13 +108,18 @@ function parameterEntries(mapping: ParameterMapping, read: ModelToWrite['read'])
   const fetchValues = async (): Promise<Float32Array> => {
     const fetched = await (values ??= read(parameter));
     if (fetched.length !== elementCount(shape)) {
-      throw new CheckpointError('output', `parameter "${parameter}" is [${shape.join(', ')}], ${fetched.length} values were given`);
+      throw new CheckpointError(
+        'output',
+        `parameter "${parameter}" is [${shape.join(', ')}], ${fetched.length} values were given`,
+      );
     }
     return fetched;
   };
   const names = sources.flatMap((source) => [source.name, ...source.aliases].map((name) => ({ name, source })));
   return names.map(({ name, source }, index) => ({
-    name, dtype: 'F32', shape: source.shape,
+    name,
+    dtype: 'F32',
+    shape: source.shape,
     async data() {
       const whole = await fetchValues();
       if (index === names.length - 1) values = undefined;
@@ -98,7 +131,12 @@ function parameterEntries(mapping: ParameterMapping, read: ModelToWrite['read'])
 }
 
 /** The port's table from the official one: X is the mean of A, C, G and U, tokens that only the port has are 0. */
-function scatterRows(official: Float32Array, rowMap: readonly number[], storedRows: number, rowSize: number): Float32Array {
+function scatterRows(
+  official: Float32Array,
+  rowMap: readonly number[],
+  storedRows: number,
+  rowSize: number,
+): Float32Array {
   const table = new Float32Array(storedRows * rowSize);
   for (const [row, stored] of rowMap.entries()) {
     table.set(official.subarray(row * rowSize, (row + 1) * rowSize), stored * rowSize);

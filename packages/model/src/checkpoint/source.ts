@@ -10,7 +10,9 @@ export interface ByteSource {
   readonly name: string;
   /** Total size in bytes. */
   readonly size: number;
-  /** Exactly `length` bytes from `offset`, as a fresh array that the caller may keep; rejects if the source ends before. */
+  /**
+   * Exactly `length` bytes from `offset`, as a fresh array that the caller may keep; rejects if the source ends before.
+   */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 

@@ -10,8 +10,19 @@ import { CheckpointError } from './error.ts';
 
 /** The dtypes that files may hold, with their width in bytes. */
 export const DTYPE_BYTES = {
-  BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, F16: 2, BF16: 2,
-  U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
 } as const;
 export type DType = keyof typeof DTYPE_BYTES;
 

@@ -14,7 +14,12 @@ import type { FoldingProblem } from './problem.ts';
  * [length, length], is overwritten. Of structures with the same expected
  * accuracy, the one with more unpaired positions first is taken.
  */
-export function maximumExpectedAccuracy({ length, unpaired, rowStart, rowJ }: FoldingProblem, probabilities: Float64Array, gamma: number, best: Float64Array): Int32Array {
+export function maximumExpectedAccuracy(
+  { length, unpaired, rowStart, rowJ }: FoldingProblem,
+  probabilities: Float64Array,
+  gamma: number,
+  best: Float64Array,
+): Int32Array {
   const alone = new Float64Array(length).fill(1);
   for (let i = 0; i < length; i++) {
     for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) {

@@ -23,7 +23,14 @@ export function unconstrained(length: number): FoldingConstraint {
 }
 
 const MEANING: Readonly<Record<string, number>> = {
-  '.': ANYTHING, '?': ANYTHING, x: MAY.beUnpaired, '|': MAY.open | MAY.close, '<': MAY.open, '>': MAY.close, '(': MAY.open, ')': MAY.close,
+  '.': ANYTHING,
+  '?': ANYTHING,
+  x: MAY.beUnpaired,
+  '|': MAY.open | MAY.close,
+  '<': MAY.open,
+  '>': MAY.close,
+  '(': MAY.open,
+  ')': MAY.close,
 };
 
 /**
@@ -31,21 +38,34 @@ const MEANING: Readonly<Record<string, number>> = {
  * line given, for another length, an unknown character, an unbalanced bracket
  * or a bracketed pair of letters that cannot pair.
  */
-export function parseFoldingConstraint(text: string, sequence: string, source: { file: string; line: number } = { file: 'constraint', line: 1 }): FoldingConstraint {
+export function parseFoldingConstraint(
+  text: string,
+  sequence: string,
+  source: { file: string; line: number } = { file: 'constraint', line: 1 },
+): FoldingConstraint {
   const refuse = (problem: string, remedy: string) => new InputError(source.file, source.line, problem, remedy);
-  if (text.length !== sequence.length) throw refuse(`a constraint of ${text.length} characters for ${sequence.length} nucleotides`, 'give one character a nucleotide');
+  if (text.length !== sequence.length)
+    throw refuse(
+      `a constraint of ${text.length} characters for ${sequence.length} nucleotides`,
+      'give one character a nucleotide',
+    );
   const { may, partners } = unconstrained(text.length);
   const open: number[] = [];
   for (const [i, character] of [...text].entries()) {
     const meaning = MEANING[character];
-    if (meaning === undefined) throw refuse(`"${character}" at position ${i + 1} is no character of a constraint`, 'use . x | < > ( )');
+    if (meaning === undefined)
+      throw refuse(`"${character}" at position ${i + 1} is no character of a constraint`, 'use . x | < > ( )');
     may[i] = meaning;
     if (character === '(') open.push(i);
     if (character !== ')') continue;
     const partner = open.pop();
     if (partner === undefined) throw refuse(`")" at position ${i + 1} closes no "("`, 'correct the brackets');
     const letters = [sequence[partner]!.toUpperCase(), sequence[i]!.toUpperCase()] as const;
-    if (!isCanonicalPair(...letters)) throw refuse(`positions ${partner + 1} and ${i + 1} are to pair, but ${letters.join(' and ')} cannot`, 'bracket A with U, C with G or G with U');
+    if (!isCanonicalPair(...letters))
+      throw refuse(
+        `positions ${partner + 1} and ${i + 1} are to pair, but ${letters.join(' and ')} cannot`,
+        'bracket A with U, C with G or G with U',
+      );
     partners[i] = partner;
     partners[partner] = i;
   }

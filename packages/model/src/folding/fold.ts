@@ -58,15 +58,29 @@ export function createFolder(parameters: FoldingParameters): (sequence: string, 
   const weights = foldingWeights(parameters);
   const floats = floatParameters(parameters);
   let square = new Float64Array(0);
-  return (sequence, { gamma = 6, rules = FOLDING_RULES.contrafold, constraint = unconstrained(sequence.length), arithmetic = 'program' } = {}) => {
+  return (
+    sequence,
+    {
+      gamma = 6,
+      rules = FOLDING_RULES.contrafold,
+      constraint = unconstrained(sequence.length),
+      arithmetic = 'program',
+    } = {},
+  ) => {
     const { length } = sequence;
     if (length === 0) throw new RangeError('fold: an empty sequence; give at least one nucleotide');
     if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`fold: gamma must be above 0, got ${gamma}`);
-    if (constraint.may.length !== length) throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
+    if (constraint.may.length !== length)
+      throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
     if (square.length < length * length) square = new Float64Array(length * length);
     const problem = foldingProblem(sequence, constraint, rules, weights);
-    const { logPartition, probabilities } = arithmetic === 'exact' ? exactSums(problem, weights, rules, square) : programSums(problem, floats, rules);
-    return { logPartition, probabilities: triangle(problem, probabilities), partners: maximumExpectedAccuracy(problem, probabilities, gamma, square) };
+    const { logPartition, probabilities } =
+      arithmetic === 'exact' ? exactSums(problem, weights, rules, square) : programSums(problem, floats, rules);
+    return {
+      logPartition,
+      probabilities: triangle(problem, probabilities),
+      partners: maximumExpectedAccuracy(problem, probabilities, gamma, square),
+    };
   };
 }
 
@@ -76,10 +90,18 @@ interface SumsOverStructures {
   readonly probabilities: Float64Array;
 }
 
-function exactSums(problem: FoldingProblem, weights: FoldingWeights, rules: FoldingRules, square: Float64Array): SumsOverStructures {
+function exactSums(
+  problem: FoldingProblem,
+  weights: FoldingWeights,
+  rules: FoldingRules,
+  square: Float64Array,
+): SumsOverStructures {
   const within = inside(problem, weights, rules, square);
   checkPartition(within.logPartition, within.prefix[problem.length] === 0);
-  return { logPartition: within.logPartition, probabilities: pairProbabilities(problem, weights, rules, within, square) };
+  return {
+    logPartition: within.logPartition,
+    probabilities: pairProbabilities(problem, weights, rules, within, square),
+  };
 }
 
 function programSums(problem: FoldingProblem, parameters: FloatParameters, rules: FoldingRules): SumsOverStructures {
@@ -92,13 +114,17 @@ function programSums(problem: FoldingProblem, parameters: FloatParameters, rules
 
 function checkPartition(logPartition: number, isEmpty: boolean): void {
   if (isEmpty) throw new UnfoldableError('no structure meets the constraint');
-  if (!Number.isFinite(logPartition)) throw new RangeError('fold: the partition function left the range of numbers; the weights of these parameters are too great');
+  if (!Number.isFinite(logPartition))
+    throw new RangeError(
+      'fold: the partition function left the range of numbers; the weights of these parameters are too great',
+    );
 }
 
 function triangle({ length, rowStart, rowJ }: FoldingProblem, probabilities: Float64Array): Float32Array {
   const values = new Float32Array((length * (length - 1)) / 2);
   for (let i = 0, row = 0; i < length; row += length - 1 - i++) {
-    for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) values[row + rowJ[entry]! - i - 1] = probabilities[entry]!;
+    for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++)
+      values[row + rowJ[entry]! - i - 1] = probabilities[entry]!;
   }
   return values;
 }

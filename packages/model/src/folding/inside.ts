@@ -38,9 +38,24 @@ const RANGE = 200;
  * `multi` [length, length] receives, at j * length + i, the sum of the stretch
  * i … j of a multi-branch loop with at least one branch.
  */
-export function inside(problem: FoldingProblem, weights: FoldingWeights, { repeatedMultiLoops }: FoldingRules, multi: Float64Array): Inside {
+export function inside(
+  problem: FoldingProblem,
+  weights: FoldingWeights,
+  { repeatedMultiLoops }: FoldingRules,
+  multi: Float64Array,
+): Inside {
   const { length, letters, unpaired, pairs, rowStart, columnStart, columnI, columnEntry } = problem;
-  const { basePair, loopEnd, branchEnd, hairpin, multiClose, multiBranch, multiUnpaired, externalBranch, externalUnpaired } = weights;
+  const {
+    basePair,
+    loopEnd,
+    branchEnd,
+    hairpin,
+    multiClose,
+    multiBranch,
+    multiUnpaired,
+    externalBranch,
+    externalUnpaired,
+  } = weights;
   const scale = new Float64Array(length);
   const free = new Float64Array(length);
   const prefix = new Float64Array(length + 1);
@@ -49,7 +64,8 @@ export function inside(problem: FoldingProblem, weights: FoldingWeights, { repea
   const facing = new Float64Array(pairs);
   const rowEnd = rowStart.slice();
   const loop = new Float64Array(WIDTH * WIDTH);
-  // Of multi-branch loops, by the stretch's start: one branch, there; two or more, where the loop goes on before them; the same, after them.
+  // Of multi-branch loops, by the stretch's start: one branch, there; two or more, where the loop goes on before them;
+  // the same, after them.
   const firstBranch = new Float64Array(length + 1);
   let twoBranches = new Float64Array(length + 1);
   const twoAfter = new Float64Array(length + 1);
@@ -78,11 +94,14 @@ export function inside(problem: FoldingProblem, weights: FoldingWeights, { repea
         const [a, b] = [letters[i + 1]!, letters[j + 1]!];
         const inner = ((a * LETTERS + b) * LETTERS + letters[i + 2]!) * LETTERS + letters[j]!;
         const outer = ((b * LETTERS + a) * LETTERS + letters[j + 2]!) * LETTERS + letters[i]!;
-        const unpairedLoops = enclosed * hairpin[Math.min(j - i - 1, MAX_LOOP)]! + enclosedLoops(problem, facing, rowEnd, loop, free, i, j);
-        const sum = basePair[a * LETTERS + b]! * scale[i]! * (
-          loopEnd[inner]! * (unpairedLoops + smallLoops(problem, weights, facing, rowEnd, free, i, j)) +
-          weights.stack[inner]! * enclosedStack(problem, closed, rowEnd, i, j) +
-          branchEnd[inner]! * multiClose * twoBefore[i + 1]!);
+        const unpairedLoops =
+          enclosed * hairpin[Math.min(j - i - 1, MAX_LOOP)]! + enclosedLoops(problem, facing, rowEnd, loop, free, i, j);
+        const sum =
+          basePair[a * LETTERS + b]! *
+          scale[i]! *
+          (loopEnd[inner]! * (unpairedLoops + smallLoops(problem, weights, facing, rowEnd, free, i, j)) +
+            weights.stack[inner]! * enclosedStack(problem, closed, rowEnd, i, j) +
+            branchEnd[inner]! * multiClose * twoBefore[i + 1]!);
         const entry = columnEntry[place]!;
         closed[entry] = sum;
         facing[entry] = sum * loopEnd[outer]!;
@@ -92,11 +111,12 @@ export function inside(problem: FoldingProblem, weights: FoldingWeights, { repea
         place--;
       }
       const unpairedI = free[i]! * multiUnpaired;
-      const first = firstBranch[i] = firstBranch[i]! * unpairedJ + asBranch;
+      const first = (firstBranch[i] = firstBranch[i]! * unpairedJ + asBranch);
       oneBranch = unpairedI * oneBranch + first;
-      const two = twoBranches[i] = unpairedI * twoBranches[i + 1]! + branches(problem, branch, rowEnd, multi, i, column);
-      const after = twoAfter[i] = repeated * twoAfter[i]! + two;
-      const sum = multi[column + i] = oneBranch + after;
+      const two = (twoBranches[i] =
+        unpairedI * twoBranches[i + 1]! + branches(problem, branch, rowEnd, multi, i, column));
+      const after = (twoAfter[i] = repeated * twoAfter[i]! + two);
+      const sum = (multi[column + i] = oneBranch + after);
       if (sum > greatest) greatest = sum;
       enclosed *= free[i]!;
     }
@@ -138,7 +158,15 @@ function loopsBefore(j: number, loop: Float64Array, free: Float64Array, scaled: 
 }
 
 /** Bulges and internal loops in (i, j) but the smallest: the sum over the pair (p, q) at their other end. */
-function enclosedLoops({ rowStart, rowJ }: FoldingProblem, facing: Float64Array, rowEnd: Int32Array, loop: Float64Array, free: Float64Array, i: number, j: number): number {
+function enclosedLoops(
+  { rowStart, rowJ }: FoldingProblem,
+  facing: Float64Array,
+  rowEnd: Int32Array,
+  loop: Float64Array,
+  free: Float64Array,
+  i: number,
+  j: number,
+): number {
   let sum = 0;
   let left = 1;
   const last = Math.min(i + 1 + MAX_LOOP, j - 2);
@@ -160,7 +188,15 @@ function enclosedLoops({ rowStart, rowJ }: FoldingProblem, facing: Float64Array,
 }
 
 /** Bulges of one and internal loops of one by one, whose letters count. */
-function smallLoops({ rowStart, rowJ, letters }: FoldingProblem, { bulgeOne, internalOne }: FoldingWeights, facing: Float64Array, rowEnd: Int32Array, free: Float64Array, i: number, j: number): number {
+function smallLoops(
+  { rowStart, rowJ, letters }: FoldingProblem,
+  { bulgeOne, internalOne }: FoldingWeights,
+  facing: Float64Array,
+  rowEnd: Int32Array,
+  free: Float64Array,
+  i: number,
+  j: number,
+): number {
   if (j - i < 4) return 0;
   let sum = 0;
   const [left, right] = [letters[i + 2]!, letters[j]!];
@@ -170,18 +206,32 @@ function smallLoops({ rowStart, rowJ, letters }: FoldingProblem, { bulgeOne, int
   if (entry >= rowStart[i + 1]! && rowJ[entry] === j - 2) sum += facing[entry]! * bulgeOne[right]! * freeRight;
   entry = rowEnd[i + 2]! - 1;
   if (entry >= rowStart[i + 2]! && rowJ[entry] === j - 1) sum += facing[entry--]! * bulgeOne[left]! * freeLeft;
-  if (entry >= rowStart[i + 2]! && rowJ[entry] === j - 2) sum += facing[entry]! * internalOne[left * LETTERS + right]! * freeLeft * freeRight;
+  if (entry >= rowStart[i + 2]! && rowJ[entry] === j - 2)
+    sum += facing[entry]! * internalOne[left * LETTERS + right]! * freeLeft * freeRight;
   return sum;
 }
 
 /** What (i + 1, j - 1) encloses, 0 where they cannot pair. */
-function enclosedStack({ rowStart, rowJ }: FoldingProblem, closed: Float64Array, rowEnd: Int32Array, i: number, j: number): number {
+function enclosedStack(
+  { rowStart, rowJ }: FoldingProblem,
+  closed: Float64Array,
+  rowEnd: Int32Array,
+  i: number,
+  j: number,
+): number {
   const entry = rowEnd[i + 1]! - 1;
   return entry >= rowStart[i + 1]! && rowJ[entry] === j - 1 ? closed[entry]! : 0;
 }
 
 /** Stretches of a multi-branch loop that begin with a branch at i and have another after it. */
-function branches({ rowStart, rowJ }: FoldingProblem, branch: Float64Array, rowEnd: Int32Array, multi: Float64Array, i: number, column: number): number {
+function branches(
+  { rowStart, rowJ }: FoldingProblem,
+  branch: Float64Array,
+  rowEnd: Int32Array,
+  multi: Float64Array,
+  i: number,
+  column: number,
+): number {
   let sum = 0;
   const end = rowEnd[i]!;
   for (let entry = rowStart[i]!; entry < end; entry++) sum += branch[entry]! * multi[column + rowJ[entry]! + 1]!;

@@ -18,7 +18,13 @@ const LEAST = 1e-280;
  * Probabilities of the pairs [pairs], by row. `multi` holds what the inside
  * pass left there, and is overwritten.
  */
-export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeights, { repeatedMultiLoops }: FoldingRules, found: Inside, multi: Float64Array): Float64Array {
+export function pairProbabilities(
+  problem: FoldingProblem,
+  weights: FoldingWeights,
+  { repeatedMultiLoops }: FoldingRules,
+  found: Inside,
+  multi: Float64Array,
+): Float64Array {
   const { length, letters, pairs, rowStart, columnStart, columnI, columnEntry } = problem;
   const { basePair, loopEnd, branchEnd, multiClose, multiBranch, multiUnpaired, externalBranch } = weights;
   const { scale, free, prefix, closed } = found;
@@ -29,8 +35,10 @@ export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeigh
   const aroundLoop = new Float64Array(pairs);
   const rowNext = rowStart.slice(1);
   const loop = new Float64Array(WIDTH * WIDTH);
-  const branchByColumn = columnEntry.length === 0 ? new Float64Array(0) : Float64Array.from(columnEntry, (entry) => found.branch[entry]!);
-  // Around a stretch of a multi-branch loop from i on: with one branch, at its start; with two or more; with a branch at its start and more.
+  const branchByColumn =
+    columnEntry.length === 0 ? new Float64Array(0) : Float64Array.from(columnEntry, (entry) => found.branch[entry]!);
+  // Around a stretch of a multi-branch loop from i on: with one branch, at its start; with two or more; with a branch
+  // at its start and more.
   const aroundFirst = new Float64Array(length + 1);
   const aroundAfter = new Float64Array(length + 1);
   const aroundTwo = new Float64Array(length);
@@ -47,10 +55,13 @@ export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeigh
     let two = 0;
     for (let i = 0; i < j; i++) {
       const unpairedBefore = i > 0 ? free[i - 1]! * multiUnpaired : 0;
-      const any = i === 0 || multi[i * length + j]! < LEAST ? 0 : branchesBefore(columnStart[i - 1]!, columnStart[i]!, columnI, branchByColumn, aroundTwo);
+      const any =
+        i === 0 || multi[i * length + j]! < LEAST
+          ? 0
+          : branchesBefore(columnStart[i - 1]!, columnStart[i]!, columnI, branchByColumn, aroundTwo);
       aroundOne = any + unpairedBefore * aroundOne;
       aroundFirst[i] = aroundOne + unpairedNext * aroundFirst[i]!;
-      const after = aroundAfter[i] = any + (repeatedMultiLoops ? unpairedNext * aroundAfter[i]! : 0);
+      const after = (aroundAfter[i] = any + (repeatedMultiLoops ? unpairedNext * aroundAfter[i]! : 0));
       two = after + unpairedBefore * two + (i > 0 ? closingBefore[i - 1]! : 0);
       aroundTwo[i] = two;
       multi[(length - 1 - i) * length + length - 1 - j] = two;
@@ -65,7 +76,9 @@ export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeigh
       const asBranch = aroundFirst[i]! + branchesAfter(multi, length, i, j);
       const sum =
         branchEnd[outer]! * ((prefix[i]! * suffix[j + 1]! * externalBranch) / total + multiBranch * asBranch) +
-        loopEnd[outer]! * (surroundingLoops(problem, aroundLoop, rowNext, loop, free, i, j) + smallLoops(problem, weights, aroundLoop, rowNext, free, i, j)) +
+        loopEnd[outer]! *
+          (surroundingLoops(problem, aroundLoop, rowNext, loop, free, i, j) +
+            smallLoops(problem, weights, aroundLoop, rowNext, free, i, j)) +
         surroundingStack(problem, weights, around, rowNext, i, j);
       probabilities[entry] = Math.min(1, sum * closed[entry]!);
       const withPair = sum * basePair[a * LETTERS + b]! * scale[i]! * scale[j]!;
@@ -80,7 +93,11 @@ export function pairProbabilities(problem: FoldingProblem, weights: FoldingWeigh
 }
 
 /** [length + 1]: of the positions from k on, outside of all loops. */
-function suffixSums({ length, letters, rowStart, rowJ }: FoldingProblem, { branchEnd, externalBranch, externalUnpaired }: FoldingWeights, { free, closed }: Inside): Float64Array {
+function suffixSums(
+  { length, letters, rowStart, rowJ }: FoldingProblem,
+  { branchEnd, externalBranch, externalUnpaired }: FoldingWeights,
+  { free, closed }: Inside,
+): Float64Array {
   const suffix = new Float64Array(length + 1);
   suffix[length] = 1;
   for (let i = length - 1; i >= 0; i--) {
@@ -105,7 +122,8 @@ function toRows(multi: Float64Array, length: number): void {
   for (let top = 0; top < length; top += tile) {
     for (let first = top; first < length; first += tile) {
       for (let i = top; i < Math.min(top + tile, length); i++) {
-        for (let j = Math.max(first, i + 1); j < Math.min(first + tile, length); j++) multi[i * length + j] = multi[j * length + i]!;
+        for (let j = Math.max(first, i + 1); j < Math.min(first + tile, length); j++)
+          multi[i * length + j] = multi[j * length + i]!;
       }
     }
   }
@@ -121,7 +139,15 @@ function loopsAfter(j: number, loop: Float64Array, free: Float64Array, scaled: F
 }
 
 /** Bulges and internal loops around (i, j) but the smallest: the sum over the pair (p, q) that closes them. */
-function surroundingLoops({ rowStart, rowJ }: FoldingProblem, around: Float64Array, rowNext: Int32Array, loop: Float64Array, free: Float64Array, i: number, j: number): number {
+function surroundingLoops(
+  { rowStart, rowJ }: FoldingProblem,
+  around: Float64Array,
+  rowNext: Int32Array,
+  loop: Float64Array,
+  free: Float64Array,
+  i: number,
+  j: number,
+): number {
   let sum = 0;
   let left = 1;
   const last = Math.max(i - 1 - MAX_LOOP, 0);
@@ -143,7 +169,15 @@ function surroundingLoops({ rowStart, rowJ }: FoldingProblem, around: Float64Arr
 }
 
 /** Bulges of one and internal loops of one by one, whose letters count. */
-function smallLoops({ rowStart, rowJ, letters }: FoldingProblem, { bulgeOne, internalOne }: FoldingWeights, around: Float64Array, rowNext: Int32Array, free: Float64Array, i: number, j: number): number {
+function smallLoops(
+  { rowStart, rowJ, letters }: FoldingProblem,
+  { bulgeOne, internalOne }: FoldingWeights,
+  around: Float64Array,
+  rowNext: Int32Array,
+  free: Float64Array,
+  i: number,
+  j: number,
+): number {
   if (i === 0) return 0;
   let sum = 0;
   const [left, right] = [letters[i]!, letters[j + 2]!];
@@ -156,20 +190,37 @@ function smallLoops({ rowStart, rowJ, letters }: FoldingProblem, { bulgeOne, int
   entry = rowNext[i - 2]!;
   end = rowStart[i - 1]!;
   if (entry < end && rowJ[entry] === j + 1) sum += around[entry++]! * bulgeOne[left]! * freeLeft;
-  if (entry < end && rowJ[entry] === j + 2) sum += around[entry]! * internalOne[left * LETTERS + right]! * freeLeft * freeRight;
+  if (entry < end && rowJ[entry] === j + 2)
+    sum += around[entry]! * internalOne[left * LETTERS + right]! * freeLeft * freeRight;
   return sum;
 }
 
 /** What stands around (i, j) as the pair inside of (i - 1, j + 1). */
-function surroundingStack({ rowStart, rowJ, letters }: FoldingProblem, { stack }: FoldingWeights, around: Float64Array, rowNext: Int32Array, i: number, j: number): number {
+function surroundingStack(
+  { rowStart, rowJ, letters }: FoldingProblem,
+  { stack }: FoldingWeights,
+  around: Float64Array,
+  rowNext: Int32Array,
+  i: number,
+  j: number,
+): number {
   if (i === 0) return 0;
   const entry = rowNext[i - 1]!;
   if (entry >= rowStart[i]! || rowJ[entry] !== j + 1) return 0;
-  return around[entry]! * stack[((letters[i]! * LETTERS + letters[j + 2]!) * LETTERS + letters[i + 1]!) * LETTERS + letters[j + 1]!]!;
+  return (
+    around[entry]! *
+    stack[((letters[i]! * LETTERS + letters[j + 2]!) * LETTERS + letters[i + 1]!) * LETTERS + letters[j + 1]!]!
+  );
 }
 
 /** Around a stretch from i on, as what follows a branch that ends before i. The bounds are those of column i - 1. */
-function branchesBefore(start: number, end: number, columnI: Int32Array, branchByColumn: Float64Array, aroundTwo: Float64Array): number {
+function branchesBefore(
+  start: number,
+  end: number,
+  columnI: Int32Array,
+  branchByColumn: Float64Array,
+  aroundTwo: Float64Array,
+): number {
   let sum = 0;
   for (let place = start; place < end; place++) sum += branchByColumn[place]! * aroundTwo[columnI[place]!]!;
   return sum;

@@ -9,7 +9,10 @@ import { InputError } from '../errors.ts';
 
 /** Letters of the tables, with the one that stands for all others. */
 export const LETTERS = 5;
-/** Longest single-stranded stretch of a bulge or internal loop, both sides together, and the last length of hairpins with a feature. */
+/**
+ * Longest single-stranded stretch of a bulge or internal loop, both sides together, and the last length of hairpins
+ * with a feature.
+ */
 export const MAX_LOOP = 30;
 
 /** Scores: natural logarithms of weights. Tables are row-major with `LETTERS` values a dimension. */
@@ -28,7 +31,10 @@ export interface FoldingParameters {
   readonly dangleRight: Float64Array;
   /** [MAX_LOOP + 1], by unpaired nucleotides; longer ones score as the last. */
   readonly hairpinLength: Float64Array;
-  /** [MAX_LOOP + 1, MAX_LOOP + 1]: unpaired nucleotides on the two sides, letters apart. 0 and 0, and what is longer than MAX_LOOP, is no such loop. */
+  /**
+   * [MAX_LOOP + 1, MAX_LOOP + 1]: unpaired nucleotides on the two sides, letters apart. 0 and 0, and what is longer
+   * than MAX_LOOP, is no such loop.
+   */
   readonly loopLengths: Float64Array;
   /** [5]: the letter of a bulge of one. */
   readonly bulgeLetter: Float64Array;
@@ -56,7 +62,13 @@ export function parseFoldingParameters(text: string, file: string): FoldingParam
   const weights = readWeights(text, file);
   const take = (name: string): number => {
     const entry = weights.get(name);
-    if (entry === undefined) throw new InputError(file, text.trimEnd().split('\n').length, `ends without the feature "${name}"`, 'give a whole parameter file of CONTRAfold or EternaFold');
+    if (entry === undefined)
+      throw new InputError(
+        file,
+        text.trimEnd().split('\n').length,
+        `ends without the feature "${name}"`,
+        'give a whole parameter file of CONTRAfold or EternaFold',
+      );
     entry.taken = true;
     return entry.weight;
   };
@@ -76,7 +88,12 @@ export function parseFoldingParameters(text: string, file: string): FoldingParam
   const basePair = table('base_pair', 2, sorted);
   for (const word of words(2)) {
     if (basePair[indexOf(word)] !== 0 && !CANONICAL.has(sorted(word))) {
-      throw new InputError(file, weights.get(`base_pair_${sorted(word)}`)!.line, `weight for the pair ${sorted(word)}: these parameters are for pairs other than AU, CG and GU too, which are never formed here`, 'give parameters for complementary pairs');
+      throw new InputError(
+        file,
+        weights.get(`base_pair_${sorted(word)}`)!.line,
+        `weight for the pair ${sorted(word)}: these parameters are for pairs other than AU, CG and GU too, which are never formed here`,
+        'give parameters for complementary pairs',
+      );
     }
   }
   const parameters: FoldingParameters = {
@@ -97,12 +114,22 @@ export function parseFoldingParameters(text: string, file: string): FoldingParam
     externalPaired: take('external_paired'),
   };
   for (const [name, { line, taken }] of weights) {
-    if (!taken) throw new InputError(file, line, `"${name}" is no feature of the CONTRAfold model`, 'correct its name or remove the line');
+    if (!taken)
+      throw new InputError(
+        file,
+        line,
+        `"${name}" is no feature of the CONTRAfold model`,
+        'correct its name or remove the line',
+      );
   }
   return parameters;
 }
 
-interface Weight { readonly weight: number; readonly line: number; taken: boolean }
+interface Weight {
+  readonly weight: number;
+  readonly line: number;
+  taken: boolean;
+}
 
 function readWeights(text: string, file: string): Map<string, Weight> {
   const weights = new Map<string, Weight>();
@@ -111,18 +138,34 @@ function readWeights(text: string, file: string): Map<string, Weight> {
     const [name, number, ...more] = row.trim().split(/\s+/);
     if (name === '' || name === undefined) continue;
     const weight = Number(number);
-    if (number === undefined || more.length > 0 || !Number.isFinite(weight)) throw new InputError(file, line, `"${row.trim().slice(0, 60)}" is not "feature weight"`, 'give a parameter file of CONTRAfold or EternaFold');
+    if (number === undefined || more.length > 0 || !Number.isFinite(weight))
+      throw new InputError(
+        file,
+        line,
+        `"${row.trim().slice(0, 60)}" is not "feature weight"`,
+        'give a parameter file of CONTRAfold or EternaFold',
+      );
     const earlier = weights.get(name);
-    if (earlier !== undefined) throw new InputError(file, line, `"${name}" is given again (first on line ${earlier.line})`, 'remove one of them');
+    if (earlier !== undefined)
+      throw new InputError(
+        file,
+        line,
+        `"${name}" is given again (first on line ${earlier.line})`,
+        'remove one of them',
+      );
     weights.set(name, { weight, line, taken: false });
   }
   return weights;
 }
 
 /** Everything about an internal loop or bulge that depends on its two lengths alone. */
-function loopLengths(take: (name: string) => number, atLeast: (prefix: string, first: number, last: number) => Float64Array): Float64Array {
+function loopLengths(
+  take: (name: string) => number,
+  atLeast: (prefix: string, first: number, last: number) => Float64Array,
+): Float64Array {
   const explicit = new Map<string, number>();
-  for (let a = 1; a <= MAX_EXPLICIT; a++) for (let b = a; b <= MAX_EXPLICIT; b++) explicit.set(`${a}_${b}`, take(`internal_explicit_${a}_${b}`));
+  for (let a = 1; a <= MAX_EXPLICIT; a++)
+    for (let b = a; b <= MAX_EXPLICIT; b++) explicit.set(`${a}_${b}`, take(`internal_explicit_${a}_${b}`));
   const bulge = atLeast('bulge_length', 1, MAX_LOOP);
   const internal = atLeast('internal_length', 2, MAX_LOOP);
   const symmetric = atLeast('internal_symmetric_length', 1, MAX_SYMMETRIC);
@@ -132,9 +175,12 @@ function loopLengths(take: (name: string) => number, atLeast: (prefix: string, f
   for (let left = 0; left <= MAX_LOOP; left++) {
     for (let right = 0; left + right <= MAX_LOOP; right++) {
       const [less, more] = left < right ? [left, right] : [right, left];
-      scores[left * width + right] = less === 0
-        ? bulge[more]!
-        : internal[less + more]! + (less === more ? symmetric[less]! : asymmetry[more - less]!) + (explicit.get(`${less}_${more}`) ?? 0);
+      scores[left * width + right] =
+        less === 0
+          ? bulge[more]!
+          : internal[less + more]! +
+            (less === more ? symmetric[less]! : asymmetry[more - less]!) +
+            (explicit.get(`${less}_${more}`) ?? 0);
     }
   }
   return scores;
@@ -148,7 +194,8 @@ function fromEitherSide(word: string): string {
   return turned < word ? turned : word;
 }
 
-const indexOf = (word: string): number => [...word].reduce((index, letter) => index * LETTERS + ALPHABET.indexOf(letter), 0);
+const indexOf = (word: string): number =>
+  [...word].reduce((index, letter) => index * LETTERS + ALPHABET.indexOf(letter), 0);
 
 function words(rank: number): string[] {
   return rank === 0 ? [''] : words(rank - 1).flatMap((word) => [...ALPHABET].map((letter) => word + letter));

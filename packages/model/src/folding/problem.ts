@@ -28,17 +28,26 @@ export interface FoldingProblem {
 }
 
 const CODES = new Uint8Array(128).fill(LETTERS - 1);
-for (const [code, letters] of ['Aa', 'Cc', 'Gg', 'UuTt'].entries()) for (const letter of letters) CODES[letter.charCodeAt(0)] = code;
+for (const [code, letters] of ['Aa', 'Cc', 'Gg', 'UuTt'].entries())
+  for (const letter of letters) CODES[letter.charCodeAt(0)] = code;
 
-export function foldingProblem(sequence: string, constraint: FoldingConstraint, { minHairpin }: FoldingRules, { basePair }: FoldingWeights): FoldingProblem {
+export function foldingProblem(
+  sequence: string,
+  constraint: FoldingConstraint,
+  { minHairpin }: FoldingRules,
+  { basePair }: FoldingWeights,
+): FoldingProblem {
   const length = sequence.length;
   const { may, partners } = constraint;
   const letters = new Uint8Array(length + 2).fill(LETTERS - 1);
   for (let i = 0; i < length; i++) letters[i + 1] = CODES[sequence.charCodeAt(i)] ?? LETTERS - 1;
 
   const canPair = (i: number, j: number): boolean =>
-    basePair[letters[i + 1]! * LETTERS + letters[j + 1]!]! > 0 && (may[i]! & MAY.open) !== 0 && (may[j]! & MAY.close) !== 0 &&
-    (partners[i] === -1 || partners[i] === j) && (partners[j] === -1 || partners[j] === i);
+    basePair[letters[i + 1]! * LETTERS + letters[j + 1]!]! > 0 &&
+    (may[i]! & MAY.open) !== 0 &&
+    (may[j]! & MAY.close) !== 0 &&
+    (partners[i] === -1 || partners[i] === j) &&
+    (partners[j] === -1 || partners[j] === i);
   const rowStart = new Int32Array(length + 1);
   const columnStart = new Int32Array(length + 1);
   for (let i = 0; i < length; i++) {
@@ -66,5 +75,15 @@ export function foldingProblem(sequence: string, constraint: FoldingConstraint, 
       rowJ[entry++] = j;
     }
   }
-  return { length, letters, unpaired: may.map((bits) => bits & MAY.beUnpaired), pairs, rowStart, rowJ, columnStart, columnI, columnEntry };
+  return {
+    length,
+    letters,
+    unpaired: may.map((bits) => bits & MAY.beUnpaired),
+    pairs,
+    rowStart,
+    rowJ,
+    columnStart,
+    columnI,
+    columnEntry,
+  };
 }

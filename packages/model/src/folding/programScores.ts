@@ -16,14 +16,22 @@ const WIDTH = MAX_LOOP + 1;
 const MOST_LOOPS = (WIDTH * (WIDTH + 1)) / 2;
 
 /** Parameters rounded to floats. */
-export type FloatParameters = { readonly [K in keyof FoldingParameters]: FoldingParameters[K] extends number ? number : Float32Array };
+export type FloatParameters = {
+  readonly [K in keyof FoldingParameters]: FoldingParameters[K] extends number ? number : Float32Array;
+};
 
 export function floatParameters(parameters: FoldingParameters): FloatParameters {
-  const rounded = Object.entries(parameters).map(([name, value]: [string, number | Float64Array]) => [name, typeof value === 'number' ? Math.fround(value) : Float32Array.from(value)]);
+  const rounded = Object.entries(parameters).map(([name, value]: [string, number | Float64Array]) => [
+    name,
+    typeof value === 'number' ? Math.fround(value) : Float32Array.from(value),
+  ]);
   return Object.fromEntries(rounded) as FloatParameters;
 }
 
-/** Scores by pair, in the order of the rows: [pairs]. Of a pair, "closing" is seen from within it and "entering" from without. */
+/**
+ * Scores by pair, in the order of the rows: [pairs]. Of a pair, "closing" is seen from within it and "entering" from
+ * without.
+ */
 export interface ProgramScores {
   readonly problem: FoldingProblem;
   readonly parameters: FloatParameters;
@@ -42,7 +50,10 @@ export interface ProgramScores {
   readonly loops: Loops;
 }
 
-/** The pairs that a pair can close a loop with, without hairpins and multi-branch loops: the nearer to its start, the earlier; then the nearer to its end. */
+/**
+ * The pairs that a pair can close a loop with, without hairpins and multi-branch loops: the nearer to its start, the
+ * earlier; then the nearer to its end.
+ */
 export interface Loops {
   count: number;
   readonly entry: Int32Array;
@@ -55,11 +66,21 @@ export interface Loops {
   stackScore: number;
 }
 
-export function programScores(problem: FoldingProblem, parameters: FloatParameters, rules: FoldingRules): ProgramScores {
+export function programScores(
+  problem: FoldingProblem,
+  parameters: FloatParameters,
+  rules: FoldingRules,
+): ProgramScores {
   const { length, letters, unpaired, pairs, rowStart, rowJ } = problem;
   const { helixClosing, terminalMismatch, dangleLeft, dangleRight } = parameters;
   const table = (): Float32Array => new Float32Array(pairs);
-  const scores = { basePair: table(), closingLoop: table(), enteringLoop: table(), closingBranches: table(), enteringBranches: table() };
+  const scores = {
+    basePair: table(),
+    closingLoop: table(),
+    enteringLoop: table(),
+    closingBranches: table(),
+    enteringBranches: table(),
+  };
   for (let i = 0; i < length; i++) {
     for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) {
       const j = rowJ[entry]!;
@@ -67,20 +88,37 @@ export function programScores(problem: FoldingProblem, parameters: FloatParamete
       const [closing, entering] = [a * LETTERS + b, b * LETTERS + a];
       const [afterA, beforeB, afterB, beforeA] = [letters[i + 2]!, letters[j]!, letters[j + 2]!, letters[i]!];
       scores.basePair[entry] = parameters.basePair[closing]!;
-      scores.closingLoop[entry] = helixClosing[closing]! + terminalMismatch[(closing * LETTERS + afterA) * LETTERS + beforeB]!;
-      scores.enteringLoop[entry] = helixClosing[entering]! + terminalMismatch[(entering * LETTERS + afterB) * LETTERS + beforeA]!;
-      scores.closingBranches[entry] = Math.fround(helixClosing[closing]! + dangleLeft[closing * LETTERS + afterA]!) + dangleRight[closing * LETTERS + beforeB]!;
-      scores.enteringBranches[entry] = Math.fround(helixClosing[entering]! + dangleLeft[entering * LETTERS + afterB]!) + dangleRight[entering * LETTERS + beforeA]!;
+      scores.closingLoop[entry] =
+        helixClosing[closing]! + terminalMismatch[(closing * LETTERS + afterA) * LETTERS + beforeB]!;
+      scores.enteringLoop[entry] =
+        helixClosing[entering]! + terminalMismatch[(entering * LETTERS + afterB) * LETTERS + beforeA]!;
+      scores.closingBranches[entry] =
+        Math.fround(helixClosing[closing]! + dangleLeft[closing * LETTERS + afterA]!) +
+        dangleRight[closing * LETTERS + beforeB]!;
+      scores.enteringBranches[entry] =
+        Math.fround(helixClosing[entering]! + dangleLeft[entering * LETTERS + afterB]!) +
+        dangleRight[entering * LETTERS + beforeA]!;
     }
   }
   const freeUntil = new Int32Array(length + 1).fill(length);
   for (let i = length - 1; i >= 0; i--) freeUntil[i] = unpaired[i] === 0 ? i : freeUntil[i + 1]!;
-  const loops = { count: 0, entry: new Int32Array(MOST_LOOPS), lengths: new Float32Array(MOST_LOOPS), letters: new Float32Array(MOST_LOOPS), stacked: -1, stackScore: NOTHING };
+  const loops = {
+    count: 0,
+    entry: new Int32Array(MOST_LOOPS),
+    lengths: new Float32Array(MOST_LOOPS),
+    letters: new Float32Array(MOST_LOOPS),
+    stacked: -1,
+    stackScore: NOTHING,
+  };
   return { problem, parameters, rules, ...scores, freeUntil, cursor: rowStart.slice(0, length), loops };
 }
 
 /** Sets `loops` to those that the pair around the stretch i … j can close. */
-export function findLoops({ problem, parameters, freeUntil, cursor, loops }: ProgramScores, i: number, j: number): void {
+export function findLoops(
+  { problem, parameters, freeUntil, cursor, loops }: ProgramScores,
+  i: number,
+  j: number,
+): void {
   const { letters, rowStart, rowJ } = problem;
   const { loopLengths, bulgeLetter, internalLetters } = parameters;
   const [afterFirst, beforeLast] = [letters[i + 1]!, letters[j]!];
@@ -102,14 +140,20 @@ export function findLoops({ problem, parameters, freeUntil, cursor, loops }: Pro
       const right = j - 1 - last;
       if (left + right === 0) {
         loops.stacked = entry;
-        loops.stackScore = parameters.helixStacking[((letters[i]! * LETTERS + letters[j + 1]!) * LETTERS + afterFirst) * LETTERS + beforeLast]!;
+        loops.stackScore =
+          parameters.helixStacking[
+            ((letters[i]! * LETTERS + letters[j + 1]!) * LETTERS + afterFirst) * LETTERS + beforeLast
+          ]!;
         continue;
       }
       loops.entry[count] = entry;
       loops.lengths[count] = loopLengths[left * WIDTH + right]!;
-      loops.letters[count] = left > 1 || right > 1 ? 0
-        : left + right === 2 ? internalLetters[afterFirst * LETTERS + beforeLast]!
-        : bulgeLetter[left === 1 ? afterFirst : beforeLast]!;
+      loops.letters[count] =
+        left > 1 || right > 1
+          ? 0
+          : left + right === 2
+            ? internalLetters[afterFirst * LETTERS + beforeLast]!
+            : bulgeLetter[left === 1 ? afterFirst : beforeLast]!;
       count++;
     }
   }

@@ -39,7 +39,18 @@ function noSums(length: number, pairs: number): ProgramSums {
 
 /** What is within; the log partition function is the last of `prefix`, below `LEAST` where there is no structure. */
 export function programInside(scores: ProgramScores): ProgramSums {
-  const { problem, parameters, rules, basePair, closingLoop, enteringLoop, closingBranches, enteringBranches, freeUntil, loops } = scores;
+  const {
+    problem,
+    parameters,
+    rules,
+    basePair,
+    closingLoop,
+    enteringLoop,
+    closingBranches,
+    enteringBranches,
+    freeUntil,
+    loops,
+  } = scores;
   const { length, unpaired, pairs, rowStart, rowJ, columnStart, columnI, columnEntry } = problem;
   const { hairpinLength, multiBase, multiUnpaired, multiPaired, externalUnpaired, externalPaired } = parameters;
   const sums = noSums(length, pairs);
@@ -55,13 +66,22 @@ export function programInside(scores: ProgramScores): ProgramSums {
       const two = twoParts(branch, row, multi, column, i + 2, j - 1);
       if (outer < end && rowJ[outer] === j) {
         const own = closingLoop[outer]!;
-        let sum = freeUntil[i]! >= j && j - i >= rules.minHairpin ? round(own + hairpinLength[Math.min(MAX_LOOP, j - i)]!) : NOTHING;
+        let sum =
+          freeUntil[i]! >= j && j - i >= rules.minHairpin
+            ? round(own + hairpinLength[Math.min(MAX_LOOP, j - i)]!)
+            : NOTHING;
         findLoops(scores, i, j);
         const { count, entry, lengths, letters, stacked } = loops;
         if (stacked >= 0) sum = add(sum, round(round(basePair[stacked]! + loops.stackScore) + closed[stacked]!));
         for (let k = 0; k < count; k++) {
           const p = entry[k]!;
-          sum = add(sum, round(round(round(round(round(own + lengths[k]!) + closed[p]!) + basePair[p]!) + enteringLoop[p]!) + letters[k]!));
+          sum = add(
+            sum,
+            round(
+              round(round(round(round(own + lengths[k]!) + closed[p]!) + basePair[p]!) + enteringLoop[p]!) +
+                letters[k]!,
+            ),
+          );
         }
         closed[outer] = add(sum, round(round(round(two + closingBranches[outer]!) + multiPaired) + multiBase));
         outer++;
@@ -69,7 +89,8 @@ export function programInside(scores: ProgramScores): ProgramSums {
       if (j < i + 2) continue;
       let one = NOTHING;
       while (inner < innerEnd && rowJ[inner]! + 1 < j) inner++;
-      if (inner < innerEnd && rowJ[inner]! + 1 === j) one = round(round(round(closed[inner]! + enteringBranches[inner]!) + multiPaired) + basePair[inner]!);
+      if (inner < innerEnd && rowJ[inner]! + 1 === j)
+        one = round(round(round(closed[inner]! + enteringBranches[inner]!) + multiPaired) + basePair[inner]!);
       if (unpaired[i] !== 0) one = add(one, round(branch[row + length + j]! + multiUnpaired));
       branch[row + j] = one;
       let sum = two;
@@ -91,7 +112,12 @@ export function programInside(scores: ProgramScores): ProgramSums {
     let sum = unpaired[j] !== 0 ? round(prefix[j]! + externalUnpaired) : NOTHING;
     for (let c = columnStart[j]!; c < columnStart[j + 1]!; c++) {
       const p = columnEntry[c]!;
-      sum = add(sum, round(round(round(round(prefix[columnI[c]!]! + closed[p]!) + externalPaired) + basePair[p]!) + enteringBranches[p]!));
+      sum = add(
+        sum,
+        round(
+          round(round(round(prefix[columnI[c]!]! + closed[p]!) + externalPaired) + basePair[p]!) + enteringBranches[p]!,
+        ),
+      );
     }
     prefix[j + 1] = sum;
   }
@@ -100,7 +126,8 @@ export function programInside(scores: ProgramScores): ProgramSums {
 
 /** What is around, given what is within. */
 export function programOutside(scores: ProgramScores, within: ProgramSums): ProgramSums {
-  const { problem, parameters, rules, basePair, closingLoop, enteringLoop, closingBranches, enteringBranches, loops } = scores;
+  const { problem, parameters, rules, basePair, closingLoop, enteringLoop, closingBranches, enteringBranches, loops } =
+    scores;
   const { length, unpaired, pairs, rowStart, rowJ, columnStart, columnI, columnEntry } = problem;
   const { multiBase, multiUnpaired, multiPaired, externalUnpaired, externalPaired } = parameters;
   const sums = noSums(length, pairs);
@@ -129,7 +156,8 @@ export function programOutside(scores: ProgramScores, within: ProgramSums): Prog
         two = multi[column + i]!;
         if (two > LEAST) {
           if (rules.repeatedMultiLoops) {
-            if (unpaired[j - 1] !== 0) multi[column - length + i] = add(multi[column - length + i]!, round(two + multiUnpaired));
+            if (unpaired[j - 1] !== 0)
+              multi[column - length + i] = add(multi[column - length + i]!, round(two + multiUnpaired));
           } else {
             let after = 0;
             for (let k = j - 1; k >= i + 2 && unpaired[k] !== 0; k--) {
@@ -141,7 +169,11 @@ export function programOutside(scores: ProgramScores, within: ProgramSums): Prog
         }
         const one = branch[row + j]!;
         while (inner >= innerStart && rowJ[inner]! + 1 > j) inner--;
-        if (inner >= innerStart && rowJ[inner]! + 1 === j) closed[inner] = add(closed[inner]!, round(round(round(one + enteringBranches[inner]!) + multiPaired) + basePair[inner]!));
+        if (inner >= innerStart && rowJ[inner]! + 1 === j)
+          closed[inner] = add(
+            closed[inner]!,
+            round(round(round(one + enteringBranches[inner]!) + multiPaired) + basePair[inner]!),
+          );
         if (unpaired[i] !== 0) branch[row + length + j] = add(branch[row + length + j]!, round(one + multiUnpaired));
       }
       if (outer >= start && rowJ[outer] === j) {
@@ -149,10 +181,14 @@ export function programOutside(scores: ProgramScores, within: ProgramSums): Prog
         const own = round(whole + closingLoop[outer]!);
         findLoops(scores, i, j);
         const { count, entry, lengths, letters, stacked } = loops;
-        if (stacked >= 0) closed[stacked] = add(closed[stacked]!, round(round(whole + basePair[stacked]!) + loops.stackScore));
+        if (stacked >= 0)
+          closed[stacked] = add(closed[stacked]!, round(round(whole + basePair[stacked]!) + loops.stackScore));
         for (let k = 0; k < count; k++) {
           const p = entry[k]!;
-          closed[p] = add(closed[p]!, round(round(round(round(own + lengths[k]!) + basePair[p]!) + enteringLoop[p]!) + letters[k]!));
+          closed[p] = add(
+            closed[p]!,
+            round(round(round(round(own + lengths[k]!) + basePair[p]!) + enteringLoop[p]!) + letters[k]!),
+          );
         }
         two = add(two, round(round(round(whole + closingBranches[outer]!) + multiPaired) + multiBase));
         outer--;
@@ -183,37 +219,72 @@ export function programPosteriors(scores: ProgramScores, within: ProgramSums, ar
           const own = round(rest + closingLoop[outer]!);
           findLoops(scores, i, j);
           const { count, entry, lengths, letters, stacked } = loops;
-          if (stacked >= 0) sums[stacked]! += exp(round(round(round(rest + basePair[stacked]!) + loops.stackScore) + closed[stacked]!));
+          if (stacked >= 0)
+            sums[stacked]! += exp(round(round(round(rest + basePair[stacked]!) + loops.stackScore) + closed[stacked]!));
           for (let k = 0; k < count; k++) {
             const p = entry[k]!;
-            sums[p]! += exp(round(round(round(round(round(own + lengths[k]!) + closed[p]!) + basePair[p]!) + enteringLoop[p]!) + letters[k]!));
+            sums[p]! += exp(
+              round(
+                round(round(round(round(own + lengths[k]!) + closed[p]!) + basePair[p]!) + enteringLoop[p]!) +
+                  letters[k]!,
+              ),
+            );
           }
         }
         outer++;
       }
       if (j < i + 2) continue;
       while (inner < innerEnd && rowJ[inner]! + 1 < j) inner++;
-      if (inner < innerEnd && rowJ[inner]! + 1 === j) sums[inner]! += exp(round(round(round(round(round(around.branch[i * length + j]! + closed[inner]!) + enteringBranches[inner]!) + multiPaired) + basePair[inner]!) - logPartition));
+      if (inner < innerEnd && rowJ[inner]! + 1 === j)
+        sums[inner]! += exp(
+          round(
+            round(
+              round(
+                round(round(around.branch[i * length + j]! + closed[inner]!) + enteringBranches[inner]!) + multiPaired,
+              ) + basePair[inner]!,
+            ) - logPartition,
+          ),
+        );
     }
   }
   for (let j = 0; j < length; j++) {
     const rest = round(around.prefix[j + 1]! - logPartition);
     for (let c = columnStart[j]!; c < columnStart[j + 1]!; c++) {
       const p = columnEntry[c]!;
-      sums[p]! += exp(round(round(round(round(round(rest + prefix[columnI[c]!]!) + closed[p]!) + externalPaired) + basePair[p]!) + enteringBranches[p]!));
+      sums[p]! += exp(
+        round(
+          round(round(round(round(rest + prefix[columnI[c]!]!) + closed[p]!) + externalPaired) + basePair[p]!) +
+            enteringBranches[p]!,
+        ),
+      );
     }
   }
   return Float64Array.from(sums, (p) => Math.min(1, p));
 }
 
 /** The sum over where the first branch of a stretch ends and the rest begins. The innermost loop of all. */
-function twoParts(branch: Float32Array, row: number, multi: Float32Array, column: number, from: number, to: number): number {
+function twoParts(
+  branch: Float32Array,
+  row: number,
+  multi: Float32Array,
+  column: number,
+  from: number,
+  to: number,
+): number {
   let sum = NOTHING;
   for (let k = from; k < to; k++) sum = add(sum, round(branch[row + k]! + multi[column + k]!));
   return sum;
 }
 
-function aroundTwoParts(two: number, within: ProgramSums, { branch, multi }: ProgramSums, row: number, column: number, from: number, to: number): void {
+function aroundTwoParts(
+  two: number,
+  within: ProgramSums,
+  { branch, multi }: ProgramSums,
+  row: number,
+  column: number,
+  from: number,
+  to: number,
+): void {
   const { branch: branchWithin, multi: multiWithin } = within;
   for (let k = from; k < to; k++) branch[row + k] = add(branch[row + k]!, round(two + multiWithin[column + k]!));
   for (let k = from; k < to; k++) multi[column + k] = add(multi[column + k]!, round(two + branchWithin[row + k]!));

@@ -4,7 +4,10 @@
  */
 import { LETTERS, MAX_LOOP, type FoldingParameters } from './parameters.ts';
 
-/** Factors, the exponentials of scores. Tables over four letters: a pair, the letter after its first and the one before its second. */
+/**
+ * Factors, the exponentials of scores. Tables over four letters: a pair, the letter after its first and the one before
+ * its second.
+ */
 export interface FoldingWeights {
   /** [5, 5]; 0 for letters that do not pair. */
   readonly basePair: Float64Array;
@@ -32,7 +35,8 @@ export interface FoldingWeights {
 }
 
 export function foldingWeights(parameters: FoldingParameters): FoldingWeights {
-  const { helixClosing, terminalMismatch, dangleLeft, dangleRight, loopLengths, bulgeLetter, internalLetters } = parameters;
+  const { helixClosing, terminalMismatch, dangleLeft, dangleRight, loopLengths, bulgeLetter, internalLetters } =
+    parameters;
   const loop = loopLengths.map((score, index) => {
     const left = Math.floor(index / (MAX_LOOP + 1));
     const right = index % (MAX_LOOP + 1);
@@ -46,7 +50,9 @@ export function foldingWeights(parameters: FoldingParameters): FoldingWeights {
     branchEnd: terminalMismatch.map((_score, index) => {
       const pair = Math.floor(index / LETTERS ** 2);
       const [after, before] = [Math.floor(index / LETTERS) % LETTERS, index % LETTERS];
-      return Math.exp(helixClosing[pair]! + dangleLeft[pair * LETTERS + after]! + dangleRight[pair * LETTERS + before]!);
+      return Math.exp(
+        helixClosing[pair]! + dangleLeft[pair * LETTERS + after]! + dangleRight[pair * LETTERS + before]!,
+      );
     }),
     stack: parameters.helixStacking.map(Math.exp),
     hairpin: parameters.hairpinLength.map(Math.exp),

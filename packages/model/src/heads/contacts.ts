@@ -27,16 +27,25 @@ export interface ContactRegression extends LogisticRegression {
   readonly heads: number;
 }
 
-const pairCount = (length: number, separation: number): number => Math.max(0, ((length - separation) * (length - separation + 1)) / 2);
+const pairCount = (length: number, separation: number): number =>
+  Math.max(0, ((length - separation) * (length - separation + 1)) / 2);
 
 /**
  * The corrected attention maps of a sequence as columns over its pairs i < j with j − i ≥ separation, row by row:
  * [layers · heads][pairs]. Throws a RangeError for a sequence without such a pair.
  */
-export async function contactFeatures(encoder: Encoder, sequence: string, separation = CONTACT_SEPARATION): Promise<Float32Array[]> {
-  const { device, config: { layers, heads } } = encoder;
+export async function contactFeatures(
+  encoder: Encoder,
+  sequence: string,
+  separation = CONTACT_SEPARATION,
+): Promise<Float32Array[]> {
+  const {
+    device,
+    config: { layers, heads },
+  } = encoder;
   const length = sequence.length;
-  if (length <= separation) throw new RangeError(`contactFeatures: a sequence of ${length} nucleotides has no pair ${separation} apart`);
+  if (length <= separation)
+    throw new RangeError(`contactFeatures: a sequence of ${length} nucleotides has no pair ${separation} apart`);
   const batch = packTokens([tokenize(sequence)]);
   const perPass = Math.max(1, Math.floor(READ_BYTES / (4 * heads * length * length)));
   const columns: Float32Array[] = [];
@@ -46,11 +55,14 @@ export async function contactFeatures(encoder: Encoder, sequence: string, separa
     device.scope(() => {
       encoder.forward(batch, {
         layers: Math.min(layers, first + perPass),
-        onAttention: (block, map) => { if (block >= first) reads.push(symmetricApc(map(0)).read()); },
+        onAttention: (block, map) => {
+          if (block >= first) reads.push(symmetricApc(map(0)).read());
+        },
       });
     });
     for (const maps of await Promise.all(reads)) {
-      for (let h = 0; h < heads; h++) columns.push(farPairs(maps.subarray(h * length * length, (h + 1) * length * length), length, separation));
+      for (let h = 0; h < heads; h++)
+        columns.push(farPairs(maps.subarray(h * length * length, (h + 1) * length * length), length, separation));
     }
   }
   return columns;
@@ -78,19 +90,32 @@ export function contactLabels(partners: Int32Array, separation = CONTACT_SEPARAT
 }
 
 /** Bytes of the features of RNAs of these lengths, all of which a fit holds at once. */
-export const contactFeatureBytes = (lengths: readonly number[], { layers, heads }: Pick<EncoderConfig, 'layers' | 'heads'>, separation = CONTACT_SEPARATION): number =>
-  4 * layers * heads * lengths.reduce((sum, length) => sum + pairCount(length, separation), 0);
+export const contactFeatureBytes = (
+  lengths: readonly number[],
+  { layers, heads }: Pick<EncoderConfig, 'layers' | 'heads'>,
+  separation = CONTACT_SEPARATION,
+): number => 4 * layers * heads * lengths.reduce((sum, length) => sum + pairCount(length, separation), 0);
 
 export interface ContactFitOptions {
   readonly penalty?: number;
-  /** Called before every Newton step with what `LogisticRegression` calls the violation; where it rejects, the fit ends so. */
+  /**
+   * Called before every Newton step with what `LogisticRegression` calls the violation; where it rejects, the fit ends
+   * so.
+   */
   readonly onStep?: (violation: number) => Promise<void>;
 }
 
 /** Fits the regression to RNAs, to the tolerance that fitLogistic states; throws as that does. */
-export async function fitContacts({ config: { layers, heads } }: Encoder, rnas: readonly Samples[], { penalty = CONTACT_PENALTY, onStep }: ContactFitOptions = {}): Promise<ContactRegression> {
+export async function fitContacts(
+  { config: { layers, heads } }: Encoder,
+  rnas: readonly Samples[],
+  { penalty = CONTACT_PENALTY, onStep }: ContactFitOptions = {},
+): Promise<ContactRegression> {
   const features = rnas[0]?.columns.length ?? 0;
-  if (features !== layers * heads) throw new RangeError(`fitContacts: features of ${features} maps; this encoder has ${layers} layers of ${heads} heads`);
+  if (features !== layers * heads)
+    throw new RangeError(
+      `fitContacts: features of ${features} maps; this encoder has ${layers} layers of ${heads} heads`,
+    );
   const steps = logisticSteps(rnas, { penalty });
   for (;;) {
     const step = steps.next();
@@ -100,10 +125,19 @@ export async function fitContacts({ config: { layers, heads } }: Encoder, rnas: 
 }
 
 /** Probabilities of contact of all pairs, summed up on the device: the strict upper triangle, row by row. */
-export async function predictContacts(encoder: Encoder, sequence: string, regression: ContactRegression): Promise<Float32Array> {
-  const { device, config: { layers, heads } } = encoder;
+export async function predictContacts(
+  encoder: Encoder,
+  sequence: string,
+  regression: ContactRegression,
+): Promise<Float32Array> {
+  const {
+    device,
+    config: { layers, heads },
+  } = encoder;
   if (regression.layers !== layers || regression.heads !== heads) {
-    throw new RangeError(`predictContacts: the regression is for ${regression.layers} layers of ${regression.heads} heads, the encoder has ${layers} of ${heads}`);
+    throw new RangeError(
+      `predictContacts: the regression is for ${regression.layers} layers of ${regression.heads} heads, the encoder has ${layers} of ${heads}`,
+    );
   }
   const length = sequence.length;
   if (length < 2) return new Float32Array(0);
@@ -112,8 +146,13 @@ export async function predictContacts(encoder: Encoder, sequence: string, regres
     encoder.forward(packTokens([tokenize(sequence)]), {
       layers,
       onAttention: (block, map) => {
-        const weights = device.tensor(Float32Array.from(regression.weights.subarray(block * heads, (block + 1) * heads)));
-        const next: Tensor = product(weights, symmetricApc(map(0)), 1, heads, length * length, { residual: sum, shape: [length, length] });
+        const weights = device.tensor(
+          Float32Array.from(regression.weights.subarray(block * heads, (block + 1) * heads)),
+        );
+        const next: Tensor = product(weights, symmetricApc(map(0)), 1, heads, length * length, {
+          residual: sum,
+          shape: [length, length],
+        });
         // The hook's tensors go with the block; the sum goes on.
         sum.dispose();
         sum = next.keep();
@@ -125,12 +164,18 @@ export async function predictContacts(encoder: Encoder, sequence: string, regres
   total.dispose();
   const probabilities = new Float32Array((length * (length - 1)) / 2);
   let at = 0;
-  for (let i = 0; i < length; i++) for (let j = i + 1; j < length; j++) probabilities[at++] = sigmoid(values[i * length + j]!);
+  for (let i = 0; i < length; i++)
+    for (let j = i + 1; j < length; j++) probabilities[at++] = sigmoid(values[i * length + j]!);
   return probabilities;
 }
 
 /** Of a strict upper triangle the pairs of `contactFeatures`. Throws a RangeError for another length, and for NaN. */
-function farProbabilities(probabilities: Float32Array, length: number, separation: number, caller: string): Float32Array {
+function farProbabilities(
+  probabilities: Float32Array,
+  length: number,
+  separation: number,
+  caller: string,
+): Float32Array {
   checkTriangle(probabilities, length, caller);
   const far = new Float32Array(pairCount(length, separation));
   let [row, at] = [0, 0];
@@ -149,7 +194,11 @@ function farProbabilities(probabilities: Float32Array, length: number, separatio
  * equals those of the smaller i, then j. A nucleotide may be in several.
  * @param probabilities the strict upper triangle of [length, length], as `predictContacts` gives it
  */
-export function topContacts(probabilities: Float32Array, length: number, { count = length, separation = CONTACT_SEPARATION } = {}): ScoredPair[] {
+export function topContacts(
+  probabilities: Float32Array,
+  length: number,
+  { count = length, separation = CONTACT_SEPARATION } = {},
+): ScoredPair[] {
   const far = farProbabilities(probabilities, length, separation, 'topContacts');
   // Numbers alone are sorted quickly; objects are made of the best.
   const least = far.slice().sort()[Math.max(0, far.length - count)] ?? 0;
@@ -180,19 +229,32 @@ export interface ContactPrecision {
  * before the other and counts what an order by lot gives in the mean, so that a regression that tells no pairs apart
  * has the precision of chance. Throws a RangeError for an RNA without a true pair that far apart.
  */
-export function contactPrecision(probabilities: Float32Array, partners: Int32Array, separation = CONTACT_SEPARATION): ContactPrecision {
+export function contactPrecision(
+  probabilities: Float32Array,
+  partners: Int32Array,
+  separation = CONTACT_SEPARATION,
+): ContactPrecision {
   const length = partners.length;
   const far = farProbabilities(probabilities, length, separation, 'contactPrecision');
   const labels = contactLabels(partners, separation);
   const truths = far.filter((_, pair) => labels[pair] === 1);
-  if (truths.length === 0) throw new RangeError(`contactPrecision: no true pair is ${separation} or more apart; leave the RNA out`);
+  if (truths.length === 0)
+    throw new RangeError(`contactPrecision: no true pair is ${separation} or more apart; leave the RNA out`);
   const ascending = far.slice().sort();
   const precision = (pairs: number): number => {
     const count = Math.min(far.length, Math.max(1, Math.floor(pairs)));
     const least = ascending[far.length - count]!;
     const [above, tied] = [far.filter((value) => value > least).length, far.filter((value) => value === least).length];
-    const [trueAbove, trueTied] = [truths.filter((value) => value > least).length, truths.filter((value) => value === least).length];
+    const [trueAbove, trueTied] = [
+      truths.filter((value) => value > least).length,
+      truths.filter((value) => value === least).length,
+    ];
     return (trueAbove + (trueTied * (count - above)) / tied) / count;
   };
-  return { l: precision(length), half: precision(length / 2), fifth: precision(length / 5), true: precision(truths.length) };
+  return {
+    l: precision(length),
+    half: precision(length / 2),
+    fifth: precision(length / 5),
+    true: precision(truths.length),
+  };
 }

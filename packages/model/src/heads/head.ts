@@ -11,10 +11,15 @@ import { CheckpointError } from '../checkpoint/error.ts';
 import type { HeadConfig, ParameterShapes, Shape } from '../config.ts';
 import { parameter, type ParameterMap } from '../parameters.ts';
 
-/** Numbers that a fine-tuned file keeps beside its weights, such as `threshold` or the mean and deviation of targets. */
+/**
+ * Numbers that a fine-tuned file keeps beside its weights, such as `threshold` or the mean and deviation of targets.
+ */
 export type Scalars = ReadonlyMap<string, number>;
 
-/** Names of modules in a file by those here, without the task's prefix; `{i}` is the block, `.weight` and `.bias` follow. */
+/**
+ * Names of modules in a file by those here, without the task's prefix; `{i}` is the block, `.weight` and `.bias`
+ * follow.
+ */
 export type HeadNames = Readonly<Record<string, string>>;
 
 /** An RNA and what it is labelled with. */
@@ -82,7 +87,11 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   predict(output: Float32Array, sizes: S, scalars: Scalars): P[];
   /** Scalars that are chosen on a validation set, after each evaluation. */
   tune?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
-  metrics(predictions: readonly P[], examples: readonly Labelled<T>[], scalars: Scalars): Readonly<Record<string, number>>;
+  metrics(
+    predictions: readonly P[],
+    examples: readonly Labelled<T>[],
+    scalars: Scalars,
+  ): Readonly<Record<string, number>>;
   /** The same scores as the reference's code rounds and averages them, where that differs. */
   published?(predictions: readonly P[], examples: readonly Labelled<T>[]): Readonly<Record<string, number>>;
   /** What the classes of a head of kind 'classes' are called. */
@@ -100,7 +109,8 @@ export interface TaskHead<S extends object = object, T = unknown, P = unknown> {
 }
 
 /** What the parameters of a head begin with: `ncrnaFamily.` of `ncrna-family`. */
-export const headPrefix = ({ task }: Pick<Head, 'task'>): string => `${task.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.`;
+export const headPrefix = ({ task }: Pick<Head, 'task'>): string =>
+  `${task.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.`;
 
 /** Every parameter of a head on an encoder of width `dim`, under the names that all parameters go by. */
 export function headParameters({ head, sizes }: TaskHead, dim: number): ParameterShapes {
@@ -113,25 +123,43 @@ export function headParameters({ head, sizes }: TaskHead, dim: number): Paramete
  * @param parameters Holds every name of `headParameters`; others are left alone.
  * @throws RangeError for several sequences where the head takes one.
  */
-export function runHead({ head, sizes }: TaskHead, parameters: ParameterMap, input: Omit<HeadInput, 'device' | 'weight'>): Tensor {
-  const { representation: { device }, cuSeqlens } = input;
+export function runHead(
+  { head, sizes }: TaskHead,
+  parameters: ParameterMap,
+  input: Omit<HeadInput, 'device' | 'weight'>,
+): Tensor {
+  const {
+    representation: { device },
+    cuSeqlens,
+  } = input;
   if (head.oneSequence === true && cuSeqlens.length !== 2) {
     throw new RangeError(`${head.task}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
   }
   const prefix = headPrefix(head);
-  return device.scope(() => head.forward({ ...input, device, weight: (name) => parameter(parameters, prefix + name) }, sizes));
+  return device.scope(() =>
+    head.forward({ ...input, device, weight: (name) => parameter(parameters, prefix + name) }, sizes),
+  );
 }
 
 /** As `config.json` and a file's metadata name it. */
 export const headConfig = ({ head, sizes }: TaskHead): HeadConfig => ({ task: head.task, sizes: { ...sizes } });
 
-/** The head that a config names, its sizes checked. Throws a CheckpointError for an unknown task or sizes that cannot be. */
+/**
+ * The head that a config names, its sizes checked. Throws a CheckpointError for an unknown task or sizes that cannot
+ * be.
+ */
 export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], file: string): TaskHead {
   const head = heads.find((each) => each.task === task);
-  if (head === undefined) throw new CheckpointError(file, `has a head for the task "${task}"; known are ${heads.map((each) => each.task).join(', ')}`);
+  if (head === undefined)
+    throw new CheckpointError(
+      file,
+      `has a head for the task "${task}"; known are ${heads.map((each) => each.task).join(', ')}`,
+    );
   const checked = head.sizes.safeParse(sizes);
   if (!checked.success) {
-    const problems = checked.error.issues.map(({ path, message }) => `${path.length === 0 ? '' : `"${path.join('.')}": `}${message}`);
+    const problems = checked.error.issues.map(
+      ({ path, message }) => `${path.length === 0 ? '' : `"${path.join('.')}": `}${message}`,
+    );
     throw new CheckpointError(file, `the sizes of its ${task} head cannot be: ${problems.join('; ')}`);
   }
   return { head, sizes: checked.data };
@@ -140,6 +168,7 @@ export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], fi
 /** A scalar that a head cannot do without. Throws a RangeError that says where it comes from. */
 export function scalar(scalars: Scalars, name: string): number {
   const value = scalars.get(name);
-  if (value === undefined) throw new RangeError(`the number "${name}" is missing: it is fitted to the training set and saved with the model`);
+  if (value === undefined)
+    throw new RangeError(`the number "${name}" is missing: it is fitted to the training set and saved with the model`);
   return value;
 }

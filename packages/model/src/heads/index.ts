@@ -6,7 +6,14 @@ import { secondaryStructure } from './secondaryStructure.ts';
 import { spliceSite } from './spliceSite.ts';
 import { expressionLevel, translationEfficiency } from './translation.ts';
 
-export const HEADS: readonly Head[] = [secondaryStructure, spliceSite, ribosomeLoad, translationEfficiency, expressionLevel, ncrnaFamily];
+export const HEADS: readonly Head[] = [
+  secondaryStructure,
+  spliceSite,
+  ribosomeLoad,
+  translationEfficiency,
+  expressionLevel,
+  ncrnaFamily,
+];
 
 export * from './contacts.ts';
 export * from './head.ts';

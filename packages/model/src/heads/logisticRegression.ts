@@ -52,8 +52,14 @@ export function fitLogistic(parts: readonly Samples[], options: LogisticOptions)
   }
 }
 
-/** `fitLogistic` a Newton step at a time, for whoever has other things to do in between; yields the violation before each. */
-export function* logisticSteps(parts: readonly Samples[], { penalty, tolerance = 1e-6 }: LogisticOptions): Generator<number, LogisticRegression, undefined> {
+/**
+ * `fitLogistic` a Newton step at a time, for whoever has other things to do in between; yields the violation before
+ * each.
+ */
+export function* logisticSteps(
+  parts: readonly Samples[],
+  { penalty, tolerance = 1e-6 }: LogisticOptions,
+): Generator<number, LogisticRegression, undefined> {
   const features = parts[0]?.columns.length ?? 0;
   const { samples, positives } = check(parts, features);
   if (!(penalty > 0)) throw new RangeError(`fitLogistic: the penalty must be positive, got ${penalty}`);
@@ -66,19 +72,31 @@ export function* logisticSteps(parts: readonly Samples[], { penalty, tolerance =
   for (let iteration = 0; ; iteration++) {
     const { gradient, curvature } = derivatives(parts, values, features);
     const violation = worstViolation(beta, gradient, penalty) / penalty;
-    if (violation <= tolerance) return { intercept: beta[features], weights: beta.slice(0, features), violation, iterations: iteration };
-    if (iteration === MOST_ITERATIONS) throw new Error(`fitLogistic: after ${MOST_ITERATIONS} steps the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`);
+    if (violation <= tolerance)
+      return { intercept: beta[features], weights: beta.slice(0, features), violation, iterations: iteration };
+    if (iteration === MOST_ITERATIONS)
+      throw new Error(
+        `fitLogistic: after ${MOST_ITERATIONS} steps the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`,
+      );
     yield violation;
     const active = activeCoordinates(beta, gradient, penalty, features);
     const step = newtonStep(active, beta, gradient, hessian(parts, curvature, active, features), penalty, features);
     const change = parts.map(({ columns, labels }) => combination(columns, labels.length, active, step, features));
     // What the linear part of the model promises of a whole step.
-    const promised = active.reduce((sum, j, a) => sum + gradient[j]! * step[a]! + (j === features ? 0 : penalty * (Math.abs(beta[j]! + step[a]!) - Math.abs(beta[j]!))), 0);
+    const promised = active.reduce(
+      (sum, j, a) =>
+        sum +
+        gradient[j]! * step[a]! +
+        (j === features ? 0 : penalty * (Math.abs(beta[j]! + step[a]!) - Math.abs(beta[j]!))),
+      0,
+    );
     let accepted = false;
     for (let length = 1; length > 1e-12 && !accepted; length /= 2) {
       const trial = values.map((part, p) => part.map((value, i) => value + length * change[p]![i]!));
       const moved = beta.slice();
-      active.forEach((j, a) => { moved[j]! += length * step[a]!; });
+      active.forEach((j, a) => {
+        moved[j]! += length * step[a]!;
+      });
       const after = loss(parts, trial) + penalty * norm(moved, features);
       // At the end the decrease drowns in the objective's rounding.
       if (after <= objective + LEAST_DECREASE * length * promised + 1e-13 * Math.abs(objective)) {
@@ -88,14 +106,26 @@ export function* logisticSteps(parts: readonly Samples[], { penalty, tolerance =
         objective = after;
       }
     }
-    if (!accepted) throw new Error(`fitLogistic: no step decreases the objective, and the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`);
+    if (!accepted)
+      throw new Error(
+        `fitLogistic: no step decreases the objective, and the optimality conditions are off by ${violation} of the penalty, not ${tolerance}`,
+      );
   }
 }
 
 /** β0 + Σ βⱼ·xⱼ of every sample. */
-export const logisticValues = ({ intercept, weights }: Pick<LogisticRegression, 'intercept' | 'weights'>, columns: readonly Float32Array[]): Float64Array => {
+export const logisticValues = (
+  { intercept, weights }: Pick<LogisticRegression, 'intercept' | 'weights'>,
+  columns: readonly Float32Array[],
+): Float64Array => {
   const active = [...weights.keys()].filter((j) => weights[j] !== 0);
-  const values = combination(columns, columns[0]?.length ?? 0, active, Float64Array.from(active, (j) => weights[j]!), weights.length);
+  const values = combination(
+    columns,
+    columns[0]?.length ?? 0,
+    active,
+    Float64Array.from(active, (j) => weights[j]!),
+    weights.length,
+  );
   return values.map((value) => value + intercept);
 };
 
@@ -108,7 +138,8 @@ function check(parts: readonly Samples[], features: number): { samples: number; 
     samples += labels.length;
     for (const label of labels) positives += label;
   }
-  if (positives === 0 || positives === samples) throw new RangeError(`fitLogistic: ${positives} of ${samples} samples are positive; some of both are needed`);
+  if (positives === 0 || positives === samples)
+    throw new RangeError(`fitLogistic: ${positives} of ${samples} samples are positive; some of both are needed`);
   return { samples, positives };
 }
 
@@ -116,7 +147,10 @@ function check(parts: readonly Samples[], features: number): { samples: number; 
 function activeCoordinates(beta: Float64Array, gradient: Float64Array, penalty: number, features: number): number[] {
   const weights = [...beta.subarray(0, features).keys()];
   const size = (j: number): number => Math.abs(gradient[j]!);
-  const joining = weights.filter((j) => beta[j] === 0 && size(j) > penalty).sort((a, b) => size(b) - size(a)).slice(0, MOST_JOINING);
+  const joining = weights
+    .filter((j) => beta[j] === 0 && size(j) > penalty)
+    .sort((a, b) => size(b) - size(a))
+    .slice(0, MOST_JOINING);
   return [...weights.filter((j) => beta[j] !== 0), ...joining, features];
 }
 
@@ -124,15 +158,22 @@ function activeCoordinates(beta: Float64Array, gradient: Float64Array, penalty: 
 function loss(parts: readonly Samples[], values: readonly Float64Array[]): number {
   let sum = 0;
   parts.forEach(({ labels }, p) => {
-    values[p]!.forEach((f, i) => { sum += Math.max(f, 0) - labels[i]! * f + portable.log(1 + portable.exp(-Math.abs(f))); });
+    values[p]!.forEach((f, i) => {
+      sum += Math.max(f, 0) - labels[i]! * f + portable.log(1 + portable.exp(-Math.abs(f)));
+    });
   });
   return sum;
 }
 
-const norm = (beta: Float64Array, features: number): number => beta.subarray(0, features).reduce((sum, value) => sum + Math.abs(value), 0);
+const norm = (beta: Float64Array, features: number): number =>
+  beta.subarray(0, features).reduce((sum, value) => sum + Math.abs(value), 0);
 
 /** The gradient of the loss by every coordinate, and each sample's p · (1 − p). */
-function derivatives(parts: readonly Samples[], values: readonly Float64Array[], features: number): { gradient: Float64Array; curvature: Float64Array[] } {
+function derivatives(
+  parts: readonly Samples[],
+  values: readonly Float64Array[],
+  features: number,
+): { gradient: Float64Array; curvature: Float64Array[] } {
   const gradient = new Float64Array(features + 1);
   const curvature = parts.map(({ columns, labels }, p) => {
     const probabilities = values[p]!.map((f) => {
@@ -140,7 +181,9 @@ function derivatives(parts: readonly Samples[], values: readonly Float64Array[],
       return f >= 0 ? 1 / (1 + small) : small / (1 + small);
     });
     const residuals = probabilities.map((value, i) => value - labels[i]!);
-    columns.forEach((column, j) => { gradient[j]! += dot(column, residuals); });
+    columns.forEach((column, j) => {
+      gradient[j]! += dot(column, residuals);
+    });
     gradient[features]! += residuals.reduce((sum, value) => sum + value, 0);
     return probabilities.map((value) => value * (1 - value));
   });
@@ -156,12 +199,27 @@ function dot(column: Float32Array, values: Float64Array): number {
 /** How far the subgradient of the objective is from containing zero, at worst over the coordinates. */
 function worstViolation(beta: Float64Array, gradient: Float64Array, penalty: number): number {
   const intercept = beta.length - 1;
-  return gradient.reduce((worst, g, j) => Math.max(worst,
-    j === intercept ? Math.abs(g) : beta[j] === 0 ? Math.max(0, Math.abs(g) - penalty) : Math.abs(g + penalty * Math.sign(beta[j]!))), 0);
+  return gradient.reduce(
+    (worst, g, j) =>
+      Math.max(
+        worst,
+        j === intercept
+          ? Math.abs(g)
+          : beta[j] === 0
+            ? Math.max(0, Math.abs(g) - penalty)
+            : Math.abs(g + penalty * Math.sign(beta[j]!)),
+      ),
+    0,
+  );
 }
 
 /** Second derivatives of the loss by the active coordinates, [active, active]. */
-function hessian(parts: readonly Samples[], curvature: readonly Float64Array[], active: readonly number[], features: number): Float64Array {
+function hessian(
+  parts: readonly Samples[],
+  curvature: readonly Float64Array[],
+  active: readonly number[],
+  features: number,
+): Float64Array {
   const size = active.length;
   const matrix = new Float64Array(size * size);
   parts.forEach(({ columns }, p) => {
@@ -170,7 +228,8 @@ function hessian(parts: readonly Samples[], curvature: readonly Float64Array[], 
       const weighted = j === features ? weights : weights.map((weight, i) => weight * columns[j]![i]!);
       for (let b = 0; b <= a; b++) {
         const other = active[b]!;
-        matrix[a * size + b]! += other === features ? weighted.reduce((sum, value) => sum + value, 0) : dot(columns[other]!, weighted);
+        matrix[a * size + b]! +=
+          other === features ? weighted.reduce((sum, value) => sum + value, 0) : dot(columns[other]!, weighted);
       }
     });
   });
@@ -179,7 +238,14 @@ function hessian(parts: readonly Samples[], curvature: readonly Float64Array[], 
 }
 
 /** The step of the active coordinates to the minimum of the quadratic model with the penalty, by coordinate descent. */
-function newtonStep(active: readonly number[], beta: Float64Array, gradient: Float64Array, matrix: Float64Array, penalty: number, features: number): Float64Array {
+function newtonStep(
+  active: readonly number[],
+  beta: Float64Array,
+  gradient: Float64Array,
+  matrix: Float64Array,
+  penalty: number,
+  features: number,
+): Float64Array {
   const size = active.length;
   const step = new Float64Array(size);
   // The model's gradient at the step.
@@ -205,7 +271,13 @@ function newtonStep(active: readonly number[], beta: Float64Array, gradient: Flo
 }
 
 /** Σ coefficient · column over the active coordinates, for every sample; the column of the intercept is 1. */
-function combination(columns: readonly Float32Array[], samples: number, active: readonly number[], coefficients: Float64Array, features: number): Float64Array {
+function combination(
+  columns: readonly Float32Array[],
+  samples: number,
+  active: readonly number[],
+  coefficients: Float64Array,
+  features: number,
+): Float64Array {
   const values = new Float64Array(samples);
   active.forEach((j, a) => {
     const factor = coefficients[a]!;

@@ -17,11 +17,16 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   task: 'ncrna-family',
   title: 'families of non-coding RNA',
   kind: 'classes',
-  sizes: z.strictObject({
-    hidden: z.int().positive().default(256).describe('Width of the hidden layer'),
-    classes: z.int().min(2).default(88).describe('Number of families'),
-    names: z.array(z.string().min(1)).optional().describe('Names of the families, in the order of their numbers'),
-  }).refine(({ classes, names }) => names === undefined || new Set(names).size === classes, 'names must be as many as classes, each once'),
+  sizes: z
+    .strictObject({
+      hidden: z.int().positive().default(256).describe('Width of the hidden layer'),
+      classes: z.int().min(2).default(88).describe('Number of families'),
+      names: z.array(z.string().min(1)).optional().describe('Names of the families, in the order of their numbers'),
+    })
+    .refine(
+      ({ classes, names }) => names === undefined || new Set(names).size === classes,
+      'names must be as many as classes, each once',
+    ),
   names: { official: CLASSIFIER_NAMES },
   parameters: (dim, { hidden, classes }) => classifierParameters(dim, hidden, classes),
   sizesOf(shapeOf) {
@@ -31,16 +36,25 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   forward: (input) => classify(input),
   loss: (logits, labels) => crossEntropy(logits, Int32Array.from(labels)),
   predict: (logits, { classes }) => softmaxRows(logits, classes),
-  metrics: (probabilities, examples) => ({ ...classScores(probabilities.map(argmax), examples.map(({ target }) => target)) }),
+  metrics: (probabilities, examples) => ({
+    ...classScores(
+      probabilities.map(argmax),
+      examples.map(({ target }) => target),
+    ),
+  }),
   classNames: ({ classes, names }) => names ?? Array.from({ length: classes }, (_, label) => String(label)),
   best: { metric: 'accuracy', order: 'largest' },
   columns: {
-    sequence: 'sequence', target: 'class_id',
+    sequence: 'sequence',
+    target: 'class_id',
     parse(text, { classes, names }) {
       const named = names?.indexOf(text) ?? -1;
       if (named >= 0) return named;
       const label = Number(text);
-      if (!/^\d+$/.test(text) || label >= classes) throw new RangeError(`expected a class from 0 to ${classes - 1}${names ? `, or one of ${names.join(', ')}` : ' (names of classes go into head.names)'}, got "${text}"`);
+      if (!/^\d+$/.test(text) || label >= classes)
+        throw new RangeError(
+          `expected a class from 0 to ${classes - 1}${names ? `, or one of ${names.join(', ')}` : ' (names of classes go into head.names)'}, got "${text}"`,
+        );
       return label;
     },
   },

@@ -9,7 +9,17 @@
  * predictions depend on that length. `padding` says whether to do as it does;
  * new models have none.
  */
-import { conv1d, dropout, firstRows, gatherRows, linear, segmentMean, segmentNorm, uploadSegments, type Tensor } from '@rna/tensor';
+import {
+  conv1d,
+  dropout,
+  firstRows,
+  gatherRows,
+  linear,
+  segmentMean,
+  segmentNorm,
+  uploadSegments,
+  type Tensor,
+} from '@rna/tensor';
 import * as z from 'zod';
 import type { ParameterShapes, Shape } from '../config.ts';
 import type { HeadInput, HeadNames } from './head.ts';
@@ -17,15 +27,22 @@ import type { HeadInput, HeadNames } from './head.ts';
 export interface ResNet1dSizes {
   readonly channels: number;
   readonly blocks: number;
-  /** Tokens to which each sequence is padded where it is shorter, `<cls>` and `<eos>` included; `batch`: the longest of the batch. */
+  /**
+   * Tokens to which each sequence is padded where it is shorter, `<cls>` and `<eos>` included; `batch`: the longest of
+   * the batch.
+   */
   readonly padding: 'none' | 'batch' | number;
 }
 
 export const resNet1dSizes = z.strictObject({
   channels: z.int().positive().default(32).describe('Channels of the ResNet'),
   blocks: z.int().positive().default(6).describe('Residual blocks'),
-  padding: z.union([z.enum(['none', 'batch']), z.int().min(2)]).default('none')
-    .describe('Tokens to which the reference pads sequences, or batch for the longest of the batch; none for new models'),
+  padding: z
+    .union([z.enum(['none', 'batch']), z.int().min(2)])
+    .default('none')
+    .describe(
+      'Tokens to which the reference pads sequences, or batch for the longest of the batch; none for new models',
+    ),
 });
 
 export const RESNET_1D_NAMES: HeadNames = {
@@ -39,7 +56,10 @@ const KERNEL_SIZE = 3;
 const DROPOUT_RATE = 0.2;
 
 export function resNet1dParameters(dim: number, { channels, blocks }: ResNet1dSizes): ParameterShapes {
-  const shapes = new Map<string, Shape>([['project.weight', [channels, dim]], ['project.bias', [channels]]]);
+  const shapes = new Map<string, Shape>([
+    ['project.weight', [channels, dim]],
+    ['project.bias', [channels]],
+  ]);
   for (let b = 0; b < blocks; b++) {
     shapes.set(`blocks.${b}.conv1.weight`, [channels, channels, KERNEL_SIZE]);
     shapes.set(`blocks.${b}.conv2.weight`, [channels, channels, KERNEL_SIZE]);
@@ -50,7 +70,11 @@ export function resNet1dParameters(dim: number, { channels, blocks }: ResNet1dSi
 }
 
 /** Sizes off the tensors of a file of the reference, which says nothing of the padding that goes with it. */
-export function storedResNet1d(shapeOf: (parameter: string) => Shape | undefined, dim: number, padding: ResNet1dSizes['padding']): ResNet1dSizes | undefined {
+export function storedResNet1d(
+  shapeOf: (parameter: string) => Shape | undefined,
+  dim: number,
+  padding: ResNet1dSizes['padding'],
+): ResNet1dSizes | undefined {
   const [project, out] = [shapeOf('project.weight'), shapeOf('out.weight')];
   // A secondary-structure head has a projection too, of twice the width.
   if (out === undefined && project?.[1] !== dim) return undefined;
@@ -60,7 +84,10 @@ export function storedResNet1d(shapeOf: (parameter: string) => Shape | undefined
 }
 
 /** One number for each sequence, [sequences, 1]. */
-export function resNet1d({ device, representation, cuSeqlens, weight, dropoutKey }: HeadInput, { blocks, padding }: ResNet1dSizes): Tensor {
+export function resNet1d(
+  { device, representation, cuSeqlens, weight, dropoutKey }: HeadInput,
+  { blocks, padding }: ResNet1dSizes,
+): Tensor {
   const lengths = Array.from({ length: cuSeqlens.length - 1 }, (_, s) => cuSeqlens[s + 1]! - cuSeqlens[s]!);
   const offsets = padding === 'none' ? cuSeqlens : paddedOffsets(lengths, padding);
   const segments = uploadSegments(device, offsets);
@@ -68,17 +95,29 @@ export function resNet1d({ device, representation, cuSeqlens, weight, dropoutKey
   let x = linear(rows, weight('project.weight'), weight('project.bias'));
   for (let b = 0; b < blocks; b++) {
     const input = x;
-    const first = (): Tensor => segmentNorm(conv1d(input, weight(`blocks.${b}.conv1.weight`), segments), segments, { elu: true });
-    x = device.scope(() => segmentNorm(conv1d(first(), weight(`blocks.${b}.conv2.weight`), segments), segments, { elu: true, residual: input }));
+    const first = (): Tensor =>
+      segmentNorm(conv1d(input, weight(`blocks.${b}.conv1.weight`), segments), segments, { elu: true });
+    x = device.scope(() =>
+      segmentNorm(conv1d(first(), weight(`blocks.${b}.conv2.weight`), segments), segments, {
+        elu: true,
+        residual: input,
+      }),
+    );
   }
   const mean = segmentMean(x, padding === 'none' ? segments : firstRows(segments, offsets, lengths));
-  return linear(dropout(mean, dropoutKey && { rate: DROPOUT_RATE, key: dropoutKey }), weight('out.weight'), weight('out.bias'));
+  return linear(
+    dropout(mean, dropoutKey && { rate: DROPOUT_RATE, key: dropoutKey }),
+    weight('out.weight'),
+    weight('out.bias'),
+  );
 }
 
 function paddedOffsets(lengths: readonly number[], padding: number | 'batch'): Uint32Array {
   const shortest = padding === 'batch' ? Math.max(...lengths) : padding;
   const offsets = new Uint32Array(lengths.length + 1);
-  lengths.forEach((length, s) => { offsets[s + 1] = offsets[s]! + Math.max(length, shortest); });
+  lengths.forEach((length, s) => {
+    offsets[s + 1] = offsets[s]! + Math.max(length, shortest);
+  });
   return offsets;
 }
 

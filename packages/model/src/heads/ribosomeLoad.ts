@@ -5,7 +5,14 @@
  */
 import { squaredError } from '@rna/tensor';
 import { scalar, type Head } from './head.ts';
-import { RESNET_1D_NAMES, resNet1d, resNet1dParameters, resNet1dSizes, storedResNet1d, type ResNet1dSizes } from './resnet1d.ts';
+import {
+  RESNET_1D_NAMES,
+  resNet1d,
+  resNet1dParameters,
+  resNet1dSizes,
+  storedResNet1d,
+  type ResNet1dSizes,
+} from './resnet1d.ts';
 import { parseNumber, regressionScores } from './scores.ts';
 
 const MEAN = 'scaler._mean';
@@ -26,19 +33,31 @@ export const ribosomeLoad: Head<ResNet1dSizes, number, number> = {
   forward: resNet1d,
   loss(output, loads, scalars) {
     const [mean, std] = [scalar(scalars, MEAN), scalar(scalars, STD)];
-    return squaredError(output, Float32Array.from(loads, (load) => (load - mean) / std));
+    return squaredError(
+      output,
+      Float32Array.from(loads, (load) => (load - mean) / std),
+    );
   },
   fit(loads) {
     const mean = loads.reduce((sum, load) => sum + load, 0) / loads.length;
     const std = Math.sqrt(loads.reduce((sum, load) => sum + (load - mean) ** 2, 0) / loads.length);
-    if (!(std > 0)) throw new RangeError(`ribosome-load: ${loads.length} training targets that do not differ cannot be standardised`);
-    return new Map([[MEAN, mean], [STD, std]]);
+    if (!(std > 0))
+      throw new RangeError(`ribosome-load: ${loads.length} training targets that do not differ cannot be standardised`);
+    return new Map([
+      [MEAN, mean],
+      [STD, std],
+    ]);
   },
   predict(output, _, scalars) {
     const [mean, std] = [scalar(scalars, MEAN), scalar(scalars, STD)];
     return Array.from(output, (value) => Math.max(0, value * std + mean));
   },
-  metrics: (loads, examples) => ({ ...regressionScores(loads, examples.map(({ target }) => target)) }),
+  metrics: (loads, examples) => ({
+    ...regressionScores(
+      loads,
+      examples.map(({ target }) => target),
+    ),
+  }),
   best: { metric: 'r2', order: 'largest' },
   columns: { sequence: 'utr', target: 'rl', parse: parseNumber },
 };

@@ -28,7 +28,8 @@ export const argmax = (values: ArrayLike<number>): number => {
 /** A number of a table, in decimals. Throws a RangeError where the cell is none. */
 export function parseNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || /^\s*0[box]/i.test(text) || !Number.isFinite(value)) throw new RangeError(`expected a number, got "${text}"`);
+  if (text.trim() === '' || /^\s*0[box]/i.test(text) || !Number.isFinite(value))
+    throw new RangeError(`expected a number, got "${text}"`);
   return value;
 }
 
@@ -74,7 +75,11 @@ function scoresOf({ tp, fp, fn, tn }: Confusion): BinaryScores {
   };
 }
 
-export const binaryScores = (probabilities: readonly number[], labels: readonly number[], threshold = 0.5): BinaryScores => scoresOf(confusion(probabilities, labels, threshold));
+export const binaryScores = (
+  probabilities: readonly number[],
+  labels: readonly number[],
+  threshold = 0.5,
+): BinaryScores => scoresOf(confusion(probabilities, labels, threshold));
 
 /** The threshold of the best F1: half-way between two neighbouring probabilities, of equals the one nearest to 0.5. */
 export function bestBinaryThreshold(probabilities: readonly number[], labels: readonly number[]): number {
@@ -87,20 +92,22 @@ export function bestBinaryThreshold(probabilities: readonly number[], labels: re
     const [here, next] = [probabilities[index]!, probabilities[descending[k + 1] ?? -1] ?? 0];
     if (here === next) return;
     const [threshold, f1] = [(here + next) / 2, ratio(2 * tp, k + 1 + positives)];
-    if (f1 > best.f1 || (f1 === best.f1 && Math.abs(threshold - 0.5) < Math.abs(best.threshold - 0.5))) best = { threshold, f1 };
+    if (f1 > best.f1 || (f1 === best.f1 && Math.abs(threshold - 0.5) < Math.abs(best.threshold - 0.5)))
+      best = { threshold, f1 };
   });
   return best.threshold;
 }
 
 /**
  * The counts that the reference's splice-site code takes of logits in batches: it passes a batch through the sigmoid
- * only if one of its logits lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for probabilities.
+ * only if one of its logits lies outside of [0, 1] (torchmetrics 1.2), and so takes a batch that does not for
+ * probabilities.
  */
 export function publishedConfusion(logits: readonly number[], labels: readonly number[], batchSize: number): Confusion {
   const answers: number[] = [];
   for (let start = 0; start < logits.length; start += batchSize) {
     const batch = logits.slice(start, start + batchSize);
-    answers.push(...batch.some((logit) => logit < 0 || logit > 1) ? batch.map(sigmoid) : batch);
+    answers.push(...(batch.some((logit) => logit < 0 || logit > 1) ? batch.map(sigmoid) : batch));
   }
   return confusion(answers, labels);
 }
@@ -147,7 +154,11 @@ export function classScores(predicted: readonly number[], labels: readonly numbe
     of(predicted[i]!).called++;
     if (predicted[i] === label) of(label).hits++;
   });
-  const scores = [...counts.values()].map(({ support, called, hits }) => ({ support, hits, f1: ratio(2 * hits, support + called) }));
+  const scores = [...counts.values()].map(({ support, called, hits }) => ({
+    support,
+    hits,
+    f1: ratio(2 * hits, support + called),
+  }));
   return {
     accuracy: scores.reduce((sum, { hits }) => sum + hits, 0) / labels.length,
     weightedF1: scores.reduce((sum, { support, f1 }) => sum + support * f1, 0) / labels.length,
@@ -156,7 +167,10 @@ export function classScores(predicted: readonly number[], labels: readonly numbe
 }
 
 export interface RegressionScores {
-  /** Coefficient of determination; negative for what is worse than the mean. Of targets that do not differ 1 if all are met, else 0. */
+  /**
+   * Coefficient of determination; negative for what is worse than the mean. Of targets that do not differ 1 if all are
+   * met, else 0.
+   */
   readonly r2: number;
   readonly mse: number;
   readonly mae: number;
@@ -193,12 +207,15 @@ function ranks(values: readonly number[]): number[] {
 function correlation(a: readonly number[], b: readonly number[]): number {
   // Ranks have the same mean on both sides.
   const centre = (a.length - 1) / 2;
-  const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, value, i) => sum + (value - centre) * (y[i]! - centre), 0);
+  const product = (x: readonly number[], y: readonly number[]): number =>
+    x.reduce((sum, value, i) => sum + (value - centre) * (y[i]! - centre), 0);
   return ratio(product(a, b), Math.sqrt(product(a, a) * product(b, b)));
 }
 
 function requirePairs(what: string, values: readonly unknown[], labels: readonly unknown[]): void {
   if (values.length !== labels.length || values.length === 0) {
-    throw new RangeError(`${what}: ${values.length} predictions and ${labels.length} labels; as many of both are needed, and at least one`);
+    throw new RangeError(
+      `${what}: ${values.length} predictions and ${labels.length} labels; as many of both are needed, and at least one`,
+    );
   }
 }

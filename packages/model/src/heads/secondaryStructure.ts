@@ -3,7 +3,20 @@
  * nucleotides (RiNALMo section 3.3; RINALMO section 5.1; SSR-LM A.1.2 takes the
  * same). It works on one sequence at a time, as the maps fill the memory.
  */
-import { conv2d, linear, pairLogits, pairLoss, pairResNet, pairSum, reshape, residualBlock, rows, type BlockFilters, type Device, type Tensor } from '@rna/tensor';
+import {
+  conv2d,
+  linear,
+  pairLogits,
+  pairLoss,
+  pairResNet,
+  pairSum,
+  reshape,
+  residualBlock,
+  rows,
+  type BlockFilters,
+  type Device,
+  type Tensor,
+} from '@rna/tensor';
 import * as z from 'zod';
 import type { Shape } from '../config.ts';
 import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
@@ -26,7 +39,12 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   kind: 'pairs',
   sizes: z.strictObject({
     convDim: z.int().positive().default(64).describe('Channels of the ResNet'),
-    kernelSize: z.int().positive().refine((size) => size % 2 === 1, 'must be odd').default(3).describe('Width of its spatial convolutions'),
+    kernelSize: z
+      .int()
+      .positive()
+      .refine((size) => size % 2 === 1, 'must be odd')
+      .default(3)
+      .describe('Width of its spatial convolutions'),
     blocks: z.int().positive().default(2).describe('Residual blocks'),
   }),
   names: {
@@ -49,7 +67,8 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   parameters(dim, { convDim: C, kernelSize: k, blocks }) {
     const shapes = new Map<string, Shape>([
       // Columns 0..dim-1 read the row's token i, columns dim..2dim-1 the column's token j.
-      ['project.weight', [C, 2 * dim]], ['project.bias', [C]],
+      ['project.weight', [C, 2 * dim]],
+      ['project.bias', [C]],
     ]);
     for (let b = 0; b < blocks; b++) {
       shapes.set(`blocks.${b}.conv1.weight`, [C, C, 1, 1]);
@@ -76,18 +95,26 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   terms: ({ length }) => (length * (length - 1)) / 2,
   predict: (logits) => [upperTriangle(logits, Math.sqrt(logits.length)).map(sigmoid)],
   tune(probabilities, examples) {
-    const curves = examples.map(({ sequence, target }, i) => thresholdCurve(probabilities[i]!, sequence, target, { flexible: true }));
+    const curves = examples.map(({ sequence, target }, i) =>
+      thresholdCurve(probabilities[i]!, sequence, target, { flexible: true }),
+    );
     return new Map([['threshold', bestThreshold(curves).threshold]]);
   },
   metrics(probabilities, examples, scalars) {
     const threshold = scalars.get('threshold') ?? DEFAULT_THRESHOLD;
     const predicted = examples.map(({ sequence }, i) => decodeBasePairs(probabilities[i]!, sequence, { threshold }));
-    const score = (flexible: boolean) => meanScore(examples.map(({ target }, i) => scoreBasePairs(target, predicted[i]!, { flexible })));
+    const score = (flexible: boolean) =>
+      meanScore(examples.map(({ target }, i) => scoreBasePairs(target, predicted[i]!, { flexible })));
     const [strict, flexible] = [score(false), score(true)];
     return {
-      precision: strict.precision, recall: strict.recall, f1: strict.f1,
-      flexiblePrecision: flexible.precision, flexibleRecall: flexible.recall, flexibleF1: flexible.f1,
-      averagePrecision: examples.reduce((sum, { target }, i) => sum + averagePrecision(probabilities[i]!, target), 0) / examples.length,
+      precision: strict.precision,
+      recall: strict.recall,
+      f1: strict.f1,
+      flexiblePrecision: flexible.precision,
+      flexibleRecall: flexible.recall,
+      flexibleF1: flexible.f1,
+      averagePrecision:
+        examples.reduce((sum, { target }, i) => sum + averagePrecision(probabilities[i]!, target), 0) / examples.length,
       threshold,
     };
   },
@@ -96,13 +123,15 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
 
 /** The sizes of a model's secondary-structure head; undefined where it has none, or one of another task. */
 export function secondaryStructureSizes({ task }: { readonly task?: TaskHead }): SecondaryStructureSizes | undefined {
-  return task?.head === secondaryStructure ? task.sizes as SecondaryStructureSizes : undefined;
+  return task?.head === secondaryStructure ? (task.sizes as SecondaryStructureSizes) : undefined;
 }
 
 /** [length · length]: 1 at (i, j) and (j, i) of each pair. */
 export function pairLabels(partners: Int32Array): Float32Array {
   const labels = new Float32Array(partners.length ** 2);
-  partners.forEach((j, i) => { if (j >= 0) labels[i * partners.length + j] = 1; });
+  partners.forEach((j, i) => {
+    if (j >= 0) labels[i * partners.length + j] = 1;
+  });
   return labels;
 }
 
@@ -111,9 +140,14 @@ function pairMap({ device, representation, weight }: HeadInput, { convDim, block
   const length = (representation.shape[0] ?? 0) - 2;
   return device.scope(() => {
     const project = weight('project.weight');
-    // Row 2c of the reshaped weight is the half of channel c for the row's nucleotide, row 2c + 1 that for the column's.
+    // Row 2c of the reshaped weight is the half of channel c for the row's nucleotide, row 2c + 1 that for the
+    // column's.
     const pq = linear(rows(representation, 1, length), reshape(project, [2 * convDim, project.size / (2 * convDim)]));
-    const filters = Array.from({ length: blocks }, (_, b): BlockFilters => [weight(`blocks.${b}.conv1.weight`), weight(`blocks.${b}.conv2.weight`), weight(`blocks.${b}.conv3.weight`)]);
+    const filters = Array.from({ length: blocks }, (_, b): BlockFilters => [
+      weight(`blocks.${b}.conv1.weight`),
+      weight(`blocks.${b}.conv2.weight`),
+      weight(`blocks.${b}.conv3.weight`),
+    ]);
     const [bias, out] = [weight('project.bias'), { filters: weight('out.weight'), bias: weight('out.bias') }];
     if (!keepsMaps(device, length, convDim, blocks)) return pairLogits(pairResNet(pq, { bias, blocks: filters, out }));
     let x = pairSum(pq, bias);

@@ -32,11 +32,26 @@ export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   forward: (input) => classify(input),
   loss: (logits, labels) => binaryCrossEntropy(logits, Float32Array.from(labels)),
   predict: (logits) => Array.from(logits, sigmoid),
-  metrics: (probabilities, examples, scalars) => ({ ...binaryScores(probabilities, examples.map(({ target }) => target), scalars.get('threshold')) }),
-  published: (probabilities, examples) => ({ ...publishedBinaryScores(publishedConfusion(probabilities.map(logit), examples.map(({ target }) => target), PUBLISHED_BATCH)) }),
+  metrics: (probabilities, examples, scalars) => ({
+    ...binaryScores(
+      probabilities,
+      examples.map(({ target }) => target),
+      scalars.get('threshold'),
+    ),
+  }),
+  published: (probabilities, examples) => ({
+    ...publishedBinaryScores(
+      publishedConfusion(
+        probabilities.map(logit),
+        examples.map(({ target }) => target),
+        PUBLISHED_BATCH,
+      ),
+    ),
+  }),
   best: { metric: 'f1', order: 'largest' },
   columns: {
-    sequence: 'sequence', target: 'label',
+    sequence: 'sequence',
+    target: 'label',
     parse(text) {
       if (text !== '0' && text !== '1') throw new RangeError(`expected 0 or 1, got "${text}"`);
       return Number(text);

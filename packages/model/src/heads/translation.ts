@@ -19,7 +19,12 @@ const utrTask = (task: string, title: string, column: string): Head<ResNet1dSize
   forward: resNet1d,
   loss: (output, targets) => huberLoss(output, Float32Array.from(targets)),
   predict: (output) => Array.from(output),
-  metrics: (predictions, examples) => ({ ...regressionScores(predictions, examples.map(({ target }) => target)) }),
+  metrics: (predictions, examples) => ({
+    ...regressionScores(
+      predictions,
+      examples.map(({ target }) => target),
+    ),
+  }),
   best: { metric: 'r2', order: 'largest' },
   columns: { sequence: 'utr', target: column, parse: parseNumber },
 });

@@ -16,29 +16,48 @@ export interface CalibrationBin {
 }
 
 /** Bins of equal width over 0 … 1, empty ones among them. */
-export function calibrationBins(probabilities: ArrayLike<number>, labels: ArrayLike<number>, bins = 10): CalibrationBin[] {
+export function calibrationBins(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  bins = 10,
+): CalibrationBin[] {
   requireLabels('calibrationBins', probabilities, labels);
   const [counts, sums, positives] = [new Float64Array(bins), new Float64Array(bins), new Float64Array(bins)];
   for (let i = 0; i < probabilities.length; i++) {
     const probability = probabilities[i]!;
-    if (!(probability >= 0 && probability <= 1)) throw new RangeError(`calibrationBins: value ${i} is ${probability}, no probability`);
+    if (!(probability >= 0 && probability <= 1))
+      throw new RangeError(`calibrationBins: value ${i} is ${probability}, no probability`);
     const bin = Math.min(bins - 1, Math.floor(probability * bins));
     counts[bin]!++;
     sums[bin]! += probability;
     positives[bin]! += labels[i]!;
   }
-  return Array.from(counts, (count, b) => ({ low: b / bins, high: (b + 1) / bins, count, predicted: sums[b]! / count, observed: positives[b]! / count }));
+  return Array.from(counts, (count, b) => ({
+    low: b / bins,
+    high: (b + 1) / bins,
+    count,
+    predicted: sums[b]! / count,
+    observed: positives[b]! / count,
+  }));
 }
 
 /** The bins of all parts as one set. */
 export function addCalibration(parts: readonly (readonly CalibrationBin[])[]): CalibrationBin[] {
   const bins = parts[0]?.length ?? 0;
-  if (parts.some((part) => part.length !== bins)) throw new RangeError('addCalibration: the parts have different numbers of bins');
+  if (parts.some((part) => part.length !== bins))
+    throw new RangeError('addCalibration: the parts have different numbers of bins');
   return (parts[0] ?? []).map(({ low, high }, b) => {
     const filled = parts.map((part) => part[b]!).filter(({ count }) => count > 0);
     const count = filled.reduce((sum, bin) => sum + bin.count, 0);
-    const mean = (value: (bin: CalibrationBin) => number): number => filled.reduce((sum, bin) => sum + bin.count * value(bin), 0) / count;
-    return { low, high, count, predicted: mean(({ predicted }) => predicted), observed: mean(({ observed }) => observed) };
+    const mean = (value: (bin: CalibrationBin) => number): number =>
+      filled.reduce((sum, bin) => sum + bin.count * value(bin), 0) / count;
+    return {
+      low,
+      high,
+      count,
+      predicted: mean(({ predicted }) => predicted),
+      observed: mean(({ observed }) => observed),
+    };
   });
 }
 
@@ -46,7 +65,9 @@ export function addCalibration(parts: readonly (readonly CalibrationBin[])[]): C
 export function calibrationError(bins: readonly CalibrationBin[]): number {
   const filled = bins.filter(({ count }) => count > 0);
   const total = filled.reduce((sum, { count }) => sum + count, 0);
-  return filled.reduce((sum, { count, predicted, observed }) => sum + count * Math.abs(predicted - observed), 0) / total;
+  return (
+    filled.reduce((sum, { count, predicted, observed }) => sum + count * Math.abs(predicted - observed), 0) / total
+  );
 }
 
 export interface OperatingPoint {
@@ -80,7 +101,8 @@ export function areaUnderPrecisionRecall(curve: readonly OperatingPoint[]): numb
 export function rocAuc(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
   const { groups, positives } = descending('rocAuc', scores, labels);
   const negatives = scores.length - positives;
-  if (positives === 0 || negatives === 0) throw new RangeError(`rocAuc: ${positives} positives and ${negatives} negatives; at least one of both is needed`);
+  if (positives === 0 || negatives === 0)
+    throw new RangeError(`rocAuc: ${positives} positives and ${negatives} negatives; at least one of both is needed`);
   let [above, wins] = [0, 0];
   for (const { count, positives: found } of groups) {
     // Positives above this score's negatives, and half of those beside them.
@@ -97,12 +119,18 @@ interface ScoreGroup {
 }
 
 /** How often each distinct score occurs, and how often with a positive label, from the largest score down. */
-function descending(caller: string, scores: ArrayLike<number>, labels: ArrayLike<number>): { groups: ScoreGroup[]; positives: number } {
+function descending(
+  caller: string,
+  scores: ArrayLike<number>,
+  labels: ArrayLike<number>,
+): { groups: ScoreGroup[]; positives: number } {
   requireLabels(caller, scores, labels);
   const all = Float64Array.from(scores).sort();
   // The numeric order puts NaN last.
   if (Number.isNaN(all.at(-1))) throw new RangeError(`${caller}: the scores contain NaN`);
-  const trues = Float64Array.from(scores).filter((_, i) => labels[i] === 1).sort();
+  const trues = Float64Array.from(scores)
+    .filter((_, i) => labels[i] === 1)
+    .sort();
   const groups: ScoreGroup[] = [];
   let [from, fromTrue] = [all.length, trues.length];
   while (from > 0) {
@@ -116,6 +144,8 @@ function descending(caller: string, scores: ArrayLike<number>, labels: ArrayLike
 }
 
 function requireLabels(caller: string, values: ArrayLike<number>, labels: ArrayLike<number>): void {
-  if (values.length !== labels.length) throw new RangeError(`${caller}: ${values.length} values and ${labels.length} labels`);
-  for (let i = 0; i < labels.length; i++) if (labels[i] !== 0 && labels[i] !== 1) throw new RangeError(`${caller}: label ${i} is ${labels[i]}, not 0 or 1`);
+  if (values.length !== labels.length)
+    throw new RangeError(`${caller}: ${values.length} values and ${labels.length} labels`);
+  for (let i = 0; i < labels.length; i++)
+    if (labels[i] !== 0 && labels[i] !== 1) throw new RangeError(`${caller}: label ${i} is ${labels[i]}, not 0 or 1`);
 }

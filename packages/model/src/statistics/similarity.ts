@@ -11,8 +11,8 @@ import { InputError } from '../errors.ts';
 const letters = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
 
 /**
- * The largest identity, 0 … 1, of a query with any sequence of the training set: 1 − edits / length of the longer one, an
- * edit being a letter changed, left out or put in. T and U, upper and lower case are the same.
+ * The largest identity, 0 … 1, of a query with any sequence of the training set: 1 − edits / length of the longer one,
+ * an edit being a letter changed, left out or put in. T and U, upper and lower case are the same.
  */
 export function nearestIdentity(training: readonly string[]): (query: string) => number {
   const references = [...new Set(training.map(letters))].sort((a, b) => a.length - b.length);
@@ -24,8 +24,12 @@ function nearest(query: string, ascending: readonly string[]): number {
   let best = 0;
   const middle = firstAtLeast(ascending, query.length);
   // Nothing further out can be better than the first that cannot.
-  const most = (reference: string): number => Math.min(query.length, reference.length) / Math.max(query.length, reference.length, 1);
-  for (const [start, step] of [[middle, 1], [middle - 1, -1]] as const) {
+  const most = (reference: string): number =>
+    Math.min(query.length, reference.length) / Math.max(query.length, reference.length, 1);
+  for (const [start, step] of [
+    [middle, 1],
+    [middle - 1, -1],
+  ] as const) {
     for (let r = start; ascending[r] !== undefined && most(ascending[r]!) > best; r += step) {
       const reference = ascending[r]!;
       best = Math.max(best, 1 - distance(query, reference) / Math.max(query.length, reference.length));
@@ -44,7 +48,8 @@ function firstAtLeast(ascending: readonly string[], length: number): number {
   return low;
 }
 
-const COLUMNS = 'write it by mmseqs with --format-output query,target,fident, or with --format-mode 4, which names the columns';
+const COLUMNS =
+  'write it by mmseqs with --format-output query,target,fident, or with --format-mode 4, which names the columns';
 
 /**
  * The largest identity, 0 … 1, of each query of an MMseqs2 search or easy-search in tab-separated columns: query,
@@ -60,12 +65,25 @@ export function readMmseqs(text: string, file: string): Map<string, number> {
     if (n === 0 && cells[0] === 'query') {
       whole = cells.includes('fident') ? 1 : 100;
       identity = cells.indexOf(whole === 1 ? 'fident' : 'pident');
-      if (identity < 0) throw new InputError(file, 1, `expected a column "fident" or "pident", got ${cells.join(', ')}`, COLUMNS);
+      if (identity < 0)
+        throw new InputError(file, 1, `expected a column "fident" or "pident", got ${cells.join(', ')}`, COLUMNS);
       continue;
     }
     const value = Number(cells[identity]) / whole;
-    if (cells.length <= identity) throw new InputError(file, n + 1, `expected at least ${identity + 1} columns with tabs between them, got ${cells.length}`, COLUMNS);
-    if (!(value >= 0 && value <= 1) || cells[identity]!.trim() === '') throw new InputError(file, n + 1, `expected an identity from 0 to ${whole} in column ${identity + 1}, got "${cells[identity]!}"`, COLUMNS);
+    if (cells.length <= identity)
+      throw new InputError(
+        file,
+        n + 1,
+        `expected at least ${identity + 1} columns with tabs between them, got ${cells.length}`,
+        COLUMNS,
+      );
+    if (!(value >= 0 && value <= 1) || cells[identity]!.trim() === '')
+      throw new InputError(
+        file,
+        n + 1,
+        `expected an identity from 0 to ${whole} in column ${identity + 1}, got "${cells[identity]!}"`,
+        COLUMNS,
+      );
     best.set(cells[0]!, Math.max(value, best.get(cells[0]!) ?? 0));
   }
   return best;

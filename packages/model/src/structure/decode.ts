@@ -27,7 +27,11 @@ export interface ScoredPair {
  * to the smaller i, then the smaller j. Lower-case and ambiguous letters count
  * as non-canonical, as in the reference.
  */
-export function decodeBasePairs(probabilities: Float32Array, sequence: string, options: DecodeOptions = {}): Int32Array {
+export function decodeBasePairs(
+  probabilities: Float32Array,
+  sequence: string,
+  options: DecodeOptions = {},
+): Int32Array {
   const partners = new Int32Array(sequence.length).fill(-1);
   for (const { i, j } of greedyPairs(probabilities, sequence, options)) {
     partners[i] = j;
@@ -49,7 +53,8 @@ export function greedyPairs(
 ): ScoredPair[] {
   const length = sequence.length;
   checkTriangle(probabilities, length, 'greedyPairs');
-  if (!(threshold >= 0 && threshold <= 1)) throw new RangeError(`greedyPairs: the threshold must be in 0 … 1, got ${threshold}`);
+  if (!(threshold >= 0 && threshold <= 1))
+    throw new RangeError(`greedyPairs: the threshold must be in 0 … 1, got ${threshold}`);
   // The reference compares in float32.
   const limit = Math.fround(threshold);
   const minDistance = allowSharpLoops ? 1 : 4;
@@ -58,8 +63,13 @@ export function greedyPairs(
   for (let i = 0; i < length; i++) {
     for (let j = i + 1; j < length; j++) {
       const probability = probabilities[index++]!;
-      if (Number.isNaN(probability)) throw new RangeError(`greedyPairs: the probability of the pair (${i}, ${j}) is NaN`);
-      if (probability > limit && j - i >= minDistance && (allowNcPairs || isCanonicalPair(sequence[i]!, sequence[j]!))) {
+      if (Number.isNaN(probability))
+        throw new RangeError(`greedyPairs: the probability of the pair (${i}, ${j}) is NaN`);
+      if (
+        probability > limit &&
+        j - i >= minDistance &&
+        (allowNcPairs || isCanonicalPair(sequence[i]!, sequence[j]!))
+      ) {
         candidates.push({ i, j, probability });
       }
     }
@@ -77,12 +87,17 @@ export function greedyPairs(
 /** Whether two upper-case letters (T or U) are a Watson-Crick or a wobble pair. */
 export function isCanonicalPair(a: string, b: string): boolean {
   switch (a) {
-    case 'A': return b === 'U' || b === 'T';
-    case 'C': return b === 'G';
-    case 'G': return b === 'C' || b === 'U' || b === 'T';
+    case 'A':
+      return b === 'U' || b === 'T';
+    case 'C':
+      return b === 'G';
+    case 'G':
+      return b === 'C' || b === 'U' || b === 'T';
     case 'U':
-    case 'T': return b === 'A' || b === 'G';
-    default: return false;
+    case 'T':
+      return b === 'A' || b === 'G';
+    default:
+      return false;
   }
 }
 
@@ -104,6 +119,8 @@ export function upperTriangle(matrix: Float32Array, length: number): Float32Arra
 export function checkTriangle(values: Float32Array, length: number, caller: string): void {
   const expected = (length * (length - 1)) / 2;
   if (values.length !== expected) {
-    throw new RangeError(`${caller}: ${length} positions have ${expected} pairs, but ${values.length} probabilities were given (strict upper triangle, row-major)`);
+    throw new RangeError(
+      `${caller}: ${length} positions have ${expected} pairs, but ${values.length} probabilities were given (strict upper triangle, row-major)`,
+    );
   }
 }

@@ -16,7 +16,10 @@ const UNPAIRED = '.:,-_~';
  * Partners [length] of a line of brackets. Throws an InputError, for the file
  * and line given, for an unbalanced bracket or an unknown character.
  */
-export function parseDotBracket(text: string, source: { file: string; line: number } = { file: 'dot-bracket', line: 1 }): Int32Array {
+export function parseDotBracket(
+  text: string,
+  source: { file: string; line: number } = { file: 'dot-bracket', line: 1 },
+): Int32Array {
   const refuse = (problem: string, remedy: string) => new InputError(source.file, source.line, problem, remedy);
   const partners = new Int32Array(text.length).fill(-1);
   const open: number[][] = Array.from(OPENING, () => []);
@@ -27,15 +30,20 @@ export function parseDotBracket(text: string, source: { file: string; line: numb
     if (opening >= 0) open[opening]!.push(i);
     else if (closing >= 0) {
       const j = open[closing]!.pop();
-      if (j === undefined) throw refuse(`"${character}" at position ${i + 1} closes no "${OPENING[closing]!}"`, 'correct the brackets');
+      if (j === undefined)
+        throw refuse(`"${character}" at position ${i + 1} closes no "${OPENING[closing]!}"`, 'correct the brackets');
       partners[i] = j;
       partners[j] = i;
     } else if (!UNPAIRED.includes(character)) {
-      throw refuse(`"${character}" at position ${i + 1} is no dot-bracket character`, 'use . ( ) [ ] { } < > or letter pairs Aa');
+      throw refuse(
+        `"${character}" at position ${i + 1} is no dot-bracket character`,
+        'use . ( ) [ ] { } < > or letter pairs Aa',
+      );
     }
   }
   const unclosed = open.flat().sort((a, b) => a - b)[0];
-  if (unclosed !== undefined) throw refuse(`"${text[unclosed]!}" at position ${unclosed + 1} is never closed`, 'correct the brackets');
+  if (unclosed !== undefined)
+    throw refuse(`"${text[unclosed]!}" at position ${unclosed + 1} is never closed`, 'correct the brackets');
   return partners;
 }
 
@@ -49,7 +57,8 @@ export function dotBracket(partners: Int32Array): string {
   const text = new Array<string>(partners.length).fill('.');
   for (const [i, j] of basePairs(partners)) {
     const level = levels[i]!;
-    if (level >= OPENING.length) throw new RangeError(`dotBracket: the pairs need more than ${OPENING.length} kinds of brackets`);
+    if (level >= OPENING.length)
+      throw new RangeError(`dotBracket: the pairs need more than ${OPENING.length} kinds of brackets`);
     text[i] = OPENING[level]!;
     text[j] = CLOSING[level]!;
   }
@@ -88,7 +97,9 @@ function crosses([a, b]: readonly [number, number], [c, d]: readonly [number, nu
   return (a < c && c < b && b < d) || (c < a && a < d && d < b);
 }
 
-/** Pairs grouped into stems, bulges and internal loops included: no other pair's end lies between a pair and the next. */
+/**
+ * Pairs grouped into stems, bulges and internal loops included: no other pair's end lies between a pair and the next.
+ */
 function stems(partners: Int32Array): [number, number][][] {
   const isFree = (from: number, to: number) => {
     for (let i = from; i < to; i++) if (partners[i] !== -1) return false;

@@ -38,11 +38,17 @@ export type RecordFormat = keyof typeof RECORD_FORMATS;
 /** The format of a file by its name, of which a last `.gz` is no part; undefined where none is known. */
 export function recordFormat(file: string): RecordFormat | undefined {
   const extension = extensionOf(file);
-  return (Object.keys(RECORD_FORMATS) as RecordFormat[]).find((format) => (RECORD_FORMATS[format] as readonly string[]).includes(extension));
+  return (Object.keys(RECORD_FORMATS) as RecordFormat[]).find((format) =>
+    (RECORD_FORMATS[format] as readonly string[]).includes(extension),
+  );
 }
 
 const readers: Record<Exclude<RecordFormat, 'fasta'>, (source: Source) => LineReader> = {
-  dotBracket: dotBracketReader, ct: ctReader, bpseq: bpseqReader, st: stReader, stockholm: stockholmReader,
+  dotBracket: dotBracketReader,
+  ct: ctReader,
+  bpseq: bpseqReader,
+  st: stReader,
+  stockholm: stockholmReader,
 };
 
 /**
@@ -54,10 +60,13 @@ const readers: Record<Exclude<RecordFormat, 'fasta'>, (source: Source) => LineRe
  * with itself, or named by one side.
  */
 export async function* parseRecords(
-  chunks: AsyncIterable<string> | Iterable<string>, file: string, options: RecordFileOptions = {},
+  chunks: AsyncIterable<string> | Iterable<string>,
+  file: string,
+  options: RecordFileOptions = {},
 ): AsyncGenerator<FileRecord, void, undefined> {
   if (recordFormat(file) === 'fasta') {
-    for await (const { id, sequence, line } of parseFasta(chunks, { file, ...options })) yield { id, sequence, line, droppedPairs: 0 };
+    for await (const { id, sequence, line } of parseFasta(chunks, { file, ...options }))
+      yield { id, sequence, line, droppedPairs: 0 };
     return;
   }
   const reading = startReading(file, options);
@@ -75,7 +84,8 @@ export function parseStructureFile(text: string, file: string, options: RecordFi
   for (const line of text.split(/\r?\n/)) reading.accept(line);
   reading.finish();
   return reading.take().map(({ id, sequence, partners, line }) => {
-    if (partners === undefined) throw new InputError(file, line, `"${id}" has no structure`, 'give the alignment a line "#=GC SS_cons"');
+    if (partners === undefined)
+      throw new InputError(file, line, `"${id}" has no structure`, 'give the alignment a line "#=GC SS_cons"');
     return { id, sequence, partners };
   });
 }
@@ -84,13 +94,23 @@ export function parseStructureFile(text: string, file: string, options: RecordFi
 function startReading(file: string, { allowUnknown = false, allowRepeatedIds = false }: RecordFileOptions) {
   const format = recordFormat(file);
   if (format === undefined || format === 'fasta') {
-    throw new InputError(file, 1, `no structure format has the extension "${extensionOf(file).slice(1)}"`, 'use .dbn, .ct, .bpseq, .st or .sto');
+    throw new InputError(
+      file,
+      1,
+      `no structure format has the extension "${extensionOf(file).slice(1)}"`,
+      'use .dbn, .ct, .bpseq, .st or .sto',
+    );
   }
   let records: FileRecord[] = [];
   let [number, count] = [0, 0];
   const reader = readers[format]({
-    file, allowUnknown, allowRepeatedIds,
-    emit: (record) => { count++; records.push(record); },
+    file,
+    allowUnknown,
+    allowRepeatedIds,
+    emit: (record) => {
+      count++;
+      records.push(record);
+    },
     refuse: (line, problem, remedy) => new InputError(file, line?.number ?? 1, problem, remedy),
   });
   return {
@@ -101,7 +121,13 @@ function startReading(file: string, { allowUnknown = false, allowRepeatedIds = f
     },
     finish(): void {
       reader.finish();
-      if (count === 0) throw new InputError(file, 1, 'no structure in the file', `give at least one in the ${extensionOf(file)} format`);
+      if (count === 0)
+        throw new InputError(
+          file,
+          1,
+          'no structure in the file',
+          `give at least one in the ${extensionOf(file)} format`,
+        );
     },
     /** The records since it was asked last. */
     take(): FileRecord[] {
@@ -132,13 +158,21 @@ export function writeBpseq({ id, sequence, partners }: Structure): string {
   return `${[`#Name: ${id}`, ...rows].join('\n')}\n`;
 }
 
-/** `>id`, sequence, brackets (RNAfold's energy after them is passed over); or bpRNA's form, with `#Name: id` for the header. */
+/**
+ * `>id`, sequence, brackets (RNAfold's energy after them is passed over); or bpRNA's form, with `#Name: id` for the
+ * header.
+ */
 function dotBracketReader(source: Source): LineReader {
   const lineOfId = new Map<string, number>();
   let header: { id: string; line: Line } | undefined;
   let sequence: Line | undefined;
   const checkComplete = (): void => {
-    if (header) throw source.refuse(header.line, `record "${header.id}" is not complete`, 'give its sequence and its brackets on one line each');
+    if (header)
+      throw source.refuse(
+        header.line,
+        `record "${header.id}" is not complete`,
+        'give its sequence and its brackets on one line each',
+      );
   };
   return {
     accept(line) {
@@ -149,7 +183,12 @@ function dotBracketReader(source: Source): LineReader {
         const id = firstWord(name);
         if (!id) throw source.refuse(line, 'a header without an id', 'write the id after ">"');
         const earlier = lineOfId.get(id);
-        if (earlier !== undefined) throw source.refuse(line, `a second record has the id "${id}" (the first is on line ${earlier})`, 'give each record an id of its own');
+        if (earlier !== undefined)
+          throw source.refuse(
+            line,
+            `a second record has the id "${id}" (the first is on line ${earlier})`,
+            'give each record an id of its own',
+          );
         if (!source.allowRepeatedIds) lineOfId.set(id, line.number);
         header = { id, line };
       } else if (!header) {
@@ -188,7 +227,11 @@ function stReader(source: Source): LineReader {
 function emitBrackets(source: Source, header: { id: string; line: Line }, sequence: Line, brackets: Line): void {
   checkLetters(source, sequence, sequence.text);
   if (sequence.text.length !== brackets.text.length) {
-    throw source.refuse(brackets, `"${header.id}" has ${sequence.text.length} letters but ${brackets.text.length} brackets and dots`, 'make them equal');
+    throw source.refuse(
+      brackets,
+      `"${header.id}" has ${sequence.text.length} letters but ${brackets.text.length} brackets and dots`,
+      'make them equal',
+    );
   }
   const partners = parseDotBracket(brackets.text, { file: source.file, line: brackets.number });
   source.emit({ id: header.id, sequence: sequence.text, partners, line: header.line.number, droppedPairs: 0 });
@@ -214,7 +257,12 @@ function ctReader(source: Source): LineReader {
       rows = [];
     },
     finish() {
-      if (header) throw source.refuse(rows.at(-1) ?? header.line, `the file ends after ${rows.length} of ${header.length} rows`, 'correct the number in the first line or add the missing rows');
+      if (header)
+        throw source.refuse(
+          rows.at(-1) ?? header.line,
+          `the file ends after ${rows.length} of ${header.length} rows`,
+          'correct the number in the first line or add the missing rows',
+        );
     },
   };
 }
@@ -222,7 +270,11 @@ function ctReader(source: Source): LineReader {
 function ctHeader(source: Source, line: Line): { line: Line; length: number; title: string } {
   const [, digits, title = ''] = /^(\d+)(?:\s+(.*))?$/.exec(line.text) ?? [];
   if (digits === undefined || /^\d+\s+\S\s+\d+\s+\d+\s+\d+\s+\d+$/.test(line.text)) {
-    throw source.refuse(line, 'not the first line of a CT structure', 'write the number of rows and a title, and as many rows after it');
+    throw source.refuse(
+      line,
+      'not the first line of a CT structure',
+      'write the number of rows and a title, and as many rows after it',
+    );
   }
   if (Number(digits) === 0) throw source.refuse(line, 'a structure of 0 rows', 'give at least one');
   return { line, length: Number(digits), title };
@@ -244,17 +296,30 @@ function bpseqReader(source: Source): LineReader {
 }
 
 /** A structure of rows that begin `i base` and have the partner, 1-based or 0, in `partnerColumn`. */
-function emitRows(source: Source, id: string, first: Line, rows: readonly Line[], partnerColumn: number, columns: number): void {
+function emitRows(
+  source: Source,
+  id: string,
+  first: Line,
+  rows: readonly Line[],
+  partnerColumn: number,
+  columns: number,
+): void {
   const partners = new Int32Array(rows.length);
   let sequence = '';
   for (const [i, row] of rows.entries()) {
     const fields = row.text.split(/\s+/);
     const partner = fields[partnerColumn];
     if (fields.length < columns || !/^\d+$/.test(partner!)) {
-      throw source.refuse(row, `not a row of ${columns} columns with a partner in column ${partnerColumn + 1}`, 'correct the row');
+      throw source.refuse(
+        row,
+        `not a row of ${columns} columns with a partner in column ${partnerColumn + 1}`,
+        'correct the row',
+      );
     }
-    if (fields[0] !== String(i + 1)) throw source.refuse(row, `row ${fields[0]!} stands where row ${i + 1} is due`, 'number the rows from 1');
-    if (fields[1]!.length !== 1) throw source.refuse(row, `"${fields[1]!}" is not one letter`, 'give one nucleotide in each row');
+    if (fields[0] !== String(i + 1))
+      throw source.refuse(row, `row ${fields[0]!} stands where row ${i + 1} is due`, 'number the rows from 1');
+    if (fields[1]!.length !== 1)
+      throw source.refuse(row, `"${fields[1]!}" is not one letter`, 'give one nucleotide in each row');
     checkLetters(source, row, fields[1]!);
     sequence += fields[1]!;
     partners[i] = Number(partner) - 1;
@@ -276,5 +341,8 @@ function extensionOf(file: string): string {
 }
 
 function stem(file: string): string {
-  return file.replace(/^.*[/\\]/, '').replace(/\.gz$/i, '').replace(/\.[^.]*$/, '');
+  return file
+    .replace(/^.*[/\\]/, '')
+    .replace(/\.gz$/i, '')
+    .replace(/\.[^.]*$/, '');
 }

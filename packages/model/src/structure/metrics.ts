@@ -25,7 +25,9 @@ export interface ScoreOptions {
 /** Scores predicted against true partners, both [length]. An empty side gives 0, not NaN. */
 export function scoreBasePairs(target: Int32Array, predicted: Int32Array, { flexible }: ScoreOptions): PairScore {
   if (target.length !== predicted.length) {
-    throw new RangeError(`scoreBasePairs: the target has ${target.length} positions, the prediction ${predicted.length}`);
+    throw new RangeError(
+      `scoreBasePairs: the target has ${target.length} positions, the prediction ${predicted.length}`,
+    );
   }
   const precision = matchedFraction(predicted, target, flexible);
   const recall = matchedFraction(target, predicted, flexible);
@@ -35,9 +37,11 @@ export function scoreBasePairs(target: Int32Array, predicted: Int32Array, { flex
 /** Arithmetic mean over RNAs (macro average), or weighted, for instance by length (RiNALMo's Table 6). */
 export function meanScore(scores: readonly PairScore[], weights: readonly number[] = scores.map(() => 1)): PairScore {
   if (scores.length === 0) throw new RangeError('meanScore: there are no scores to average');
-  if (weights.length !== scores.length) throw new RangeError(`meanScore: ${weights.length} weights for ${scores.length} scores`);
+  if (weights.length !== scores.length)
+    throw new RangeError(`meanScore: ${weights.length} weights for ${scores.length} scores`);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const mean = (value: (score: PairScore) => number) => scores.reduce((sum, score, i) => sum + weights[i]! * value(score), 0) / total;
+  const mean = (value: (score: PairScore) => number) =>
+    scores.reduce((sum, score, i) => sum + weights[i]! * value(score), 0) / total;
   return { precision: mean((s) => s.precision), recall: mean((s) => s.recall), f1: mean((s) => s.f1) };
 }
 
@@ -95,7 +99,7 @@ export function averagePrecision(probabilities: Float32Array, target: Int32Array
   if (Number.isNaN(ascending.at(-1))) throw new RangeError('averagePrecision: the probabilities contain NaN');
   let atLeast = 0;
   let area = 0;
-  for (let n = 0; n < positives.length; ) {
+  for (let n = 0; n < positives.length;) {
     const score = positives[n]!;
     const before = n;
     while (positives[n] === score) n++;
@@ -114,7 +118,8 @@ function matchedFraction(pairs: Int32Array, reference: Int32Array, flexible: boo
     total++;
     const isMatched =
       reference[i] === j ||
-      (flexible && (reference[i - 1] === j || reference[i + 1] === j || reference[j - 1] === i || reference[j + 1] === i));
+      (flexible &&
+        (reference[i - 1] === j || reference[i + 1] === j || reference[j - 1] === i || reference[j + 1] === i));
     if (isMatched) matched++;
   }
   return total === 0 ? 0 : matched / total;

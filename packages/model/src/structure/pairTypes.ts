@@ -35,7 +35,9 @@ export type PairTypeScores = Readonly<Record<PairType, PairTypeScore>>;
  */
 export function scoreByPairType(sequence: string, target: Int32Array, predicted: Int32Array): PairTypeScores {
   if (target.length !== sequence.length || predicted.length !== sequence.length) {
-    throw new RangeError(`scoreByPairType: a sequence of ${sequence.length}, ${target.length} true partners and ${predicted.length} predicted ones`);
+    throw new RangeError(
+      `scoreByPairType: a sequence of ${sequence.length}, ${target.length} true partners and ${predicted.length} predicted ones`,
+    );
   }
   const counts = noPairs();
   for (let i = 0; i < sequence.length; i++) {

@@ -18,14 +18,21 @@ export interface StructureProtocol extends Required<Omit<DecodeOptions, 'thresho
 export const RINALMO_PROTOCOL: StructureProtocol = {
   name: 'rinalmo',
   description: 'canonical pairs without sharp loops; a pair that is one position off counts as right',
-  allowNcPairs: false, allowSharpLoops: false, flexible: true,
+  allowNcPairs: false,
+  allowSharpLoops: false,
+  flexible: true,
 };
 
-/** SSR-LM, A.1.2: the probabilities are taken as they are. The paper does not say which thresholds it tries; ours are RiNALMo's. */
+/**
+ * SSR-LM, A.1.2: the probabilities are taken as they are. The paper does not say which thresholds it tries; ours are
+ * RiNALMo's.
+ */
 export const SSR_LM_PROTOCOL: StructureProtocol = {
   name: 'ssr-lm',
   description: 'all pairs and loops; exact pairs alone count, and the area under the precision-recall curve',
-  allowNcPairs: true, allowSharpLoops: true, flexible: false,
+  allowNcPairs: true,
+  allowSharpLoops: true,
+  flexible: false,
 };
 
 export const STRUCTURE_PROTOCOLS: readonly StructureProtocol[] = [RINALMO_PROTOCOL, SSR_LM_PROTOCOL];

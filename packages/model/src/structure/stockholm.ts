@@ -26,12 +26,18 @@ export function stockholmReader(source: Source): LineReader {
 
   const emitAll = (): void => {
     const columns = consensus?.parts.join('');
-    const partners = columns === undefined ? undefined : parseDotBracket(columns, { file: source.file, line: consensus!.line });
+    const partners =
+      columns === undefined ? undefined : parseDotBracket(columns, { file: source.file, line: consensus!.line });
     let width = columns?.length;
     for (const [id, { line, parts }] of rows) {
       const aligned = parts.join('').replace(/[._~]/g, '-');
       width ??= aligned.length;
-      if (aligned.length !== width) throw source.refuse({ number: line }, `"${id}" has ${aligned.length} columns, its alignment ${width}`, 'make them equal');
+      if (aligned.length !== width)
+        throw source.refuse(
+          { number: line },
+          `"${id}" has ${aligned.length} columns, its alignment ${width}`,
+          'make them equal',
+        );
       checkLetters(source, { number: line }, aligned);
       source.emit({ id, line, ...removeGaps({ sequence: aligned, ...(partners && { partners }) }) });
     }
@@ -46,7 +52,8 @@ export function stockholmReader(source: Source): LineReader {
       const { text, number } = line;
       if (text === '') block++;
       else if (start === undefined) {
-        if (!/^#\s*STOCKHOLM\s+1\./.test(text)) throw source.refuse(line, 'an alignment does not begin with "# STOCKHOLM 1.0"', 'write that line before it');
+        if (!/^#\s*STOCKHOLM\s+1\./.test(text))
+          throw source.refuse(line, 'an alignment does not begin with "# STOCKHOLM 1.0"', 'write that line before it');
         start = line;
       } else if (text === '//') emitAll();
       else if (text.startsWith('#')) {
@@ -54,10 +61,20 @@ export function stockholmReader(source: Source): LineReader {
         if (written !== undefined) (consensus ??= { line: number, parts: [], block }).parts.push(written);
       } else {
         const [id, letters, ...more] = text.split(/\s+/);
-        if (letters === undefined || more.length > 0) throw source.refuse(line, 'not a name and a row of letters', 'write "NAME LETTERS", without blanks in either');
+        if (letters === undefined || more.length > 0)
+          throw source.refuse(
+            line,
+            'not a name and a row of letters',
+            'write "NAME LETTERS", without blanks in either',
+          );
         const row = rows.get(id!);
         if (row === undefined) rows.set(id!, { line: number, parts: [letters], block });
-        else if (row.block === block) throw source.refuse(line, `a second row of "${id!}" in one block (the first is on line ${row.line})`, 'give each row a name of its own');
+        else if (row.block === block)
+          throw source.refuse(
+            line,
+            `a second row of "${id!}" in one block (the first is on line ${row.line})`,
+            'give each row a name of its own',
+          );
         else {
           row.parts.push(letters);
           row.block = block;
@@ -65,7 +82,12 @@ export function stockholmReader(source: Source): LineReader {
       }
     },
     finish() {
-      if (start !== undefined) throw source.refuse(start, 'the alignment that begins here has no end', 'the file may be cut off; end each alignment with "//"');
+      if (start !== undefined)
+        throw source.refuse(
+          start,
+          'the alignment that begins here has no end',
+          'the file may be cut off; end each alignment with "//"',
+        );
     },
   };
 }

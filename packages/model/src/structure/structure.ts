@@ -30,7 +30,9 @@ export function partnersFromPairs(pairs: Iterable<readonly [number, number]>, le
   const partners = new Int32Array(length).fill(-1);
   for (const [i, j] of pairs) {
     if (partners[i] !== -1 || partners[j] !== -1 || i === j) {
-      throw new RangeError(`partnersFromPairs: the pair (${i}, ${j}) does not fit: out of 0 … ${length - 1}, a self-pair, or a position paired twice`);
+      throw new RangeError(
+        `partnersFromPairs: the pair (${i}, ${j}) does not fit: out of 0 … ${length - 1}, a self-pair, or a position paired twice`,
+      );
     }
     partners[i] = j;
     partners[j] = i;
@@ -73,10 +75,14 @@ export function cropPartners(partners: Int32Array, start: number, length: number
  * pair with a gap at one end is dropped and counted; one of two gaps was none. Throws a RangeError for
  * partners that do not agree.
  */
-export function removeGaps<T extends { readonly sequence: string; readonly partners?: Int32Array }>({ sequence, partners }: T): Pick<T, 'sequence' | 'partners'> & { readonly droppedPairs: number } {
+export function removeGaps<T extends { readonly sequence: string; readonly partners?: Int32Array }>({
+  sequence,
+  partners,
+}: T): Pick<T, 'sequence' | 'partners'> & { readonly droppedPairs: number } {
   const letters = sequence.replaceAll('-', '');
   if (partners === undefined) return { sequence: letters, droppedPairs: 0 };
-  if (partners.length !== sequence.length) throw new RangeError(`removeGaps: ${partners.length} partners for ${sequence.length} letters`);
+  if (partners.length !== sequence.length)
+    throw new RangeError(`removeGaps: ${partners.length} partners for ${sequence.length} letters`);
   checkPartners(partners, 'removeGaps');
   const place = new Int32Array(sequence.length);
   let next = 0;

@@ -16,7 +16,10 @@ import { sleepingWait } from './sleepingWait.ts';
 const DELAY_MS = 300;
 const BINDING_BYTES = 256;
 
-/** Whether it helps: a driver that compiles in its queue's thread and shares what it compiled through its cache, and a core to spare. */
+/**
+ * Whether it helps: a driver that compiles in its queue's thread and shares what it compiled through its cache, and a
+ * core to spare.
+ */
 export function compilesAhead(adapter: GPUAdapter): boolean {
   const cacheIsOff = ['1', 'true'].includes(process.env['MESA_SHADER_CACHE_DISABLE'] ?? '');
   return adapterTraits(adapter).description.includes('llvmpipe') && !cacheIsOff && availableParallelism() > 1;
@@ -55,7 +58,10 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
     add(pipeline) {
       if (destroyed) return;
       waiting.push(pipeline);
-      timer ??= setTimeout(() => { timer = undefined; void work(); }, DELAY_MS).unref();
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void work();
+      }, DELAY_MS).unref();
     },
     clear() {
       waiting = [];
@@ -72,14 +78,26 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
 
 async function openLike(requestAdapter: () => Promise<GPUAdapter>): Promise<GPUDevice> {
   const adapter = await requestAdapter();
-  const requiredFeatures = (['shader-f16', 'subgroups'] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
-  const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = adapter.limits;
-  const gpu = await sleepingWait(adapter.requestDevice({
-    label: 'rna compiler', requiredFeatures,
-    requiredLimits: { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup },
-  }));
+  const requiredFeatures = (['shader-f16', 'subgroups'] as GPUFeatureName[]).filter((feature) =>
+    adapter.features.has(feature),
+  );
+  const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } =
+    adapter.limits;
+  const gpu = await sleepingWait(
+    adapter.requestDevice({
+      label: 'rna compiler',
+      requiredFeatures,
+      requiredLimits: {
+        maxStorageBuffersPerShaderStage,
+        maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup,
+      },
+    }),
+  );
   // What does not compile is the helped device's to report.
-  gpu.addEventListener('uncapturederror', (event) => { event.preventDefault(); });
+  gpu.addEventListener('uncapturederror', (event) => {
+    event.preventDefault();
+  });
   return gpu;
 }
 
@@ -87,16 +105,25 @@ async function openLike(requestAdapter: () => Promise<GPUAdapter>): Promise<GPUD
 async function compile(gpu: GPUDevice, source: PipelineSource): Promise<void> {
   const layout = bindGroupLayout(gpu, source.signature);
   const buffer = (usage: number): GPUBuffer => gpu.createBuffer({ label: source.label, size: BINDING_BYTES, usage });
-  const buffers = [buffer(GPUBufferUsage.UNIFORM), ...Array.from(source.signature, () => buffer(GPUBufferUsage.STORAGE))];
+  const buffers = [
+    buffer(GPUBufferUsage.UNIFORM),
+    ...Array.from(source.signature, () => buffer(GPUBufferUsage.STORAGE)),
+  ];
   const groups = buffer(GPUBufferUsage.INDIRECT);
   gpu.pushErrorScope('validation');
   const encoder = gpu.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(computePipeline(gpu, source, layout));
-  pass.setBindGroup(0, gpu.createBindGroup({ layout, entries: buffers.map((each, binding) => ({ binding, resource: { buffer: each } })) }), [0]);
+  pass.setBindGroup(
+    0,
+    gpu.createBindGroup({ layout, entries: buffers.map((each, binding) => ({ binding, resource: { buffer: each } })) }),
+    [0],
+  );
   pass.dispatchWorkgroupsIndirect(groups, 0);
   pass.end();
   gpu.queue.submit([encoder.finish()]);
   await sleepingWait(Promise.all([gpu.popErrorScope(), gpu.queue.onSubmittedWorkDone()]));
-  [...buffers, groups].forEach((each) => { each.destroy(); });
+  [...buffers, groups].forEach((each) => {
+    each.destroy();
+  });
 }

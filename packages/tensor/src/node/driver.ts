@@ -33,7 +33,8 @@ export function driverRecordFile(): string {
   return join(driverFolder(), 'driver.json');
 }
 
-// glibc's flag, absent from Node's constants: Node closes a library that is no addon, and this keeps it loaded all the same.
+// glibc's flag, absent from Node's constants: Node closes a library that is no addon, and this keeps it loaded all the
+// same.
 const RTLD_NODELETE = 0x1000;
 
 /**
@@ -48,11 +49,18 @@ export function usePrivateDriver(): string | undefined {
   const record = readRecord(file);
   for (const library of record.libraries) {
     try {
-      process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_LAZY | constants.dlopen.RTLD_GLOBAL | RTLD_NODELETE);
+      process.dlopen(
+        { exports: {} },
+        library,
+        constants.dlopen.RTLD_LAZY | constants.dlopen.RTLD_GLOBAL | RTLD_NODELETE,
+      );
     } catch (error) {
       // A library that is no Node addon always ends here, loaded. Anything else is a real failure.
       if (!(error instanceof Error && error.message.includes('did not self-register'))) {
-        throw new Error(`the private Vulkan driver's ${library} cannot be loaded; delete ${driverFolder()} and run \`npm run setup\` in a checkout of the project`, { cause: error });
+        throw new Error(
+          `the private Vulkan driver's ${library} cannot be loaded; delete ${driverFolder()} and run \`npm run setup\` in a checkout of the project`,
+          { cause: error },
+        );
       }
     }
   }
@@ -61,13 +69,17 @@ export function usePrivateDriver(): string | undefined {
 }
 
 function userChoseDriver(): boolean {
-  return [process.env['VK_DRIVER_FILES'], process.env['VK_ICD_FILENAMES']].some((value) => value !== undefined && value !== '');
+  return [process.env['VK_DRIVER_FILES'], process.env['VK_ICD_FILENAMES']].some(
+    (value) => value !== undefined && value !== '',
+  );
 }
 
 function readRecord(file: string): DriverRecord {
   const { name, icd, libraries } = JSON.parse(readFileSync(file, 'utf8')) as Partial<DriverRecord>;
   if (typeof name !== 'string' || typeof icd !== 'string' || !Array.isArray(libraries)) {
-    throw new Error(`${file} is no driver record; delete ${driverFolder()} and run \`npm run setup\` in a checkout of the project`);
+    throw new Error(
+      `${file} is no driver record; delete ${driverFolder()} and run \`npm run setup\` in a checkout of the project`,
+    );
   }
   return { name, icd, libraries };
 }

@@ -35,14 +35,17 @@ export async function requestAdapter(): Promise<GPUAdapter> {
     adapter = await request(true);
   }
   if (adapter === null) {
-    throw new DeviceError('no WebGPU adapter was found: this machine has no Vulkan driver that Dawn accepts; `npm run setup` in a checkout of the project installs a software driver');
+    throw new DeviceError(
+      'no WebGPU adapter was found: this machine has no Vulkan driver that Dawn accepts; `npm run setup` in a checkout of the project installs a software driver',
+    );
   }
   return adapter;
 }
 
 /** Asks Dawn for an adapter; a new instance sees drivers that were named since the last. */
 async function request(anew: boolean): Promise<GPUAdapter | null> {
-  if (anew || instances.length === 0) instances.push(create(process.env['RNA_EXPERIMENTAL'] === '1' ? ['enable-dawn-features=allow_unsafe_apis'] : []));
+  if (anew || instances.length === 0)
+    instances.push(create(process.env['RNA_EXPERIMENTAL'] === '1' ? ['enable-dawn-features=allow_unsafe_apis'] : []));
   return sleepingWait(instances.at(-1)!.requestAdapter({ powerPreference: 'high-performance' }));
 }
 
@@ -60,7 +63,13 @@ export async function openDevice({ tuning = true, ...options }: NodeDeviceOption
   const kept = tuning && options.tuned === undefined ? await keptTuning()?.load() : undefined;
   const tuned = kept?.adapters[adapterKey(adapter)] ?? {};
   const compiler = compilesAhead(adapter) ? compileAhead(requestAdapter) : undefined;
-  return Device.open(adapter, { memoryBudget: defaultMemoryBudget(adapter), wait: sleepingWait, tuned, ...(compiler && { compiler }), ...options });
+  return Device.open(adapter, {
+    memoryBudget: defaultMemoryBudget(adapter),
+    wait: sleepingWait,
+    tuned,
+    ...(compiler && { compiler }),
+    ...options,
+  });
 }
 
 /**

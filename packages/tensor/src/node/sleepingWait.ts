@@ -8,7 +8,9 @@ const NAP_MS = 0.25;
 /** Awaits a promise of Dawn, sleeping between its polls after the first few. */
 export async function sleepingWait<T>(promise: Promise<T>): Promise<T> {
   let pending = true;
-  const settled = promise.finally(() => { pending = false; });
+  const settled = promise.finally(() => {
+    pending = false;
+  });
   const cell = new Int32Array(new SharedArrayBuffer(4));
   let polls = 0;
   const nap = (): void => {

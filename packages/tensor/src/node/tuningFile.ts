@@ -15,7 +15,10 @@ export interface TuningFile extends TuningStorage {
   clear(): Promise<void>;
 }
 
-/** The file that devices are opened with: `RNA_TUNING` where it names one, undefined where it is `off`, else `rna/tuning.json` in the user's cache folder. */
+/**
+ * The file that devices are opened with: `RNA_TUNING` where it names one, undefined where it is `off`, else
+ * `rna/tuning.json` in the user's cache folder.
+ */
 export function keptTuning(): TuningFile | undefined {
   const named = process.env['RNA_TUNING'];
   if (named === 'off') return undefined;

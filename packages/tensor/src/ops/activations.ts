@@ -11,7 +11,12 @@ import { columnSum } from './matmul.ts';
  */
 export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   const [rows = 0, twice = 0] = x.shape;
-  requireShape(x.shape.length === 2 && twice % 2 === 0 && (beta?.size ?? 1) === 1, 'swiglu', x.shape, beta?.shape ?? [1]);
+  requireShape(
+    x.shape.length === 2 && twice % 2 === 0 && (beta?.size ?? 1) === 1,
+    'swiglu',
+    x.shape,
+    beta?.shape ?? [1],
+  );
   const { device } = x;
   const cols = twice / 2;
   const dtype = floatTypeOf(x);
@@ -19,7 +24,10 @@ export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   const variant = { beta: beta !== undefined, aligned: cols % 4 === 0 };
   const { y } = device.run(k.swiglu, { x, beta: beta ?? x }, { y: { shape: [rows, cols], dtype } }, uniforms, variant);
   return record(y, beta === undefined ? [x] : [x, beta], (dy, [needsX, needsBeta]) => [
-    needsX === true ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: { shape: x.shape, dtype } }, uniforms, variant).dx : undefined,
+    needsX === true
+      ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: { shape: x.shape, dtype } }, uniforms, variant)
+          .dx
+      : undefined,
     needsBeta === true && beta !== undefined
       ? columnSum(device.run(k.swigluBackwardBeta, { dy, x, beta }, { dbeta: [rows] }, { rows, cols }).dbeta, rows, 1)
       : undefined,

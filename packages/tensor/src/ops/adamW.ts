@@ -18,7 +18,12 @@ export interface AdamWTensor {
 export interface AdamWBundle {
   readonly tensors: readonly AdamWTensor[];
   /** Where there are several: their values and where their gradients are gathered. */
-  readonly flat?: { readonly parameter: Tensor; readonly m: FlatTensors; readonly v: FlatTensors; readonly gradient: FlatTensors };
+  readonly flat?: {
+    readonly parameter: Tensor;
+    readonly m: FlatTensors;
+    readonly v: FlatTensors;
+    readonly gradient: FlatTensors;
+  };
 }
 
 /** What `adamW` takes beside a count. */
@@ -53,7 +58,11 @@ function single(parameter: Tensor): AdamWBundle {
 }
 
 function shared(parameters: readonly Tensor[]): AdamWBundle {
-  const zeros = (): FlatTensors => flatZeros(parameters[0]!.device, parameters.map(({ shape }) => shape));
+  const zeros = (): FlatTensors =>
+    flatZeros(
+      parameters[0]!.device,
+      parameters.map(({ shape }) => shape),
+    );
   const [m, v, gradient] = [zeros(), zeros(), zeros()];
   return {
     tensors: parameters.map((parameter, i) => ({ parameter, m: m.parts[i]!, v: v.parts[i]! })),
@@ -61,23 +70,37 @@ function shared(parameters: readonly Tensor[]): AdamWBundle {
   };
 }
 
-/** The gradients of a bundle's parameters, each of which must have one, as one tensor: the gradient itself where there is one. */
+/**
+ * The gradients of a bundle's parameters, each of which must have one, as one tensor: the gradient itself where there
+ * is one.
+ */
 export function bundleGradient({ tensors, flat }: AdamWBundle): Tensor {
   if (flat === undefined) return tensors[0]!.parameter.gradient!;
-  tensors.forEach(({ parameter }, i) => { parameter.device.copy(parameter.gradient!, flat.gradient.parts[i]!); });
+  tensors.forEach(({ parameter }, i) => {
+    parameter.device.copy(parameter.gradient!, flat.gradient.parts[i]!);
+  });
   return flat.gradient.whole;
 }
 
 /** Records an update of a bundle; `gradient` is what `bundleGradient` gave for it. */
-export function adamWUpdate({ tensors, flat }: AdamWBundle, gradient: Tensor, report: Tensor, settings: AdamWSettings): void {
-  const { parameter, m, v } = flat === undefined ? tensors[0]! : { parameter: flat.parameter, m: flat.m.whole, v: flat.v.whole };
+export function adamWUpdate(
+  { tensors, flat }: AdamWBundle,
+  gradient: Tensor,
+  report: Tensor,
+  settings: AdamWSettings,
+): void {
+  const { parameter, m, v } =
+    flat === undefined ? tensors[0]! : { parameter: flat.parameter, m: flat.m.whole, v: flat.v.whole };
   report.device.run(adamW, { gradient, report, parameter, m, v }, {}, { count: parameter.size, ...settings });
 }
 
 /** Frees the moments; the parameters stay. */
 export function disposeBundle({ tensors, flat }: AdamWBundle): void {
   if (flat === undefined) {
-    tensors.forEach(({ m, v }) => { m.dispose(); v.dispose(); });
+    tensors.forEach(({ m, v }) => {
+      m.dispose();
+      v.dispose();
+    });
     return;
   }
   [flat.m, flat.v, flat.gradient].forEach(disposeFlat);

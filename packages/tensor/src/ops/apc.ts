@@ -17,6 +17,11 @@ export function symmetricApc(p: Tensor): Tensor {
   return device.scope(() => {
     const { sums } = device.run(k.apcSums, { p }, { sums: [length, heads] }, { count: length * heads, heads, length });
     const totals = columnSum(sums, length, heads);
-    return device.run(k.apc, { p, sums, totals }, { y: [heads, length, length] }, { count: heads * length * length, heads, length }).y;
+    return device.run(
+      k.apc,
+      { p, sums, totals },
+      { y: [heads, length, length] },
+      { count: heads * length * length, heads, length },
+    ).y;
   });
 }

@@ -42,31 +42,68 @@ interface Forward {
 const blocks = (tokens: number): number => Math.ceil(tokens / 4);
 
 /** x [tokens, heads·headDim] in the kernels' layout; of qkv, queries are scaled and, like keys, rotated. */
-function packHeads(x: Tensor, pack: Pack, heads: number, headDim: number, sizes: { rotated: number; scaled: number }): Tensor {
+function packHeads(
+  x: Tensor,
+  pack: Pack,
+  heads: number,
+  headDim: number,
+  sizes: { rotated: number; scaled: number },
+): Tensor {
   const tokens = x.shape[0] ?? 0;
-  return x.device.run(k.attentionPack, { x, rope: pack.rope, segments: pack.segments }, { packed: { shape: [heads, blocks(tokens), headDim, 4], dtype: floatTypeOf(x) } },
-    { tokens, heads, headDim, scale: 1 / Math.sqrt(headDim), ...sizes }).packed;
+  return x.device.run(
+    k.attentionPack,
+    { x, rope: pack.rope, segments: pack.segments },
+    { packed: { shape: [heads, blocks(tokens), headDim, 4], dtype: floatTypeOf(x) } },
+    { tokens, heads, headDim, scale: 1 / Math.sqrt(headDim), ...sizes },
+  ).packed;
 }
 
-const qkvSizes = ({ heads, kvHeads }: AttentionHeads): { rotated: number; scaled: number } => ({ rotated: heads + kvHeads, scaled: heads });
+const qkvSizes = ({ heads, kvHeads }: AttentionHeads): { rotated: number; scaled: number } => ({
+  rotated: heads + kvHeads,
+  scaled: heads,
+});
 
 /** qkv in the kernels' layout. Throws a ShapeError when its shape does not fit the heads or the pack. */
 function packQkv(qkv: Tensor, pack: Pack, shape: AttentionHeads): Tensor {
   const { heads, kvHeads, headDim } = shape;
   requireShape(
-    qkv.shape.length === 2 && qkv.shape[1] === (heads + 2 * kvHeads) * headDim && heads % kvHeads === 0 && pack.segments.size === 2 * qkv.shape[0]!,
-    'attention', qkv.shape, [heads, kvHeads, headDim], pack.segments.shape);
+    qkv.shape.length === 2 &&
+      qkv.shape[1] === (heads + 2 * kvHeads) * headDim &&
+      heads % kvHeads === 0 &&
+      pack.segments.size === 2 * qkv.shape[0]!,
+    'attention',
+    qkv.shape,
+    [heads, kvHeads, headDim],
+    pack.segments.shape,
+  );
   return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape));
 }
 
-function uniforms(tokens: number, { heads, kvHeads, headDim }: AttentionHeads, drop?: Dropout): k.Uniforms<(typeof k.attention)['uniforms']> {
-  return { tokens, heads, kvHeads, headDim, threshold: k.dropoutThreshold(drop?.rate ?? 0), key0: drop?.key[0] ?? 0, key1: drop?.key[1] ?? 0 };
+function uniforms(
+  tokens: number,
+  { heads, kvHeads, headDim }: AttentionHeads,
+  drop?: Dropout,
+): k.Uniforms<(typeof k.attention)['uniforms']> {
+  return {
+    tokens,
+    heads,
+    kvHeads,
+    headDim,
+    threshold: k.dropoutThreshold(drop?.rate ?? 0),
+    key0: drop?.key[0] ?? 0,
+    key1: drop?.key[1] ?? 0,
+  };
 }
 
 function forward(packed: Tensor, tokens: number, pack: Pack, shape: AttentionHeads, drop?: Dropout): Forward {
   const { heads, headDim } = shape;
-  return packed.device.run(k.attention, { packed, segments: pack.segments },
-    { y: { shape: [tokens, heads * headDim], dtype: floatTypeOf(packed) }, lse: [heads, blocks(tokens), 4] }, uniforms(tokens, shape, drop), { headDim, dropout: drop !== undefined });
+  return packed.device.run(
+    k.attention,
+    { packed, segments: pack.segments },
+    { y: { shape: [tokens, heads * headDim], dtype: floatTypeOf(packed) }, lse: [heads, blocks(tokens), 4] },
+    uniforms(tokens, shape, drop),
+    { headDim, dropout: drop !== undefined },
+  );
 }
 
 /**
@@ -81,23 +118,44 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
   const { heads, kvHeads, headDim } = shape;
   const { y, lse } = device.scope(() => forward(packQkv(qkv, pack, shape), tokens, pack, shape, drop));
   // Rope and segments are inputs so that the tape keeps them for the walk.
-  return record(y, [qkv, pack.rope, pack.segments], (dy) => [device.scope(() => {
-    const { rope, segments } = pack;
-    // Packed anew: a pass over memory costs less than keeping a second copy of every block's heads.
-    const packed = packQkv(qkv, pack, shape);
-    const gradient = packHeads(dy, pack, heads, headDim, { rotated: 0, scaled: 0 });
-    const { delta } = device.run(k.attentionDelta, { gradient, y }, { delta: [heads, blocks(tokens), 4] }, { tokens, heads, headDim });
-    const dpacked = device.empty(packed.shape, packed.dtype, 'attention.dpacked');
-    const buffers = { packed, gradient, lse, delta, segments, dpacked };
-    const options = { headDim, dropout: drop !== undefined };
-    device.run(k.attentionBackwardQuery, buffers, {}, uniforms(tokens, shape, drop), options);
-    device.run(k.attentionBackwardKey, buffers, {}, uniforms(tokens, shape, drop), options);
-    return device.run(k.attentionUnpack, { dpacked, rope, segments }, { dx: { shape: qkv.shape, dtype: floatTypeOf(qkv) } },
-      { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) }).dx;
-  }), undefined, undefined], [lse]);
+  return record(
+    y,
+    [qkv, pack.rope, pack.segments],
+    (dy) => [
+      device.scope(() => {
+        const { rope, segments } = pack;
+        // Packed anew: a pass over memory costs less than keeping a second copy of every block's heads.
+        const packed = packQkv(qkv, pack, shape);
+        const gradient = packHeads(dy, pack, heads, headDim, { rotated: 0, scaled: 0 });
+        const { delta } = device.run(
+          k.attentionDelta,
+          { gradient, y },
+          { delta: [heads, blocks(tokens), 4] },
+          { tokens, heads, headDim },
+        );
+        const dpacked = device.empty(packed.shape, packed.dtype, 'attention.dpacked');
+        const buffers = { packed, gradient, lse, delta, segments, dpacked };
+        const options = { headDim, dropout: drop !== undefined };
+        device.run(k.attentionBackwardQuery, buffers, {}, uniforms(tokens, shape, drop), options);
+        device.run(k.attentionBackwardKey, buffers, {}, uniforms(tokens, shape, drop), options);
+        return device.run(
+          k.attentionUnpack,
+          { dpacked, rope, segments },
+          { dx: { shape: qkv.shape, dtype: floatTypeOf(qkv) } },
+          { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) },
+        ).dx;
+      }),
+      undefined,
+      undefined,
+    ],
+    [lse],
+  );
 }
 
-/** Attention probabilities of sequence `index` of the pack, [heads, length, length] (query, key), without dropout. Not recorded. */
+/**
+ * Attention probabilities of sequence `index` of the pack, [heads, length, length] (query, key), without dropout. Not
+ * recorded.
+ */
 export function attentionMap(qkv: Tensor, pack: Pack, shape: AttentionHeads, index: number): Tensor {
   const { device } = qkv;
   const first = pack.cuSeqlens[index]!;
@@ -107,8 +165,12 @@ export function attentionMap(qkv: Tensor, pack: Pack, shape: AttentionHeads, ind
   return device.scope(() => {
     const packed = packQkv(qkv, pack, shape);
     const { lse } = forward(packed, tokens, pack, shape);
-    const { probabilities } = device.run(k.attentionMap, { packed, lse }, { probabilities: [heads, length, length] },
-      { count: heads * length * length, tokens, first, length, heads, kvHeads, headDim });
+    const { probabilities } = device.run(
+      k.attentionMap,
+      { packed, lse },
+      { probabilities: [heads, length, length] },
+      { count: heads * length * length, tokens, first, length, heads, kvHeads, headDim },
+    );
     return probabilities;
   });
 }

@@ -30,7 +30,12 @@ interface ConvolveOptions {
 }
 
 /** y = x * filters (+ bias), not recorded. */
-export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize, { bias, turn = false, window = { rows: height, above: 0 } }: ConvolveOptions): Tensor {
+export function convolve(
+  x: Tensor,
+  filters: Tensor,
+  { height, width }: MapSize,
+  { bias, turn = false, window = { rows: height, above: 0 } }: ConvolveOptions,
+): Tensor {
   const { device } = x;
   const [first = 0, second = 0, size = 0] = filters.shape;
   const [inner, cols] = turn ? [first, second] : [second, first];
@@ -40,22 +45,46 @@ export function convolve(x: Tensor, filters: Tensor, { height, width }: MapSize,
     if (size === 1) return product(x, filters, height * width, inner, cols, { transposeB: !turn, bias, shape });
     if (cols === 1 && !turn) {
       const products = product(x, filters, height * width, inner, taps);
-      return device.run(k.sumTaps, { x: products, bias: bias ?? x }, { y: shape },
-        { count: window.rows * width, height, width, above: window.above, size }, { bias: bias !== undefined }).y;
+      return device.run(
+        k.sumTaps,
+        { x: products, bias: bias ?? x },
+        { y: shape },
+        { count: window.rows * width, height, width, above: window.above, size },
+        { bias: bias !== undefined },
+      ).y;
     }
     const count = taps * inner * Math.ceil(cols / 4) * 4;
-    const { y: b } = device.run(k.packFilters, { filters }, { y: [count] }, { count, channels: second, outputs: first, taps }, { turn });
-    return device.run(k.conv2d, { x, b, bias: bias ?? x }, { y: shape },
-      { height, width, ...window, channels: inner, size, cols }, { bias: bias !== undefined }).y;
+    const { y: b } = device.run(
+      k.packFilters,
+      { filters },
+      { y: [count] },
+      { count, channels: second, outputs: first, taps },
+      { turn },
+    );
+    return device.run(
+      k.conv2d,
+      { x, b, bias: bias ?? x },
+      { y: shape },
+      { height, width, ...window, channels: inner, size, cols },
+      { bias: bias !== undefined },
+    ).y;
   });
 }
 
-/** Rows of a map over which the gradient of filters is summed at once. Bands of whole chunks give the sums of the map. */
+/**
+ * Rows of a map over which the gradient of filters is summed at once. Bands of whole chunks give the sums of the map.
+ */
 export function chunkRowsOf({ height, width }: MapSize): number {
-  return Math.max(LEAST_CHUNK_ROWS, 2 ** Math.ceil(Math.log2(Math.max(height / MOST_CHUNKS, LEAST_CHUNK_PIXELS / width))));
+  return Math.max(
+    LEAST_CHUNK_ROWS,
+    2 ** Math.ceil(Math.log2(Math.max(height / MOST_CHUNKS, LEAST_CHUNK_PIXELS / width))),
+  );
 }
 
-/** What the gradient of filters is made of: x and dy of the same rows, one of which may have more around them (`filtersTakeRowsOf`). */
+/**
+ * What the gradient of filters is made of: x and dy of the same rows, one of which may have more around them
+ * (`filtersTakeRowsOf`).
+ */
 export interface FilterBand {
   readonly x: Tensor;
   readonly dy: Tensor;
@@ -63,27 +92,55 @@ export interface FilterBand {
   readonly above: number;
 }
 
-/** Which of the two maps the filters reach across: the one with fewer channels, whose patches are few rows of a product, so that no lane is wasted. */
-export const filtersTakeRowsOf = ({ shape: [outputs = 0, channels = 0] }: Tensor): 'x' | 'dy' => (outputs < channels ? 'dy' : 'x');
+/**
+ * Which of the two maps the filters reach across: the one with fewer channels, whose patches are few rows of a product,
+ * so that no lane is wasted.
+ */
+export const filtersTakeRowsOf = ({ shape: [outputs = 0, channels = 0] }: Tensor): 'x' | 'dy' =>
+  outputs < channels ? 'dy' : 'x';
 
 /** The gradient of the filters: a product over all pixels in chunks, summed in order. Not recorded. */
 export function filterGradient(filters: Tensor, map: MapSize, bands: readonly (() => FilterBand)[]): Tensor {
-  const { device, shape: [outputs = 0, channels = 0, size = 0] } = filters;
+  const {
+    device,
+    shape: [outputs = 0, channels = 0, size = 0],
+  } = filters;
   const taps = size * size;
   const turn = filtersTakeRowsOf(filters) === 'dy';
   const [inner, cols] = turn ? [outputs, channels] : [channels, outputs];
   const chunkPixels = chunkRowsOf(map) * map.width;
   const chunks = Math.ceil((map.height * map.width) / chunkPixels);
   return device.scope(() => {
-    const parts = bands.map((band) => device.scope(() => {
-      const { x, dy, above } = band();
-      const [reached, columns] = turn ? [dy, x] : [x, dy];
-      const rows = columns.size / cols / map.width;
-      return device.run(k.conv2dBackwardWeight, { x: reached, dy: columns }, { y: [Math.ceil((rows * map.width) / chunkPixels), taps * inner, cols] },
-        { height: reached.size / inner / map.width, width: map.width, rows, above, channels: inner, size, cols, chunkPixels }, { aligned: cols % 4 === 0 }).y;
-    }));
-    return device.run(k.sumFilters, { x: concatenate(parts, [chunks, taps * inner, cols]) }, { dfilters: filters.shape },
-      { count: filters.size, channels, outputs, taps, chunks }, { turn }).dfilters;
+    const parts = bands.map((band) =>
+      device.scope(() => {
+        const { x, dy, above } = band();
+        const [reached, columns] = turn ? [dy, x] : [x, dy];
+        const rows = columns.size / cols / map.width;
+        return device.run(
+          k.conv2dBackwardWeight,
+          { x: reached, dy: columns },
+          { y: [Math.ceil((rows * map.width) / chunkPixels), taps * inner, cols] },
+          {
+            height: reached.size / inner / map.width,
+            width: map.width,
+            rows,
+            above,
+            channels: inner,
+            size,
+            cols,
+            chunkPixels,
+          },
+          { aligned: cols % 4 === 0 },
+        ).y;
+      }),
+    );
+    return device.run(
+      k.sumFilters,
+      { x: concatenate(parts, [chunks, taps * inner, cols]) },
+      { dfilters: filters.shape },
+      { count: filters.size, channels, outputs, taps, chunks },
+      { turn },
+    ).dfilters;
   });
 }
 
@@ -91,8 +148,16 @@ export function mapSize(op: string, x: Tensor, filters: Tensor, bias?: Tensor): 
   const [height = 0, width = 0, channels = 0] = x.shape;
   const [outputs = 0, inner = 0, size = 0] = filters.shape;
   requireShape(
-    x.shape.length === 3 && filters.shape.length === 4 && inner === channels && filters.shape[3] === size && size % 2 === 1 && (bias?.size ?? outputs) === outputs,
-    op, x.shape, filters.shape);
+    x.shape.length === 3 &&
+      filters.shape.length === 4 &&
+      inner === channels &&
+      filters.shape[3] === size &&
+      size % 2 === 1 &&
+      (bias?.size ?? outputs) === outputs,
+    op,
+    x.shape,
+    filters.shape,
+  );
   return { height, width };
 }
 
@@ -126,8 +191,15 @@ export function normConv2d(x: Tensor, filters: Tensor): Tensor {
   const stats = instanceStats(x);
   const normalised = (): Tensor => normalise(x, stats, { relu: true });
   const y = device.scope(() => convolve(normalised(), filters, map, {}));
-  return record(y, [x, filters], (dy, [needsX, needsFilters]) => [
-    needsX === true ? device.scope(() => instanceNormGradient(x, stats, convolve(dy, filters, map, { turn: true }), true)) : undefined,
-    needsFilters === true ? filterGradient(filters, map, [() => ({ x: normalised(), dy, above: 0 })]) : undefined,
-  ], [stats]);
+  return record(
+    y,
+    [x, filters],
+    (dy, [needsX, needsFilters]) => [
+      needsX === true
+        ? device.scope(() => instanceNormGradient(x, stats, convolve(dy, filters, map, { turn: true }), true))
+        : undefined,
+      needsFilters === true ? filterGradient(filters, map, [() => ({ x: normalised(), dy, above: 0 })]) : undefined,
+    ],
+    [stats],
+  );
 }

@@ -28,8 +28,15 @@ export interface Dropout {
   readonly key: readonly [number, number];
 }
 
-const uniforms = (count: number, { rate, key }: Dropout): { count: number; threshold: number; key0: number; key1: number } =>
-  ({ count, threshold: k.dropoutThreshold(rate), key0: key[0], key1: key[1] });
+const uniforms = (
+  count: number,
+  { rate, key }: Dropout,
+): { count: number; threshold: number; key0: number; key1: number } => ({
+  count,
+  threshold: k.dropoutThreshold(rate),
+  key0: key[0],
+  key1: key[1],
+});
 
 /** x with elements dropped and the others scaled by 1 / (1 − rate); x itself at rate 0 or without a dropout. */
 export function dropout(x: Tensor, drop: Dropout | undefined): Tensor {
@@ -43,5 +50,8 @@ export function residual(x: Tensor, branch: Tensor, drop?: Dropout): Tensor {
   if (drop === undefined || drop.rate === 0) return add(x, branch);
   requireShape(x.size === branch.size, 'residual', x.shape, branch.shape);
   const { y } = x.device.run(k.dropoutAdd, { x, branch }, { y: x.shape }, uniforms(x.size, drop));
-  return record(y, [x, branch], (dy, [, needsBranch]) => [dy.alias(), needsBranch === true ? dropout(dy, drop) : undefined]);
+  return record(y, [x, branch], (dy, [, needsBranch]) => [
+    dy.alias(),
+    needsBranch === true ? dropout(dy, drop) : undefined,
+  ]);
 }

@@ -15,14 +15,29 @@ const CHUNK_ROWS = 64;
  */
 export function embedding(tokens: Tensor, factor: Tensor, weight: Tensor): Tensor {
   const [vocabulary = 0, cols = 0] = weight.shape;
-  requireShape(weight.shape.length === 2 && tokens.dtype === 'u32' && factor.size === tokens.size, 'embedding', tokens.shape, factor.shape, weight.shape);
+  requireShape(
+    weight.shape.length === 2 && tokens.dtype === 'u32' && factor.size === tokens.size,
+    'embedding',
+    tokens.shape,
+    factor.shape,
+    weight.shape,
+  );
   const { device } = weight;
   const rows = tokens.size;
   const { y } = device.run(k.embedding, { tokens, factor, weight }, { y: [rows, cols] }, { count: rows * cols, cols });
   return record(y, [weight, tokens, factor], (dy) => {
     const chunks = Math.ceil(rows / CHUNK_ROWS);
-    const { dweight } = device.run(k.embeddingBackward, { dy, tokens, factor }, { dweight: [chunks, vocabulary * cols] },
-      { rows, cols, chunkRows: CHUNK_ROWS }, { vocabulary });
-    return [device.scope(() => columnSum(dweight, chunks, vocabulary * cols).alias(weight.shape)), undefined, undefined];
+    const { dweight } = device.run(
+      k.embeddingBackward,
+      { dy, tokens, factor },
+      { dweight: [chunks, vocabulary * cols] },
+      { rows, cols, chunkRows: CHUNK_ROWS },
+      { vocabulary },
+    );
+    return [
+      device.scope(() => columnSum(dweight, chunks, vocabulary * cols).alias(weight.shape)),
+      undefined,
+      undefined,
+    ];
   });
 }

@@ -1,4 +1,7 @@
-/** InstanceNorm over a map's pixels, or those of bands of its rows (bands.ts), with the ReLU and the residual add that follow it. */
+/**
+ * InstanceNorm over a map's pixels, or those of bands of its rows (bands.ts), with the ReLU and the residual add that
+ * follow it.
+ */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { ShapeError } from '../errors.ts';
@@ -21,7 +24,10 @@ interface Chunks {
   readonly chunkPixels: number;
 }
 
-/** Of a map in bands of its rows. Of a square one with 64 rows or more a chunk is a row, so bands do not show in the sums. */
+/**
+ * Of a map in bands of its rows. Of a square one with 64 rows or more a chunk is a row, so bands do not show in the
+ * sums.
+ */
 function chunksOf(bands: readonly Tensor[]): Chunks {
   const channels = bands[0]!.shape.at(-1) ?? 1;
   const pixels = bands.reduce((sum, { size }) => sum + size, 0) / channels;
@@ -29,7 +35,11 @@ function chunksOf(bands: readonly Tensor[]): Chunks {
 }
 
 /** [chunks, 2·channels]: what a kernel gives for each chunk of each band, in order. */
-function overChunks(bands: readonly Tensor[], { channels, chunkPixels }: Chunks, run: (band: Tensor, index: number, shape: Shape, sizes: Chunks) => Tensor): Tensor {
+function overChunks(
+  bands: readonly Tensor[],
+  { channels, chunkPixels }: Chunks,
+  run: (band: Tensor, index: number, shape: Shape, sizes: Chunks) => Tensor,
+): Tensor {
   const parts = bands.map((band, i) => {
     const pixels = band.size / channels;
     return run(band, i, [Math.ceil(pixels / chunkPixels), 2 * channels], { pixels, channels, chunkPixels });
@@ -38,25 +48,39 @@ function overChunks(bands: readonly Tensor[], { channels, chunkPixels }: Chunks,
 }
 
 /**
- * Mean and 1 / √(variance + 1e-5) of each channel of a map [height, width, channels] in one or more bands, not recorded: [2, channels].
+ * Mean and 1 / √(variance + 1e-5) of each channel of a map [height, width, channels] in one or more bands, not
+ * recorded: [2, channels].
  * @throws ShapeError for a map of one pixel, whose variance says nothing.
  */
 export function instanceStats(...bands: readonly Tensor[]): Tensor {
-  bands.forEach(({ shape }) => { requireShape(shape.length === 3, 'instanceNorm', shape); });
+  bands.forEach(({ shape }) => {
+    requireShape(shape.length === 3, 'instanceNorm', shape);
+  });
   const { device } = bands[0]!;
   const sizes = chunksOf(bands);
   const { pixels, channels, chunkPixels } = sizes;
-  if (pixels < 2) throw new ShapeError('instanceNorm: a map of one pixel cannot be normalised; leave out sequences of length 1');
+  if (pixels < 2)
+    throw new ShapeError('instanceNorm: a map of one pixel cannot be normalised; leave out sequences of length 1');
   return device.scope(() => {
     const chunks = overChunks(bands, sizes, (x, _, y, part) => device.run(k.instanceNormChunks, { x }, { y }, part).y);
-    return device.run(k.instanceNormStats, { chunks }, { stats: [2, channels] }, { count: channels, pixels, chunkPixels, eps: EPS }).stats;
+    return device.run(
+      k.instanceNormStats,
+      { chunks },
+      { stats: [2, channels] },
+      { count: channels, pixels, chunkPixels, eps: EPS },
+    ).stats;
   });
 }
 
 /** The normalised map, or relu of it, plus the residual if there is one; not recorded. */
 export function normalise(x: Tensor, stats: Tensor, { relu = false, residual }: InstanceNormOptions): Tensor {
-  return x.device.run(k.instanceNorm, { x, stats, residual: residual ?? x }, { y: x.shape }, { count: x.size, channels: x.shape.at(-1)! },
-    { relu, residual: residual !== undefined }).y;
+  return x.device.run(
+    k.instanceNorm,
+    { x, stats, residual: residual ?? x },
+    { y: x.shape },
+    { count: x.size, channels: x.shape.at(-1)! },
+    { relu, residual: residual !== undefined },
+  ).y;
 }
 
 /** The gradient of x from that of its normalised map, not recorded; `relu` says whether a ReLU followed. */
@@ -65,17 +89,32 @@ export function instanceNormGradient(x: Tensor, stats: Tensor, dy: Tensor, relu:
 }
 
 /** As `instanceNormGradient` in bands: the gradient of each band, made when it is asked for. */
-export function instanceNormGradients(bands: readonly Tensor[], stats: Tensor, dy: readonly Tensor[], relu: boolean): (band: number) => Tensor {
+export function instanceNormGradients(
+  bands: readonly Tensor[],
+  stats: Tensor,
+  dy: readonly Tensor[],
+  relu: boolean,
+): (band: number) => Tensor {
   const { device } = stats;
   const sizes = chunksOf(bands);
   const { pixels, channels } = sizes;
   const sums = device.scope(() => {
-    const chunks = overChunks(bands, sizes, (x, i, y, part) => device.run(k.instanceNormBackwardSums, { x, stats, dy: dy[i]! }, { y }, part, { relu }).y);
+    const chunks = overChunks(
+      bands,
+      sizes,
+      (x, i, y, part) => device.run(k.instanceNormBackwardSums, { x, stats, dy: dy[i]! }, { y }, part, { relu }).y,
+    );
     return columnSum(chunks, chunks.shape[0]!, 2 * channels);
   });
   return (i) => {
     const x = bands[i]!;
-    return device.run(k.instanceNormBackward, { x, stats, sums, dy: dy[i]! }, { dx: x.shape }, { count: x.size, channels, pixels }, { relu }).dx;
+    return device.run(
+      k.instanceNormBackward,
+      { x, stats, sums, dy: dy[i]! },
+      { dx: x.shape },
+      { count: x.size, channels, pixels },
+      { relu },
+    ).dx;
   };
 }
 
@@ -90,8 +129,13 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   requireShape((residual?.size ?? x.size) === x.size, 'instanceNorm', x.shape, residual?.shape ?? x.shape);
   const stats = instanceStats(x);
   const y = normalise(x, stats, options);
-  return record(y, residual === undefined ? [x] : [x, residual], (dy, [needsX]) => {
-    const dx = needsX === true ? instanceNormGradient(x, stats, dy, relu) : undefined;
-    return residual === undefined ? [dx] : [dx, dy.alias()];
-  }, [stats]);
+  return record(
+    y,
+    residual === undefined ? [x] : [x, residual],
+    (dy, [needsX]) => {
+      const dx = needsX === true ? instanceNormGradient(x, stats, dy, relu) : undefined;
+      return residual === undefined ? [dx] : [dx, dy.alias()];
+    },
+    [stats],
+  );
 }

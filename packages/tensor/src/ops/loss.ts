@@ -26,14 +26,18 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const [rows = 0, cols = 0] = logits.shape;
   requireShape(logits.shape.length === 2 && labels.length === rows, 'crossEntropy', logits.shape, [labels.length]);
   const outside = labels.findIndex((label) => label >= cols);
-  if (outside >= 0) throw new RangeError(`crossEntropy: label ${labels[outside]} of row ${outside} is no class of ${cols}`);
+  if (outside >= 0)
+    throw new RangeError(`crossEntropy: label ${labels[outside]} of row ${outside} is no class of ${cols}`);
   const counted = labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
   if (counted === 0) throw new RangeError('crossEntropy: no row has a label');
   const { device } = logits;
   const target = device.tensor(labels);
   const { loss } = device.run(k.crossEntropy, { logits, labels: target }, { loss: [rows] }, { rows, cols });
-  const recorded = record(loss, [logits, target], (dloss) =>
-    [device.run(k.crossEntropyBackward, { dloss, logits, labels: target }, { dlogits: logits.shape }, { rows, cols }).dlogits, undefined]);
+  const recorded = record(loss, [logits, target], (dloss) => [
+    device.run(k.crossEntropyBackward, { dloss, logits, labels: target }, { dlogits: logits.shape }, { rows, cols })
+      .dlogits,
+    undefined,
+  ]);
   return sum(recorded, 1 / counted);
 }
 
@@ -53,8 +57,10 @@ export function binaryCrossEntropy(x: Tensor, values: Float32Array): Tensor {
   const { device, size: count } = x;
   const labels = targetsOf('binaryCrossEntropy', x, values);
   const { y } = device.run(k.binaryCrossEntropy, { x, labels }, { y: x.shape }, { count });
-  const recorded = record(y, [x, labels], (dy) =>
-    [device.run(k.binaryCrossEntropyBackward, { dy, x, labels }, { dx: x.shape }, { count }).dx, undefined]);
+  const recorded = record(y, [x, labels], (dy) => [
+    device.run(k.binaryCrossEntropyBackward, { dy, x, labels }, { dx: x.shape }, { count }).dx,
+    undefined,
+  ]);
   return sum(recorded, 1 / count);
 }
 
@@ -63,8 +69,10 @@ function hubers(op: string, x: Tensor, values: Float32Array, delta: number, fact
   const { device, size: count } = x;
   const goal = targetsOf(op, x, values);
   const { y } = device.run(k.huber, { x, goal }, { y: x.shape }, { count, delta });
-  const recorded = record(y, [x, goal], (dy) =>
-    [device.run(k.huberBackward, { dy, x, goal }, { dx: x.shape }, { count, delta }).dx, undefined]);
+  const recorded = record(y, [x, goal], (dy) => [
+    device.run(k.huberBackward, { dy, x, goal }, { dx: x.shape }, { count, delta }).dx,
+    undefined,
+  ]);
   return sum(recorded, factor);
 }
 
@@ -75,4 +83,5 @@ export const huberLoss = (x: Tensor, values: Float32Array): Tensor => hubers('hu
 const BEYOND_ANY_ERROR = 3e38;
 
 /** The mean squared error over the elements of x: [1]. */
-export const squaredError = (x: Tensor, values: Float32Array): Tensor => hubers('squaredError', x, values, BEYOND_ANY_ERROR, 2 / x.size);
+export const squaredError = (x: Tensor, values: Float32Array): Tensor =>
+  hubers('squaredError', x, values, BEYOND_ANY_ERROR, 2 / x.size);

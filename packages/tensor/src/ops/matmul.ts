@@ -28,18 +28,45 @@ function splitDepth(device: Device, rows: number, inner: number, cols: number): 
   return parts < 2 ? inner : Math.ceil(inner / parts / 4) * 4;
 }
 
-/** y [rows, cols] = A·B (+ bias) (+ residual), not recorded; operands may be stored transposed, B also quantised by its columns. */
-export function product(a: Tensor, b: Tensor, rows: number, inner: number, cols: number, options: ProductOptions = {}): Tensor {
+/**
+ * y [rows, cols] = A·B (+ bias) (+ residual), not recorded; operands may be stored transposed, B also quantised by its
+ * columns.
+ */
+export function product(
+  a: Tensor,
+  b: Tensor,
+  rows: number,
+  inner: number,
+  cols: number,
+  options: ProductOptions = {},
+): Tensor {
   const { device } = a;
   const { transposeA = false, transposeB = false, bias, residual, shape = [rows, cols], dtype = 'f32' } = options;
   const depth = bias === undefined && residual === undefined ? splitDepth(device, rows, inner, cols) : inner;
   const parts = Math.ceil(inner / depth);
   return device.scope(() => {
-    const { y } = device.run(k.matmul, { a, b, bias: bias ?? a, residual: residual ?? a }, { y: parts === 1 ? { shape, dtype } : [parts, rows, cols] },
+    const { y } = device.run(
+      k.matmul,
+      { a, b, bias: bias ?? a, residual: residual ?? a },
+      { y: parts === 1 ? { shape, dtype } : [parts, rows, cols] },
       { rows, inner, cols, depth },
-      { transposeA, transposeB, quantized: b.dtype === 'i8', aligned: (transposeB ? inner : cols) % 4 === 0, bias: bias !== undefined, residual: residual !== undefined });
+      {
+        transposeA,
+        transposeB,
+        quantized: b.dtype === 'i8',
+        aligned: (transposeB ? inner : cols) % 4 === 0,
+        bias: bias !== undefined,
+        residual: residual !== undefined,
+      },
+    );
     if (parts === 1) return y;
-    return device.run(k.columnSum, { x: y }, { y: { shape, dtype } }, { rows: parts, cols: rows * cols, chunkRows: parts }, { aligned: (rows * cols) % 4 === 0 }).y;
+    return device.run(
+      k.columnSum,
+      { x: y },
+      { y: { shape, dtype } },
+      { rows: parts, cols: rows * cols, chunkRows: parts },
+      { aligned: (rows * cols) % 4 === 0 },
+    ).y;
   });
 }
 
@@ -73,15 +100,31 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tens
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
   if (weight.dtype === 'i8' && x.device.tape !== undefined && (x.tracked || residual?.tracked === true)) {
-    throw new TypeError(`linear: no gradient goes through the quantised weight ${describe(weight.shape)}; train with f32 or f16 weights`);
+    throw new TypeError(
+      `linear: no gradient goes through the quantised weight ${describe(weight.shape)}; train with f32 or f16 weights`,
+    );
   }
   const rows = x.size / inner;
-  requireShape(residual === undefined || residual.size === rows * cols, 'linear', x.shape, weight.shape, residual?.shape ?? []);
-  const y = product(x, weight, rows, inner, cols, { transposeB: true, bias, residual, shape: [...x.shape.slice(0, -1), cols], dtype });
+  requireShape(
+    residual === undefined || residual.size === rows * cols,
+    'linear',
+    x.shape,
+    weight.shape,
+    residual?.shape ?? [],
+  );
+  const y = product(x, weight, rows, inner, cols, {
+    transposeB: true,
+    bias,
+    residual,
+    shape: [...x.shape.slice(0, -1), cols],
+    dtype,
+  });
   const added = [...(bias === undefined ? [] : [bias]), ...(residual === undefined ? [] : [residual])];
   return record(y, [x, weight, ...added], (dy, [needsX, needsWeight, ...needsAdded]) => [
     needsX === true ? product(dy, weight, rows, cols, inner, { shape: x.shape, dtype: floatTypeOf(x) }) : undefined,
     needsWeight === true ? product(dy, x, cols, rows, inner, { transposeA: true }) : undefined,
-    ...added.map((tensor, i) => (needsAdded[i] !== true ? undefined : tensor === bias ? columnSum(dy, rows, cols) : dy.alias())),
+    ...added.map((tensor, i) =>
+      needsAdded[i] !== true ? undefined : tensor === bias ? columnSum(dy, rows, cols) : dy.alias(),
+    ),
   ]);
 }

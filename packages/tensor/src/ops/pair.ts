@@ -8,18 +8,28 @@ import { columnSum } from './matmul.ts';
 /** Rows `first … first + count − 1` of x [rows, cols]: [count, cols]. */
 export function rows(x: Tensor, first: number, count: number): Tensor {
   const [total = 0, cols = 0] = x.shape;
-  requireShape(x.shape.length === 2 && first >= 0 && count >= 1 && first + count <= total, 'rows', x.shape, [first, count]);
+  requireShape(x.shape.length === 2 && first >= 0 && count >= 1 && first + count <= total, 'rows', x.shape, [
+    first,
+    count,
+  ]);
   const { device } = x;
   const offset = first * cols;
   const { y } = device.run(k.rows, { x }, { y: [count, cols] }, { count: count * cols, offset });
-  return record(y, [x], (dy) => [device.run(k.rowsBackward, { dy }, { dx: x.shape }, { count: x.size, offset, length: count * cols }).dx]);
+  return record(y, [x], (dy) => [
+    device.run(k.rowsBackward, { dy }, { dx: x.shape }, { count: x.size, offset, length: count * cols }).dx,
+  ]);
 }
 
 /** The values of several tensors one after the other, not recorded. The tensors are freed. */
 export function concatenate(parts: readonly Tensor[], shape: Shape): Tensor {
   const joined = parts.reduce((a, x) => {
     const count = a.size + x.size;
-    const { y } = x.device.run(k.joinRows, { a, x, b: x }, { y: [count] }, { count, offset: 0, before: a.size, middle: x.size });
+    const { y } = x.device.run(
+      k.joinRows,
+      { a, x, b: x },
+      { y: [count] },
+      { count, offset: 0, before: a.size, middle: x.size },
+    );
     a.dispose();
     x.dispose();
     return y;
@@ -40,7 +50,12 @@ export function pairSum(pq: Tensor, bias: Tensor): Tensor {
   const channels = bias.size;
   requireShape(pq.shape.length === 2 && pq.shape[1] === 2 * channels, 'pairSum', pq.shape, bias.shape);
   const { device } = pq;
-  const { y } = device.run(k.pairSum, { pq, bias }, { y: [length, length, channels] }, { count: length * length * channels, length, channels, first: 0 });
+  const { y } = device.run(
+    k.pairSum,
+    { pq, bias },
+    { y: [length, length, channels] },
+    { count: length * length * channels, length, channels, first: 0 },
+  );
   return record(y, [pq, bias], (dy, [needsPq, needsBias]) => [
     needsPq === true ? pairSumGradient(pq.shape, [dy]) : undefined,
     needsBias === true ? columnSum(dy, length * length, channels) : undefined,
@@ -49,7 +64,10 @@ export function pairSum(pq: Tensor, bias: Tensor): Tensor {
 
 /** The gradient of pq from that of the map, of which the bands follow each other; not recorded. */
 export function pairSumGradient(shape: Shape, bands: readonly Tensor[]): Tensor {
-  const { device, shape: [, length = 0, channels = 0] } = bands[0]!;
+  const {
+    device,
+    shape: [, length = 0, channels = 0],
+  } = bands[0]!;
   const dpq = device.zeros(shape);
   let first = 0;
   for (const dy of bands) {
@@ -60,7 +78,10 @@ export function pairSumGradient(shape: Shape, bands: readonly Tensor[]): Tensor 
   return dpq;
 }
 
-/** The strict upper triangle of x [length, length] and its mirror image, with a zero diagonal (RINALMO section 5.1, step 6). */
+/**
+ * The strict upper triangle of x [length, length] and its mirror image, with a zero diagonal (RINALMO section 5.1, step
+ * 6).
+ */
 export function pairLogits(x: Tensor): Tensor {
   const length = squareLength(x, 'pairLogits');
   const { device } = x;
@@ -86,11 +107,18 @@ export function pairLoss(x: Tensor, labels: Tensor): Tensor {
   const scale = 2 / (length * (length - 1));
   const loss = device.scope(() => {
     const chunks = Math.ceil(length / CHUNK_ROWS);
-    const { y } = device.run(k.pairLoss, { x, labels }, { y: [chunks, length] }, { length, chunkRows: CHUNK_ROWS, scale });
+    const { y } = device.run(
+      k.pairLoss,
+      { x, labels },
+      { y: [chunks, length] },
+      { length, chunkRows: CHUNK_ROWS, scale },
+    );
     return columnSum(y, chunks * length, 1);
   });
-  return record(loss, [x, labels], (dy) =>
-    [device.run(k.pairLossBackward, { x, labels, dy }, { dx: x.shape }, { count: x.size, length, scale }).dx, undefined]);
+  return record(loss, [x, labels], (dy) => [
+    device.run(k.pairLossBackward, { x, labels, dy }, { dx: x.shape }, { count: x.size, length, scale }).dx,
+    undefined,
+  ]);
 }
 
 function squareLength(x: Tensor, op: string): number {

@@ -42,7 +42,8 @@ function bandRowsOf(map: MapSize, channels: number): number {
 /**
  * conv(block(… block(pairSum(pq, bias)))).
  * @param pq [length, 2·channels] as `pairSum` takes it, more than one row
- * @param bandRows Rows of a band, a multiple of `chunkRowsOf`; by default as many as fit in 32 MiB. No bit depends on it.
+ * @param bandRows Rows of a band, a multiple of `chunkRowsOf`; by default as many as fit in 32 MiB. No bit depends on
+ * it.
  * @returns [length, length, 1]
  */
 export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRows?: number): Tensor {
@@ -50,7 +51,16 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
   const [length = 0] = pq.shape;
   const channels = bias.size;
   const map = { height: length, width: length };
-  requireShape(pq.shape.length === 2 && pq.shape[1] === 2 * channels && out.filters.shape[0] === 1 && out.filters.shape[1] === channels, 'pairResNet', pq.shape, bias.shape, out.filters.shape);
+  requireShape(
+    pq.shape.length === 2 &&
+      pq.shape[1] === 2 * channels &&
+      out.filters.shape[0] === 1 &&
+      out.filters.shape[1] === channels,
+    'pairResNet',
+    pq.shape,
+    bias.shape,
+    out.filters.shape,
+  );
   const rows = bandRows ?? bandRowsOf(map, channels);
   const inputs = [pq, bias, ...blocks.flat(), out.filters, out.bias];
   const keeps = device.tape !== undefined && inputs.some(({ tracked }) => tracked);
@@ -63,35 +73,61 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
       made.push(residualBlockBands(input, filters, map));
       if (!keeps) free(input);
     }
-    return { maps: keeps ? made : [], y: concatenate(convolveBands(made.at(-1)!, out.filters, map, { bias: out.bias }), [length, length, 1]) };
+    return {
+      maps: keeps ? made : [],
+      y: concatenate(convolveBands(made.at(-1)!, out.filters, map, { bias: out.bias }), [length, length, 1]),
+    };
   });
-  return record(y, inputs, (dy, [needsPq, needsBias, ...needs]) => device.scope(() => {
-    const [needsOut, needsOutBias] = needs.slice(3 * blocks.length);
-    const last = maps.at(-1)!;
-    const cut = perBand(last, ({ shape: [count = 0] }, first) => device.run(k.rows, { x: dy }, { y: [count, length, 1] }, { count: count * length, offset: first * length }).y);
-    const gradients = [
-      needsOut === true ? bandsFilterGradient(last, undefined, cut, out.filters, map) : undefined,
-      needsOutBias === true ? columnSum(dy, length * length, 1) : undefined,
-    ];
-    free(last);
-    let dx: Bands = convolveBands(cut, out.filters, map, { turn: true, frees: true });
-    for (let b = blocks.length - 1; b >= 0; b--) {
-      const back = residualBlockGradient(maps[b]!, blocks[b]!, dx, map, needs.slice(3 * b, 3 * b + 3));
-      free(maps[b]!);
-      gradients.unshift(...back.filters);
-      dx = back.dx;
-    }
-    return [needsPq === true ? pairSumGradient(pq.shape, dx) : undefined, needsBias === true ? pixelSum(dx) : undefined, ...gradients];
-  }), maps.flat());
+  return record(
+    y,
+    inputs,
+    (dy, [needsPq, needsBias, ...needs]) =>
+      device.scope(() => {
+        const [needsOut, needsOutBias] = needs.slice(3 * blocks.length);
+        const last = maps.at(-1)!;
+        const cut = perBand(
+          last,
+          ({ shape: [count = 0] }, first) =>
+            device.run(k.rows, { x: dy }, { y: [count, length, 1] }, { count: count * length, offset: first * length })
+              .y,
+        );
+        const gradients = [
+          needsOut === true ? bandsFilterGradient(last, undefined, cut, out.filters, map) : undefined,
+          needsOutBias === true ? columnSum(dy, length * length, 1) : undefined,
+        ];
+        free(last);
+        let dx: Bands = convolveBands(cut, out.filters, map, { turn: true, frees: true });
+        for (let b = blocks.length - 1; b >= 0; b--) {
+          const back = residualBlockGradient(maps[b]!, blocks[b]!, dx, map, needs.slice(3 * b, 3 * b + 3));
+          free(maps[b]!);
+          gradients.unshift(...back.filters);
+          dx = back.dx;
+        }
+        return [
+          needsPq === true ? pairSumGradient(pq.shape, dx) : undefined,
+          needsBias === true ? pixelSum(dx) : undefined,
+          ...gradients,
+        ];
+      }),
+    maps.flat(),
+  );
 }
 
 function pairSumBands(pq: Tensor, bias: Tensor, bandRows: number): Bands {
-  const { device, shape: [length = 0] } = pq;
+  const {
+    device,
+    shape: [length = 0],
+  } = pq;
   const channels = bias.size;
   return Array.from({ length: Math.ceil(length / bandRows) }, (_, band) => {
     const first = band * bandRows;
     const rows = Math.min(bandRows, length - first);
-    return device.run(k.pairSum, { pq, bias }, { y: [rows, length, channels] }, { count: rows * length * channels, length, channels, first }).y;
+    return device.run(
+      k.pairSum,
+      { pq, bias },
+      { y: [rows, length, channels] },
+      { count: rows * length * channels, length, channels, first },
+    ).y;
   });
 }
 
@@ -112,11 +148,23 @@ function residualBlockBands(x: Bands, [first, second, third]: BlockFilters, map:
 }
 
 /** The gradients of a block's input and filters. Frees dy. */
-function residualBlockGradient(x: Bands, [w1, w2, w3]: BlockFilters, dy: Bands, map: MapSize, needs: readonly (boolean | undefined)[]) {
+function residualBlockGradient(
+  x: Bands,
+  [w1, w2, w3]: BlockFilters,
+  dy: Bands,
+  map: MapSize,
+  needs: readonly (boolean | undefined)[],
+) {
   const { device } = w1;
   return device.scope(() => {
-    const ofFilters = (index: number, input: Bands, stats: Tensor | undefined, gradient: Bands, filters: Tensor): Tensor | undefined =>
-      (needs[index] === true ? bandsFilterGradient(input, stats, gradient, filters, map) : undefined);
+    const ofFilters = (
+      index: number,
+      input: Bands,
+      stats: Tensor | undefined,
+      gradient: Bands,
+      filters: Tensor,
+    ): Tensor | undefined =>
+      needs[index] === true ? bandsFilterGradient(input, stats, gradient, filters, map) : undefined;
     let c1 = convolveBands(x, w1, map);
     const stats1 = instanceStats(...c1);
     const c2 = convolveBands(c1, w2, map, { stats: stats1, frees: true });
@@ -131,14 +179,20 @@ function residualBlockGradient(x: Bands, [w1, w2, w3]: BlockFilters, dy: Bands, 
     const dn1 = convolveBands(dc2, w2, map, { turn: true, frees: true });
     const dc1 = normGradient(c1, stats1, dn1, true);
     const dw1 = ofFilters(0, x, undefined, dc1, w1);
-    const dx = convolveBands(dc1, w1, map, { turn: true, frees: true }).map((through, i) => accumulate(dy[i]!, through));
+    const dx = convolveBands(dc1, w1, map, { turn: true, frees: true }).map((through, i) =>
+      accumulate(dy[i]!, through),
+    );
     return { dx, filters: [dw1, dw2, dw3] };
   });
 }
 
 // ---- steps in bands --------------------------------------------------------
 
-const free = (bands: Bands): void => { bands.forEach((band) => { band.dispose(); }); };
+const free = (bands: Bands): void => {
+  bands.forEach((band) => {
+    band.dispose();
+  });
+};
 
 /** One tensor for each band, made in a scope of its own and told the band's first row. */
 function perBand(bands: Bands, make: (band: Tensor, firstRow: number, index: number) => Tensor): Tensor[] {
@@ -153,14 +207,24 @@ function perBand(bands: Bands, make: (band: Tensor, firstRow: number, index: num
 /** A band with up to `reach` rows of its neighbours, fewer where the map ends. */
 function withNeighbours(bands: Bands, index: number, reach: number): { x: Tensor; above: number } {
   const band = bands[index]!;
-  const { device, shape: [rows = 0, width = 0, channels = 0] } = band;
+  const {
+    device,
+    shape: [rows = 0, width = 0, channels = 0],
+  } = band;
   const [before, after] = [bands[index - 1], bands[index + 1]];
-  const [above, below] = [before, after].map((neighbour) => Math.min(reach, neighbour?.shape[0] ?? 0)) as [number, number];
+  const [above, below] = [before, after].map((neighbour) => Math.min(reach, neighbour?.shape[0] ?? 0)) as [
+    number,
+    number,
+  ];
   if (above + below === 0) return { x: band.alias(), above };
   const [a, row] = [before ?? band, width * channels];
   const count = (above + rows + below) * row;
-  const { y } = device.run(k.joinRows, { a, x: band, b: after ?? band }, { y: [above + rows + below, width, channels] },
-    { count, offset: a.size - above * row, before: above * row, middle: band.size });
+  const { y } = device.run(
+    k.joinRows,
+    { a, x: band, b: after ?? band },
+    { y: [above + rows + below, width, channels] },
+    { count, offset: a.size - above * row, before: above * row, middle: band.size },
+  );
   return { x: y, above };
 }
 
@@ -184,11 +248,21 @@ interface BandOptions {
   readonly frees?: boolean;
 }
 
-function convolveBands(bands: Bands, filters: Tensor, { width }: MapSize, { stats, bias, turn = false, frees = false }: BandOptions = {}): Tensor[] {
+function convolveBands(
+  bands: Bands,
+  filters: Tensor,
+  { width }: MapSize,
+  { stats, bias, turn = false, frees = false }: BandOptions = {},
+): Tensor[] {
   const reach = reachOf(filters);
   const made = perBand(bands, (band, _, i) => {
     const { x, above } = inputOf(bands, i, reach, stats);
-    const y = convolve(x, filters, { height: x.shape[0]!, width }, { bias, turn, window: { rows: band.shape[0]!, above } });
+    const y = convolve(
+      x,
+      filters,
+      { height: x.shape[0]!, width },
+      { bias, turn, window: { rows: band.shape[0]!, above } },
+    );
     if (frees && (reach === 0 || i > 0)) bands[reach === 0 ? i : i - 1]!.dispose();
     return y;
   });
@@ -207,24 +281,52 @@ function normGradient(bands: Bands, stats: Tensor, dy: Bands, freesDy = false): 
   });
 }
 
-function bandsFilterGradient(bands: Bands, stats: Tensor | undefined, dy: Bands, filters: Tensor, map: MapSize): Tensor {
+function bandsFilterGradient(
+  bands: Bands,
+  stats: Tensor | undefined,
+  dy: Bands,
+  filters: Tensor,
+  map: MapSize,
+): Tensor {
   const reach = reachOf(filters);
   const reaches = filtersTakeRowsOf(filters);
-  return filterGradient(filters, map, bands.map((_, i) => () => {
-    if (reaches === 'x') return { ...inputOf(bands, i, reach, stats), dy: dy[i]! };
-    const { x: around, above } = withNeighbours(dy, i, reach);
-    return { x: inputOf(bands, i, 0, stats).x, dy: around, above };
-  }));
+  return filterGradient(
+    filters,
+    map,
+    bands.map((_, i) => () => {
+      if (reaches === 'x') return { ...inputOf(bands, i, reach, stats), dy: dy[i]! };
+      const { x: around, above } = withNeighbours(dy, i, reach);
+      return { x: inputOf(bands, i, 0, stats).x, dy: around, above };
+    }),
+  );
 }
 
 /** Σ over pixels of a map in bands: the partial sums of `columnSum`, whose chunks are rows of a square map. */
 function pixelSum(bands: Bands): Tensor {
-  const { device, shape: [, width = 0, channels = 0] } = bands[0]!;
+  const {
+    device,
+    shape: [, width = 0, channels = 0],
+  } = bands[0]!;
   const rows = bands.reduce((sum, { shape }) => sum + shape[0]!, 0);
   if (bands.length === 1) return columnSum(bands[0]!, rows * width, channels);
   const aligned = channels % 4 === 0;
   return device.scope(() => {
-    const parts = bands.map((x) => device.run(k.columnSum, { x }, { y: [x.shape[0]!, channels] }, { rows: x.shape[0]! * width, cols: channels, chunkRows: width }, { aligned }).y);
-    return device.run(k.columnSum, { x: concatenate(parts, [rows, channels]) }, { y: [channels] }, { rows, cols: channels, chunkRows: rows }, { aligned }).y;
+    const parts = bands.map(
+      (x) =>
+        device.run(
+          k.columnSum,
+          { x },
+          { y: [x.shape[0]!, channels] },
+          { rows: x.shape[0]! * width, cols: channels, chunkRows: width },
+          { aligned },
+        ).y,
+    );
+    return device.run(
+      k.columnSum,
+      { x: concatenate(parts, [rows, channels]) },
+      { y: [channels] },
+      { rows, cols: channels, chunkRows: rows },
+      { aligned },
+    ).y;
   });
 }

@@ -25,11 +25,20 @@ export interface Segments {
 export function uploadSegments(device: Device, offsets: Uint32Array): Segments {
   const bounds = Uint32Array.from({ length: 2 * (offsets.length - 1) }, (_, i) => offsets[(i + 1) >> 1]!);
   const rows = offsets.at(-1) ?? 0;
-  return { rows, count: offsets.length - 1, sequences: device.tensor(k.sequenceTable(offsets)), bounds: device.tensor(bounds, [offsets.length - 1, 2]) };
+  return {
+    rows,
+    count: offsets.length - 1,
+    sequences: device.tensor(k.sequenceTable(offsets)),
+    bounds: device.tensor(bounds, [offsets.length - 1, 2]),
+  };
 }
 
 /** The same rows, but of each sequence no more than the first `lengths[s]`, for `segmentMean`. */
-export function firstRows({ bounds, ...segments }: Segments, offsets: Uint32Array, lengths: readonly number[]): Segments {
+export function firstRows(
+  { bounds, ...segments }: Segments,
+  offsets: Uint32Array,
+  lengths: readonly number[],
+): Segments {
   requireShape(lengths.length === segments.count, 'firstRows', [lengths.length], bounds.shape);
   const values = Uint32Array.from(lengths.flatMap((length, s) => [offsets[s]!, offsets[s]! + length]));
   return { ...segments, bounds: bounds.device.tensor(values, bounds.shape) };
@@ -48,7 +57,8 @@ export function gatherRows(x: Tensor, numbers: Int32Array): Tensor {
   const inverse = new Int32Array(rows).fill(-1);
   numbers.forEach((row, i) => {
     if (row < 0) return;
-    if (row >= rows || inverse[row] !== -1) throw new RangeError(`gatherRows: row ${row} of ${rows} ${row >= rows ? 'is not there' : 'is asked for twice'}`);
+    if (row >= rows || inverse[row] !== -1)
+      throw new RangeError(`gatherRows: row ${row} of ${rows} ${row >= rows ? 'is not there' : 'is asked for twice'}`);
     inverse[row] = i;
   });
   return record(gathered(x, numbers, cols), [x], (dy) => [gathered(dy, inverse, cols)]);
@@ -56,7 +66,15 @@ export function gatherRows(x: Tensor, numbers: Int32Array): Tensor {
 
 function gathered(x: Tensor, numbers: Int32Array, cols: number): Tensor {
   const { device } = x;
-  return device.scope(() => device.run(k.gatherRows, { x, index: device.tensor(numbers) }, { y: [numbers.length, cols] }, { count: numbers.length * cols, cols }).y);
+  return device.scope(
+    () =>
+      device.run(
+        k.gatherRows,
+        { x, index: device.tensor(numbers) },
+        { y: [numbers.length, cols] },
+        { count: numbers.length * cols, cols },
+      ).y,
+  );
 }
 
 function requireSegments(op: string, x: Tensor, { rows }: Segments): void {
@@ -65,10 +83,21 @@ function requireSegments(op: string, x: Tensor, { rows }: Segments): void {
 
 /** x under each tap of a filter, [rows, channels · size]: zeros beyond a sequence's ends. */
 function unfold(x: Tensor, { sequences, bounds }: Segments, size: number): Tensor {
-  const { device, shape: [rows = 0, channels = 0] } = x;
-  const { y } = device.run(k.unfold, { x, sequences, bounds }, { y: [rows, channels * size] }, { count: x.size * size, channels, size });
-  return record(y, [x, sequences, bounds], (dy) =>
-    [device.run(k.unfoldBackward, { dy, sequences, bounds }, { dx: x.shape }, { count: x.size, channels, size }).dx, undefined, undefined]);
+  const {
+    device,
+    shape: [rows = 0, channels = 0],
+  } = x;
+  const { y } = device.run(
+    k.unfold,
+    { x, sequences, bounds },
+    { y: [rows, channels * size] },
+    { count: x.size * size, channels, size },
+  );
+  return record(y, [x, sequences, bounds], (dy) => [
+    device.run(k.unfoldBackward, { dy, sequences, bounds }, { dx: x.shape }, { count: x.size, channels, size }).dx,
+    undefined,
+    undefined,
+  ]);
 }
 
 /**
@@ -81,7 +110,12 @@ function unfold(x: Tensor, { sequences, bounds }: Segments, size: number): Tenso
 export function conv1d(x: Tensor, filters: Tensor, segments: Segments, bias?: Tensor): Tensor {
   requireSegments('conv1d', x, segments);
   const [outputs = 0, channels = 0, size = 0] = filters.shape;
-  requireShape(filters.shape.length === 3 && x.shape[1] === channels && size % 2 === 1, 'conv1d', x.shape, filters.shape);
+  requireShape(
+    filters.shape.length === 3 && x.shape[1] === channels && size % 2 === 1,
+    'conv1d',
+    x.shape,
+    filters.shape,
+  );
   return x.device.scope(() => linear(unfold(x, segments, size), reshape(filters, [outputs, channels * size]), bias));
 }
 
@@ -106,18 +140,47 @@ export function segmentNorm(x: Tensor, segments: Segments, options: SegmentNormO
   const channels = x.shape[1]!;
   const perSequence = { count: count * channels, channels };
   const perElement = { count: x.size, channels };
-  const { stats } = device.run(k.segmentStats, { x, bounds }, { stats: [count, 2, channels] }, { ...perSequence, eps: EPS });
-  const { y } = device.run(k.segmentNorm, { x, stats, residual: residual ?? x, sequences }, { y: x.shape }, perElement, { elu, residual: residual !== undefined });
+  const { stats } = device.run(
+    k.segmentStats,
+    { x, bounds },
+    { stats: [count, 2, channels] },
+    { ...perSequence, eps: EPS },
+  );
+  const { y } = device.run(
+    k.segmentNorm,
+    { x, stats, residual: residual ?? x, sequences },
+    { y: x.shape },
+    perElement,
+    { elu, residual: residual !== undefined },
+  );
   const added = residual === undefined ? [] : [residual];
-  return record(y, [x, sequences, bounds, ...added], (dy, [needsX]) => {
-    const dx = needsX === true
-      ? device.scope(() => {
-        const { sums } = device.run(k.segmentNormBackwardSums, { x, stats, dy, bounds }, { sums: stats.shape }, perSequence, { elu });
-        return device.run(k.segmentNormBackward, { x, stats, sums, dy, sequences, bounds }, { dx: x.shape }, perElement, { elu }).dx;
-      })
-      : undefined;
-    return [dx, undefined, undefined, ...added.map(() => dy.alias())];
-  }, [stats]);
+  return record(
+    y,
+    [x, sequences, bounds, ...added],
+    (dy, [needsX]) => {
+      const dx =
+        needsX === true
+          ? device.scope(() => {
+              const { sums } = device.run(
+                k.segmentNormBackwardSums,
+                { x, stats, dy, bounds },
+                { sums: stats.shape },
+                perSequence,
+                { elu },
+              );
+              return device.run(
+                k.segmentNormBackward,
+                { x, stats, sums, dy, sequences, bounds },
+                { dx: x.shape },
+                perElement,
+                { elu },
+              ).dx;
+            })
+          : undefined;
+      return [dx, undefined, undefined, ...added.map(() => dy.alias())];
+    },
+    [stats],
+  );
 }
 
 /** The mean over the rows of each sequence: [sequences, channels]. Throws a ShapeError where the pack does not fit. */
@@ -126,7 +189,15 @@ export function segmentMean(x: Tensor, segments: Segments): Tensor {
   const { device } = x;
   const { sequences, bounds, count } = segments;
   const channels = x.shape[1]!;
-  const { y } = device.run(k.segmentMean, { x, bounds }, { y: [count, channels] }, { count: count * channels, channels });
-  return record(y, [x, sequences, bounds], (dy) =>
-    [device.run(k.segmentMeanBackward, { dy, sequences, bounds }, { dx: x.shape }, { count: x.size, channels }).dx, undefined, undefined]);
+  const { y } = device.run(
+    k.segmentMean,
+    { x, bounds },
+    { y: [count, channels] },
+    { count: count * channels, channels },
+  );
+  return record(y, [x, sequences, bounds], (dy) => [
+    device.run(k.segmentMeanBackward, { dy, sequences, bounds }, { dx: x.shape }, { count: x.size, channels }).dx,
+    undefined,
+    undefined,
+  ]);
 }

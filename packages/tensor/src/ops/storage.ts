@@ -15,7 +15,10 @@ export function cast(x: Tensor, dtype: FloatType): Tensor {
  * An element is off by at most 1/254 of the largest magnitude of its row.
  */
 export function quantize(weight: Tensor): Tensor {
-  const { device, shape: [rows = 0, cols = 0] } = weight;
+  const {
+    device,
+    shape: [rows = 0, cols = 0],
+  } = weight;
   requireShape(weight.shape.length === 2, 'quantize', weight.shape);
   return device.scope(() => {
     const { y } = device.run(k.quantizeRows, { x: weight }, { y: [rows, k.quantizedRowWords(cols)] }, { rows, cols });

@@ -44,10 +44,14 @@ const sectionSchema = z.object({
 const tableSchema = z.object({
   sections: z.object({ structured: sectionSchema, ncrna: sectionSchema, other: sectionSchema }),
   /** What whoever built it had to say of inputs and of what was left out: plain counts by name. */
-  build: z.object({
-    inputs: z.array(z.object({ folder: z.string(), as: z.string(), format: z.string(), files: count, records: count })),
-    notes: z.record(z.string(), count),
-  }).optional(),
+  build: z
+    .object({
+      inputs: z.array(
+        z.object({ folder: z.string(), as: z.string(), format: z.string(), files: count, records: count }),
+      ),
+      notes: z.record(z.string(), count),
+    })
+    .optional(),
 });
 
 export type CorpusTable = z.infer<typeof tableSchema>;
@@ -81,21 +85,33 @@ export function tableBytes(table: CorpusTable): Uint8Array {
 export async function readTable(source: ByteSource): Promise<CorpusTable> {
   const fault = (problem: string, cause?: unknown) => new CorpusError(source.name, problem, { cause });
   const again = 'copy or download the file again, or build the corpus anew';
-  if (source.size < HEADER_BYTES) throw fault(`not a corpus: it has ${source.size} bytes; build one with rna corpus build`);
+  if (source.size < HEADER_BYTES)
+    throw fault(`not a corpus: it has ${source.size} bytes; build one with rna corpus build`);
   const header = await source.read(0, HEADER_BYTES);
-  if (!startsWith(header, MAGIC)) throw fault('not a corpus: it does not begin as one; build one with rna corpus build');
+  if (!startsWith(header, MAGIC))
+    throw fault('not a corpus: it does not begin as one; build one with rna corpus build');
   const version = new DataView(header.buffer, header.byteOffset).getUint32(8, true);
-  if (version !== VERSION) throw fault(`a corpus of version ${version}, but version ${VERSION} is read here; build it anew, or use the program that built it`);
-  if (!startsWith(header, headerBytes())) throw fault(`damaged: its header is not that of version ${VERSION}; ${again}`);
+  if (version !== VERSION)
+    throw fault(
+      `a corpus of version ${version}, but version ${VERSION} is read here; build it anew, or use the program that built it`,
+    );
+  if (!startsWith(header, headerBytes()))
+    throw fault(`damaged: its header is not that of version ${VERSION}; ${again}`);
 
   const trailer = await source.read(Math.max(0, source.size - TRAILER_BYTES), Math.min(TRAILER_BYTES, source.size));
   const view = new DataView(trailer.buffer, trailer.byteOffset);
-  const isWhole = trailer.byteLength === TRAILER_BYTES && startsWith(trailer.subarray(24), MAGIC) && view.getUint32(20, true) === VERSION;
+  const isWhole =
+    trailer.byteLength === TRAILER_BYTES &&
+    startsWith(trailer.subarray(24), MAGIC) &&
+    view.getUint32(20, true) === VERSION;
   const tableLength = isWhole ? view.getUint32(16, true) : 0;
   const tableAt = source.size - TRAILER_BYTES - tableLength;
   if (!isWhole || tableAt < HEADER_BYTES) throw fault(`cut off or damaged: it does not end as a corpus does; ${again}`);
   const text = await source.read(tableAt, tableLength);
-  if (!startsWith(trailer, hash128(text))) throw fault(`damaged: its table (bytes ${tableAt} to ${tableAt + tableLength - 1}) does not match its checksum; ${again}`);
+  if (!startsWith(trailer, hash128(text)))
+    throw fault(
+      `damaged: its table (bytes ${tableAt} to ${tableAt + tableLength - 1}) does not match its checksum; ${again}`,
+    );
 
   let table: CorpusTable;
   try {
@@ -103,18 +119,25 @@ export async function readTable(source: ByteSource): Promise<CorpusTable> {
   } catch (error) {
     throw fault('its table is not one that this program knows; build the corpus anew', error);
   }
-  const end = RECORD_KINDS.flatMap((kind) => STREAMS.map((name) => table.sections[kind].streams[name]))
-    .reduce<number | undefined>((at, stream) => (at === stream.offset ? at + fileBytes(stream) : undefined), HEADER_BYTES);
+  const end = RECORD_KINDS.flatMap((kind) => STREAMS.map((name) => table.sections[kind].streams[name])).reduce<
+    number | undefined
+  >((at, stream) => (at === stream.offset ? at + fileBytes(stream) : undefined), HEADER_BYTES);
   const areWhole = RECORD_KINDS.every((kind) => {
     const { records, clusters, streams } = table.sections[kind];
-    return streams.entries.bytes === (records + 1) * ENTRY_BYTES && streams.clusters.bytes === (clusters + 1) * CLUSTER_BYTES;
+    return (
+      streams.entries.bytes === (records + 1) * ENTRY_BYTES && streams.clusters.bytes === (clusters + 1) * CLUSTER_BYTES
+    );
   });
   if (end !== tableAt || !areWhole) throw fault(`damaged: its table does not fit its ${source.size} bytes; ${again}`);
   return table;
 }
 
 /** Stands for the content: records, clusters and their order, not for statistics or how it was built. */
-export function contentDigest(sections: Readonly<Record<RecordKind, SectionSize & { readonly streams: Readonly<Record<StreamName, Pick<PagedStream, 'chain'>>> }>>): string {
+export function contentDigest(
+  sections: Readonly<
+    Record<RecordKind, SectionSize & { readonly streams: Readonly<Record<StreamName, Pick<PagedStream, 'chain'>>> }>
+  >,
+): string {
   const lines = RECORD_KINDS.map((kind) => {
     const { records, clusters, streams } = sections[kind];
     return [kind, records, clusters, ...STREAMS.map((name) => streams[name].chain)].join(' ');
@@ -123,7 +146,14 @@ export function contentDigest(sections: Readonly<Record<RecordKind, SectionSize 
 }
 
 /** Streams given their offsets, in the order of the file. */
-export function placeSections(sections: Readonly<Record<RecordKind, Omit<SectionTable, 'streams'> & { readonly streams: Readonly<Record<StreamName, Omit<PagedStream, 'offset'>>> }>>): CorpusTable['sections'] {
+export function placeSections(
+  sections: Readonly<
+    Record<
+      RecordKind,
+      Omit<SectionTable, 'streams'> & { readonly streams: Readonly<Record<StreamName, Omit<PagedStream, 'offset'>>> }
+    >
+  >,
+): CorpusTable['sections'] {
   let offset = HEADER_BYTES;
   return byKind((kind) => {
     const { streams, ...rest } = sections[kind];
@@ -137,4 +167,3 @@ export function placeSections(sections: Readonly<Record<RecordKind, Omit<Section
 }
 
 const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean => prefix.every((byte, i) => bytes[i] === byte);
-

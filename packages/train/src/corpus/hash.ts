@@ -23,7 +23,10 @@ function finalMix(h: number): number {
   return h ^ (h >>> 16);
 }
 
-/** The hash [16 bytes, words little-endian] of `bytes`. Hashes of different seeds (u32) have nothing to do with each other. */
+/**
+ * The hash [16 bytes, words little-endian] of `bytes`. Hashes of different seeds (u32) have nothing to do with each
+ * other.
+ */
 export function hash128(bytes: Uint8Array, seed = 0): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.byteLength;
@@ -50,7 +53,9 @@ export function hash128(bytes: Uint8Array, seed = 0): Uint8Array {
   [h1, h2, h3, h4] = mixWords(h1 ^ length, h2 ^ length, h3 ^ length, h4 ^ length);
   [h1, h2, h3, h4] = mixWords(finalMix(h1), finalMix(h2), finalMix(h3), finalMix(h4));
   const hash = new DataView(new ArrayBuffer(HASH_BYTES));
-  [h1, h2, h3, h4].forEach((word, i) => { hash.setUint32(4 * i, word, true); });
+  [h1, h2, h3, h4].forEach((word, i) => {
+    hash.setUint32(4 * i, word, true);
+  });
   return new Uint8Array(hash.buffer);
 }
 

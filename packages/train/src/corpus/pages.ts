@@ -61,7 +61,7 @@ export function createPageWriter(emit: (page: Uint8Array) => void) {
     bytes: (): number => bytes,
     append(part: Uint8Array): void {
       bytes += part.byteLength;
-      for (let at = 0; at < part.byteLength; ) {
+      for (let at = 0; at < part.byteLength;) {
         const take = Math.min(PAYLOAD - filled, part.byteLength - at);
         page.set(part.subarray(at, at + take), filled);
         filled += take;
@@ -79,7 +79,10 @@ export function createPageWriter(emit: (page: Uint8Array) => void) {
 export interface PageReader {
   /** The bytes start … end − 1 of each range. Throws a CorpusError where a page is damaged. */
   read(ranges: readonly (readonly [start: number, end: number])[]): Promise<Uint8Array[]>;
-  /** All payloads in order, each checked, and the chain in the end; nothing is cached. Throws a CorpusError for the first damage. */
+  /**
+   * All payloads in order, each checked, and the chain in the end; nothing is cached. Throws a CorpusError for the
+   * first damage.
+   */
   scan(): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
@@ -97,9 +100,11 @@ export function openPages(source: ByteSource, { offset, bytes, chain }: PagedStr
       const sum = checksum(payload, first + k);
       if (sum.some((byte, i) => byte !== page[payload.byteLength + i])) {
         const at = offset + (first + k) * PAGE_BYTES;
-        throw new CorpusError(source.name,
+        throw new CorpusError(
+          source.name,
           `damaged: block ${first + k + 1} of ${pages} of the ${what} (bytes ${at} to ${at + page.byteLength - 1}) does not match its checksum; ` +
-          'copy or download the file again, or build the corpus anew');
+            'copy or download the file again, or build the corpus anew',
+        );
       }
       return payload;
     });
@@ -109,7 +114,9 @@ export function openPages(source: ByteSource, { offset, bytes, chain }: PagedStr
     cache.set(page, payload);
     if (cache.size > CACHED_PAGES) cache.delete(cache.keys().next().value!);
     // What failed is asked for again next time; who asked now is told by the promise itself.
-    payload.catch(() => { if (cache.get(page) === payload) cache.delete(page); });
+    payload.catch(() => {
+      if (cache.get(page) === payload) cache.delete(page);
+    });
   };
 
   /** The payloads of `wanted`, ascending. */
@@ -126,7 +133,7 @@ export function openPages(source: ByteSource, { offset, bytes, chain }: PagedStr
         cache.set(page, cached);
       }
     }
-    for (let k = 0; k < missing.length; ) {
+    for (let k = 0; k < missing.length;) {
       const first = missing[k]!;
       let count = 1;
       while (count < PAGES_PER_READ && missing[k + count] === first + count) count++;
@@ -145,15 +152,22 @@ export function openPages(source: ByteSource, { offset, bytes, chain }: PagedStr
     async read(ranges) {
       const wanted = new Set<number>();
       for (const [start, end] of ranges) {
-        if (!(start >= 0 && start <= end && end <= bytes)) throw new CorpusError(source.name, `damaged: bytes ${start} to ${end} of the ${what} were asked for, but it has ${bytes}; build the corpus anew`);
+        if (!(start >= 0 && start <= end && end <= bytes))
+          throw new CorpusError(
+            source.name,
+            `damaged: bytes ${start} to ${end} of the ${what} were asked for, but it has ${bytes}; build the corpus anew`,
+          );
         for (let page = Math.floor(start / PAYLOAD); page * PAYLOAD < end; page++) wanted.add(page);
       }
       const loaded = await load([...wanted].sort((a, b) => a - b));
       return ranges.map(([start, end]) => {
         const first = Math.floor(start / PAYLOAD);
-        if (end <= (first + 1) * PAYLOAD) return start === end ? new Uint8Array() : loaded.get(first)!.subarray(start - first * PAYLOAD, end - first * PAYLOAD);
+        if (end <= (first + 1) * PAYLOAD)
+          return start === end
+            ? new Uint8Array()
+            : loaded.get(first)!.subarray(start - first * PAYLOAD, end - first * PAYLOAD);
         const joined = new Uint8Array(end - start);
-        for (let at = start; at < end; ) {
+        for (let at = start; at < end;) {
           const page = Math.floor(at / PAYLOAD);
           const part = loaded.get(page)!.subarray(at - page * PAYLOAD, end - page * PAYLOAD);
           joined.set(part, at - start);
@@ -170,7 +184,11 @@ export function openPages(source: ByteSource, { offset, bytes, chain }: PagedStr
           yield payload;
         }
       }
-      if (found.text() !== chain) throw new CorpusError(source.name, `damaged: the ${what} is not what the file's table says; copy or download the file again, or build the corpus anew`);
+      if (found.text() !== chain)
+        throw new CorpusError(
+          source.name,
+          `damaged: the ${what} is not what the file's table says; copy or download the file again, or build the corpus anew`,
+        );
     },
   };
 }

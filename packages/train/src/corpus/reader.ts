@@ -34,7 +34,11 @@ export function memoryCorpus(records: readonly CorpusInput[]): OpenedCorpus {
 function corpusOf(source: ByteSource, table: CorpusTable): OpenedCorpus {
   const readers = byKind((kind) => {
     const { data, entries, clusters } = table.sections[kind].streams;
-    return { data: openPages(source, data, `${kind} data`), entries: openPages(source, entries, `${kind} entries`), clusters: openPages(source, clusters, `${kind} clusters`) };
+    return {
+      data: openPages(source, data, `${kind} data`),
+      entries: openPages(source, entries, `${kind} entries`),
+      clusters: openPages(source, clusters, `${kind} clusters`),
+    };
   });
   return {
     table,
@@ -42,8 +46,16 @@ function corpusOf(source: ByteSource, table: CorpusTable): OpenedCorpus {
     sections: byKind((kind) => ({ records: table.sections[kind].records, clusters: table.sections[kind].clusters })),
     async clusters(kind, first, count) {
       const section = table.sections[kind];
-      if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= section.clusters)) {
-        throw new RangeError(`clusters ${first} to ${first + count} were asked for, but section "${kind}" has ${section.clusters}`);
+      if (!(
+        Number.isInteger(first) &&
+        Number.isInteger(count) &&
+        first >= 0 &&
+        count >= 0 &&
+        first + count <= section.clusters
+      )) {
+        throw new RangeError(
+          `clusters ${first} to ${first + count} were asked for, but section "${kind}" has ${section.clusters}`,
+        );
       }
       const offsets = await readWords(readers[kind].clusters, first * CLUSTER_BYTES, count + 1);
       const [start, end] = [offsets[0]!, offsets[count]!];
@@ -55,8 +67,11 @@ function corpusOf(source: ByteSource, table: CorpusTable): OpenedCorpus {
       const { records } = table.sections[kind];
       const wanted = Array.from(numbers);
       const wrong = wanted.find((number) => !(Number.isInteger(number) && number >= 0 && number < records));
-      if (wrong !== undefined) throw new RangeError(`record ${wrong} was asked for, but section "${kind}" has ${records}, from 0`);
-      const entries = await readers[kind].entries.read(wanted.map((number) => [number * ENTRY_BYTES, (number + 2) * ENTRY_BYTES] as const));
+      if (wrong !== undefined)
+        throw new RangeError(`record ${wrong} was asked for, but section "${kind}" has ${records}, from 0`);
+      const entries = await readers[kind].entries.read(
+        wanted.map((number) => [number * ENTRY_BYTES, (number + 2) * ENTRY_BYTES] as const),
+      );
       const places = entries.map(entryPlace);
       const bytes = await readers[kind].data.read(places.map(({ start, end }) => [start, end] as const));
       return bytes.map((record, i) => decodeRecord(record, places[i]!.length, kind));
@@ -74,18 +89,23 @@ export interface CorpusCheck {
  * Reads a corpus through: every checksum, every entry, every record. Throws a
  * CorpusError for the first fault. `onProgress` is told of bytes that were read.
  */
-export async function verifyCorpus(source: ByteSource, onProgress: (bytes: number) => void = () => undefined): Promise<CorpusCheck> {
+export async function verifyCorpus(
+  source: ByteSource,
+  onProgress: (bytes: number) => void = () => undefined,
+): Promise<CorpusCheck> {
   const corpus = await openCorpus(source);
   let [bytes, records] = [0, 0];
   for (const kind of RECORD_KINDS) {
     const { streams, ...section } = corpus.table.sections[kind];
     for (const [name, stream] of Object.entries(streams)) {
-      for await (const payload of openPages(source, stream, `${kind} ${name}`).scan()) onProgress(bytes += payload.byteLength);
+      for await (const payload of openPages(source, stream, `${kind} ${name}`).scan())
+        onProgress((bytes += payload.byteLength));
     }
     let next = 0;
     for (let first = 0; first < section.clusters; first += CHECKED_TOGETHER) {
       const { offsets } = await corpus.clusters(kind, first, Math.min(CHECKED_TOGETHER, section.clusters - first));
-      if (offsets[0] !== next || offsets.some((offset, i) => i > 0 && offset <= offsets[i - 1]!)) throw disagreement(source, kind);
+      if (offsets[0] !== next || offsets.some((offset, i) => i > 0 && offset <= offsets[i - 1]!))
+        throw disagreement(source, kind);
       next = offsets.at(-1)!;
     }
     if (next !== section.records) throw disagreement(source, kind);
@@ -97,15 +117,24 @@ export async function verifyCorpus(source: ByteSource, onProgress: (bytes: numbe
 const CHECKED_TOGETHER = 4096;
 
 /** All records of a section in order, some thousand at a time. */
-export async function* corpusRecords(corpus: Corpus, kind: RecordKind): AsyncGenerator<Awaited<ReturnType<Corpus['records']>>, void, undefined> {
+export async function* corpusRecords(
+  corpus: Corpus,
+  kind: RecordKind,
+): AsyncGenerator<Awaited<ReturnType<Corpus['records']>>, void, undefined> {
   const { records } = corpus.sections[kind];
   for (let first = 0; first < records; first += CHECKED_TOGETHER) {
-    yield await corpus.records(kind, Array.from({ length: Math.min(CHECKED_TOGETHER, records - first) }, (_, i) => first + i));
+    yield await corpus.records(
+      kind,
+      Array.from({ length: Math.min(CHECKED_TOGETHER, records - first) }, (_, i) => first + i),
+    );
   }
 }
 
 const disagreement = (source: ByteSource, kind: RecordKind): CorpusError =>
-  new CorpusError(source.name, `damaged: the clusters of section "${kind}" do not fit its records; build the corpus anew`);
+  new CorpusError(
+    source.name,
+    `damaged: the clusters of section "${kind}" do not fit its records; build the corpus anew`,
+  );
 
 function entryPlace(bytes: Uint8Array): { length: number; start: number; end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset);

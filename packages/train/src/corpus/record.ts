@@ -48,14 +48,22 @@ export function encodeRecord(input: CorpusInput): EncodedRecord {
   const { sequence, partners } = input.sequence.includes('-') ? removeGaps(input) : input;
   const kind = input.kind ?? (partners === undefined ? 'ncrna' : 'structured');
   if ((kind === 'structured') !== (partners !== undefined)) {
-    throw new RangeError(`encodeRecord: a record of kind "${kind}" ${partners === undefined ? 'needs' : 'may not have'} partners`);
+    throw new RangeError(
+      `encodeRecord: a record of kind "${kind}" ${partners === undefined ? 'needs' : 'may not have'} partners`,
+    );
   }
   if (sequence.length === 0) throw new RangeError('encodeRecord: a sequence without a letter');
   const letters = encodeLetters(sequence);
   const bytes = partners === undefined ? letters : join(letters, encodePartners(partners, sequence.length));
   const key = new Uint8Array(KEY_BYTES);
   const { cluster } = input;
-  key.set(cluster === undefined ? sequenceHash(letters, sequence.length) : typeof cluster === 'string' ? clusterHash(cluster) : cluster);
+  key.set(
+    cluster === undefined
+      ? sequenceHash(letters, sequence.length)
+      : typeof cluster === 'string'
+        ? clusterHash(cluster)
+        : cluster,
+  );
   key.set(hash128(bytes, sequence.length), HASH_BYTES);
   return { kind, length: sequence.length, bytes, key, hasNamedCluster: cluster !== undefined };
 }
@@ -96,7 +104,10 @@ function encodeLetters(sequence: string): Uint8Array {
   const bytes = new Uint8Array(letterBytes(sequence.length));
   for (let i = 0; i < sequence.length; i++) {
     const code = codeOf[sequence.charCodeAt(i)] ?? NONE;
-    if (code === NONE) throw new RangeError(`encodeRecord: "${sequence[i]!}" at position ${i + 1} is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I)`);
+    if (code === NONE)
+      throw new RangeError(
+        `encodeRecord: "${sequence[i]!}" at position ${i + 1} is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I)`,
+      );
     bytes[i >> 1]! |= code << (4 * (i & 1));
   }
   return bytes;
@@ -113,7 +124,8 @@ const CROSSING = 3;
  * first position, the distance to the second in base 128.
  */
 function encodePartners(partners: Int32Array, length: number): Uint8Array {
-  if (partners.length !== length) throw new RangeError(`encodeRecord: ${partners.length} partners for ${length} letters`);
+  if (partners.length !== length)
+    throw new RangeError(`encodeRecord: ${partners.length} partners for ${length} letters`);
   checkPartners(partners, 'encodeRecord');
   const nested = isNested(partners) ? partners : nestedPartners(partners);
   const bytes: number[] = new Array<number>(Math.ceil(length / 4)).fill(0);
@@ -130,7 +142,8 @@ function decodePartners(bytes: Uint8Array, length: number): Int32Array {
   const open: number[] = [];
   let at = Math.ceil(length / 4);
   const pair = (i: number, j: number | undefined): void => {
-    if (j === undefined || j >= length || partners[j] !== -1) throw new RangeError('decodeRecord: pairs that do not fit');
+    if (j === undefined || j >= length || partners[j] !== -1)
+      throw new RangeError('decodeRecord: pairs that do not fit');
     partners[i] = j;
     partners[j] = i;
   };
@@ -150,7 +163,8 @@ function decodePartners(bytes: Uint8Array, length: number): Int32Array {
       pair(i, i + distance);
     }
   }
-  if (open.length > 0 || at !== bytes.byteLength) throw new RangeError('decodeRecord: the structure does not end where it should');
+  if (open.length > 0 || at !== bytes.byteLength)
+    throw new RangeError('decodeRecord: the structure does not end where it should');
   return partners;
 }
 
@@ -176,7 +190,11 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 /** What each section is, in words. */
-export const KIND_NAMES: Readonly<Record<RecordKind, string>> = { structured: 'ncRNA with structure', ncrna: 'ncRNA without', other: 'other RNA' };
+export const KIND_NAMES: Readonly<Record<RecordKind, string>> = {
+  structured: 'ncRNA with structure',
+  ncrna: 'ncRNA without',
+  other: 'other RNA',
+};
 
 /** A value for each kind. */
 export function byKind<T>(value: (kind: RecordKind) => T): Record<RecordKind, T> {

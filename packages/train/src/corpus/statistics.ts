@@ -32,7 +32,10 @@ export type SectionStatistics = z.infer<typeof statisticsSchema>;
 const BINS_PER_OCTAVE = 4;
 
 /** The lengths of bin `k` of `lengths`: from `from` to below `to`, which are no integers. */
-export const lengthBin = (k: number): { readonly from: number; readonly to: number } => ({ from: 2 ** (k / BINS_PER_OCTAVE), to: 2 ** ((k + 1) / BINS_PER_OCTAVE) });
+export const lengthBin = (k: number): { readonly from: number; readonly to: number } => ({
+  from: 2 ** (k / BINS_PER_OCTAVE),
+  to: 2 ** ((k + 1) / BINS_PER_OCTAVE),
+});
 
 /** Counts records in the order of a section. */
 export function createStatistics() {
@@ -79,10 +82,18 @@ export function createStatistics() {
       // The unused half of a last byte is written as the first letter.
       counts[0]! -= paddings;
       return {
-        nucleotides, shortest: longest === 0 ? 0 : shortest, longest, lengths: filled(lengths),
-        letters: Object.fromEntries([...CORPUS_LETTERS].flatMap((letter, code) => (counts[code]! > 0 ? [[letter, counts[code]!]] : []))),
-        largestCluster, clusterSizes: filled(clusterSizes),
-        pairs: pairedEnds / 2, crossingPairs: crossingEnds / 2, recordsWithPseudoknots,
+        nucleotides,
+        shortest: longest === 0 ? 0 : shortest,
+        longest,
+        lengths: filled(lengths),
+        letters: Object.fromEntries(
+          [...CORPUS_LETTERS].flatMap((letter, code) => (counts[code]! > 0 ? [[letter, counts[code]!]] : [])),
+        ),
+        largestCluster,
+        clusterSizes: filled(clusterSizes),
+        pairs: pairedEnds / 2,
+        crossingPairs: crossingEnds / 2,
+        recordsWithPseudoknots,
       };
     },
   };

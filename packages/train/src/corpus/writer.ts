@@ -6,7 +6,15 @@
  */
 import type { ByteSink } from '@rna/model';
 import { RECORD_KINDS, type RecordKind } from './corpus.ts';
-import { headerBytes, placeSections, STREAMS, tableBytes, type CorpusBuild, type CorpusTable, type StreamName } from './format.ts';
+import {
+  headerBytes,
+  placeSections,
+  STREAMS,
+  tableBytes,
+  type CorpusBuild,
+  type CorpusTable,
+  type StreamName,
+} from './format.ts';
 import { HASH_BYTES } from './hash.ts';
 import { createPageWriter } from './pages.ts';
 import { byKind, compareKeys, type EncodedRecord } from './record.ts';
@@ -28,23 +36,33 @@ export interface WriteCorpusOptions {
 }
 
 /** Gives the table of what it wrote. */
-export async function writeCorpus(sink: ByteSink, { sections, spool, build }: WriteCorpusOptions): Promise<CorpusTable> {
+export async function writeCorpus(
+  sink: ByteSink,
+  { sections, spool, build }: WriteCorpusOptions,
+): Promise<CorpusTable> {
   await sink.write(headerBytes());
   const tables: Partial<Record<RecordKind, ReturnType<SectionEncoder['finish']>>> = {};
   for (const kind of RECORD_KINDS) {
-    const outputs: Record<StreamName, Pick<Spool, 'write'>> = { data: sink, entries: await spool(), clusters: await spool() };
+    const outputs: Record<StreamName, Pick<Spool, 'write'>> = {
+      data: sink,
+      entries: await spool(),
+      clusters: await spool(),
+    };
     const pending: [StreamName, Uint8Array][] = [];
     const drain = async (): Promise<void> => {
       for (const [stream, page] of pending.splice(0)) await outputs[stream].write(page);
     };
-    const encoder = encodeSection(kind, (stream, page) => { pending.push([stream, page]); });
+    const encoder = encodeSection(kind, (stream, page) => {
+      pending.push([stream, page]);
+    });
     for await (const record of sections(kind)) {
       encoder.add(record);
       if (pending.length > 0) await drain();
     }
     tables[kind] = encoder.finish();
     await drain();
-    for (const output of [outputs.entries, outputs.clusters] as Spool[]) for await (const page of output.read()) await sink.write(page);
+    for (const output of [outputs.entries, outputs.clusters] as Spool[])
+      for await (const page of output.read()) await sink.write(page);
   }
   const table: CorpusTable = { sections: placeSections(byKind((kind) => tables[kind]!)), ...(build && { build }) };
   await sink.write(tableBytes(table));
@@ -56,8 +74,15 @@ export function corpusBytes(records: readonly EncodedRecord[]): { bytes: Uint8Ar
   const parts: Uint8Array[] = [headerBytes()];
   const sections = byKind((kind) => {
     const pages: Record<StreamName, Uint8Array[]> = { data: [], entries: [], clusters: [] };
-    const encoder = encodeSection(kind, (stream, page) => { pages[stream].push(page); });
-    records.filter((record) => record.kind === kind).sort((a, b) => compareKeys(a.key, b.key)).forEach((record) => { encoder.add(record); });
+    const encoder = encodeSection(kind, (stream, page) => {
+      pages[stream].push(page);
+    });
+    records
+      .filter((record) => record.kind === kind)
+      .sort((a, b) => compareKeys(a.key, b.key))
+      .forEach((record) => {
+        encoder.add(record);
+      });
     const table = encoder.finish();
     parts.push(...STREAMS.flatMap((stream) => pages[stream]));
     return table;
@@ -77,7 +102,11 @@ type SectionEncoder = ReturnType<typeof encodeSection>;
 
 /** Takes the records of a section in order and gives the pages of its streams. */
 function encodeSection(kind: RecordKind, emit: (stream: StreamName, page: Uint8Array) => void) {
-  const [data, entries, clusters] = STREAMS.map((stream) => createPageWriter((page) => { emit(stream, page); })) as [Pages, Pages, Pages];
+  const [data, entries, clusters] = STREAMS.map((stream) =>
+    createPageWriter((page) => {
+      emit(stream, page);
+    }),
+  ) as [Pages, Pages, Pages];
   const statistics = createStatistics();
   let [records, clusterCount] = [0, 0];
   let previous: EncodedRecord | undefined;
@@ -87,9 +116,15 @@ function encodeSection(kind: RecordKind, emit: (stream: StreamName, page: Uint8A
   };
   return {
     add(record: EncodedRecord): void {
-      if (record.kind !== kind) throw new RangeError(`writeCorpus: a record of kind "${record.kind}" in section "${kind}"`);
-      if (previous !== undefined && compareKeys(previous.key, record.key) > 0) throw new RangeError('writeCorpus: the records are not in order; sort them by compareKeys');
-      const opensCluster = previous === undefined || !record.hasNamedCluster || !previous.hasNamedCluster || !haveOneCluster(previous, record);
+      if (record.kind !== kind)
+        throw new RangeError(`writeCorpus: a record of kind "${record.kind}" in section "${kind}"`);
+      if (previous !== undefined && compareKeys(previous.key, record.key) > 0)
+        throw new RangeError('writeCorpus: the records are not in order; sort them by compareKeys');
+      const opensCluster =
+        previous === undefined ||
+        !record.hasNamedCluster ||
+        !previous.hasNamedCluster ||
+        !haveOneCluster(previous, record);
       statistics.add(record, opensCluster);
       if (opensCluster) {
         clusters.append(words(records));
@@ -103,18 +138,26 @@ function encodeSection(kind: RecordKind, emit: (stream: StreamName, page: Uint8A
     finish() {
       addEntry(0);
       clusters.append(words(records));
-      return { records, clusters: clusterCount, streams: { data: data.finish(), entries: entries.finish(), clusters: clusters.finish() }, statistics: statistics.finish() };
+      return {
+        records,
+        clusters: clusterCount,
+        streams: { data: data.finish(), entries: entries.finish(), clusters: clusters.finish() },
+        statistics: statistics.finish(),
+      };
     },
   };
 }
 
 type Pages = ReturnType<typeof createPageWriter>;
 
-const haveOneCluster = (a: EncodedRecord, b: EncodedRecord): boolean => a.key.subarray(0, HASH_BYTES).every((byte, i) => byte === b.key[i]);
+const haveOneCluster = (a: EncodedRecord, b: EncodedRecord): boolean =>
+  a.key.subarray(0, HASH_BYTES).every((byte, i) => byte === b.key[i]);
 
 function words(...values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * values.length);
   const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => { view.setUint32(4 * i, value, true); });
+  values.forEach((value, i) => {
+    view.setUint32(4 * i, value, true);
+  });
   return bytes;
 }
