@@ -1,5 +1,6 @@
 /**
- * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples.
+ * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples, with structure under model
+ * and figures under cli.
  * Sources and manifests agree with it and with each other, the lower packages
  * name no platform, and no file needs itself through others.
  */
@@ -14,15 +15,17 @@ import { globalsOf, importsOf } from './imports.ts';
 const MAY_USE: Record<string, readonly string[]> = {
   kernels: [],
   tensor: ['kernels'],
-  model: ['kernels', 'tensor'],
-  train: ['kernels', 'tensor', 'model'],
-  cli: ['kernels', 'tensor', 'model', 'train'],
-  web: ['kernels', 'tensor', 'model', 'train'],
-  examples: ['kernels', 'tensor', 'model', 'train', 'cli', 'web'],
-  benchmarks: ['kernels', 'tensor', 'model', 'train', 'cli', 'web'],
+  structure: ['kernels'],
+  figures: ['kernels', 'structure'],
+  model: ['kernels', 'tensor', 'structure'],
+  train: ['kernels', 'tensor', 'structure', 'model'],
+  cli: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train'],
+  web: ['kernels', 'tensor', 'structure', 'model', 'train'],
+  examples: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
+  benchmarks: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
 };
 
-const PLATFORM_FREE = new Set(['kernels', 'tensor', 'model', 'train']);
+const PLATFORM_FREE = new Set(['kernels', 'tensor', 'structure', 'figures', 'model', 'train']);
 const PLATFORM_GLOBALS = new Set([
   'process',
   'Buffer',

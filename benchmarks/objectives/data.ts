@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { writeDotBracket } from '@rna/model';
+import { writeDotBracket } from '@rna/structure';
 import { z } from 'zod';
 import { draw } from '../src/rnaCommand.ts';
 import { fasta, holdOut, readCorpus, readStructures } from '../src/sequences.ts';

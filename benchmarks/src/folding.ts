@@ -7,7 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { RandomStream } from '@rna/kernels';
-import { createFolder, FOLDING_RULES, parseFoldingParameters } from '@rna/model';
+import { createFolder, FOLDING_RULES, parseFoldingParameters } from '@rna/structure';
 import type { Report } from './report.ts';
 import { makeRow } from './rows.ts';
 import { measure, SAMPLES } from './timing.ts';

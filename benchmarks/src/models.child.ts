@@ -4,7 +4,8 @@
  * what to do by its argument (JSON), answers with one message.
  */
 import { RandomStream } from '@rna/kernels';
-import { Encoder, packTokens, PRESETS, tokenize, type PresetName } from '@rna/model';
+import { Encoder, packTokens, PRESETS, type PresetName } from '@rna/model';
+import { tokenize } from '@rna/structure';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import {

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { parseFasta, parseStructureFile, type Structure } from '@rna/model';
+import { parseFasta, parseStructureFile, type Structure } from '@rna/structure';
 import { draw } from './rnaCommand.ts';
 
 const HELD_OUT_SHARE = 0.02;

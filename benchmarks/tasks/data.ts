@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDotBracket } from '@rna/model';
+import { writeDotBracket } from '@rna/structure';
 import { draw, resultOf, writeWhole } from '../src/rnaCommand.ts';
 import { fasta, holdOut, readCorpus, readStructures, standard } from '../src/sequences.ts';
 import type { Limits, SetLimits } from './plans.ts';

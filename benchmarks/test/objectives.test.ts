@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseStructureFile, writeDotBracket } from '@rna/model';
+import { parseStructureFile, writeDotBracket } from '@rna/structure';
 import { prepareData } from '../objectives/data.ts';
 import { resultTable } from '../objectives/table.ts';
 

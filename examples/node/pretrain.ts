@@ -9,7 +9,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { openRun } from '@rna/cli/runs';
-import { parseStructureFile } from '@rna/model';
+import { parseStructureFile } from '@rna/structure';
 import { openDevice } from '@rna/tensor/node';
 import { memoryCorpus, pretrainConfig, type Corpus } from '@rna/train';
 import { EXAMPLE_PRESETS, type ExamplePreset } from '../shared/presets.ts';

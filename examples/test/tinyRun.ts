@@ -2,7 +2,7 @@
  * The run on which Node and the browser are compared: 50 steps of a tiny model
  * with every feature on, evaluated and kept on the way.
  */
-import { parseStructureFile } from '@rna/model';
+import { parseStructureFile } from '@rna/structure';
 import { memoryCorpus, pretrainConfig, type Corpus } from '@rna/train';
 import type { ConfigFields } from '../shared/presets.ts';
 

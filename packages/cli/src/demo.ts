@@ -10,18 +10,23 @@ import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import {
   basePairs,
+  parseStructureFile,
+  type Structure,
+  evaluateStructures,
+  tuneThreshold,
+  type StructureEvaluation,
+  type TuningOptions,
+} from '@rna/structure';
+import {
   Encoder,
   headParameters,
   initializeParameters,
-  parseStructureFile,
   secondaryStructure,
   type EncoderConfig,
   type SecondaryStructureSizes,
-  type Structure,
 } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
 import {
-  evaluateStructures,
   finetune,
   finetuneConfig,
   memoryCorpus,
@@ -29,29 +34,19 @@ import {
   pretrain,
   pretrainConfig,
   savedModel,
-  tuneThreshold,
   type Evaluation,
   type FinetuneConfig,
   type LogEntry,
   type PretrainConfig,
   type Progress,
-  type StructureEvaluation,
   type StructureModel,
-  type TuningOptions,
 } from '@rna/train';
 import { writeAtomically } from './files.ts';
 import { withDevice } from './loadModel.ts';
-import {
-  lossTable,
-  renderReport,
-  scoreTable,
-  textTable,
-  type LossRow,
-  type ReportData,
-  type ScoreRow,
-  type StructureExample,
-  type TrainingRun,
-} from './report/index.ts';
+import { lossTable, scoreTable, textTable } from './report/table.ts';
+import { renderReport } from './report/report.ts';
+import { type ScoreRow, type StructureExample, type TrainingRun } from '@rna/figures';
+import type { LossRow, ReportData } from './report/data.ts';
 import { note, progressBar, writeResult } from './terminal.ts';
 import { packageVersion } from './version.ts';
 

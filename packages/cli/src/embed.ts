@@ -7,19 +7,17 @@
  */
 import {
   groupByTokenBudget,
-  InputError,
   packTokens,
   sequenceRange,
-  tokenize,
   writeSafetensors,
   type Encoder,
   type EncoderConfig,
-  type FastaRecord,
   type OpenedModel,
   type PackedTokens,
   type Precision,
   type TensorEntry,
 } from '@rna/model';
+import { InputError, tokenize, type FastaRecord } from '@rna/structure';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta, type FastaInput } from './fastaInput.ts';

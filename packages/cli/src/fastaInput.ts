@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError, parseFasta, type FastaRecord } from '@rna/model';
+import { InputError, parseFasta, type FastaRecord } from '@rna/structure';
 
 export interface FastaInput {
   /** The name that errors give. */

@@ -19,7 +19,7 @@ import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, 
 import { readLabelled, type LabelledFileRna } from './data/labelled.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
-import { formatCount, formatLoss, formatScore } from './report/format.ts';
+import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
 import { readConfig } from './trainingInput.ts';

@@ -8,16 +8,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs,
-  secondaryStructure,
-  secondaryStructureSizes,
   writeBpseq,
   writeCt,
   writeDotBracket,
   type FastaRecord,
+  type Structure,
+} from '@rna/structure';
+import {
+  secondaryStructure,
+  secondaryStructureSizes,
   type OpenedModel,
   type Precision,
   type SecondaryStructureSizes,
-  type Structure,
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';

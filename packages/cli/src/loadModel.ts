@@ -7,14 +7,13 @@ import {
   adapterBase,
   Encoder,
   FULL_PRECISION,
-  InputError,
   loadParameters,
   openAdapter,
   openModel,
-  type FastaRecord,
   type OpenedModel,
   type Precision,
 } from '@rna/model';
+import { InputError, type FastaRecord } from '@rna/structure';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { openAdapterFiles } from './adapterFiles.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { InputError } from '@rna/model';
+import { InputError } from '@rna/structure';
 import { CommandError } from './errors.ts';
 import type { PlannedRecord } from './fastaInput.ts';
 

@@ -1,5 +1,5 @@
 /** Tables of pair probabilities: a line "i j p" for each pair i < j, counted from 1, separated by tabs. */
-import type { ScoredPair } from '@rna/model';
+import type { ScoredPair } from '@rna/structure';
 import { writeAtomically } from './files.ts';
 
 export const PAIR_HEADER = 'i\tj\tp\n';

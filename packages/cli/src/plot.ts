@@ -5,7 +5,7 @@ import type { LogEntry } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 import { outcomes, renderRuns, type ReportedRun } from './report/runPage.ts';
-import { runCurves, runFigure } from './report/runFigure.ts';
+import { runCurves, runFigure } from '@rna/figures';
 import { textTable } from './report/table.ts';
 import { note, writeResult } from './terminal.ts';
 

@@ -3,7 +3,8 @@
  * and for the CSV files of `rna evaluate`. Base pairs have files of their own
  * (fold.ts).
  */
-import { argmax, type Scalars, type TaskHead } from '@rna/model';
+import { argmax } from '@rna/structure';
+import { type Scalars, type TaskHead } from '@rna/model';
 
 export type Cells = Readonly<Record<string, string | number>>;
 

@@ -15,7 +15,7 @@ import {
 } from '@rna/train';
 import { openData } from './dataSource.ts';
 import { UsageError } from './errors.ts';
-import { formatCount } from './report/format.ts';
+import { formatCount } from '@rna/figures';
 import { lossTable, textTable } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
 import { readTrainingData, startBatches } from './trainingData.ts';

@@ -6,7 +6,7 @@
  * them.
  */
 import { readFile } from 'node:fs/promises';
-import { InputError, RECORD_FORMATS, recordFormat, type Structure } from '@rna/model';
+import { InputError, RECORD_FORMATS, recordFormat, type Structure } from '@rna/structure';
 import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';

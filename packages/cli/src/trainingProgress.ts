@@ -5,7 +5,7 @@
 import { SingleBar } from 'cli-progress';
 import { megabytes } from '@rna/tensor';
 import type { DeviceLoss, Evaluation, Progress } from '@rna/train';
-import { formatCount, formatLoss, formatRate, formatScore } from './report/format.ts';
+import { formatCount, formatLoss, formatRate, formatScore } from '@rna/figures';
 import { note } from './terminal.ts';
 
 /** Between two lines of a log file. */

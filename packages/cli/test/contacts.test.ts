@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
+import { parseStructureFile, writeDotBracket, type Structure } from '@rna/structure';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { fasta, modelFolder, rna, temporaryFolder } from './harness.ts';
 

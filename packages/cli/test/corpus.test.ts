@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { basePairs, parseDotBracket } from '@rna/model';
+import { basePairs, parseDotBracket } from '@rna/structure';
 import { compareKeys, encodeRecord, memoryCorpus, type CorpusInput } from '@rna/train';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { parseStructureFile, writeCt, writeDotBracket } from '@rna/model';
+import { parseStructureFile, writeCt, writeDotBracket } from '@rna/structure';
 import { packTar } from 'modern-tar';
 import { describe, expect, test } from 'vitest';
 import { lengthScores } from '../src/data/lengthClasses.ts';

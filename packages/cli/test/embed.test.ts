@@ -1,7 +1,8 @@
 /** `rna embed` against the numbers of the reference implementations. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packTokens, tokenize } from '@rna/model';
+import { packTokens } from '@rna/model';
+import { tokenize } from '@rna/structure';
 import { describe, expect, test } from 'vitest';
 import { withEncoder, withModel } from '../src/loadModel.ts';
 import {

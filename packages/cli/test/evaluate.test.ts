@@ -10,7 +10,7 @@ import {
   upperTriangle,
   type DecodeOptions,
   type Structure,
-} from '@rna/model';
+} from '@rna/structure';
 import { expect, test } from 'vitest';
 import { fasta, modelFolder, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
 import { rnas, structures } from './training.ts';

@@ -10,7 +10,7 @@ import {
   upperTriangle,
   writeDotBracket,
   type DecodeOptions,
-} from '@rna/model';
+} from '@rna/structure';
 import { describe, expect, test } from 'vitest';
 import {
   difference,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { LogEntry } from '@rna/train';
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { runCurves, runFigure } from '../src/report/runFigure.ts';
+import { runCurves, runFigure } from '@rna/figures';
 import { outcomes } from '../src/report/runPage.ts';
 import { rna, temporaryFolder } from './harness.ts';
 

@@ -2,7 +2,8 @@
  * An evaluation's figures and page read back: bars, points, cells and curves are
  * measured in the drawing and compared with the numbers that were put in.
  */
-import { averagePrecision, HEADS, secondaryStructure, type Head } from '@rna/model';
+import { averagePrecision } from '@rna/structure';
+import { HEADS, secondaryStructure, type Head } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -12,16 +13,15 @@ import {
   pairCurves,
   precisionRecallPlot,
   project,
-  renderEvaluation,
   scatter,
   scoreBars,
   scoreByLength,
   structureFigures,
   taskFigures,
-  type EvaluationReport,
   type Figure,
   type Markup,
-} from '../src/report/index.ts';
+} from '@rna/figures';
+import { renderEvaluation, type EvaluationReport } from '../src/report/evaluationPage.ts';
 import { all, parse, parseFigure, type Node } from './markupReader.ts';
 
 const head = (task: string): Head => HEADS.find((each) => each.task === task)!;

@@ -5,11 +5,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatCount, formatLoss, formatRate, formatScore, scoreTable, textTable } from '../src/report/index.ts';
-import type { Pair } from '../src/report/index.ts';
-import { endsUp, radialLayout } from '../src/report/layout.ts';
-import { binned, smoothed } from '../src/report/series.ts';
-import { positionTicks } from '../src/report/ticks.ts';
+import { formatCount, formatLoss, formatRate, formatScore, type Pair } from '@rna/figures';
+import { scoreTable, textTable } from '../src/report/table.ts';
+import { endsUp, radialLayout, binned, smoothed, positionTicks } from '@rna/figures';
 
 const finite = fc.double({ noNaN: true, min: -1e3, max: 1e3 });
 

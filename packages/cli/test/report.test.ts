@@ -11,10 +11,13 @@ import {
   f1ByLength,
   lossCurve,
   pairMatrix,
-  renderReport,
   structureMap,
-} from '../src/report/index.ts';
-import type { Pair, ReportData, StructureExample, TrainingRun } from '../src/report/index.ts';
+  type Pair,
+  type StructureExample,
+  type TrainingRun,
+} from '@rna/figures';
+import type { ReportData } from '../src/report/data.ts';
+import { renderReport } from '../src/report/report.ts';
 import { all, parse, parseFigure, type Node } from './markupReader.ts';
 
 function example(

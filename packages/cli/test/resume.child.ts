@@ -2,7 +2,8 @@
  * The process that resume.test.ts kills: pre-trains a tiny RiNALMo with all that is random (dropout, masks,
  * crops, accumulation) in the run's folder given, and prints a line after each step.
  */
-import { Encoder, parseStructureFile, PRESETS } from '@rna/model';
+import { Encoder, PRESETS } from '@rna/model';
+import { parseStructureFile } from '@rna/structure';
 import { openDevice } from '@rna/tensor/node';
 import { memoryCorpus, pretrain, pretrainConfig, validateConfig } from '@rna/train';
 import { readFileSync } from 'node:fs';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseStructureFile } from '@rna/model';
+import { parseStructureFile } from '@rna/structure';
 import { describe, expect, test } from 'vitest';
 import { fasta, rna, rnaProcess, temporaryFolder } from './harness.ts';
 
@@ -15,7 +15,7 @@ interface Reference {
 }
 const references = (
   JSON.parse(
-    readFileSync(new URL('../../model/test/fixtures/folding/oracle.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../structure/test/fixtures/folding/oracle.json', import.meta.url), 'utf8'),
   ) as Reference[]
 ).slice(0, 6);
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseStructureFile, writeDotBracket, type Structure } from '@rna/model';
+import { parseStructureFile, writeDotBracket, type Structure } from '@rna/structure';
 import type { LogEntry } from '@rna/train';
 
 /** Twenty RNAs of 34 to 67 nucleotides with their structures. */

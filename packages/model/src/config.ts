@@ -9,7 +9,7 @@
  * those of LLaMA. Training settings such as dropout are not read from it.
  */
 import * as z from 'zod';
-import { CheckpointError } from './checkpoint/error.ts';
+import { CheckpointError } from './errors.ts';
 
 export interface EncoderConfig {
   readonly model: 'rinalmo' | 'ssr-lm';

@@ -32,7 +32,7 @@ import { lowRankOf, type LoraSizes } from './lora.ts';
 import type { PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
 import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
-import { TOKEN } from './tokenizer.ts';
+import { TOKEN } from '@rna/structure';
 
 export interface ForwardOptions {
   /** Key of the dropout masks of this pass; no dropout without it. */

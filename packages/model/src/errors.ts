@@ -1,24 +1,16 @@
 /**
- * Errors about what a person gave: a file or a batch. A command line prints
- * their message as it stands, without a stack trace. Errors about a
- * programmer's call (a wrong length, a negative rate) are RangeErrors instead.
+ * The one error of configs and checkpoints. Its message opens with the file,
+ * names the tensor or field, and says what was expected and what to do.
  */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
 
-/** Bad input in a file. The message reads `FILE:LINE: what is wrong; what to do`. */
-export class InputError extends Error {
-  override readonly name = 'InputError';
-  readonly file: string;
-  /** Line number, from 1. */
-  readonly line: number;
-
-  constructor(file: string, line: number, problem: string, remedy: string) {
-    super(`${file}:${line}: ${problem}; ${remedy}`);
-    this.file = file;
-    this.line = line;
+  constructor(
+    /** Name of the file (or folder, or hub model) that is at fault. */
+    readonly file: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${problem}`, options);
   }
-}
-
-/** A batch without a sequence, where at least one is needed. */
-export class EmptyBatchError extends Error {
-  override readonly name = 'EmptyBatchError';
 }

@@ -5,7 +5,10 @@
  * These helpers pack and unpack at the model's edges and know nothing of a GPU.
  */
 
-import { EmptyBatchError } from './errors.ts';
+/** A batch without a sequence, where at least one is needed. */
+export class EmptyBatchError extends Error {
+  override readonly name = 'EmptyBatchError';
+}
 
 /** A batch of n sequences: `tokens` [sum of lengths], `cuSeqlens` [n + 1], cumulative, the first 0. */
 export interface PackedTokens {

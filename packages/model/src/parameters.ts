@@ -4,9 +4,7 @@
  */
 import { RandomStream } from '@rna/kernels';
 import type { Device, Tensor } from '@rna/tensor';
-import type { OpenedModel } from './checkpoint/load.ts';
 import type { EncoderConfig, ParameterShapes } from './config.ts';
-import { storeParameter, type WeightType } from './precision.ts';
 
 export type ParameterMap = Map<string, Tensor>;
 
@@ -52,38 +50,4 @@ export function initializeParameters(
       return [name, device.tensor(values, shape).keep()];
     }),
   );
-}
-
-/**
- * Uploads an opened model's parameters chunk by chunk, so that host memory holds one chunk at a time, and stores
- * each as `weights` says before the next is begun. Throws a DeviceError for f16 where the adapter has none.
- */
-export async function loadParameters(
-  device: Device,
-  model: Pick<OpenedModel, 'shapes' | 'parameters'>,
-  weights: WeightType = 'f32',
-): Promise<ParameterMap> {
-  const parameters: ParameterMap = new Map();
-  let last: string | undefined;
-  const store = (): void => {
-    if (last !== undefined) parameters.set(last, storeParameter(last, parameter(parameters, last), weights));
-  };
-  try {
-    for await (const { name, shape, offset, data } of model.parameters()) {
-      if (name !== last) {
-        store();
-        parameters.set(name, device.empty(shape, 'f32', name).keep());
-        last = name;
-      }
-      device.write(parameter(parameters, name), data, offset);
-    }
-    store();
-  } catch (error) {
-    parameters.forEach((tensor) => {
-      tensor.dispose();
-    });
-    throw error;
-  }
-  if (weights !== 'f32') device.memory.trim(); // of the f32 originals
-  return parameters;
 }

@@ -13,16 +13,12 @@ import {
   contactFeatures,
   contactLabels,
   contactPrecision,
-  detokenize,
   fitContacts,
-  fitLogistic,
-  logisticValues,
   predictContacts,
-  sigmoid,
   topContacts,
   type Encoder,
-  type Samples,
 } from '../src/index.ts';
+import { detokenize, fitLogistic, logisticValues, sigmoid, type Samples } from '@rna/structure';
 import { fixtureText } from './checkpoint.fixtures.ts';
 import { fixtureEncoder, openFixture, readNumbers, type Platform } from './parity.ts';
 

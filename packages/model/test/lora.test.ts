@@ -26,7 +26,6 @@ import {
   PRESETS,
   readMerged,
   spliceSite,
-  tokenize,
   writeAdapter,
   writeAdapterHead,
   writeModel,
@@ -38,6 +37,7 @@ import {
   type TaskHead,
   type TensorFile,
 } from '../src/index.ts';
+import { tokenize } from '@rna/structure';
 import { entry, safetensorsBytes } from './checkpoint.fixtures.ts';
 
 let device: Device;

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EmptyBatchError } from '../src/errors.ts';
-import { groupByTokenBudget, packTokens, sequenceRange, unpackRows, unpackTokens } from '../src/packing.ts';
+import {
+  EmptyBatchError,
+  groupByTokenBudget,
+  packTokens,
+  sequenceRange,
+  unpackRows,
+  unpackTokens,
+} from '../src/packing.ts';
 import { collect } from './collect.ts';
 
 const sequences = fc.array(

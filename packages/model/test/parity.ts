@@ -19,7 +19,6 @@ import {
   readFloat32,
   runHead,
   secondaryStructure,
-  TOKEN,
   unpackRows,
   WRITTEN_LAYOUTS,
   type PackedTokens,
@@ -30,6 +29,7 @@ import {
   type TaskHead,
   type TensorFile,
 } from '../src/index.ts';
+import { TOKEN } from '@rna/structure';
 
 export interface Platform {
   readonly device: () => Device;

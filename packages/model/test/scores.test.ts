@@ -12,8 +12,8 @@ import {
   regressionScores,
   sigmoid,
   softmaxRows,
-  spliceSite,
-} from '../src/index.ts';
+} from '@rna/structure';
+import { spliceSite } from '../src/index.ts';
 import { fixtureText } from './checkpoint.fixtures.ts';
 
 const oracle = JSON.parse(fixtureText('metrics.json')) as {

@@ -28,17 +28,15 @@ import {
   secondaryStructureSizes,
   spliceSite,
   taskHead,
-  tokenize,
   translationEfficiency,
   Encoder,
-  parseNumber,
-  regressionScores,
   type EncoderConfig,
   type Head,
   type Labelled,
   type ParameterMap,
   type TaskHead,
 } from '../src/index.ts';
+import { tokenize, parseNumber, regressionScores } from '@rna/structure';
 import { edited, entry, fixtureConfig, openFixture } from './checkpoint.fixtures.ts';
 
 const A = fixtureConfig('rinalmo-A');

@@ -12,7 +12,8 @@
  * passed through repeatedly than it has.
  */
 import { RandomStream } from '@rna/kernels';
-import { cropPartners, packTokens, tokenize } from '@rna/model';
+import { cropPartners, tokenize } from '@rna/structure';
+import { packTokens } from '@rna/model';
 import type { BatchSource, MaskedBatch } from './batchSource.ts';
 import { packRows, type Cursor } from './batching.ts';
 import { RECORD_KINDS, type Corpus, type CorpusRecord, type RecordKind } from './corpus/corpus.ts';

@@ -7,19 +7,10 @@
  * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import {
-  bestBinaryThreshold,
-  packTokens,
-  runHead,
-  secondaryStructure,
-  tokenize,
-  type Head,
-  type SecondaryStructureSizes,
-  type Structure,
-} from '@rna/model';
-import { predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
+import { bestBinaryThreshold, tokenize, type Structure, tuneThreshold, type TuningOptions } from '@rna/structure';
+import { packTokens, runHead, secondaryStructure, type Head, type SecondaryStructureSizes } from '@rna/model';
+import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
-import { pairPredictor, tuneThreshold, type TuningOptions } from './structureScores.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
 import type { Evaluation } from './trainState.ts';
 

@@ -24,7 +24,6 @@ export * from './runTuning.ts';
 export { createSampling, type Sampling, type SamplingOptions } from './sampling.ts';
 export * from './savedModel.ts';
 export * from './schedule.ts';
-export * from './structureScores.ts';
 export * from './trainState.ts';
 export * from './trainer.ts';
 export * from './unfreezing.ts';

@@ -11,7 +11,7 @@
  */
 
 import { RandomStream } from '@rna/kernels';
-import { nestedPartners, TOKEN } from '@rna/model';
+import { nestedPartners, TOKEN } from '@rna/structure';
 
 export type MaskingScheme = 'mlm' | 'sm' | 'ssm';
 

@@ -7,12 +7,13 @@ import {
   groupByTokenBudget,
   packTokens,
   runHead,
-  tokenize,
   type Encoder,
   type ParameterMap,
   type Scalars,
+  type SecondaryStructureSizes,
   type TaskHead,
 } from '@rna/model';
+import { tokenize, type PairPredictor } from '@rna/structure';
 
 /** An encoder with a head on it. */
 export interface TaskModel<S extends object = object, T = unknown, P = unknown> {
@@ -73,4 +74,16 @@ export async function predictPack<S extends object, T, P>(
   } finally {
     output.dispose();
   }
+}
+
+/** An encoder with a secondary-structure head. */
+export type StructureModel = TaskModel<SecondaryStructureSizes, Int32Array, Float32Array>;
+
+/** Pair probabilities by a model, without dropout; none for an RNA that has no pair of positions. */
+export function pairPredictor(model: StructureModel): PairPredictor {
+  return async (sequence) => {
+    if (sequence.length < 2) return new Float32Array(0);
+    const [probabilities] = await predictPack(model, [sequence], new Map());
+    return probabilities!;
+  };
 }

@@ -6,7 +6,8 @@
  * pass computes it follows from the set and the batch alone, and a resumed run
  * has the same.
  */
-import { packTokens, tokenize, unpackRows, type Encoder } from '@rna/model';
+import { packTokens, unpackRows, type Encoder } from '@rna/model';
+import { tokenize } from '@rna/structure';
 import { tokensOf } from './predictions.ts';
 
 const LARGEST_BYTES = 2 ** 30;

@@ -1,4 +1,5 @@
-import { memorySink, memorySource, partnersFromPairs, type ByteSource } from '@rna/model';
+import { memorySink, memorySource, type ByteSource } from '@rna/model';
+import { partnersFromPairs } from '@rna/structure';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

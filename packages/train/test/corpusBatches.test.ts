@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '@rna/kernels';
-import { detokenize, unpackTokens } from '@rna/model';
+import { detokenize } from '@rna/structure';
+import { unpackTokens } from '@rna/model';
 import type { BatchSource, StepData } from '../src/batchSource.ts';
 import { FIRST_CURSOR, type Cursor } from '../src/batching.ts';
 import { RECORD_KINDS, type Corpus, type CorpusInput } from '../src/corpus/corpus.ts';

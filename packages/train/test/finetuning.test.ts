@@ -15,15 +15,8 @@ import {
 import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  evaluateStructures,
-  FIRST_CURSOR,
-  finetune,
-  finetuneConfig,
-  finetuningTask,
-  pairPredictor,
-  validateConfig,
-} from '../src/index.ts';
+import { evaluateStructures } from '@rna/structure';
+import { FIRST_CURSOR, finetune, finetuneConfig, finetuningTask, pairPredictor, validateConfig } from '../src/index.ts';
 import { memoryLog, memoryStore } from './memoryRun.ts';
 import { disposeAll, rnas, tinyConfig } from './tinyModel.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { basePairs, nestedPartners, parseDotBracket, TOKEN, tokenize } from '@rna/model';
+import { basePairs, nestedPartners, parseDotBracket, TOKEN, tokenize } from '@rna/structure';
 import { drawScheme, IGNORED, MASK_KIND, maskSequence, type MaskingScheme } from '../src/masking.ts';
 
 const TRNA = {

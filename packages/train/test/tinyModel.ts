@@ -1,6 +1,7 @@
 /** Small models and real RNAs for the tests. */
 import { readFileSync } from 'node:fs';
-import { Encoder, parseStructureFile, PRESETS, type EncoderConfig, type Structure } from '@rna/model';
+import { Encoder, PRESETS, type EncoderConfig } from '@rna/model';
+import { parseStructureFile, type Structure } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 
 export const tinyConfig = (model: EncoderConfig['model']): EncoderConfig => ({

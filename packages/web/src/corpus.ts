@@ -4,7 +4,8 @@
  * or stays where it is served and is read by range. So a run outlives the page
  * and the file that it was begun with, and two workers can read one corpus.
  */
-import { blobSource, parseRecords, recordFormat } from '@rna/model';
+import { blobSource } from '@rna/model';
+import { parseRecords, recordFormat } from '@rna/structure';
 import { corpusBytes, encodeRecord, openCorpus, type Corpus, type EncodedRecord } from '@rna/train';
 import { z } from 'zod';
 import { httpSource } from './httpSource.ts';

@@ -6,8 +6,7 @@
  * a tab closed at any moment leaves complete checkpoints only. One tab holds a
  * run at a time. Works in pages and workers.
  */
-import type { ByteSink } from '@rna/model';
-import { blobSource } from '@rna/model';
+import { type ByteSink, blobSource } from '@rna/model';
 import type { CheckpointStore, LogEntry, TrainingLog } from '@rna/train';
 import { z } from 'zod';
 import { childFile, childFolder, fileNames, folderNames, readText, removeEntry, writeFile } from './opfs.ts';

@@ -4,15 +4,14 @@
  * the probabilities of CONTRAfold and EternaFold. RNAs that the regression was
  * fitted to are not scored.
  */
+import { bootstrap, type Interval } from '@rna/structure';
 import {
-  bootstrap,
   contactPrecision,
   Encoder,
   predictContacts,
   type ContactPrecision,
   type ContactRegression,
   type EncoderConfig,
-  type Interval,
   type Precision,
 } from '@rna/model';
 import { CommandError } from '../errors.ts';
@@ -21,7 +20,7 @@ import { withDevice, withEncoder, withModel } from '../loadModel.ts';
 import { checkOutputFile } from '../outputs.ts';
 import { writeText } from '../pairTable.ts';
 import { csvLine } from '../predictionTable.ts';
-import { counted, formatScore } from '../report/format.ts';
+import { counted, formatScore } from '@rna/figures';
 import { textTable, type Table } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
 import type { StructureRecord } from '../trainingInput.ts';

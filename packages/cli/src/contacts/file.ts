@@ -5,14 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import {
-  dotBracket,
-  encoderParameters,
-  parseDotBracket,
-  type ContactRegression,
-  type OpenedModel,
-  type Structure,
-} from '@rna/model';
+import { dotBracket, parseDotBracket, type Structure } from '@rna/structure';
+import { encoderParameters, type ContactRegression, type OpenedModel } from '@rna/model';
 import { z } from 'zod';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';

@@ -14,13 +14,13 @@ import {
   type Encoder,
   type EncoderConfig,
   type Precision,
-  type Structure,
 } from '@rna/model';
+import { type Structure } from '@rna/structure';
 import { megabytes } from '@rna/tensor';
 import { CommandError } from '../errors.ts';
 import { withEncoder, withModel } from '../loadModel.ts';
 import { checkOutputFile } from '../outputs.ts';
-import { counted, formatCount } from '../report/format.ts';
+import { counted, formatCount } from '@rna/figures';
 import { interruptible, note } from '../terminal.ts';
 import { withDigest, writeContacts } from './file.ts';
 import { eachRna, readRnas, truePairs, type RnaOptions } from './rnas.ts';

@@ -1,8 +1,9 @@
 /** RNAs of `rna contacts`: which of them say anything about contacts, and the loop over them that every command has. */
-import { CONTACT_SEPARATION, type Structure } from '@rna/model';
+import { CONTACT_SEPARATION } from '@rna/model';
+import { type Structure } from '@rna/structure';
 import { DeviceError, MemoryBudgetError } from '@rna/tensor';
 import { CommandError } from '../errors.ts';
-import { counted } from '../report/format.ts';
+import { counted } from '@rna/figures';
 import { note, progressBar } from '../terminal.ts';
 import { readStructures, type StructureRecord } from '../trainingInput.ts';
 

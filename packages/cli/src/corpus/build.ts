@@ -8,7 +8,7 @@
 import { createReadStream } from 'node:fs';
 import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { findInvalidLetter, recordFormat, removeGaps, type FileRecord } from '@rna/model';
+import { findInvalidLetter, recordFormat, removeGaps, type FileRecord } from '@rna/structure';
 import {
   byKind,
   compareKeys,

@@ -4,7 +4,7 @@
  * most 70 % full (17 to 35 bytes a member), and 16 a cluster. Ids are kept as
  * 64 bits of their hash.
  */
-import { InputError } from '@rna/model';
+import { InputError } from '@rna/structure';
 import { clusterHash, hash128 } from '@rna/train';
 import { readLines } from './recordFiles.ts';
 

@@ -1,6 +1,6 @@
 /** What a corpus file says of itself, as tables for the terminal and the page, and as JSON. */
 import { KIND_NAMES, RECORD_KINDS, type CorpusTable, type RecordKind, type SectionTable } from '@rna/train';
-import { formatCount } from '../report/format.ts';
+import { formatCount } from '@rna/figures';
 import { textTable, type Column, type Table } from '../report/table.ts';
 
 export interface DescribedCorpus {

@@ -16,7 +16,7 @@ import {
 } from '@rna/train';
 import { UsageError } from '../errors.ts';
 import { openFileSource } from '../files.ts';
-import { formatCount } from '../report/format.ts';
+import { formatCount } from '@rna/figures';
 import { textTable } from '../report/table.ts';
 import { interruptible, progressBar, writeResult } from '../terminal.ts';
 

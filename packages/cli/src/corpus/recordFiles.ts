@@ -14,7 +14,7 @@ import {
   splitLines,
   type FileRecord,
   type RecordFileOptions,
-} from '@rna/model';
+} from '@rna/structure';
 import { CommandError } from '../errors.ts';
 import { note } from '../terminal.ts';
 

@@ -1,9 +1,9 @@
 /** The work of `rna corpus info`, `verify` and `export`: corpus files that are there. */
-import { writeDotBracket } from '@rna/model';
+import { writeDotBracket } from '@rna/structure';
 import { corpusRecords, openCorpus, RECORD_KINDS, verifyCorpus, type OpenedCorpus, type RecordKind } from '@rna/train';
 import { openFileSource, writeAtomically, type FileSource } from '../files.ts';
 import { checkOutputFile } from '../outputs.ts';
-import { formatCount } from '../report/format.ts';
+import { formatCount } from '@rna/figures';
 import { interruptible, progressBar, writeResult } from '../terminal.ts';
 import { corpusJson, corpusText } from './describe.ts';
 

@@ -2,7 +2,7 @@
  * Cells of tables: numbers and sequences are checked as they are taken, errors
  * name file and line, and what a message shows of a cell fits on its line.
  */
-import { findInvalidLetter, InputError, parseNumber } from '@rna/model';
+import { findInvalidLetter, InputError, parseNumber } from '@rna/structure';
 
 /** A text as a message shows it: cut where it is long, what cannot be seen written out. */
 export function readable(text: string, longest = 40): string {

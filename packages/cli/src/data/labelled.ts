@@ -6,7 +6,8 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { InputError, parseFasta, recordFormat, type Head, type TargetColumns } from '@rna/model';
+import { InputError, parseFasta, recordFormat } from '@rna/structure';
+import { type Head, type TargetColumns } from '@rna/model';
 import { fileStem, listRecordFiles, readLines, readRecordFile, readText, RECORD_FILES, type KnownFiles } from '../corpus/recordFiles.ts';
 import { CommandError } from '../errors.ts';
 import { readStructures, standard } from '../trainingInput.ts';

@@ -7,10 +7,10 @@
  * all three.
  */
 import { basename } from 'node:path';
-import { InputError, parseFasta } from '@rna/model';
+import { InputError, parseFasta } from '@rna/structure';
 import { readText } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
-import { counted } from '../report/format.ts';
+import { counted } from '@rna/figures';
 import { standard } from '../trainingInput.ts';
 import { stratifiedKFold } from './folds.ts';
 import { selectFamilies, withBoundaryNoise, type ClassedRna, type ClassedSets } from './rfamFamilies.ts';

@@ -8,7 +8,7 @@
  */
 import { RandomStream } from '@rna/kernels';
 import { CommandError } from '../errors.ts';
-import { counted } from '../report/format.ts';
+import { counted } from '@rna/figures';
 import { lengthScores } from './lengthClasses.ts';
 import { RandomState } from './randomState.ts';
 

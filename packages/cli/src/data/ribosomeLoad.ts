@@ -8,7 +8,7 @@
 import { RandomStream } from '@rna/kernels';
 import { ribosomeLoad } from '@rna/model';
 import { CommandError } from '../errors.ts';
-import { counted, formatCount } from '../report/format.ts';
+import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../corpus/recordFiles.ts';
 import { checkedNumber, checkedSequence } from './cells.ts';
 import { meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';

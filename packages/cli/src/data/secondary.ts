@@ -11,11 +11,11 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
-import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure } from '@rna/model';
+import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure } from '@rna/structure';
 import { createTarDecoder } from 'modern-tar';
 import { fileStem, RECORD_FILES } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
-import { counted } from '../report/format.ts';
+import { counted } from '@rna/figures';
 import { readStructures, standard, type StructureRecord } from '../trainingInput.ts';
 import { filesBelow, structureSet, writeSets, type DataSet } from './sets.ts';
 

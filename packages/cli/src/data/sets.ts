@@ -5,11 +5,11 @@
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/model';
+import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/structure';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { checkOutputFolder } from '../outputs.ts';
-import { formatCount } from '../report/format.ts';
+import { formatCount } from '@rna/figures';
 import { textTable, type Column } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
 import { writeTable } from './tables.ts';

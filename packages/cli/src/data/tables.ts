@@ -5,7 +5,7 @@
  * reader's (labelled.ts) or the command's. Written are tables with commas.
  */
 import { pipeline, Readable } from 'node:stream';
-import { InputError } from '@rna/model';
+import { InputError } from '@rna/structure';
 import { CsvError, parse } from 'csv-parse';
 import { readText, type KnownFiles } from '../corpus/recordFiles.ts';
 import { writeAtomically } from '../files.ts';

@@ -12,9 +12,11 @@ import {
   fitWeightMatrix,
   parseDotBracket,
   type Baseline,
+  scoreStructure,
+  type StructureScore,
   type PredictionKind,
-} from '@rna/model';
-import { scoreStructure, type StructureScore } from '@rna/train';
+} from '@rna/structure';
+import {} from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { foldInOrder } from '../folding/pool.ts';
 import { readSettings } from '../folding/structures.ts';

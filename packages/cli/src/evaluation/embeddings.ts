@@ -1,5 +1,6 @@
 /** Embeddings of RNAs for a report's maps: the `<cls>` token's representation, as RiNALMo's Figure 2 has it. */
-import { groupByTokenBudget, packTokens, tokenize, type Encoder } from '@rna/model';
+import { groupByTokenBudget, packTokens, type Encoder } from '@rna/model';
+import { tokenize } from '@rna/structure';
 import { gatherRows } from '@rna/tensor';
 import { tokensOf } from '@rna/train';
 import { progressBar } from '../terminal.ts';

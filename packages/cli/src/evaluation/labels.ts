@@ -8,24 +8,18 @@ import {
   bootstrapAll,
   grouped,
   InputError,
-  type Encoder,
-  type Head,
   type Interval,
-  type OpenedModel,
   type PredictionKind,
-  type Scalars,
-  type TaskHead,
-} from '@rna/model';
+} from '@rna/structure';
+import { type Encoder, type Head, type OpenedModel, type Scalars, type TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../data/labelled.ts';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { naming, withEncoder } from '../loadModel.ts';
 import { csvLine, labelCell, predictionColumns } from '../predictionTable.ts';
-import { formatCount, formatLoss } from '../report/format.ts';
-import { embeddingFigures } from '../report/projection.ts';
+import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
 import { textTable, type Table } from '../report/table.ts';
-import { taskFigures } from '../report/taskFigures.ts';
 import { note, progressBar, writeResult } from '../terminal.ts';
 import { fitBaseline } from './baselines.ts';
 import { clsEmbeddings } from './embeddings.ts';

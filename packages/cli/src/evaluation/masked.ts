@@ -6,7 +6,7 @@ import type { OpenedModel } from '@rna/model';
 import { heldOutBatches, MASK_KIND, maskedMetrics, memoryCorpus } from '@rna/train';
 import { CommandError, UsageError } from '../errors.ts';
 import { withEncoder } from '../loadModel.ts';
-import { formatCount, formatLoss, formatScore } from '../report/format.ts';
+import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { textTable } from '../report/table.ts';
 import { note, writeResult } from '../terminal.ts';
 import { readRecords } from '../trainingInput.ts';

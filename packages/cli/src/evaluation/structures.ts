@@ -13,29 +13,29 @@ import {
   nearestIdentity,
   readMmseqs,
   RINALMO_PROTOCOL,
-  secondaryStructure,
   SSR_LM_PROTOCOL,
-  type Encoder,
-  type OpenedModel,
-  type SecondaryStructureSizes,
   type StructureProtocol,
-} from '@rna/model';
-import {
   evaluateStructures,
-  pairPredictor,
   tuneThreshold,
   type PairPredictor,
   type StructureEvaluation,
   type StructureScore,
-} from '@rna/train';
+} from '@rna/structure';
+import { secondaryStructure, type Encoder, type OpenedModel, type SecondaryStructureSizes } from '@rna/model';
+import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { naming, withEncoder } from '../loadModel.ts';
 import { csvLine } from '../predictionTable.ts';
-import type { StructureExample } from '../report/data.ts';
-import { formatCount, formatScore } from '../report/format.ts';
-import { embeddingFigures } from '../report/projection.ts';
-import { pairCurves, structureFigures, type PairCurves } from '../report/structureFigures.ts';
+import {
+  type StructureExample,
+  formatCount,
+  formatScore,
+  embeddingFigures,
+  pairCurves,
+  structureFigures,
+  type PairCurves,
+} from '@rna/figures';
 import { textTable } from '../report/table.ts';
 import { note, progressBar, writeResult } from '../terminal.ts';
 import { readStructures, type StructureRecord } from '../trainingInput.ts';

@@ -16,9 +16,9 @@ import {
   type PairScore,
   type PairType,
   type PairTypeScores,
-} from '@rna/model';
-import type { StructureScore } from '@rna/train';
-import { formatCount, formatScore } from '../report/format.ts';
+  type StructureScore,
+} from '@rna/structure';
+import { formatCount, formatScore } from '@rna/figures';
 import type { Column, Table } from '../report/table.ts';
 
 type ScoreIntervals = Readonly<Record<keyof PairScore, Interval>>;

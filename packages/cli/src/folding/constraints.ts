@@ -1,6 +1,6 @@
 /** `--constraints`: a line `>id` and a line of constraint characters for each record that has any. */
 import { readFile } from 'node:fs/promises';
-import { InputError } from '@rna/model';
+import { InputError } from '@rna/structure';
 import type { FastaInput } from '../fastaInput.ts';
 
 export interface Constraints {

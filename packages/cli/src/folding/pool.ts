@@ -1,6 +1,6 @@
 /** Sequences folded on several threads, with the results in the order of the sequences. */
 import type { Worker } from 'node:worker_threads';
-import type { FoldingArithmetic, FoldingRules } from '@rna/model';
+import type { FoldingArithmetic, FoldingRules } from '@rna/structure';
 import { startWorker } from '../startWorker.ts';
 
 /** What every thread is told once. */

@@ -15,7 +15,7 @@ import {
   parseFoldingParameters,
   type FastaRecord,
   type FoldingArithmetic,
-} from '@rna/model';
+} from '@rna/structure';
 import { UsageError } from '../errors.ts';
 import { withFasta, type FastaInput } from '../fastaInput.ts';
 import { writeAtomically } from '../files.ts';

@@ -7,7 +7,7 @@ import {
   parseFoldingParameters,
   UnfoldableError,
   type Folding,
-} from '@rna/model';
+} from '@rna/structure';
 import type { FoldingSettings, FoldingTask, FoldingOutcome } from './pool.ts';
 
 /** Pairs below it are not written, as CONTRAfold and EternaFold are mostly told. */

@@ -5,17 +5,12 @@
  * here. It holds no date, so the same evaluation gives the same page.
  */
 
-import type { ConfigGroup, StructureExample } from './data.ts';
-import type { Figure } from './figure.ts';
-import { markup, nothing } from './markup.ts';
-import type { Markup } from './markup.ts';
+import { type StructureExample, type Figure, markup, nothing, type Markup, runFigure } from '@rna/figures';
+import type { ConfigGroup } from './data.ts';
 import { inFigure, page, repetition, sideBySide } from './page.ts';
-import { runFigure } from './runFigure.ts';
-import { configOf } from './runPage.ts';
-import type { ReportedRun } from './runPage.ts';
+import { configOf, type ReportedRun } from './runPage.ts';
 import { structuresSection } from './structureCard.ts';
-import { htmlTable } from './table.ts';
-import type { Table } from './table.ts';
+import { htmlTable, type Table } from './table.ts';
 
 /** A score at the head of the page, ready to print. */
 export interface KeyScore {

@@ -4,9 +4,8 @@
  * archived and opened from disk.
  */
 
+import { markup, nothing, trusted, type Markup } from '@rna/figures';
 import type { ConfigGroup } from './data.ts';
-import { markup, nothing, trusted } from './markup.ts';
-import type { Markup } from './markup.ts';
 import { style } from './style.ts';
 
 /** A complete HTML document. `lead` stands under the title. */

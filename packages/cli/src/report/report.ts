@@ -3,12 +3,8 @@
  * drawn structures, and what is needed to repeat it.
  */
 
+import { f1ByFamily, f1ByLength, formatLoss, formatScore, lossCurve, markup, nothing, type Markup } from '@rna/figures';
 import type { ReportData } from './data.ts';
-import { f1ByFamily, f1ByLength } from './f1.ts';
-import { formatLoss, formatScore } from './format.ts';
-import { lossCurve } from './lossCurve.ts';
-import { markup, nothing } from './markup.ts';
-import type { Markup } from './markup.ts';
 import { inFigure, page, repetition, sideBySide } from './page.ts';
 import { structuresSection } from './structureCard.ts';
 import { htmlTable, lossTable, scoreTable } from './table.ts';

@@ -4,14 +4,19 @@
  * killed and resumed has the same report as an undisturbed one.
  */
 
-import { formatCount, formatLoss, formatScore } from './format.ts';
-import { markup, nothing } from './markup.ts';
-import type { Markup } from './markup.ts';
+import {
+  formatCount,
+  formatLoss,
+  formatScore,
+  markup,
+  nothing,
+  type Markup,
+  runFigure,
+  scoreNames,
+  type RunCurves,
+} from '@rna/figures';
 import { inFigure, page } from './page.ts';
-import { runFigure, scoreNames } from './runFigure.ts';
-import type { RunCurves } from './runFigure.ts';
-import { htmlTable } from './table.ts';
-import type { Column, Table } from './table.ts';
+import { htmlTable, type Column, type Table } from './table.ts';
 
 export interface ReportedRun extends RunCurves {
   /** The whole config as YAML, if the run has one. */

@@ -3,15 +3,20 @@
  * as a matrix, with its scores, and as text that can be copied.
  */
 
-import { dotBracket, partnersFromPairs } from '@rna/model';
-import { arcDiagram } from './arcDiagram.ts';
-import type { Pair, StructureExample } from './data.ts';
-import { formatCount, formatScore } from './format.ts';
-import { markup, nothing } from './markup.ts';
-import type { Markup } from './markup.ts';
+import { dotBracket, partnersFromPairs } from '@rna/structure';
+import {
+  arcDiagram,
+  type Pair,
+  type StructureExample,
+  formatCount,
+  formatScore,
+  markup,
+  nothing,
+  type Markup,
+  pairMatrix,
+  structureMap,
+} from '@rna/figures';
 import { inFigure, sideBySide } from './page.ts';
-import { pairMatrix } from './pairMatrix.ts';
-import { structureMap } from './structureMap.ts';
 
 /** Throws a RangeError if an example's pairs do not fit its sequence. */
 export function structuresSection(examples: readonly StructureExample[]): Markup {

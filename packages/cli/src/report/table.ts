@@ -6,10 +6,8 @@
  */
 
 import { stripVTControlCharacters } from 'node:util';
-import type { LossRow, ScoreRow } from './data.ts';
-import { formatCount, formatLoss, formatScore } from './format.ts';
-import { markup, nothing } from './markup.ts';
-import type { Markup } from './markup.ts';
+import { type ScoreRow, formatCount, formatLoss, formatScore, markup, nothing, type Markup } from '@rna/figures';
+import type { LossRow } from './data.ts';
 
 export interface Column {
   readonly header: string;

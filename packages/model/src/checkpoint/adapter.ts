@@ -14,7 +14,7 @@ import { encoderParameters, type EncoderConfig, type Shape } from '../config.ts'
 import { headConfig, type Head, type TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
 import { addLowRank, loraLayers, loraNames, type HostLowRank, type LoraSizes } from '../lora.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import type { OpenedModel, ParameterChunk } from './load.ts';
 import {
   encoderMappings,

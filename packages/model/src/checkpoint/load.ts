@@ -14,7 +14,7 @@ import {
 } from '../config.ts';
 import type { Head, TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import {
   detectLayout,
   encoderMappings,

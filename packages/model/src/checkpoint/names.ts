@@ -8,7 +8,7 @@
 import * as z from 'zod';
 import { encoderParameters, type EncoderConfig, type HeadConfig, type ParameterShapes, type Shape } from '../config.ts';
 import { headPrefix, taskHead, type Head, type TaskHead } from '../heads/head.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import type { TensorFile } from './tensorFile.ts';
 
 export type Scheme = 'official' | 'port' | 'llama';

@@ -1,5 +1,5 @@
 /** Opens a checkpoint file of any known format by its first bytes, whatever its name says. */
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import { openPyTorch } from './pytorch.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { ByteSource } from './source.ts';

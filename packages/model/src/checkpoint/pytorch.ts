@@ -11,7 +11,7 @@ import { Reader, ZipReader, type Entry } from '@zip.js/zip.js/lib/zip-core-custo
 import { inflateSync } from 'fflate';
 import pickle from 'pickleparser';
 import { elementCount, type Shape } from '../config.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import type { ByteSource } from './source.ts';
 import { DTYPE_BYTES, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 

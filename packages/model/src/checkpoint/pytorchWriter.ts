@@ -7,7 +7,7 @@
  */
 import { Zip, ZipPassThrough } from 'fflate';
 import { elementCount } from '../config.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import { pour, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
 import { DTYPE_BYTES } from './tensorFile.ts';

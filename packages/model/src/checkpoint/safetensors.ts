@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { elementCount, type Shape } from '../config.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import type { ByteSink, ByteSource } from './source.ts';
 import { DTYPE_BYTES, isDType, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 

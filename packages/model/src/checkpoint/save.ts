@@ -4,7 +4,7 @@
  * can be written or converted. `config.json` beside it is `configJson`.
  */
 import { elementCount, type EncoderConfig } from '../config.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 import { headConfig, type TaskHead } from '../heads/head.ts';
 import {
   encoderMappings,

@@ -3,7 +3,7 @@
  * source is read by range, a sink is written from front to back. Memory and
  * `Blob` versions are here (tests, browsers); files are the command line's.
  */
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 
 export interface ByteSource {
   /** The name that errors show. */

@@ -6,7 +6,7 @@
  */
 import { decodeHalves } from '@rna/kernels';
 import { elementCount, type Shape } from '../config.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError } from '../errors.ts';
 
 /** The dtypes that files may hold, with their width in bytes. */
 export const DTYPE_BYTES = {

@@ -9,10 +9,15 @@ import { product, symmetricApc, type Tensor } from '@rna/tensor';
 import type { EncoderConfig } from '../config.ts';
 import type { Encoder } from '../encoder.ts';
 import { packTokens } from '../packing.ts';
-import { checkTriangle, type ScoredPair } from '../structure/decode.ts';
-import { tokenize } from '../tokenizer.ts';
-import { logisticSteps, type LogisticRegression, type Samples } from './logisticRegression.ts';
-import { sigmoid } from './scores.ts';
+import {
+  checkTriangle,
+  type ScoredPair,
+  tokenize,
+  logisticSteps,
+  type LogisticRegression,
+  type Samples,
+  sigmoid,
+} from '@rna/structure';
 
 /** Least distance |i − j| of a pair that is learnt from and counted. */
 export const CONTACT_SEPARATION = 6;

@@ -5,9 +5,10 @@
  * everything about a task from here (index.ts lists them); adding a task is
  * adding such a file. Batches are packed, as everywhere.
  */
+import type { PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
-import { CheckpointError } from '../checkpoint/error.ts';
+import { CheckpointError } from '../errors.ts';
 import type { HeadConfig, ParameterShapes, Shape } from '../config.ts';
 import { parameter, type ParameterMap } from '../parameters.ts';
 
@@ -27,12 +28,6 @@ export interface Labelled<T> {
   readonly sequence: string;
   readonly target: T;
 }
-
-/**
- * 'probability': a number from 0 to 1, labels 0 or 1. 'classes': probabilities of all classes, a label is a class's
- * number. 'number': a number in the labels' own unit. 'pairs': probabilities of all pairs, labels are partners.
- */
-export type PredictionKind = 'probability' | 'classes' | 'number' | 'pairs';
 
 export interface HeadInput {
   readonly device: Device;

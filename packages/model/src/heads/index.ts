@@ -17,10 +17,8 @@ export const HEADS: readonly Head[] = [
 
 export * from './contacts.ts';
 export * from './head.ts';
-export * from './logisticRegression.ts';
 export * from './ncrnaFamily.ts';
 export * from './ribosomeLoad.ts';
-export * from './scores.ts';
 export * from './secondaryStructure.ts';
 export * from './spliceSite.ts';
 export * from './translation.ts';

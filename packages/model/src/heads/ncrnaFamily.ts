@@ -3,7 +3,7 @@ import { crossEntropy } from '@rna/tensor';
 import * as z from 'zod';
 import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } from './classifier.ts';
 import type { Head } from './head.ts';
-import { argmax, classScores, softmaxRows } from './scores.ts';
+import { argmax, classScores, softmaxRows } from '@rna/structure';
 
 export interface NcrnaFamilySizes {
   readonly hidden: number;

@@ -13,7 +13,7 @@ import {
   storedResNet1d,
   type ResNet1dSizes,
 } from './resnet1d.ts';
-import { parseNumber, regressionScores } from './scores.ts';
+import { parseNumber, regressionScores } from '@rna/structure';
 
 const MEAN = 'scaler._mean';
 const STD = 'scaler._std';

@@ -19,10 +19,17 @@ import {
 } from '@rna/tensor';
 import * as z from 'zod';
 import type { Shape } from '../config.ts';
-import { decodeBasePairs, upperTriangle } from '../structure/decode.ts';
-import { averagePrecision, bestThreshold, meanScore, scoreBasePairs, thresholdCurve } from '../structure/metrics.ts';
+import {
+  decodeBasePairs,
+  upperTriangle,
+  averagePrecision,
+  bestThreshold,
+  meanScore,
+  scoreBasePairs,
+  thresholdCurve,
+  sigmoid,
+} from '@rna/structure';
 import type { Head, HeadInput, TaskHead } from './head.ts';
-import { sigmoid } from './scores.ts';
 
 const DEFAULT_THRESHOLD = 0.5;
 

@@ -6,7 +6,7 @@ import { binaryCrossEntropy } from '@rna/tensor';
 import * as z from 'zod';
 import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } from './classifier.ts';
 import type { Head } from './head.ts';
-import { binaryScores, publishedBinaryScores, publishedConfusion, sigmoid } from './scores.ts';
+import { binaryScores, publishedBinaryScores, publishedConfusion, sigmoid } from '@rna/structure';
 
 export interface SpliceSiteSizes {
   readonly hidden: number;

@@ -7,7 +7,7 @@
 import { huberLoss } from '@rna/tensor';
 import type { Head } from './head.ts';
 import { RESNET_1D_NAMES, resNet1d, resNet1dParameters, resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
-import { parseNumber, regressionScores } from './scores.ts';
+import { parseNumber, regressionScores } from '@rna/structure';
 
 const utrTask = (task: string, title: string, column: string): Head<ResNet1dSizes, number, number> => ({
   task,

@@ -4,7 +4,7 @@
  * structure, 2 more; and the key that orders records. Names are not kept:
  * training needs none, and what builds a corpus names its inputs itself.
  */
-import { basePairs, checkPartners, nestedPartners, removeGaps } from '@rna/model';
+import { basePairs, checkPartners, nestedPartners, removeGaps } from '@rna/structure';
 import { RECORD_KINDS, type CorpusInput, type CorpusRecord, type RecordKind } from './corpus.ts';
 import { HASH_BYTES, hash128 } from './hash.ts';
 
