@@ -1,0 +1,65 @@
+/** Checks of where results go, made before the work, so that an hour's run does not end in a mistyped path. */
+import { existsSync } from 'node:fs';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { InputError } from '@rna/structure';
+import { CommandError } from '../commandLine/errors.ts';
+import type { PlannedRecord } from '../input/fastaInput.ts';
+
+/** Throws a CommandError unless a file can be made at `path`; one that is there may be replaced. */
+export async function checkOutputFile(path: string): Promise<void> {
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw new CommandError(`${path}: the folder ${folder} does not exist; make it first`);
+  if (existsSync(path) && (await stat(path)).isDirectory())
+    throw new CommandError(`${path} is a folder; give the name of a file`);
+}
+
+/**
+ * The folder, or the nearest above it that is there. Throws a CommandError unless it can be written to, and for a file
+ * on the way.
+ */
+export async function checkOutputFolder(path: string): Promise<string> {
+  let existing = resolve(path);
+  while (!existsSync(existing)) existing = dirname(existing);
+  if (!(await stat(existing)).isDirectory()) throw new CommandError(`${existing} is a file; give the name of a folder`);
+  await access(existing, constants.W_OK).catch((error: unknown) => {
+    throw new CommandError(`${existing} cannot be written to; choose another folder`, { cause: error });
+  });
+  return existing;
+}
+
+const LONGEST_NAME = 200;
+// Windows and macOS take A.dbn and a.dbn for one file.
+const ignoresCase = process.platform === 'win32' || process.platform === 'darwin';
+
+/**
+ * A file name, without extension, for each record: its id with everything but
+ * letters, digits and `. _ + = @ -` replaced by `_`. Throws an InputError where
+ * two records would share a file or a name is too long for one.
+ */
+export function fileNames(plan: readonly PlannedRecord[], file: string): Map<string, string> {
+  const lineOfName = new Map<string, number>();
+  return new Map(
+    plan.map(({ id, line }) => {
+      const name = id.replace(/[^\w.+=@-]/g, '_').replace(/^\./, '_');
+      if (name.length > LONGEST_NAME)
+        throw new InputError(
+          file,
+          line,
+          `an id of ${name.length} characters is too long for the name of a file`,
+          `shorten it to ${LONGEST_NAME}`,
+        );
+      const key = ignoresCase ? name.toLowerCase() : name;
+      const earlier = lineOfName.get(key);
+      if (earlier !== undefined)
+        throw new InputError(
+          file,
+          line,
+          `record "${id}" and the one on line ${earlier} would both be written to files named "${name}"`,
+          'rename one of them',
+        );
+      lineOfName.set(key, line);
+      return [id, name];
+    }),
+  );
+}
