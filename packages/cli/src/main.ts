@@ -18,6 +18,7 @@ import { registerInfo } from './commands/info/command.ts';
 import { registerPlot } from './commands/plot/command.ts';
 import { registerPredict } from './commands/predict/command.ts';
 import { registerPretrain } from './commands/pretrain/command.ts';
+import { registerScore } from './commands/score/command.ts';
 import { registerStructures } from './commands/structures/command.ts';
 import { registerTune } from './commands/tune/command.ts';
 import { describeFailure, EXIT } from './commandLine/errors.ts';
@@ -28,6 +29,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerInfo,
   registerEmbed,
   registerFold,
+  registerScore,
   registerStructures,
   registerContacts,
   registerConvert,
