@@ -161,7 +161,7 @@ async function pass(encoder: Encoder, queries: readonly Query[]): Promise<Answer
   const output = encoder.device.scope(() => encoder.logits(encoder.forward(batch)));
   try {
     const vocabulary = output.shape[1]!;
-    const logits = (await output.read()) as Float32Array;
+    const logits = await output.read();
     return queries.map(({ positions }, q) => {
       const first = batch.cuSeqlens[q]! + 1;
       return new Map(

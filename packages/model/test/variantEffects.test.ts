@@ -28,7 +28,7 @@ const VARIANTS = ['', 'C3G', 'C3G:U9A', 'A5C:C7U:A17G', 'C3U'].map((text) => par
 /** log p of every letter at every token of one sequence, in doubles. */
 async function logProbabilities(encoder: Encoder, tokens: Uint32Array): Promise<number[][]> {
   const logits = device.scope(() => encoder.logits(encoder.forward(packTokens([tokens]))));
-  const values = [...((await logits.read()) as Float32Array)];
+  const values = [...(await logits.read())];
   const width = logits.shape[1]!;
   logits.dispose();
   return Array.from(tokens, (_, t) => {
