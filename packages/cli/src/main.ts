@@ -61,7 +61,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** The command line as commander knows it, with every command and option. */
+export function program(): Command {
   const root = new Command('rna')
     .description('RNA language models (RiNALMo and SSR-LM) on WebGPU: results on stdout, progress and notes on stderr.')
     .version(packageVersion(), '-V, --version', 'print the version')
