@@ -21,7 +21,7 @@ export function registerEvaluate(program: Command): void {
         'recall and F1 of the decoded base pairs, exact and within one position, and the area under the precision-recall',
         'curve (AUPRC), as means over RNAs and weighted by length; --protocol decodes, tunes and scores as a paper does.',
         'Without a head, or with --masking: loss and accuracy on masked nucleotides, with the masks and rows of rna',
-        "pretrain's evaluation. The --allow flags are not kept with a model: give those of its fine-tuning (decode.*) to get",
+        "pretrain's evaluation. --allow-nc-pairs and --allow-sharp-loops are not kept with a model: give those of its fine-tuning (decode.*) to get",
         'its figures. FILES are what rna finetune takes for the task, for masked nucleotides also FASTA; folders of such files',
         'are read by name.',
       ].join(' '),
