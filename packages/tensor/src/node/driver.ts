@@ -14,6 +14,8 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+export { isFastMesa } from './driverAge.ts';
+
 /** What set-up wrote down about the driver. */
 export interface DriverRecord {
   /** For people: `lavapipe, Mesa 25.0.7`. */
