@@ -13,8 +13,12 @@ import { driverRecordFile, graphicsDevices, ICD_FILE, nodeOf, ownLibcFolder } fr
 const node = nodeOf();
 const folder = ownLibcFolder();
 // Of a process that was not started by it.
-const { VK_DRIVER_FILES: _named, RNA_NODE: _real, PATH = '', ...rest } = process.env;
-const env = { ...rest, PATH: PATH.replaceAll(`${dirname(node)}:`, '') };
+const env: NodeJS.ProcessEnv = {
+  ...process.env,
+  VK_DRIVER_FILES: undefined,
+  RNA_NODE: undefined,
+  PATH: (process.env['PATH'] ?? '').replaceAll(`${dirname(node)}:`, ''),
+};
 
 const FACTS = `[process.execPath, process.argv[0], process.execArgv.length, process.report.getReport().header.glibcVersionRuntime, process.env.VK_DRIVER_FILES]`;
 
@@ -87,7 +91,7 @@ describe.runIf(process.platform === 'linux' && existsSync(node))(
     });
 
     test('starts the Node that it is told, else the first other one in PATH', () => {
-      const { stdout } = start(['-p', 'process.env.RNA_NODE'], { PATH: `${dirname(node)}:${env.PATH}` });
+      const { stdout } = start(['-p', 'process.env.RNA_NODE'], { PATH: `${dirname(node)}:${env['PATH']}` });
       expect(stdout.trim()).not.toBe(node);
       expect(start(['-p', 'process.env.RNA_NODE'], { RNA_NODE: stdout.trim(), PATH: '/usr/bin' }).stdout).toBe(stdout);
       symlinkSync(node, join(temporary, 'node'));
@@ -113,11 +117,10 @@ describe.runIf(process.platform === 'linux' && existsSync(node))(
         }),
       );
       const rna = fileURLToPath(new URL('../../cli/bin/rna.js', import.meta.url));
-      const { PATH: path } = env;
       const machinesNode = start(['-p', 'process.env.RNA_NODE']).stdout.trim();
       const { status, stdout, stderr } = start(
         [rna, '--version'],
-        { XDG_CACHE_HOME: temporary, PATH: path },
+        { XDG_CACHE_HOME: temporary, PATH: env['PATH'] },
         machinesNode,
       );
       expect(stderr).toMatch(
