@@ -5,9 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
-import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import type { ZodType } from 'zod';
 import { program } from '../packages/cli/src/main.ts';
 import { HEADS } from '../packages/model/src/index.ts';
 import { configFields, finetuneConfig, pretrainConfig } from '../packages/train/src/index.ts';
@@ -17,6 +15,9 @@ const documents = projectFiles().filter(({ path }) => path.endsWith('.md'));
 const scripts = new Set(
   Object.keys((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }).scripts),
 );
+
+type Command = ReturnType<typeof program>;
+type Schema = Parameters<typeof configFields>[0];
 
 interface Code {
   /** `FILE:LINE` or `rna COMMAND --help`. */
@@ -122,7 +123,7 @@ test('npm scripts in documents exist', () => {
 const commandLine = program();
 /** Dotted fields of the configs that the training commands take as options. */
 const settings = new Set(
-  [pretrainConfig as ZodType, ...HEADS.map((head) => finetuneConfig(head) as ZodType)].flatMap((schema) =>
+  [pretrainConfig as Schema, ...HEADS.map((head) => finetuneConfig(head) as Schema)].flatMap((schema) =>
     configFields(schema).map(({ path }) => path),
   ),
 );
