@@ -1,8 +1,10 @@
 export * from './errors.ts';
 export * from './tokenizer.ts';
 export * from './records/fasta.ts';
+export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
 export * from './records/files.ts';
-export * from './records/lines.ts';
+export { splitLines } from './records/lines.ts';
+export { findInvisible, firstWord } from './records/title.ts';
 export * from './secondary/decode.ts';
 export * from './secondary/dotBracket.ts';
 export * from './secondary/metrics.ts';

@@ -8,8 +8,8 @@
  */
 import { basename } from 'node:path';
 import { InputError, parseFasta } from '@rna/structure';
-import { readText } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
+import { readText } from '../inputText.ts';
 import { counted } from '@rna/figures';
 import { standard } from '../trainingInput.ts';
 import { stratifiedKFold } from './folds.ts';

@@ -5,11 +5,11 @@
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/structure';
+import { basePairs, BRACKET_KINDS, dotBracket, isCanonicalPair, pairsLeftOut, writeDotBracket, type Structure } from '@rna/structure';
 import { CommandError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { checkOutputFolder } from '../outputs.ts';
-import { formatCount } from '@rna/figures';
+import { counted, formatCount } from '@rna/figures';
 import { textTable, type Column } from '../report/table.ts';
 import { interruptible, note, writeResult } from '../terminal.ts';
 import { writeTable } from './tables.ts';
@@ -54,17 +54,19 @@ export function tableSet(name: string, header: readonly string[], rows: readonly
 
 /** Structures as dot-bracket. */
 export function structureSet(name: string, structures: readonly Structure[]): DataSet {
-  let [pairs, nonCanonical, pseudoknotted] = [0, 0, 0];
+  let [pairs, nonCanonical, pseudoknotted, tangled] = [0, 0, 0, 0];
   for (const { sequence, partners } of structures) {
     const own = basePairs(partners);
     pairs += own.length;
     nonCanonical += own.filter(([i, j]) => !isCanonicalPair(sequence[i]!, sequence[j]!)).length;
     if (/[^.()]/.test(dotBracket(partners))) pseudoknotted++;
+    if (pairsLeftOut(partners).length > 0) tangled++;
   }
   return {
     name, measures: { ...lengthsOf(structures), labels: { pairs, 'non-canonical': nonCanonical, pseudoknotted } },
     write: (file) => writeAtomically(file, async (sink) => {
       const encoder = new TextEncoder();
+      if (tangled > 0) note(`${name}: the pairs of ${counted(tangled, 'RNA')} cross more often than the ${BRACKET_KINDS} kinds of brackets can show, and are written in part`);
       for (const structure of structures) await sink.write(encoder.encode(writeDotBracket(structure)));
     }),
   };

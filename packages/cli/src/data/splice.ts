@@ -5,10 +5,10 @@
  * window is 400 nucleotides around a site or a place that is none.
  */
 import { basename } from 'node:path';
-import { InputError } from '@rna/structure';
+import { InputError, readable } from '@rna/structure';
 import { UsageError } from '../errors.ts';
 import { formatCount } from '@rna/figures';
-import { checkedSequence, readable } from './cells.ts';
+import { checkedSequence } from './cells.ts';
 import { groupFolds, stratifiedKFold } from './folds.ts';
 import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readCells, readTable } from './tables.ts';

@@ -17,7 +17,8 @@ import {
   type FoldingArithmetic,
 } from '@rna/structure';
 import { UsageError } from '../errors.ts';
-import { withFasta, type FastaInput } from '../fastaInput.ts';
+import { inertCell } from '../data/cells.ts';
+import { noteOtherLetters, withFasta, type FastaInput } from '../fastaInput.ts';
 import { writeAtomically } from '../files.ts';
 import { checkOutputFile } from '../outputs.ts';
 import { interruptible, note, progressBar, writeResult } from '../terminal.ts';
@@ -58,6 +59,7 @@ export async function structures(options: StructuresOptions): Promise<void> {
   const settings = await readSettings(options);
   await interruptible((signal) =>
     withFasta(input, { signal }, async (fasta) => {
+      noteOtherLetters(fasta);
       const constraints =
         options.constraints === undefined ? undefined : await readConstraints(options.constraints, fasta);
       const threads = Math.min(options.jobs ?? availableParallelism(), fasta.plan.length);
@@ -206,7 +208,7 @@ const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpper
 const threeLines = ({ id, sequence, structure }: FoldedRecord): string => `>${id}\n${sequence}\n${structure}\n`;
 
 const probabilityTable = ({ id, pairs }: FoldedRecord): string =>
-  pairs!.map((pair) => `${id}\t${pair.join('\t')}\n`).join('');
+  pairs!.map((pair) => `${inertCell(id)}\t${pair.join('\t')}\n`).join('');
 
 async function writeLines(
   out: string,
