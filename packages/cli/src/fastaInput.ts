@@ -90,7 +90,12 @@ export async function withFasta<T>(
     return await task({
       name,
       plan,
-      records: () => follow(readAll(files, options, () => undefined), plan, name),
+      records: () =>
+        follow(
+          readAll(files, options, () => undefined),
+          plan,
+          name,
+        ),
     });
   } finally {
     if (spool !== undefined) await rm(spool, { recursive: true });

@@ -72,10 +72,12 @@ async function* unpacked(chunks: Bytes): Bytes {
 async function* decoded(chunks: Bytes, encoding: InputEncoding): AsyncGenerator<string, void, undefined> {
   const start = await startOf(chunks, 2);
   const [first, second] = start;
-  const utf16 = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined;
+  const utf16 =
+    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined;
   const decoder = utf16 === undefined ? new StringDecoder(encoding) : undefined;
   const wide = utf16 === undefined ? undefined : new TextDecoder(utf16);
-  for await (const chunk of prepended(start, chunks)) yield wide?.decode(chunk, { stream: true }) ?? decoder!.write(Buffer.from(chunk));
+  for await (const chunk of prepended(start, chunks))
+    yield wide?.decode(chunk, { stream: true }) ?? decoder!.write(Buffer.from(chunk));
   const rest = wide?.decode() ?? decoder!.end();
   if (rest !== '') yield rest;
 }

@@ -20,7 +20,6 @@ export function note(message: string): void {
   process.stderr.write(`rna: ${inert(message)}\n`);
 }
 
-
 export interface ProgressBar {
   /** Moves to `value` of the total. */
   update(value: number): void;

@@ -3,6 +3,7 @@ export * from './tokenizer.ts';
 export * from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
 export * from './records/files.ts';
+export { refuseForeignText } from './records/foreign.ts';
 export { splitLines } from './records/lines.ts';
 export { findInvisible, firstWord } from './records/title.ts';
 export * from './secondary/decode.ts';

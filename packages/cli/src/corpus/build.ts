@@ -228,7 +228,9 @@ function clean(
 ): CorpusInput | undefined {
   if (findInvalidLetter(sequence) >= 0) {
     if (!notes.has('left out: letters outside IUPAC'))
-      note(`${inputName(file)}:${line}: "${readable(id)}" has letters outside IUPAC and is left out, as all such records are`);
+      note(
+        `${inputName(file)}:${line}: "${readable(id)}" has letters outside IUPAC and is left out, as all such records are`,
+      );
     tally(notes, 'left out: letters outside IUPAC');
     return undefined;
   }

@@ -55,7 +55,12 @@ export async function readClusters(file: string): Promise<Clusters> {
     }
     first ??= member;
     if (!table.add(member, clusters - 1))
-      throw new InputError(file, number, `"${readable(member)}" is in the file for the second time`, 'name each member once');
+      throw new InputError(
+        file,
+        number,
+        `"${readable(member)}" is in the file for the second time`,
+        'name each member once',
+      );
   }
   if (first === undefined)
     throw new InputError(

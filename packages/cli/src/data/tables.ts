@@ -5,7 +5,7 @@
  * reader's (labelled.ts) or the command's. Written are tables with commas.
  */
 import { pipeline, Readable } from 'node:stream';
-import { InputError, readable, unpackedName } from '@rna/structure';
+import { InputError, readable, refuseForeignText, unpackedName } from '@rna/structure';
 import { CsvError, parse } from 'csv-parse';
 import type { KnownFiles } from '../corpus/recordFiles.ts';
 import { writeAtomically } from '../files.ts';
@@ -93,6 +93,7 @@ function tableRow(file: string, line: number, header: Header, cells: readonly st
 export async function* readCells(file: string, { ragged = false } = {}): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
   const text = readText(file);
   const start = await firstLines(text);
+  refuseForeignText(start.slice(0, 256), file);
   const [firstLine = ''] = start.trimStart().split(/\r\n|[\r\n]/, 1);
   const count = (delimiter: string): number => firstLine.split(delimiter).length;
   const delimiter = DELIMITERS.reduce((best, each) => (count(each) > count(best) ? each : best));

@@ -52,9 +52,7 @@ ${leftOutNote(example)}
 
 /** How many pairs the dot-brackets cannot show, where they cannot show all. */
 function leftOutNote({ sequence, truth, prediction }: StructureExample): Markup {
-  const left = [truth, prediction ?? []].map(
-    (pairs) => pairsLeftOut(partnersFromPairs(pairs, sequence.length)).length,
-  );
+  const left = [truth, prediction ?? []].map((pairs) => pairsLeftOut(partnersFromPairs(pairs, sequence.length)).length);
   if (left.every((count) => count === 0)) return nothing;
   return markup`<p class="quiet">Pairs cross more often than the ${BRACKET_KINDS} kinds of brackets can show: the dot-brackets
 leave out ${left[0]!} true and ${left[1]!} predicted pairs, which the figures and the scores have.</p>`;
