@@ -72,8 +72,8 @@ export function ctReader(source: Source): LineReader {
       if (line.text.startsWith('#')) return;
       if (rows.length > 0) {
         const isWhole = counts.length === 0 ? next === '0' : counts.includes(rows.length);
-        const isNext = looksLikeRow(line.text) && firstWord(line.text) === String(rows.length + 1);
-        if (isNext || !isWhole) {
+        const isNext = (): boolean => firstWord(line.text) === String(rows.length + 1) && looksLikeRow(line.text);
+        if (!isWhole || isNext()) {
           add(line);
           return;
         }
