@@ -86,7 +86,7 @@ export async function rna(...argv: string[]): Promise<Result> {
 }
 
 export interface ProcessOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT as soon as this holds. */
   readonly interruptWhen?: () => boolean;

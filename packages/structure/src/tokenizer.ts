@@ -75,8 +75,9 @@ export function detokenize(tokens: Iterable<number>): string {
 /**
  * Index of the first character of `sequence` that a reader refuses, or -1:
  * what is not an IUPAC nucleotide code, inosine or a gap. With `allowUnknown`
- * only digits and `>` are refused, which mean a broken file, not a rare letter.
+ * only digits, `>` and control characters are refused, which mean a broken file,
+ * not a rare letter.
  */
 export function findInvalidLetter(sequence: string, allowUnknown = false): number {
-  return sequence.search(allowUnknown ? /[0-9>]/ : /[^ACGTURYKMSWBDHVNI-]/i);
+  return sequence.search(allowUnknown ? /[0-9>\p{Cc}]/u : /[^ACGTURYKMSWBDHVNI-]/i);
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRecords, recordFormat, type FileRecord, type RecordFileOptions } from '../src/records/files.ts';
+import { recordFormat } from '../src/records/fileNames.ts';
+import { parseRecords, type FileRecord, type RecordFileOptions } from '../src/records/files.ts';
 import { dotBracket, parseDotBracket } from '../src/secondary/dotBracket.ts';
 import { removeGaps } from '../src/secondary/structure.ts';
 

@@ -177,7 +177,7 @@ describe('structure files', () => {
       `  2  ENERGY = -3.1  one two\n${rows}\n2 dG = -1\n${rows}2\n${rows}`,
       'dir/stem.ct',
     );
-    expect(several.map(({ id }) => id)).toEqual(['one', 'stem', 'stem']);
+    expect(several.map(({ id }) => id)).toEqual(['one', 'stem', 'stem-2']);
     expect(parseStructureFile('2 m\n1 A 0 2 2 1 0 0\n2 T 1 0 1 2 0 0\n', 'a.ct')[0]!.partners).toEqual(
       Int32Array.of(1, 0),
     );
@@ -190,7 +190,8 @@ describe('structure files', () => {
   it.each([
     ['a.txt', 'x', 'a.txt:1: no structure format has the extension "txt"'],
     ['a.dbn', '\n', 'a.dbn:1: no structure in the file'],
-    ['a.dbn', 'ACGU\n....\n', 'a.dbn:1: a record without a header'],
+    ['a.dbn', '>x\nA\n.\nACGU\n....\n', 'a.dbn:4: a record without a header'],
+    ['a.dbn', '(..)\nACGU\n', 'a.dbn:1: brackets without a sequence'],
     ['a.dbn', '>x\nACGU\n>y\nA\n.\n', 'a.dbn:1: record "x" is not complete'],
     ['a.dbn', '>y\nA\n.\n>x\nACGU\n', 'a.dbn:4: record "x" is not complete'],
     ['a.dbn', '>x\nA\n.\n>x\nA\n.\n', 'a.dbn:4: a second record has the id "x" (the first is on line 1)'],
@@ -198,13 +199,15 @@ describe('structure files', () => {
     ['a.dbn', '>x\nACZU\n(..)\n', 'a.dbn:2: "Z" is not a nucleotide code'],
     ['a.dbn', '>x\nACGU\n((.)\n', 'a.dbn:3: "(" at position 1 is never closed'],
     ['a.st', '#Name: x\nACGU\n', 'a.st:2: a sequence without brackets'],
-    ['a.ct', 'x\n1 A 0 2 0 1\n', 'a.ct:1: not the first line of a CT structure'],
+    ['a.ct', 'x\n1 A 0 2 0 1\n', 'a.ct:2: the file ends after row 1, which is not the last by its fourth column'],
+    ['a.ct', 'x\n', 'a.ct:1: not the first line of a CT structure'],
     ['a.ct', '3 x\n1 A 0 2 0 1\n2 A 1 0 0 2\n', 'a.ct:3: the file ends after 2 of 3 rows'],
     ['a.ct', '1 x\n1 A 0 2 0 1\n2 A 1 0 0 2\n', 'a.ct:3: not the first line of a CT structure'],
     ['a.ct', '2 x\n1 A 0 2 0 1\n3 A 1 0 0 3\n', 'a.ct:3: row 3 stands where row 2 is due'],
     ['a.ct', '2 x\n1 A 0 2 2 1\n2 A 1 0 0 2\n', 'a.ct:2: position 1 is paired with 2, but 2 with none'],
     ['a.ct', '2 x\n1 A 0 2 3 1\n2 A 1 0 0 2\n', 'a.ct:2: position 1 is paired with 3, outside 1 … 2'],
-    ['a.ct', '0 x\n', 'a.ct:1: a structure of 0 rows'],
+    ['a.ct', '0 x\n1 A 0 2 0 1\n', 'a.ct:1: a structure of 0 rows'],
+    ['a.ct', '9999999999 x\n1 A 0 0 0 1\n', 'a.ct:1: a structure of 9999999999 rows'],
     ['a.bpseq', '# c\n1 A 1\n', 'a.bpseq:2: position 1 is paired with itself'],
     ['a.bpseq', '1 A 3\n2 A 3\n3 U 1\n', 'a.bpseq:2: position 2 is paired with 3, but 3 with 1'],
     ['a.bpseq', '1 A 0\n2 AC 0\n', 'a.bpseq:2: "AC" is not one letter'],

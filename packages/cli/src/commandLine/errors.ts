@@ -40,6 +40,10 @@ const EXPECTED = new Set([
   'TuningError',
 ]);
 
+/** A message that cannot steer the terminal: control characters but tabs and line ends are written out. */
+export const inert = (message: string): string =>
+  message.replace(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+
 export interface Failure {
   readonly message: string;
   readonly exitCode: number;
@@ -53,9 +57,9 @@ export function describeFailure(thrown: unknown, debug = process.env['RNA_DEBUG'
   const message = EXPECTED.has(error.name) ? error.message : systemMessage(error);
   if (debug || message === undefined) {
     const headline = message === undefined ? 'an unexpected error, which is a fault of this program' : message;
-    return { message: `rna: ${headline}\n${error.stack ?? error.message}${causes(error)}`, exitCode };
+    return { message: inert(`rna: ${headline}\n${error.stack ?? error.message}${causes(error)}`), exitCode };
   }
-  return { message: `rna: ${message}`, exitCode };
+  return { message: inert(`rna: ${message}`), exitCode };
 }
 
 /** `FILE: no such file or directory` and the like, for errors of the operating system. */

@@ -5,7 +5,7 @@ export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
 export const TASK_HELP =
   'secondary-structure, splice-site, ribosome-load, translation-efficiency, expression-level or ncrna-family';
-export const INPUT_HELP = 'FASTA file, or - for stdin';
+export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
 
 export const EXIT_HELP = `
 Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted.

@@ -3,7 +3,7 @@
  * The bar is drawn on a terminal only; a log file or a pipe gets none.
  */
 import { SingleBar } from 'cli-progress';
-import { EXIT, InterruptedError } from './errors.ts';
+import { EXIT, InterruptedError, inert } from './errors.ts';
 
 /** Writes a result to stdout and waits until it is taken, so that a slow reader is not buffered for. */
 export function writeResult(text: string): Promise<void> {
@@ -15,9 +15,9 @@ export function writeResult(text: string): Promise<void> {
   });
 }
 
-/** A line on stderr for what a person should know. */
+/** A line on stderr for what a person should know. Names of files and records in it cannot steer the terminal. */
 export function note(message: string): void {
-  process.stderr.write(`rna: ${message}\n`);
+  process.stderr.write(`rna: ${inert(message)}\n`);
 }
 
 export interface ProgressBar {

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { InputError } from '@rna/structure';
+import { InputError, basePairs, BRACKET_KINDS, pairsLeftOut, readable, type Structure } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
 import type { PlannedRecord } from '../input/fastaInput.ts';
+import { note } from '../commandLine/terminal.ts';
 
 /** Throws a CommandError unless a file can be made at `path`; one that is there may be replaced. */
 export async function checkOutputFile(path: string): Promise<void> {
@@ -37,10 +38,10 @@ const ignoresCase = process.platform === 'win32' || process.platform === 'darwin
  * letters, digits and `. _ + = @ -` replaced by `_`. Throws an InputError where
  * two records would share a file or a name is too long for one.
  */
-export function fileNames(plan: readonly PlannedRecord[], file: string): Map<string, string> {
-  const lineOfName = new Map<string, number>();
+export function fileNames(plan: readonly PlannedRecord[]): Map<string, string> {
+  const placeOfName = new Map<string, string>();
   return new Map(
-    plan.map(({ id, line }) => {
+    plan.map(({ id, file, line }) => {
       const name = id.replace(/[^\w.+=@-]/g, '_').replace(/^\./, '_');
       if (name.length > LONGEST_NAME)
         throw new InputError(
@@ -50,16 +51,29 @@ export function fileNames(plan: readonly PlannedRecord[], file: string): Map<str
           `shorten it to ${LONGEST_NAME}`,
         );
       const key = ignoresCase ? name.toLowerCase() : name;
-      const earlier = lineOfName.get(key);
+      const earlier = placeOfName.get(key);
       if (earlier !== undefined)
         throw new InputError(
           file,
           line,
-          `record "${id}" and the one on line ${earlier} would both be written to files named "${name}"`,
+          `record "${id}" and the one of ${earlier} would both be written to files named "${name}"`,
           'rename one of them',
         );
-      lineOfName.set(key, line);
+      placeOfName.set(key, `${file}:${line}`);
       return [id, name];
     }),
+  );
+}
+
+const PAIRS_SHOWN = 10;
+
+/** Says which pairs of a structure dot-bracket has no brackets for, if there are any. */
+export function notePairsLeftOut(structure: Structure & Pick<PlannedRecord, 'file' | 'line'>): void {
+  const { id, partners, file, line } = structure;
+  const left = pairsLeftOut(partners);
+  if (left.length === 0) return;
+  const shown = left.slice(0, PAIRS_SHOWN).map(([i, j]) => `${i + 1}-${j + 1}`);
+  note(
+    `${file}:${line}: the pairs of record "${readable(id)}" cross more often than the ${BRACKET_KINDS} kinds of brackets can show; its dot-bracket leaves out ${left.length} of ${basePairs(partners).length} (${shown.join(', ')}${left.length > shown.length ? ', …' : ''}), CT and bpseq have all`,
   );
 }

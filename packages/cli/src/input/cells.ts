@@ -2,18 +2,7 @@
  * Cells of tables: numbers and sequences are checked as they are taken, errors
  * name file and line, and what a message shows of a cell fits on its line.
  */
-import { findInvalidLetter, InputError, parseNumber } from '@rna/structure';
-
-/** A text as a message shows it: cut where it is long, what cannot be seen written out. */
-export function readable(text: string, longest = 40): string {
-  const start = text.length > longest ? `${text.slice(0, longest)}…` : text;
-  return start.replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (character) => ESCAPES[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+import { findInvalidLetter, InputError, parseNumber, readable } from '@rna/structure';
 
 /**
  * What `parse` makes of a cell; `what` is its name in messages. Throws an InputError where that throws a RangeError.
@@ -53,3 +42,10 @@ export function checkedSequence(file: string, line: number, column: string, cell
     'correct the sequence or remove the row',
   );
 }
+
+/**
+ * A text as a cell of a table that goes to others: a spreadsheet computes what begins with = + - or @, so that gets an
+ * apostrophe before it, which says that it is text. Numbers stay as they are.
+ */
+export const inertCell = (text: string): string =>
+  /^[=+\-@]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text;

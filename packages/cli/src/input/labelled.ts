@@ -6,21 +6,15 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { InputError, parseFasta, recordFormat } from '@rna/structure';
-import { type Head, type TargetColumns } from '@rna/model';
-import {
-  fileStem,
-  listRecordFiles,
-  readLines,
-  readRecordFile,
-  readText,
-  RECORD_FILES,
-  type KnownFiles,
-} from './recordFiles.ts';
+import { fileStem, findInvisible, InputError, readable, parseFasta, recordFormat } from '@rna/structure';
+import type { Head, TargetColumns } from '@rna/model';
+import { listRecordFiles, readRecordFile, RECORD_FILES, type KnownFiles } from './recordFiles.ts';
+import { readLines, readText } from './inputText.ts';
 import { CommandError } from '../commandLine/errors.ts';
 import { readStructures, standard } from './trainingInput.ts';
 import { checkedSequence, parsedCell } from './cells.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
+import { inputName, STDIN } from './inputText.ts';
 
 export interface LabelledFileRna<T> {
   readonly id: string;
@@ -97,10 +91,10 @@ export async function* readUnlabelled(
   paths: readonly string[],
 ): AsyncGenerator<UnlabelledFileRna, void, undefined> {
   for (const path of paths) {
-    if (path === '-') {
-      process.stdin.setEncoding('utf8');
-      for await (const { id, sequence, line } of parseFasta(process.stdin as AsyncIterable<string>, { file: 'stdin' }))
-        yield { id, sequence: standard(sequence), file: 'stdin', line };
+    if (path === STDIN) {
+      const file = inputName(path);
+      for await (const { id, sequence, line } of readRecordFile(path))
+        yield { id, sequence: standard(sequence), file, line };
       continue;
     }
     for (const file of await listFiles([path])) yield* readSequences(head, file);
@@ -174,7 +168,10 @@ function fromRow(
   const { line } = row;
   // The tables of translation efficiency have the padding of the model that they were made for.
   const sequence = checkedSequence(file, line, `column "${column}"`, row.cell(column).replaceAll('<pad>', ''));
-  return { id: row.optional('id') ?? `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line };
+  const id = row.optional('id') ?? `${fileStem(file)}:${line}`;
+  if (findInvisible(id) >= 0)
+    throw new InputError(file, line, `the id "${readable(id)}" holds a character that cannot be seen`, 'remove it');
+  return { id, sequence: standard(sequence), file, line };
 }
 
 const isBenchmark = (file: string): boolean => /^SA_sequences_.*\.fasta$/.test(basename(file));

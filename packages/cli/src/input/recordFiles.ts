@@ -1,22 +1,21 @@
 /**
  * Files of RNAs on disk: which of a folder are read, and their records as a
- * stream, unpacked where they are gzipped. Formats are the model package's.
+ * stream. Formats are the structure package's; stdin is FASTA.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { join } from 'node:path';
 import {
+  parseFasta,
   parseRecords,
   RECORD_FORMATS,
   recordFormat,
-  splitLines,
   type FileRecord,
   type RecordFileOptions,
 } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
+import { inputName, readText, STDIN } from './inputText.ts';
 
 /** The files that a command reads: what is in them and their extensions, for messages, and whether a file is one. */
 export interface KnownFiles {
@@ -32,20 +31,23 @@ export const RECORD_FILES: KnownFiles = {
 };
 
 /**
- * Files as they are given, and those of known formats in folders, by name.
+ * Files as they are given (`-` for stdin), and those of known formats in folders, by name.
  * @throws CommandError for what is not there, or has no known extension.
  */
 export async function listRecordFiles(paths: readonly string[], known = RECORD_FILES): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
-    if (!existsSync(path))
+    if (path === STDIN) {
+      if (files.includes(path)) throw new CommandError('stdin (-) is named twice, and can be read once');
+      files.push(path);
+    } else if (!existsSync(path))
       throw new CommandError(
         `${path}: no such file or folder (paths are relative to the working directory, ${process.cwd()})`,
       );
-    if ((await stat(path)).isDirectory()) files.push(...(await listFolder(path, known)));
+    else if ((await stat(path)).isDirectory()) files.push(...(await listFolder(path, known)));
     else if (!known.isKnown(path))
       throw new CommandError(
-        `${path}: no format has this extension; expected one of ${known.extensions}, each also with .gz`,
+        `${path}: no format has this extension; expected one of ${known.extensions}, each also with .gz or .bgz`,
       );
     else files.push(path);
   }
@@ -53,7 +55,7 @@ export async function listRecordFiles(paths: readonly string[], known = RECORD_F
 }
 
 /**
- * The records of a file, one by one. `onRead` is told how many of its bytes were read so far.
+ * The records of a file, or of FASTA on stdin, one by one. `onRead` is told how many of its bytes were read so far.
  * @throws InputError for bad text, CommandError for a gzip file that cannot be unpacked.
  */
 export async function* readRecordFile(
@@ -65,54 +67,19 @@ export async function* readRecordFile(
   const text = readText(file, recordFormat(file) === 'stockholm' ? 'latin1' : 'utf8', (read) => {
     bytes = read;
   });
-  for await (const record of parseRecords(text, file, parsing)) {
+  const records = file === STDIN ? fastaRecords(text, parsing) : parseRecords(text, file, parsing);
+  for await (const record of records) {
     onRead?.(bytes);
     yield record;
   }
 }
 
-/** The lines of any text file, unpacked where it is gzipped. */
-export async function* readLines(file: string): AsyncGenerator<string, void, undefined> {
-  for await (const lines of splitLines(readText(file))) yield* lines;
-}
-
-/** The text of a file in chunks, unpacked where it is gzipped. */
-export async function* readText(
-  file: string,
-  encoding: BufferEncoding = 'utf8',
-  onRead?: (bytes: number) => void,
-): AsyncGenerator<string, void, undefined> {
-  const raw = createReadStream(file);
-  let text: Readable = raw;
-  if (file.toLowerCase().endsWith('.gz')) {
-    text = createGunzip();
-    // Whoever reads the text is told of errors there.
-    pipeline(raw, text as NodeJS.WritableStream & Readable, () => undefined);
-  }
-  text.setEncoding(encoding);
-  try {
-    for await (const chunk of text as AsyncIterable<string>) {
-      onRead?.(raw.bytesRead);
-      yield chunk;
-    }
-  } catch (error) {
-    throw gzipFault(file, error);
-  } finally {
-    raw.destroy();
-  }
-}
-
-/** The name of a file without folders and extension, `.gz` being no part of it. */
-export const fileStem = (file: string): string =>
-  basename(file)
-    .replace(/\.gz$/i, '')
-    .replace(/\.[^.]*$/, '');
-
-function gzipFault(file: string, error: unknown): unknown {
-  if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('Z_'))) return error;
-  return new CommandError(`${file}: not a whole gzip file (${error.message}); download or copy it again`, {
-    cause: error,
-  });
+async function* fastaRecords(
+  text: AsyncIterable<string>,
+  options: RecordFileOptions,
+): AsyncGenerator<FileRecord, void, undefined> {
+  for await (const { id, sequence, line } of parseFasta(text, { file: inputName(STDIN), ...options }))
+    yield { id, sequence, line, droppedPairs: 0 };
 }
 
 /** The files of known formats under a folder. What else is there is said, not read; hidden files are neither. */

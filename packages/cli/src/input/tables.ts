@@ -5,11 +5,12 @@
  * reader's (labelled.ts) or the command's. Written are tables with commas.
  */
 import { pipeline, Readable } from 'node:stream';
-import { InputError } from '@rna/structure';
+import { InputError, readable, refuseForeignText, unpackedName } from '@rna/structure';
 import { CsvError, parse } from 'csv-parse';
-import { readText, type KnownFiles } from './recordFiles.ts';
+import { readText } from './inputText.ts';
+import { type KnownFiles } from './recordFiles.ts';
 import { writeAtomically } from '../files/files.ts';
-import { readable } from './cells.ts';
+import { inertCell } from './cells.ts';
 
 const EXTENSIONS = ['.csv', '.tsv', '.txt'];
 const DELIMITERS = [';', '\t', ','] as const;
@@ -17,7 +18,7 @@ const DELIMITERS = [';', '\t', ','] as const;
 export const TABLE_FILES: KnownFiles = {
   content: 'tables',
   extensions: EXTENSIONS.join(' '),
-  isKnown: (path) => EXTENSIONS.some((extension) => path.toLowerCase().replace(/\.gz$/, '').endsWith(extension)),
+  isKnown: (path) => EXTENSIONS.some((extension) => unpackedName(path).toLowerCase().endsWith(extension)),
 };
 
 export interface TableRow {
@@ -109,12 +110,9 @@ export async function* readCells(
   { ragged = false } = {},
 ): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
   const text = readText(file);
-  let start = '';
-  for (let next = await text.next(); next.done !== true; next = await text.next()) {
-    start += next.value;
-    if (/\S[^\n]*\n/.test(start)) break;
-  }
-  const [firstLine = ''] = start.trimStart().split('\n');
+  const start = await firstLines(text);
+  refuseForeignText(start.slice(0, 256), file);
+  const [firstLine = ''] = start.trimStart().split(/\r\n|[\r\n]/, 1);
   const count = (delimiter: string): number => firstLine.split(delimiter).length;
   const delimiter = DELIMITERS.reduce((best, each) => (count(each) > count(best) ? each : best));
   let whole = { lines: 0, empty_lines: 0 };
@@ -152,6 +150,19 @@ export async function* readCells(
   }
 }
 
+/** The chunks of a text up to the first end of a line that is not blank. Each chunk is looked at once. */
+async function firstLines(text: AsyncIterator<string, void, undefined>): Promise<string> {
+  const parts: string[] = [];
+  let isBlank = true;
+  for (let next = await text.next(); next.done !== true; next = await text.next()) {
+    parts.push(next.value);
+    const seen: string = isBlank ? next.value.trimStart() : next.value;
+    isBlank &&= seen === '';
+    if (/[\r\n]/.test(seen)) break;
+  }
+  return parts.join('');
+}
+
 async function* prepended(start: string, rest: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   yield start;
   yield* rest;
@@ -182,5 +193,7 @@ export async function writeTable(
   });
 }
 
-const cellText = (cell: string | number): string =>
-  typeof cell === 'string' && /[",;\t\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell);
+function cellText(cell: string | number): string {
+  const text = inertCell(String(cell));
+  return /[",;\t\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -3,7 +3,7 @@
  * as a matrix, with its scores, and as text that can be copied.
  */
 
-import { dotBracket, partnersFromPairs } from '@rna/structure';
+import { BRACKET_KINDS, dotBracket, pairsLeftOut, partnersFromPairs } from '@rna/structure';
 import {
   arcDiagram,
   type Pair,
@@ -46,7 +46,16 @@ function structureCard(example: StructureExample): Markup {
 <div class="wide">${inFigure(arcDiagram(example))}</div>
 ${sideBySide([map, matrix])}
 ${alignedStrings(example)}
+${leftOutNote(example)}
 </article>`;
+}
+
+/** How many pairs the dot-brackets cannot show, where they cannot show all. */
+function leftOutNote({ sequence, truth, prediction }: StructureExample): Markup {
+  const left = [truth, prediction ?? []].map((pairs) => pairsLeftOut(partnersFromPairs(pairs, sequence.length)).length);
+  if (left.every((count) => count === 0)) return nothing;
+  return markup`<p class="quiet">Pairs cross more often than the ${BRACKET_KINDS} kinds of brackets can show: the dot-brackets
+leave out ${left[0]!} true and ${left[1]!} predicted pairs, which the figures and the scores have.</p>`;
 }
 
 /** Sequence and dot-brackets under a ruler, in text that can be copied. */

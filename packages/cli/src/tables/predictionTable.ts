@@ -4,6 +4,7 @@
  * (fold.ts).
  */
 import { argmax } from '@rna/structure';
+import { inertCell } from '../input/cells.ts';
 import { type Scalars, type TaskHead } from '@rna/model';
 
 export type Cells = Readonly<Record<string, string | number>>;
@@ -60,7 +61,10 @@ export function labelCell({ head, sizes }: TaskHead, target: unknown): string | 
 export const csvLine = (cells: readonly (string | number)[]): string =>
   `${cells.map((cell) => csvText(String(cell))).join(',')}\n`;
 
-const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+function csvText(written: string): string {
+  const text = inertCell(written);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
 
 /** Digits that a float32 holds. */
 const significant = (value: number): number => Number(value.toPrecision(7));

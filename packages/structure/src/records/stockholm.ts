@@ -7,7 +7,7 @@
  */
 
 import { parseDotBracket } from '../secondary/dotBracket.ts';
-import { checkLetters, type Line, type LineReader, type Source } from './source.ts';
+import { checkId, checkLetters, quotedId, type Line, type LineReader, type Source } from './source.ts';
 import { removeGaps } from '../secondary/structure.ts';
 
 /** What is written in several lines of an alignment. */
@@ -16,6 +16,12 @@ interface Row {
   readonly parts: string[];
   /** The block that its last part stands in. */
   block: number;
+}
+
+/** `# STOCKHOLM 1.0`, or another version 1. */
+function isStart(text: string): boolean {
+  const [name, version = '', ...more] = text.startsWith('#') ? text.slice(1).trim().split(/\s+/) : [];
+  return name === 'STOCKHOLM' && version.startsWith('1.') && more.length === 0;
 }
 
 export function stockholmReader(source: Source): LineReader {
@@ -35,7 +41,7 @@ export function stockholmReader(source: Source): LineReader {
       if (aligned.length !== width)
         throw source.refuse(
           { number: line },
-          `"${id}" has ${aligned.length} columns, its alignment ${width}`,
+          `${quotedId(id)} has ${aligned.length} columns, its alignment ${width}`,
           'make them equal',
         );
       checkLetters(source, { number: line }, aligned);
@@ -52,13 +58,14 @@ export function stockholmReader(source: Source): LineReader {
       const { text, number } = line;
       if (text === '') block++;
       else if (start === undefined) {
-        if (!/^#\s*STOCKHOLM\s+1\./.test(text))
+        if (!isStart(text))
           throw source.refuse(line, 'an alignment does not begin with "# STOCKHOLM 1.0"', 'write that line before it');
         start = line;
       } else if (text === '//') emitAll();
       else if (text.startsWith('#')) {
-        const [, written] = /^#=GC\s+SS_cons\s+(\S+)$/.exec(text) ?? [];
-        if (written !== undefined) (consensus ??= { line: number, parts: [], block }).parts.push(written);
+        const [mark, feature, written, ...more] = text.split(/\s+/);
+        if (mark === '#=GC' && feature === 'SS_cons' && written !== undefined && more.length === 0)
+          (consensus ??= { line: number, parts: [], block }).parts.push(written);
       } else {
         const [id, letters, ...more] = text.split(/\s+/);
         if (letters === undefined || more.length > 0)
@@ -68,11 +75,13 @@ export function stockholmReader(source: Source): LineReader {
             'write "NAME LETTERS", without blanks in either',
           );
         const row = rows.get(id!);
-        if (row === undefined) rows.set(id!, { line: number, parts: [letters], block });
-        else if (row.block === block)
+        if (row === undefined) {
+          checkId(source, line, id!);
+          rows.set(id!, { line: number, parts: [letters], block });
+        } else if (row.block === block)
           throw source.refuse(
             line,
-            `a second row of "${id!}" in one block (the first is on line ${row.line})`,
+            `a second row of ${quotedId(id!)} in one block (the first is on line ${row.line})`,
             'give each row a name of its own',
           );
         else {

@@ -5,12 +5,19 @@
  */
 
 import { InputError } from '../errors.ts';
+import { intervalDepths } from './intervalDepths.ts';
 import { basePairs, checkPartners } from './structure.ts';
 
 const OPENING = '([{<ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const CLOSING = ')]}>abcdefghijklmnopqrstuvwxyz';
 // What PseudoBase and WUSS write for positions without a partner, beside the dot.
 const UNPAIRED = '.:,-_~';
+
+/** Kinds of brackets that dot-bracket has. */
+export const BRACKET_KINDS = OPENING.length;
+// Of pairs so tangled that they need more kinds than there are, the kinds with the most pairs are written; they are
+// looked for among so many.
+const MOST_LEVELS = 4 * BRACKET_KINDS;
 
 /**
  * Partners [length] of a line of brackets. Throws an InputError, for the file
@@ -36,7 +43,7 @@ export function parseDotBracket(
       partners[j] = i;
     } else if (!UNPAIRED.includes(character)) {
       throw refuse(
-        `"${character}" at position ${i + 1} is no dot-bracket character`,
+        `"${String.fromCodePoint(text.codePointAt(i)!)}" at position ${i + 1} is no dot-bracket character`,
         'use . ( ) [ ] { } < > or letter pairs Aa',
       );
     }
@@ -48,53 +55,87 @@ export function parseDotBracket(
 }
 
 /**
- * A line of brackets for partners [length]; parsing it gives the partners
- * back. Throws a RangeError for partners that do not agree, or pairs so tangled
- * that 30 kinds of brackets do not suffice.
+ * A line of brackets for partners [length]; parsing it gives the partners back, but for pairs so tangled that the 30
+ * kinds of brackets do not suffice: those of `pairsLeftOut` are dots. Throws a RangeError for partners that do not
+ * agree.
  */
 export function dotBracket(partners: Int32Array): string {
   const levels = bracketLevels(partners);
   const text = new Array<string>(partners.length).fill('.');
   for (const [i, j] of basePairs(partners)) {
     const level = levels[i]!;
-    if (level >= OPENING.length)
-      throw new RangeError(`dotBracket: the pairs need more than ${OPENING.length} kinds of brackets`);
+    if (level < 0) continue;
     text[i] = OPENING[level]!;
     text[j] = CLOSING[level]!;
   }
   return text.join('');
 }
 
+/** The pairs that `dotBracket` has no kind of bracket for, in the order of i: those of the kinds with the fewest pairs. */
+export function pairsLeftOut(partners: Int32Array): [number, number][] {
+  const levels = bracketLevels(partners);
+  return basePairs(partners).filter(([i]) => levels[i]! < 0);
+}
+
 /**
  * Which kind of bracket each position takes [length]: 0 for round ones, 1 for
- * square ones …, -1 if unpaired. Stems are placed longest first, each on the
- * lowest level where it crosses none, so round brackets hold the main
- * structure and the others its pseudoknots. (On the 1,197 knotted structures of
- * bpRNA's TR0, VL0 and TS0, 89 % get the very round brackets of the data set.)
+ * square ones …, -1 if it is unpaired or its pair is left out. Stems are placed
+ * longest first, each on the lowest level where it crosses none, so round
+ * brackets hold the main structure and the others its pseudoknots; of more than
+ * 30 levels those with the most pairs are taken. (On the 1,197 knotted
+ * structures of bpRNA's TR0, VL0 and TS0, 89 % get the very round brackets of
+ * the data set.)
  */
 export function bracketLevels(partners: Int32Array): Int32Array {
-  checkPartners(partners, 'bracketLevels');
+  const placed = placedStems(partners, MOST_LEVELS, 'bracketLevels');
+  const pairs = placed.map((level) => level.reduce((sum, stem) => sum + stem.length, 0));
+  const kinds = [...placed.keys()]
+    .sort((a, b) => pairs[b]! - pairs[a]!)
+    .slice(0, BRACKET_KINDS)
+    .sort((a, b) => a - b);
   const levels = new Int32Array(partners.length).fill(-1);
-  const outermost: [number, number][][] = [];
-  for (const stem of stems(partners).sort((a, b) => b.length - a.length)) {
-    // All pairs of a stem cross the same pairs, so its first speaks for them.
-    const pair = stem[0]!;
-    let level = 0;
-    while (outermost[level]?.some((other) => crosses(pair, other))) level++;
-    (outermost[level] ??= []).push(pair);
-    for (const [i, j] of stem) levels[i] = levels[j] = level;
-  }
+  for (const [kind, level] of kinds.entries())
+    for (const stem of placed[level]!) for (const [i, j] of stem) levels[i] = levels[j] = kind;
   return levels;
 }
 
 /** The pairs of the main structure alone: those that dot-bracket writes with round brackets. */
 export function nestedPartners(partners: Int32Array): Int32Array {
-  const levels = bracketLevels(partners);
-  return partners.map((j, i) => (levels[i] === 0 ? j : -1));
+  const nested = new Int32Array(partners.length).fill(-1);
+  for (const stem of placedStems(partners, 1, 'nestedPartners')[0] ?? []) {
+    for (const [i, j] of stem) {
+      nested[i] = j;
+      nested[j] = i;
+    }
+  }
+  return nested;
 }
 
-function crosses([a, b]: readonly [number, number], [c, d]: readonly [number, number]): boolean {
-  return (a < c && c < b && b < d) || (c < a && a < d && d < b);
+type Stem = readonly (readonly [number, number])[];
+
+/**
+ * The stems of each level, of at most `most` levels. A level takes, longest first, what crosses none that it has; the
+ * others are for the levels above it. That is the lowest level for each stem, at a cost of n log n a level.
+ */
+function placedStems(partners: Int32Array, most: number, caller: string): Stem[][] {
+  checkPartners(partners, caller);
+  let left: Stem[] = stems(partners).sort((a, b) => b.length - a.length);
+  const levels: Stem[][] = [];
+  const depths = intervalDepths(partners.length);
+  while (left.length > 0 && levels.length < most) {
+    depths.clear();
+    const level: Stem[] = [];
+    left = left.filter((stem) => {
+      // All pairs of a stem cross the same pairs, so its first speaks for them.
+      const [i, j] = stem[0]!;
+      if (!depths.isBalanced(i + 1, j)) return true;
+      depths.add(i, j);
+      level.push(stem);
+      return false;
+    });
+    levels.push(level);
+  }
+  return levels;
 }
 
 /**

@@ -82,6 +82,7 @@ export const familyOf = (id: string): string | undefined => ARCHIVE_FAMILIES[fam
 
 /** The key of ARCHIVE_FAMILIES that such a name begins with. */
 export function familyKeyOf(id: string): string | undefined {
-  const prefix = /([^/\\]+)$/.exec(id)?.[1]?.split('_')[0] ?? '';
+  const name = id.slice(Math.max(id.lastIndexOf('/'), id.lastIndexOf('\\')) + 1);
+  const prefix = name.split('_', 1)[0]!;
   return Object.hasOwn(ARCHIVE_FAMILIES, prefix) ? prefix : undefined;
 }

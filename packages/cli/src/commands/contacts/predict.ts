@@ -26,7 +26,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
   const { regression, separation } = fitted;
   await interruptible((signal) =>
     withFasta(options.input, { signal }, async (fasta) => {
-      const names = fileNames(fasta.plan, fasta.name);
+      const names = fileNames(fasta.plan);
       await withModel(name, options, async (opened) => {
         requireSizes(fitted, contacts, opened, name);
         const { model, digest } = withDigest(opened);
@@ -46,7 +46,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
                 } = record;
                 const probabilities = await predictContacts(encoder, record.sequence, regression).catch(
                   (error: unknown) => {
-                    throw naming(error, fasta.name, record);
+                    throw naming(error, record.file, record);
                   },
                 );
                 const path = join(out, names.get(id)!);

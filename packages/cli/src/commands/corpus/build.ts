@@ -8,7 +8,7 @@
 import { createReadStream } from 'node:fs';
 import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { findInvalidLetter, recordFormat, removeGaps, type FileRecord } from '@rna/structure';
+import { findInvalidLetter, readable, recordFormat, removeGaps, unpackedName, type FileRecord } from '@rna/structure';
 import {
   byKind,
   compareKeys,
@@ -33,6 +33,7 @@ import { createBuckets, type Buckets } from './buckets.ts';
 import { readClusters, type Clusters } from './clusters.ts';
 import { corpusJson, corpusText } from './describe.ts';
 import { listRecordFiles, readRecordFile } from '../../input/recordFiles.ts';
+import { inputName, STDIN } from '../../input/inputText.ts';
 
 export interface BuildOptions {
   readonly out: string;
@@ -45,6 +46,9 @@ export interface BuildOptions {
 }
 
 export const CORPUS_EXTENSION = '.corpus';
+
+// What stdin holds is not known before it is read. More of it makes larger buckets, not another corpus.
+const STDIN_BYTES = 2 ** 30;
 
 interface Input {
   readonly file: string;
@@ -89,7 +93,11 @@ export async function buildCorpus(options: BuildOptions): Promise<void> {
 
 async function listInputs(paths: readonly string[], as: Input['as']): Promise<Input[]> {
   return Promise.all(
-    (await listRecordFiles(paths)).map(async (file) => ({ file, as, bytes: (await stat(file)).size })),
+    (await listRecordFiles(paths)).map(async (file) => ({
+      file,
+      as,
+      bytes: file === STDIN ? STDIN_BYTES : (await stat(file)).size,
+    })),
   );
 }
 
@@ -136,7 +144,7 @@ async function build(
 
 /** So many that a bucket holds the records of about 16 MB of text. */
 function bucketCount(inputs: readonly Input[]): number {
-  const bytes = inputs.reduce((sum, input) => sum + input.bytes * (input.file.endsWith('.gz') ? 5 : 1), 0);
+  const bytes = inputs.reduce((sum, input) => sum + input.bytes * (unpackedName(input.file) === input.file ? 1 : 5), 0);
   return Math.min(4096, Math.max(1, Math.ceil(bytes / 2 ** 24)));
 }
 
@@ -154,6 +162,7 @@ async function readAll(
     'bytes',
   );
   const results: CorpusBuild['inputs'] = [];
+  const clustered = { records: 0, unnamed: 0, first: '' };
   let before = 0;
   try {
     for (const { file, as, bytes } of inputs) {
@@ -168,7 +177,11 @@ async function readAll(
         if (maxLength !== undefined && input.sequence.length > maxLength)
           tally(notes, `longer than ${maxLength} nucleotides (kept)`);
         const cluster = clusters?.find(record.id);
-        if (clusters !== undefined && cluster === undefined) tally(notes, 'not in the cluster file (a cluster each)');
+        if (clusters !== undefined && cluster === undefined) {
+          tally(notes, 'not in the cluster file (a cluster each)');
+          if (clustered.unnamed++ === 0) clustered.first = record.id;
+        }
+        clustered.records++;
         const encoded = encodeRecord({ ...input, ...(cluster && { cluster }) });
         await buckets.add(encoded, sequenceHash(encoded.bytes, encoded.length));
       }
@@ -178,12 +191,26 @@ async function readAll(
   } finally {
     bar.stop();
   }
+  if (clusters !== undefined) checkClustered(clusters, clustered);
   return results;
+}
+
+/** Throws a CommandError for clusters of which no record is; says where some records are in none. */
+function checkClustered(
+  { file, members, first }: Clusters,
+  { records, unnamed, first: id }: { readonly records: number; readonly unnamed: number; readonly first: string },
+): void {
+  if (records > 0 && unnamed === records)
+    throw new CommandError(
+      `${file}: none of its ${members} members (the first is "${readable(first)}") is the id of a record (the first is "${readable(id)}"); give the cluster file that was made of these records, with the member in the second column`,
+    );
+  if (unnamed > 0)
+    note(`${unnamed} of ${records} records are not in ${file} and are a cluster each (the first is "${readable(id)}")`);
 }
 
 /** Files of one folder are one entry, as far as they are read alike. */
 function addInput(inputs: CorpusBuild['inputs'], file: string, as: Input['as'], records: number): void {
-  const [folder, format] = [dirname(file), recordFormat(file)!];
+  const [folder, format] = file === STDIN ? [inputName(file), 'fasta'] : [dirname(file), recordFormat(file)!];
   const entry = inputs.find((input) => input.folder === folder && input.as === as && input.format === format);
   if (entry === undefined) inputs.push({ folder, as, format, files: 1, records });
   else {
@@ -201,7 +228,9 @@ function clean(
 ): CorpusInput | undefined {
   if (findInvalidLetter(sequence) >= 0) {
     if (!notes.has('left out: letters outside IUPAC'))
-      note(`${file}:${line}: "${id}" has letters outside IUPAC and is left out, as all such records are`);
+      note(
+        `${inputName(file)}:${line}: "${readable(id)}" has letters outside IUPAC and is left out, as all such records are`,
+      );
     tally(notes, 'left out: letters outside IUPAC');
     return undefined;
   }

@@ -4,12 +4,15 @@
  * most 70 % full (17 to 35 bytes a member), and 16 a cluster. Ids are kept as
  * 64 bits of their hash.
  */
-import { InputError } from '@rna/structure';
+import { firstWord, InputError, readable } from '@rna/structure';
 import { clusterHash, hash128 } from '@rna/train';
-import { readLines } from '../../input/recordFiles.ts';
+import { readLines } from '../../input/inputText.ts';
 
 export interface Clusters {
+  readonly file: string;
   readonly members: number;
+  /** The first member of the file. */
+  readonly first: string;
   /** The hash of the cluster of a record, by its id; undefined if the file does not name it. */
   find(id: string): Uint8Array | undefined;
 }
@@ -25,12 +28,14 @@ export async function readClusters(file: string): Promise<Clusters> {
   let hashes = new Uint8Array(HASH_BYTES * 1024);
   let clusters = 0;
   let last: string | undefined;
+  let first: string | undefined;
   const table = createTable();
   let number = 0;
   for await (const line of readLines(file)) {
     number++;
     if (line.trim() === '') continue;
-    const [representative, member, ...more] = line.trim().split('\t');
+    // Records are known by the first words of their titles, also where whole titles were clustered.
+    const [representative, member, ...more] = line.trim().split('\t').map(firstWord);
     if (!representative || !member || more.length > 0)
       throw new InputError(
         file,
@@ -48,10 +53,16 @@ export async function readClusters(file: string): Promise<Clusters> {
       hashes.set(clusterHash(representative), clusters++ * HASH_BYTES);
       last = representative;
     }
+    first ??= member;
     if (!table.add(member, clusters - 1))
-      throw new InputError(file, number, `"${member}" is in the file for the second time`, 'name each member once');
+      throw new InputError(
+        file,
+        number,
+        `"${readable(member)}" is in the file for the second time`,
+        'name each member once',
+      );
   }
-  if (clusters === 0)
+  if (first === undefined)
     throw new InputError(
       file,
       1,
@@ -59,7 +70,9 @@ export async function readClusters(file: string): Promise<Clusters> {
       'give the cluster file of mmseqs easy-cluster (…_cluster.tsv)',
     );
   return {
+    file,
     members: table.size(),
+    first,
     find(id) {
       const cluster = table.find(id);
       return cluster === undefined ? undefined : hashes.slice(cluster * HASH_BYTES, (cluster + 1) * HASH_BYTES);

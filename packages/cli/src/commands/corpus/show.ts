@@ -1,10 +1,10 @@
 /** The work of `rna corpus info`, `verify` and `export`: corpus files that are there. */
-import { writeDotBracket } from '@rna/structure';
+import { BRACKET_KINDS, pairsLeftOut, writeDotBracket } from '@rna/structure';
 import { corpusRecords, openCorpus, RECORD_KINDS, verifyCorpus, type OpenedCorpus, type RecordKind } from '@rna/train';
 import { openFileSource, writeAtomically, type FileSource } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
-import { formatCount } from '@rna/figures';
-import { interruptible, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { formatCount, counted } from '@rna/figures';
+import { interruptible, progressBar, writeResult, note } from '../../commandLine/terminal.ts';
 import { corpusJson, corpusText } from './describe.ts';
 
 export interface InfoOptions {
@@ -53,6 +53,7 @@ export interface ExportOptions {
 /** Writes records as FASTA, those with structures as dot-bracket; by number, since names are not kept. */
 export async function corpusExport({ file, out, kind }: ExportOptions): Promise<void> {
   await checkOutputFile(out);
+  let tangled = 0;
   await withCorpus(file, (corpus) =>
     interruptible((signal) =>
       writeAtomically(out, async (sink) => {
@@ -62,6 +63,7 @@ export async function corpusExport({ file, out, kind }: ExportOptions): Promise<
             signal.throwIfAborted();
             const texts = records.map(({ sequence, partners }) => {
               const id = `${section}/${number++}`;
+              if (partners !== undefined && pairsLeftOut(partners).length > 0) tangled++;
               return partners === undefined ? `>${id}\n${sequence}\n` : writeDotBracket({ id, sequence, partners });
             });
             await sink.write(new TextEncoder().encode(texts.join('')));
@@ -70,6 +72,10 @@ export async function corpusExport({ file, out, kind }: ExportOptions): Promise<
       }),
     ),
   );
+  if (tangled > 0)
+    note(
+      `the pairs of ${counted(tangled, 'record')} cross more often than the ${BRACKET_KINDS} kinds of brackets can show, and are written in part`,
+    );
 }
 
 async function withCorpus(

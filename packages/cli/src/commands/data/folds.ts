@@ -69,5 +69,6 @@ export function groupFolds(groups: readonly (number | string)[], folds: number, 
 const GROUP_STREAM = 1;
 
 function checkFolds(count: number, folds: number, what: string): void {
-  if (!(Number.isInteger(folds) && folds >= 2 && folds <= count)) throw new CommandError(`${count} ${what} cannot make ${folds} folds; at least one for each fold is needed`);
+  if (!(Number.isInteger(folds) && folds >= 2 && folds <= count))
+    throw new CommandError(`${count} ${what} cannot make ${folds} folds; at least one for each fold is needed`);
 }

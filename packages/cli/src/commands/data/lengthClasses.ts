@@ -21,10 +21,17 @@ const EPSILON = 2 ** -52;
 export function lengthScores(rnas: readonly MeasuredRna[]): Map<string, number> {
   const names = [...new Set(rnas.map(({ name }) => name))].sort();
   const classOf = new Map(names.map((name, k) => [name, k]));
-  const foldOf = stratifiedKFold(rnas.map(({ name }) => name), FOLDS, SEED);
+  const foldOf = stratifiedKFold(
+    rnas.map(({ name }) => name),
+    FOLDS,
+    SEED,
+  );
   const sums = new Float64Array(names.length);
   for (let fold = 0; fold < FOLDS; fold++) {
-    const predict = lengthTree(rnas.filter((_, i) => foldOf[i] !== fold), classOf);
+    const predict = lengthTree(
+      rnas.filter((_, i) => foldOf[i] !== fold),
+      classOf,
+    );
     const right = new Float64Array(names.length);
     const counted = new Float64Array(names.length);
     for (const [i, { length, name }] of rnas.entries()) {
@@ -35,7 +42,7 @@ export function lengthScores(rnas: readonly MeasuredRna[]): Map<string, number> 
       counted[predicted] = counted[predicted]! + 1;
     }
     // F1 is twice the hits over predictions and truths together.
-    for (const k of names.keys()) sums[k] = sums[k]! + (counted[k] === 0 ? 0 : 2 * right[k]! / counted[k]!);
+    for (const k of names.keys()) sums[k] = sums[k]! + (counted[k] === 0 ? 0 : (2 * right[k]!) / counted[k]!);
   }
   return new Map(names.map((name, k) => [name, sums[k]! / FOLDS]));
 }

@@ -8,7 +8,7 @@
  */
 import { basename } from 'node:path';
 import { InputError, parseFasta } from '@rna/structure';
-import { readText } from '../../input/recordFiles.ts';
+import { readText } from '../../input/inputText.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
 import { standard } from '../../input/trainingInput.ts';
@@ -41,24 +41,46 @@ const FOLDS = 10;
 /**
  * Throws an InputError with file and line for a record without a class, a CommandError for input that is none of these.
  */
-export async function prepareNcrnaFamily({ input, out, boundaryNoise = 0, seed, json }: NcrnaFamilyOptions): Promise<void> {
+export async function prepareNcrnaFamily({
+  input,
+  out,
+  boundaryNoise = 0,
+  seed,
+  json,
+}: NcrnaFamilyOptions): Promise<void> {
   const files = await filesBelow(input);
   const isRfam = files.some((file) => basename(file) === RFAM[0]) && files[0] !== input;
   if (/\.rda$/i.test(input) || (files.some((file) => /\.rda$/i.test(file)) && !isRfam)) {
-    throw new UsageError(`${input}: only R reads an RDa file; write its sets as FASTA there, and give their folder:\n  library(Biostrings); load("train_test_val_sets_177_families.RDa")\n  for (set in c("x_train", "x_val", "x_test")) writeXStringSet(get(set), paste0(set, ".fasta"))`);
+    throw new UsageError(
+      `${input}: only R reads an RDa file; write its sets as FASTA there, and give their folder:\n  library(Biostrings); load("train_test_val_sets_177_families.RDa")\n  for (set in c("x_train", "x_val", "x_test")) writeXStringSet(get(set), paste0(set, ".fasta"))`,
+    );
   }
   const { title, sets, names, notes } = isRfam ? await rfamSets(files, input) : await classSets(files, input, seed);
   let index = 0;
   const written = (Object.entries(sets) as [string, readonly ClassedRna[]][]).map(([name, rnas]) => {
-    const noisy = boundaryNoise === 0 ? rnas : rnas.map((rna) => ({ ...rna, sequence: withBoundaryNoise(rna.sequence, boundaryNoise, seed, index++) }));
+    const noisy =
+      boundaryNoise === 0
+        ? rnas
+        : rnas.map((rna) => ({ ...rna, sequence: withBoundaryNoise(rna.sequence, boundaryNoise, seed, index++) }));
     return classedSet(`${name}.csv`, noisy, names);
   });
-  await writeSets(out, { title, sets: written, notes: [...notes, `fine-tune with --head.classes ${names.length} --head.names ${names.join(',')}`] }, json);
+  await writeSets(
+    out,
+    {
+      title,
+      sets: written,
+      notes: [...notes, `fine-tune with --head.classes ${names.length} --head.names ${names.join(',')}`],
+    },
+    json,
+  );
 }
 
 async function rfamSets(files: readonly string[], input: string): Promise<Split> {
   const [train, validation, test] = await Promise.all(RFAM.map((name) => readFamilies(fileNamed(files, name, input))));
-  return { title: 'Families of Rfam (ncrna-deep), as RiNALMo filters and balances them', ...selectFamilies({ train: train!, validation: validation!, test: test! }) };
+  return {
+    title: 'Families of Rfam (ncrna-deep), as RiNALMo filters and balances them',
+    ...selectFamilies({ train: train!, validation: validation!, test: test! }),
+  };
 }
 
 async function classSets(files: readonly string[], input: string, seed: number): Promise<Split> {
@@ -69,13 +91,21 @@ async function classSets(files: readonly string[], input: string, seed: number):
   const test = isOneFile ? undefined : await readClassed(fileNamed(files, TEST, input));
   const tested = new Set(test?.map(({ sequence }) => sequence));
   const apart = all.filter(({ sequence }) => !tested.has(sequence));
-  const names = [...new Set([...all, ...test ?? []].map(({ name }) => name))].sort();
-  if (names.length < 2) throw new CommandError(`${input}: all RNAs are of the class ${names.join()}; at least two are needed`);
+  const names = [...new Set([...all, ...(test ?? [])].map(({ name }) => name))].sort();
+  if (names.length < 2)
+    throw new CommandError(`${input}: all RNAs are of the class ${names.join()}; at least two are needed`);
   for (const name of names) {
     const count = apart.filter((rna) => rna.name === name).length;
-    if (count < FOLDS) throw new CommandError(`${input}: the class ${name} has ${count} RNAs to train on; at least ${FOLDS} are needed, so that each set has some`);
+    if (count < FOLDS)
+      throw new CommandError(
+        `${input}: the class ${name} has ${count} RNAs to train on; at least ${FOLDS} are needed, so that each set has some`,
+      );
   }
-  const foldOf = stratifiedKFold(apart.map(({ name }) => name), FOLDS, seed);
+  const foldOf = stratifiedKFold(
+    apart.map(({ name }) => name),
+    FOLDS,
+    seed,
+  );
   return {
     title: `Classes of non-coding RNA: a tenth of each class is validation${test === undefined ? ', another test' : ''}, seed ${seed}`,
     sets: {
@@ -85,8 +115,14 @@ async function classSets(files: readonly string[], input: string, seed: number):
     },
     names,
     notes: [
-      ...(all.length < read.length ? [`left out ${counted(read.length - all.length, 'RNA')} of ${basename(file)} with the sequence and the class of one before`] : []),
-      ...(apart.length < all.length ? [`left out of training ${counted(all.length - apart.length, 'RNA')} of ${TRAIN} that the test has too`] : []),
+      ...(all.length < read.length
+        ? [
+            `left out ${counted(read.length - all.length, 'RNA')} of ${basename(file)} with the sequence and the class of one before`,
+          ]
+        : []),
+      ...(apart.length < all.length
+        ? [`left out of training ${counted(all.length - apart.length, 'RNA')} of ${TRAIN} that the test has too`]
+        : []),
     ],
   };
 }
@@ -102,7 +138,12 @@ function withoutCopies(file: string, rnas: readonly PlacedRna[]): PlacedRna[] {
     const same = kept.get(rna.sequence);
     if (same === undefined) kept.set(rna.sequence, rna);
     else if (same.name !== rna.name) {
-      throw new InputError(file, rna.line, `"${rna.id}" of the class ${rna.name} has the sequence of "${same.id}" on line ${same.line}, which is of the class ${same.name}`, 'correct one, or remove both');
+      throw new InputError(
+        file,
+        rna.line,
+        `"${rna.id}" of the class ${rna.name} has the sequence of "${same.id}" on line ${same.line}, which is of the class ${same.name}`,
+        'correct one, or remove both',
+      );
     }
   }
   return [...kept.values()];
@@ -122,12 +163,21 @@ async function readClassed(file: string): Promise<PlacedRna[]> {
 /** The id is the family, and so many records have it. */
 async function readFamilies(file: string): Promise<ClassedRna[]> {
   const rnas: ClassedRna[] = [];
-  for await (const { id, sequence, line } of parseFasta(readText(file), { file, allowRepeatedIds: true })) rnas.push({ id: `${id}:${line}`, sequence: standard(sequence), name: id });
+  for await (const { id, sequence, line } of parseFasta(readText(file), { file, allowRepeatedIds: true }))
+    rnas.push({ id: `${id}:${line}`, sequence: standard(sequence), name: id });
   return rnas;
 }
 
 function classedSet(name: string, rnas: readonly ClassedRna[], names: readonly string[]): DataSet {
   const counts = names.map((each) => rnas.filter((rna) => rna.name === each).length);
-  return tableSet(name, ['id', 'sequence', 'class_id', 'name'], rnas.map(({ id, sequence, name: own }) => ({ sequence, cells: [id, sequence, names.indexOf(own), own] })),
-    { classes: counts.filter((count) => count > 0).length, 'smallest class': Math.min(...counts), 'largest class': Math.max(...counts) });
+  return tableSet(
+    name,
+    ['id', 'sequence', 'class_id', 'name'],
+    rnas.map(({ id, sequence, name: own }) => ({ sequence, cells: [id, sequence, names.indexOf(own), own] })),
+    {
+      classes: counts.filter((count) => count > 0).length,
+      'smallest class': Math.min(...counts),
+      'largest class': Math.max(...counts),
+    },
+  );
 }

@@ -13,7 +13,8 @@ export class RandomState {
 
   /** @param seed An integer from 0 to 2³² − 1. */
   constructor(seed: number) {
-    if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) throw new RangeError(`RandomState: a seed is an integer from 0 to 2^32 - 1, not ${seed}`);
+    if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
+      throw new RangeError(`RandomState: a seed is an integer from 0 to 2^32 - 1, not ${seed}`);
     this.#state[0] = seed;
     for (let i = 1; i < STATE; i++) {
       const last = this.#state[i - 1]!;

@@ -39,25 +39,40 @@ export function selectFamilies(sets: ClassedSets): { sets: ClassedSets; names: s
   const notes: string[] = [];
   let kept = sets;
   const keep = (what: string, wanted: (rna: ClassedRna) => boolean): void => {
-    const filtered = { train: kept.train.filter(wanted), validation: kept.validation.filter(wanted), test: kept.test.filter(wanted) };
+    const filtered = {
+      train: kept.train.filter(wanted),
+      validation: kept.validation.filter(wanted),
+      test: kept.test.filter(wanted),
+    };
     const left = count(kept) - count(filtered);
     if (left > 0) notes.push(`left out ${counted(left, 'RNA')} ${what}`);
     kept = filtered;
   };
   const namesOf = (rnas: readonly ClassedRna[]): Set<string> => new Set(rnas.map(({ name }) => name));
   const [inTrain, inValidation, inTest] = [namesOf(kept.train), namesOf(kept.validation), namesOf(kept.test)];
-  keep('of families that are not in all three sets', ({ name }) => inTrain.has(name) && inValidation.has(name) && inTest.has(name));
+  keep(
+    'of families that are not in all three sets',
+    ({ name }) => inTrain.has(name) && inValidation.has(name) && inTest.has(name),
+  );
   keep('with letters other than A, C, G and U', ({ sequence }) => /^[ACGU]+$/.test(sequence));
   const all = [...kept.train, ...kept.validation, ...kept.test];
   const scores = lengthScores(all.map(({ name, sequence }) => ({ name, length: sequence.length })));
-  keep(`of families that their length gives away (F1 above ${GIVEN_AWAY})`, ({ name }) => !(scores.get(name)! > GIVEN_AWAY));
+  keep(
+    `of families that their length gives away (F1 above ${GIVEN_AWAY})`,
+    ({ name }) => !(scores.get(name)! > GIVEN_AWAY),
+  );
   keep(`longer than ${LONGEST}`, ({ sequence }) => sequence.length <= LONGEST);
   const sizes = new Map<string, number>();
   for (const { name } of kept.train) sizes.set(name, (sizes.get(name) ?? 0) + 1);
   // Sorting is stable, as in the reference: of equal sizes, the family that comes first.
   const large = [...sizes].filter(([, rnas]) => rnas >= LEAST).sort((a, b) => b[1] - a[1]);
-  keep(`of families with fewer than ${LEAST} RNAs to train on`, ({ name }) => large.some(([family]) => family === name));
-  if (large.length < 2) throw new CommandError(`${counted(large.length, 'family').replace('familys', 'families')} with at least ${LEAST} RNAs to train on; two are needed`);
+  keep(`of families with fewer than ${LEAST} RNAs to train on`, ({ name }) =>
+    large.some(([family]) => family === name),
+  );
+  if (large.length < 2)
+    throw new CommandError(
+      `${counted(large.length, 'family').replace('familys', 'families')} with at least ${LEAST} RNAs to train on; two are needed`,
+    );
   const drawn = BALANCE * large.at(-1)![1];
   const names = large.map(([name]) => name);
   return { sets: balanced(kept, names, drawn), names, notes };
@@ -65,14 +80,20 @@ export function selectFamilies(sets: ClassedSets): { sets: ClassedSets; names: s
 
 /** Family by family: training drawn with repeats, validation without where it has enough. */
 function balanced(sets: ClassedSets, names: readonly string[], drawn: number): ClassedSets {
-  const each = (rnas: readonly ClassedRna[], draw: (own: readonly ClassedRna[]) => readonly ClassedRna[]): ClassedRna[] =>
-    names.flatMap((name) => draw(rnas.filter((rna) => rna.name === name)));
+  const each = (
+    rnas: readonly ClassedRna[],
+    draw: (own: readonly ClassedRna[]) => readonly ClassedRna[],
+  ): ClassedRna[] => names.flatMap((name) => draw(rnas.filter((rna) => rna.name === name)));
   return {
     train: each(sets.train, (own) => {
       const random = new RandomState(SEED);
       return Array.from({ length: drawn }, () => own[random.below(own.length)]!);
     }),
-    validation: each(sets.validation, (own) => (own.length < drawn ? own : [...new RandomState(SEED).permutation(own.length).subarray(0, drawn)].map((i) => own[i]!))),
+    validation: each(sets.validation, (own) =>
+      own.length < drawn
+        ? own
+        : [...new RandomState(SEED).permutation(own.length).subarray(0, drawn)].map((i) => own[i]!),
+    ),
     test: each(sets.test, (own) => own),
   };
 }
@@ -86,7 +107,11 @@ const count = ({ train, validation, test }: ClassedSets): number => train.length
 export function withBoundaryNoise(sequence: string, percent: number, seed: number, index: number): string {
   const random = new RandomStream(seed, NOISE_STREAM, index);
   const pieces = sequence.match(/..?/g)!;
-  const side = (): string => Array.from({ length: Math.floor(0.25 * sequence.length * percent / 100) }, () => pieces[random.below(pieces.length)]!).join('');
+  const side = (): string =>
+    Array.from(
+      { length: Math.floor((0.25 * sequence.length * percent) / 100) },
+      () => pieces[random.below(pieces.length)]!,
+    ).join('');
   const [before, after] = [side(), side()];
   return before + sequence + after;
 }

@@ -41,12 +41,21 @@ export async function prepareRibosomeLoad({ input, out, seed, json }: RibosomeLo
   const files = await listRecordFiles([input], TABLE_FILES);
   const tables = files.length === 1 ? files : files.filter((file) => /varying_length_25to100\.csv(\.gz)?$/.test(file));
   const [file] = tables;
-  if (file === undefined || tables.length > 1) throw new CommandError(`${input}: ${files.length} tables, ${tables.length} of them named …_varying_length_25to100.csv.gz; give one file`);
+  if (file === undefined || tables.length > 1)
+    throw new CommandError(
+      `${input}: ${files.length} tables, ${tables.length} of them named …_varying_length_25to100.csv.gz; give one file`,
+    );
   const { utrs, withCounts, notes } = await readUtrs(file);
   const kept = withoutRepeats(utrs, notes);
   const sets = withCounts ? byReads(kept, notes) : atRandom(kept, seed);
-  const how = withCounts ? `for each length the ${PER_LENGTH} most read held out` : `at random by seed ${seed}: ${100 * HELD_OUT} % validation, as many test`;
-  await writeSets(out, { title: `Ribosome load, ${how}`, sets: sets.map(([name, rows]) => utrSet(`${name}.csv`, rows)), notes }, json);
+  const how = withCounts
+    ? `for each length the ${PER_LENGTH} most read held out`
+    : `at random by seed ${seed}: ${100 * HELD_OUT} % validation, as many test`;
+  await writeSets(
+    out,
+    { title: `Ribosome load, ${how}`, sets: sets.map(([name, rows]) => utrSet(`${name}.csv`, rows)), notes },
+    json,
+  );
 }
 
 async function readUtrs(file: string): Promise<{ utrs: Utr[]; withCounts: boolean; notes: string[] }> {
@@ -55,16 +64,30 @@ async function readUtrs(file: string): Promise<{ utrs: Utr[]; withCounts: boolea
   const left = { unmeasured: 0, set: 0, uncounted: 0, reads: 0 };
   let withCounts = false;
   for await (const row of readTable(file, { required: [sequence, target] })) {
-    const [utr, load, set, reads] = [row.cell(sequence), row.cell(target), row.optional('set'), row.optional('total_reads')];
+    const [utr, load, set, reads] = [
+      row.cell(sequence),
+      row.cell(target),
+      row.optional('set'),
+      row.optional('total_reads'),
+    ];
     withCounts = set !== undefined && reads !== undefined;
     if (isMissing(load)) left.unmeasured++;
     else if (withCounts && set !== 'random' && set !== 'human') left.set++;
     else if (withCounts && isMissing(reads!)) left.uncounted++;
     else if (withCounts && Number(checkedNumber(file, row.line, 'total_reads', reads!)) < LEAST_READS) left.reads++;
-    else utrs.push({ utr: checkedSequence(file, row.line, `column "${sequence}"`, utr), load: checkedNumber(file, row.line, target, load), set: set ?? '', reads: Number(reads) });
+    else
+      utrs.push({
+        utr: checkedSequence(file, row.line, `column "${sequence}"`, utr),
+        load: checkedNumber(file, row.line, target, load),
+        set: set ?? '',
+        reads: Number(reads),
+      });
   }
   const notes = [
-    [left.unmeasured, `without a load`], [left.set, `of sets other than random and human`], [left.uncounted, `without a count of reads`], [left.reads, `with fewer than ${LEAST_READS} reads`],
+    [left.unmeasured, `without a load`],
+    [left.set, `of sets other than random and human`],
+    [left.uncounted, `without a count of reads`],
+    [left.reads, `with fewer than ${LEAST_READS} reads`],
   ].flatMap(([count, why]) => (count === 0 ? [] : [`left out ${counted(count as number, 'UTR')} ${why as string}`]));
   return { utrs, withCounts, notes };
 }
@@ -77,7 +100,10 @@ function withoutRepeats(utrs: readonly Utr[], notes: string[]): Utr[] {
   const copies = new Map<string, number>();
   for (const { utr } of utrs) copies.set(utr, (copies.get(utr) ?? 0) + 1);
   const kept = utrs.filter(({ utr }) => copies.get(utr) === 1);
-  if (kept.length < utrs.length) notes.push(`left out ${counted(utrs.length - kept.length, 'copy').replace('copys', 'copies')} of UTRs that come more than once`);
+  if (kept.length < utrs.length)
+    notes.push(
+      `left out ${counted(utrs.length - kept.length, 'copy').replace('copys', 'copies')} of UTRs that come more than once`,
+    );
   return kept;
 }
 
@@ -87,7 +113,16 @@ function byReads(utrs: readonly Utr[], notes: string[]): [string, Utr[]][] {
   return [
     ['train', random.filter((utr) => !validation.has(utr))],
     ['validation', random.filter((utr) => validation.has(utr))],
-    ['test', [...mostRead(utrs.filter(({ set }) => set === 'human'), 'human', notes)]],
+    [
+      'test',
+      [
+        ...mostRead(
+          utrs.filter(({ set }) => set === 'human'),
+          'human',
+          notes,
+        ),
+      ],
+    ],
   ];
 }
 
@@ -107,20 +142,36 @@ function mostRead(utrs: readonly Utr[], set: string, notes: string[]): Set<Utr> 
     if (same[PER_LENGTH - 1]?.reads === same[PER_LENGTH]?.reads && same.length > PER_LENGTH) ties++;
     for (const each of same.slice(0, PER_LENGTH)) taken.add(each);
   }
-  if (ties > 0) notes.push(`${formatCount(ties)} lengths of the ${set} UTRs have equal counts at the ${PER_LENGTH}th place; the earlier in the file is taken, where the reference's choice depends on its sorting library`);
+  if (ties > 0)
+    notes.push(
+      `${formatCount(ties)} lengths of the ${set} UTRs have equal counts at the ${PER_LENGTH}th place; the earlier in the file is taken, where the reference's choice depends on its sorting library`,
+    );
   return new Set(utrs.filter((each) => taken.has(each)));
 }
 
 function atRandom(utrs: readonly Utr[], seed: number): [string, Utr[]][] {
   const held = Math.round(utrs.length * HELD_OUT);
   const order = new RandomStream(seed, SPLIT_STREAM).shuffle([...utrs.keys()]);
-  const part = (start: number, end?: number): Utr[] => order.slice(start, end).sort((a, b) => a - b).map((i) => utrs[i]!);
-  return [['train', part(2 * held)], ['validation', part(0, held)], ['test', part(held, 2 * held)]];
+  const part = (start: number, end?: number): Utr[] =>
+    order
+      .slice(start, end)
+      .sort((a, b) => a - b)
+      .map((i) => utrs[i]!);
+  return [
+    ['train', part(2 * held)],
+    ['validation', part(0, held)],
+    ['test', part(held, 2 * held)],
+  ];
 }
 
 const SPLIT_STREAM = 2;
 
 function utrSet(name: string, utrs: readonly Utr[]): DataSet {
   const { sequence, target } = ribosomeLoad.columns!;
-  return tableSet(name, [sequence, target, 'set'], utrs.map(({ utr, load, set }) => ({ sequence: utr, cells: [utr, load, set] })), meanAndDeviation(utrs.map(({ load }) => Number(load))));
+  return tableSet(
+    name,
+    [sequence, target, 'set'],
+    utrs.map(({ utr, load, set }) => ({ sequence: utr, cells: [utr, load, set] })),
+    meanAndDeviation(utrs.map(({ load }) => Number(load))),
+  );
 }

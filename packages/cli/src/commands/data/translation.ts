@@ -39,10 +39,14 @@ export async function prepareTranslation({ input, out, fold, json }: Translation
     const [, cells] = /^([^/\\]+)_sequence\.csv(?:\.gz)?$/.exec(basename(file)) ?? [];
     return cells === undefined ? [] : [{ file, cells }];
   });
-  if (tables.length === 0) throw new CommandError(`${input}: no table named CELLS_sequence.csv; the download has Muscle_sequence.csv, pc3_sequence.csv and HEK_sequence.csv`);
+  if (tables.length === 0)
+    throw new CommandError(
+      `${input}: no table named CELLS_sequence.csv; the download has Muscle_sequence.csv, pc3_sequence.csv and HEK_sequence.csv`,
+    );
   const sets: DataSet[] = [];
   for (const [k, { file, cells }] of tables.entries()) {
-    if (tables.findIndex((table) => table.cells === cells) < k) throw new CommandError(`${input}: two tables of ${cells}; give a folder with one`);
+    if (tables.findIndex((table) => table.cells === cells) < k)
+      throw new CommandError(`${input}: two tables of ${cells}; give a folder with one`);
     const utrs = await readUtrs(file);
     const foldOf = kFold(utrs.length, FOLDS, REFERENCE_SEED);
     const validation = (fold + FOLDS - 1) % FOLDS;
@@ -53,19 +57,34 @@ export async function prepareTranslation({ input, out, fold, json }: Translation
     };
     for (const [name, rows] of Object.entries(parts)) sets.push(utrSet(`${cells}/${name}.csv`, rows));
   }
-  await writeSets(out, { title: `Translation efficiency and expression level, fold ${fold} of ${FOLDS}`, sets, notes: [] }, json);
+  await writeSets(
+    out,
+    { title: `Translation efficiency and expression level, fold ${fold} of ${FOLDS}`, sets, notes: [] },
+    json,
+  );
 }
 
 async function readUtrs(file: string): Promise<Utr[]> {
   const utrs: Utr[] = [];
   for await (const row of readTable(file, { required: [SEQUENCE, ...TARGETS] })) {
     const labels = TARGETS.map((column) => checkedNumber(file, row.line, column, row.cell(column)));
-    utrs.push({ id: String(utrs.length), utr: checkedSequence(file, row.line, `column "${SEQUENCE}"`, row.cell(SEQUENCE).replaceAll('<pad>', '')), labels });
+    utrs.push({
+      id: String(utrs.length),
+      utr: checkedSequence(file, row.line, `column "${SEQUENCE}"`, row.cell(SEQUENCE).replaceAll('<pad>', '')),
+      labels,
+    });
   }
   return utrs;
 }
 
 function utrSet(name: string, utrs: readonly Utr[]): DataSet {
-  const measures = Object.fromEntries(TARGETS.map((column, k) => [`mean ${column}`, meanAndDeviation(utrs.map(({ labels }) => Number(labels[k]))).mean]));
-  return tableSet(name, ['id', SEQUENCE, ...TARGETS], utrs.map(({ id, utr, labels }) => ({ sequence: utr, cells: [id, utr, ...labels] })), measures);
+  const measures = Object.fromEntries(
+    TARGETS.map((column, k) => [`mean ${column}`, meanAndDeviation(utrs.map(({ labels }) => Number(labels[k]))).mean]),
+  );
+  return tableSet(
+    name,
+    ['id', SEQUENCE, ...TARGETS],
+    utrs.map(({ id, utr, labels }) => ({ sequence: utr, cells: [id, utr, ...labels] })),
+    measures,
+  );
 }

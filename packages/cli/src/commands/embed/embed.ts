@@ -17,10 +17,10 @@ import {
   type Precision,
   type TensorEntry,
 } from '@rna/model';
-import { InputError, tokenize, type FastaRecord } from '@rna/structure';
+import { InputError, tokenize } from '@rna/structure';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
-import { withFasta, type FastaInput } from '../../input/fastaInput.ts';
+import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
@@ -54,15 +54,15 @@ export async function embed(options: EmbedOptions): Promise<void> {
 }
 
 /** Refuses ids that are not the name of one tensor alone. */
-function checkNames({ name, plan }: FastaInput, options: EmbedOptions): void {
+function checkNames({ plan }: FastaInput, options: EmbedOptions): void {
   const ids = new Set(plan.map(({ id }) => id));
-  for (const { id, line } of plan) {
+  for (const { id, file, line } of plan) {
     if (id === '__metadata__')
-      throw new InputError(name, line, `the id "${id}" has a meaning of its own in safetensors`, 'rename the record');
+      throw new InputError(file, line, `the id "${id}" has a meaning of its own in safetensors`, 'rename the record');
     const clash = suffixes(options).find((suffix) => ids.has(id + suffix));
     if (clash !== undefined)
       throw new InputError(
-        name,
+        file,
         line,
         `"${id}${clash}" is the id of another record and would be the name of this one's ${clash.slice(1)}`,
         'rename one of them',
@@ -151,7 +151,7 @@ async function* results(
   options: EmbedOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Float32Array, void, undefined> {
-  const run: Run = { encoder, fasta: fasta.name, options };
+  const run: Run = { encoder, options };
   const budget = options.attentions ? 1 : (options.tokens ?? defaultTokenBudget(encoder.device, encoder.config));
   let pending: Promise<Float32Array[]> | undefined;
   for await (const batch of groupByTokenBudget(fasta.records(), budget, ({ sequence }) => sequence.length + 2)) {
@@ -171,13 +171,11 @@ async function* results(
 
 interface Run {
   readonly encoder: Encoder;
-  /** Name of the input, for errors. */
-  readonly fasta: string;
   readonly options: EmbedOptions;
 }
 
 /** Runs records together, or in halves where they do not fit the device. */
-async function runBatch(run: Run, batch: readonly FastaRecord[]): Promise<Float32Array[]> {
+async function runBatch(run: Run, batch: readonly FastaFileRecord[]): Promise<Float32Array[]> {
   try {
     const packed = packTokens(batch.map(({ sequence }) => tokenize(sequence)));
     return await readOutputs(run, forward(run, packed), packed);
@@ -186,7 +184,7 @@ async function runBatch(run: Run, batch: readonly FastaRecord[]): Promise<Float3
       const middle = Math.ceil(batch.length / 2);
       return [...(await runBatch(run, batch.slice(0, middle))), ...(await runBatch(run, batch.slice(middle)))];
     }
-    throw batch.length === 1 ? naming(error, run.fasta, batch[0]!) : error;
+    throw batch.length === 1 ? naming(error, batch[0]!.file, batch[0]!) : error;
   }
 }
 
@@ -197,7 +195,7 @@ const attentionBytes = (device: Device): number => Math.min(256 * 2 ** 20, devic
  * Runs one record. Maps are made a few blocks at a time, in passes that each run
  * the blocks below once more: all maps of a long sequence would fill any memory.
  */
-async function* runWithAttentions(run: Run, record: FastaRecord): AsyncGenerator<Float32Array, void, undefined> {
+async function* runWithAttentions(run: Run, record: FastaFileRecord): AsyncGenerator<Float32Array, void, undefined> {
   const { layers, heads } = run.encoder.config;
   const packed = packTokens([tokenize(record.sequence)]);
   const blocksPerPass = Math.max(
@@ -223,7 +221,7 @@ async function* runWithAttentions(run: Run, record: FastaRecord): AsyncGenerator
       if (outputs !== undefined) yield* await readOutputs(run, outputs, packed);
     }
   } catch (error) {
-    throw naming(error, run.fasta, record);
+    throw naming(error, record.file, record);
   }
 }
 

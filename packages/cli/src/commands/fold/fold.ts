@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs,
+  InputError,
   writeBpseq,
   writeCt,
   writeDotBracket,
@@ -23,11 +24,12 @@ import {
 } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
-import { withFasta } from '../../input/fastaInput.ts';
+import { withFasta, noteOtherLetters, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames } from '../../files/outputPaths.ts';
 import { pairLines, writeText } from '../../tables/pairTable.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { notePairsLeftOut } from '../../files/outputPaths.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<
   string,
@@ -36,13 +38,16 @@ const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfi
 
 export interface FoldOptions extends Precision {
   readonly model: string;
-  readonly input: string;
+  /** FASTA, `-` for stdin. */
+  readonly inputs: readonly string[];
   readonly out?: string;
   readonly format: readonly (keyof typeof WRITERS)[];
   readonly threshold?: number;
   readonly allowNcPairs?: boolean;
   readonly allowSharpLoops?: boolean;
   readonly probs?: boolean;
+  /** Leave out records that cannot be read or run, and say which. */
+  readonly skipBad?: boolean;
   readonly config?: string;
 }
 
@@ -55,8 +60,9 @@ export async function fold(options: FoldOptions): Promise<void> {
     );
   }
   await interruptible((signal) =>
-    withFasta(options.input, { signal }, async (fasta) => {
-      const names = out === undefined ? undefined : fileNames(fasta.plan, fasta.name);
+    withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false }, async (fasta) => {
+      if (!options.allowNcPairs) noteOtherLetters(fasta);
+      const names = out === undefined ? undefined : fileNames(fasta.plan);
       await withModel(options.model, options, async (model) => {
         const sizes = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
@@ -74,18 +80,19 @@ export async function fold(options: FoldOptions): Promise<void> {
             try {
               for await (const record of fasta.records()) {
                 signal.throwIfAborted();
+                bar.update(done++);
                 const sequence = standard(record.sequence);
                 const probabilities = await predict(sequence).catch((error: unknown) => {
-                  throw naming(error, fasta.name, record);
+                  leftOut(naming(error, record.file, record), options);
                 });
+                if (probabilities === undefined) continue;
                 const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
                 await write(
-                  { id: record.id, sequence, partners },
+                  { ...record, sequence, partners },
                   probabilities,
                   names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
                   options,
                 );
-                bar.update(++done);
               }
             } finally {
               bar.stop();
@@ -96,6 +103,12 @@ export async function fold(options: FoldOptions): Promise<void> {
       });
     }),
   );
+}
+
+/** Says that a record is left out, where that is asked for; otherwise throws what is wrong with it. */
+function leftOut(error: unknown, { skipBad }: FoldOptions): void {
+  if (!skipBad || !(error instanceof InputError)) throw error;
+  note(`left out: ${error.message}`);
 }
 
 /** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */
@@ -121,11 +134,12 @@ function chooseThreshold({ scalars }: OpenedModel, options: FoldOptions): number
 
 /** One record's files at `path` and an extension; on stdout without a path. */
 async function write(
-  structure: Structure,
+  structure: Structure & Pick<FastaFileRecord, 'file' | 'line'>,
   probabilities: Float32Array,
   path: string | undefined,
   { format, probs }: FoldOptions,
 ): Promise<void> {
+  if (path === undefined || format.includes('dbn')) notePairsLeftOut(structure);
   if (path === undefined) return writeResult(writeDotBracket(structure));
   for (const extension of format) await writeText(`${path}.${extension}`, [WRITERS[extension](structure)]);
   if (probs) await writeText(`${path}.probs.tsv`, pairLines(probabilities, structure.sequence.length));

@@ -17,13 +17,14 @@ import {
   type FoldingArithmetic,
 } from '@rna/structure';
 import { UsageError } from '../../commandLine/errors.ts';
-import { withFasta, type FastaInput } from '../../input/fastaInput.ts';
+import { withFasta, type FastaInput, noteOtherLetters } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
+import { inertCell } from '../../input/cells.ts';
 
 export interface StructuresOptions {
   readonly input: string;
@@ -58,6 +59,7 @@ export async function structures(options: StructuresOptions): Promise<void> {
   const settings = await readSettings(options);
   await interruptible((signal) =>
     withFasta(input, { signal }, async (fasta) => {
+      noteOtherLetters(fasta);
       const constraints =
         options.constraints === undefined ? undefined : await readConstraints(options.constraints, fasta);
       const threads = Math.min(options.jobs ?? availableParallelism(), fasta.plan.length);
@@ -206,7 +208,7 @@ const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpper
 const threeLines = ({ id, sequence, structure }: FoldedRecord): string => `>${id}\n${sequence}\n${structure}\n`;
 
 const probabilityTable = ({ id, pairs }: FoldedRecord): string =>
-  pairs!.map((pair) => `${id}\t${pair.join('\t')}\n`).join('');
+  pairs!.map((pair) => `${inertCell(id)}\t${pair.join('\t')}\n`).join('');
 
 async function writeLines(
   out: string,
