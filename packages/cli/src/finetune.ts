@@ -10,6 +10,7 @@ import {
   initializeParameters,
   loadParameters,
   parameter,
+  STREAM,
   type Head,
   type OpenedModel,
   type ParameterMap,
@@ -27,7 +28,6 @@ import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from './
 
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
-const HELD_OUT_STREAM = 0x68656c64;
 
 /**
  * Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model,
@@ -84,7 +84,7 @@ async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig)
   const count = Math.max(1, Math.round(data.heldOutShare * all.length));
   if (count >= all.length)
     throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
-  const heldOut = new Set(new RandomStream(seed, HELD_OUT_STREAM).shuffle([...all.keys()]).slice(0, count));
+  const heldOut = new Set(new RandomStream(seed, STREAM.heldOut).shuffle([...all.keys()]).slice(0, count));
   note(
     `${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`,
   );

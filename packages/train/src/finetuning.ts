@@ -8,7 +8,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, tuneThreshold, type TuningOptions } from '@rna/structure';
-import { packTokens, runHead, secondaryStructure, type Head, type SecondaryStructureSizes } from '@rna/model';
+import { packTokens, runHead, secondaryStructure, STREAM, type Head, type SecondaryStructureSizes } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
@@ -39,10 +39,6 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
 export interface FinetuningTask extends TrainingTask {
   readonly stepsPerEpoch: number;
 }
-
-const ORDER_STREAM = 0x66696e65;
-const DROPOUT_STREAM = 0x64726f70;
-const HEAD_DROPOUT_STREAM = 0x68656164;
 
 /**
  * The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them.
@@ -90,7 +86,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   let order: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
   const orderOf = (epoch: number): readonly number[] => {
     if (order?.epoch !== epoch)
-      order = { epoch, indices: new RandomStream(seed, ORDER_STREAM, epoch).shuffle([...train.keys()]) };
+      order = { epoch, indices: new RandomStream(seed, STREAM.rnaOrder, epoch).shuffle([...train.keys()]) };
     return order.indices;
   };
 
@@ -98,8 +94,8 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     const rnas = indices.map((index) => train[index]!);
     const batch = packTokens(rnas.map(({ sequence }) => tokenize(sequence)));
     const frozen = freeze ? await representations(indices) : undefined;
-    const encoderKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
-    const headKey = deriveKey(seed, HEAD_DROPOUT_STREAM, step, micro);
+    const encoderKey = deriveKey(seed, STREAM.dropout, step, micro);
+    const headKey = deriveKey(seed, STREAM.headDropout, step, micro);
     return {
       targets: rnas.reduce((sum, rna) => sum + terms(rna), 0),
       tokens: batch.tokens.length,

@@ -7,6 +7,7 @@
  * the reference draws without a seed, is drawn by ours.
  */
 import { RandomStream } from '@rna/kernels';
+import { STREAM } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { counted } from '@rna/figures';
 import { lengthScores } from './lengthClasses.ts';
@@ -29,7 +30,6 @@ const LONGEST = 200;
 const LEAST = 400;
 const BALANCE = 3;
 const SEED = 42;
-const NOISE_STREAM = 4;
 
 /**
  * The reference's sets and its numbering of families, by their size in training. Throws a CommandError if no family is
@@ -84,7 +84,7 @@ const count = ({ train, validation, test }: ClassedSets): number => train.length
  * @param percent What is added at both ends together, of the sequence's length.
  */
 export function withBoundaryNoise(sequence: string, percent: number, seed: number, index: number): string {
-  const random = new RandomStream(seed, NOISE_STREAM, index);
+  const random = new RandomStream(seed, STREAM.familyNoise, index);
   const pieces = sequence.match(/..?/g)!;
   const side = (): string => Array.from({ length: Math.floor(0.25 * sequence.length * percent / 100) }, () => pieces[random.below(pieces.length)]!).join('');
   const [before, after] = [side(), side()];

@@ -6,7 +6,7 @@
  * without counts is split at random by the seed.
  */
 import { RandomStream } from '@rna/kernels';
-import { ribosomeLoad } from '@rna/model';
+import { ribosomeLoad, STREAM } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../corpus/recordFiles.ts';
@@ -113,12 +113,10 @@ function mostRead(utrs: readonly Utr[], set: string, notes: string[]): Set<Utr> 
 
 function atRandom(utrs: readonly Utr[], seed: number): [string, Utr[]][] {
   const held = Math.round(utrs.length * HELD_OUT);
-  const order = new RandomStream(seed, SPLIT_STREAM).shuffle([...utrs.keys()]);
+  const order = new RandomStream(seed, STREAM.ribosomeLoadSplit).shuffle([...utrs.keys()]);
   const part = (start: number, end?: number): Utr[] => order.slice(start, end).sort((a, b) => a - b).map((i) => utrs[i]!);
   return [['train', part(2 * held)], ['validation', part(0, held)], ['test', part(held, 2 * held)]];
 }
-
-const SPLIT_STREAM = 2;
 
 function utrSet(name: string, utrs: readonly Utr[]): DataSet {
   const { sequence, target } = ribosomeLoad.columns!;
