@@ -16,7 +16,14 @@ import {
   type ParameterMap,
   type TaskHead,
 } from '@rna/model';
-import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
+import {
+  finetune as train,
+  finetuneConfig,
+  trainingPrecision,
+  withRecovery,
+  type Evaluation,
+  type FinetuneConfig,
+} from '@rna/train';
 import { readLabelled, type LabelledFileRna } from './data/labelled.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
@@ -24,7 +31,7 @@ import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
 import { readConfig } from './trainingInput.ts';
-import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from './trainingRun.ts';
+import { openTrainingRun, printConfig, type FinishedRun, type TrainingOptions } from './trainingRun.ts';
 
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
@@ -35,33 +42,48 @@ const HEAD_SEED_OFFSET = 0x68656164;
  */
 export async function finetune(head: Head, options: TrainingOptions): Promise<void> {
   const schema = finetuneConfig(head);
-  const asked = await readConfig(schema, options.config, options.overrides);
+  const asked = await readConfig(schema, options);
   if (options.printConfig) return printConfig(asked);
   const data = await readData(head, asked);
   const config = withClassNames(head, asked, data);
   const { train: records, validation } = data;
   note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) =>
-    withModel(config.model.checkpoint, {}, (model) => {
+    withModel(config.model.checkpoint, {}, async (model) => {
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
-      return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) =>
-        onDevice(async (device) => {
-          // On the f32 originals, which are what is trained.
-          const encoder = config.model.untrained
-            ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
-            : new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
-          return train({
-            encoder,
-            task,
-            parameters: headOf(model, task, encoder, config),
-            config,
-            train: records,
-            validation,
-            ...places,
-          });
-        }),
-      );
+      const run = await openTrainingRun(`finetune ${head.task}`, schema, config, signal);
+      try {
+        const state = await withRecovery({
+          ...run.places,
+          ...run.devices,
+          run: async (device) => {
+            // On the f32 originals, which are what is trained.
+            const encoder = config.model.untrained
+              ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+              : new Encoder(
+                  device,
+                  model.config,
+                  await loadParameters(device, model, 'f32'),
+                  trainingPrecision(config),
+                );
+            return train({
+              encoder,
+              task,
+              parameters: headOf(model, task, encoder, config),
+              config,
+              train: records,
+              validation,
+              ...run.places,
+            });
+          },
+        });
+        return await run.finish(state);
+      } catch (error) {
+        throw await run.explain(error);
+      } finally {
+        run.close();
+      }
     }),
   );
   await writeResult(

@@ -16,10 +16,12 @@ import {
 } from '@rna/model';
 import { z } from 'zod';
 import { checkCheapTuning, loraConfig } from './lora.ts';
+import { MOST_STEPS } from './runFiles.ts';
 import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
 import { unfreezeStage } from './unfreezing.ts';
 
 const count = z.int().positive();
+const updates = count.max(MOST_STEPS);
 const steps = z.int().nonnegative();
 const rate = z.number().nonnegative();
 
@@ -161,7 +163,7 @@ export const pretrainConfig = z.strictObject({
       spikeFactor: spikeFactor.default(10),
     })
     .prefault({}),
-  train: z.strictObject({ steps: count.describe('Updates in all'), precision, dropout, recompute, ema }),
+  train: z.strictObject({ steps: updates.describe('Updates in all'), precision, dropout, recompute, ema }),
   run: run.prefault({}),
 });
 

@@ -32,6 +32,7 @@ import {
 import { describe, type Tensor } from '@rna/tensor';
 import { z } from 'zod';
 import type { TaskModel } from './predictions.ts';
+import { CHECKPOINT_FILES } from './runFiles.ts';
 import type { CheckpointReader, CheckpointWriter } from './trainState.ts';
 
 export const loraConfig = z.strictObject({
@@ -97,8 +98,6 @@ export interface Adaptation {
   dispose(): void;
 }
 
-const TRAINED_FILE = 'trained.safetensors';
-
 /**
  * What of a model a run trains, and how it is saved. Low-rank terms follow from the seed; the other tensors stay the
  * caller's.
@@ -153,7 +152,7 @@ function adapterFiles<S extends object, T, P>(
   return {
     merged: save === 'merged',
     async save(writer, scalars) {
-      await writer.file(TRAINED_FILE, (sink) =>
+      await writer.file(CHECKPOINT_FILES.trained, (sink) =>
         writeSafetensors(
           sink,
           [...trained].map(([name, tensor]) => ({
@@ -177,7 +176,7 @@ function adapterFiles<S extends object, T, P>(
       await writer.file(ADAPTER_WEIGHTS_FILE, (sink) => writeAdapter(sink, { config, lora, base, read }));
     },
     async restore(reader) {
-      const file = await openTensorFile(await reader.open(TRAINED_FILE));
+      const file = await openTensorFile(await reader.open(CHECKPOINT_FILES.trained));
       for (const [name, tensor] of trained) {
         const stored = file.tensors.get(name);
         if (stored === undefined || describe(stored.shape) !== describe(tensor.shape)) {

@@ -19,10 +19,8 @@ import {
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { AdapterFiles } from './lora.ts';
+import { CHECKPOINT_FILES } from './runFiles.ts';
 import type { SavedModel } from './trainState.ts';
-
-const CONFIG_FILE = 'config.json';
-const WEIGHTS_FILE = 'model.safetensors';
 
 export interface ModelParts {
   readonly config: EncoderConfig;
@@ -54,14 +52,14 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
     async save(writer) {
       await adapter?.save(writer, scalars);
       if (adapter?.merged === false) return;
-      await writer.file(CONFIG_FILE, (sink) =>
+      await writer.file(CHECKPOINT_FILES.config, (sink) =>
         sink.write(
           new TextEncoder().encode(
             configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)),
           ),
         ),
       );
-      await writer.file(WEIGHTS_FILE, (sink) =>
+      await writer.file(CHECKPOINT_FILES.weights, (sink) =>
         writeModel(sink, {
           config,
           scheme,
@@ -77,23 +75,27 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
         keep(await adapter.restore(reader));
         return;
       }
-      const configSource = await reader.open(CONFIG_FILE);
+      const configSource = await reader.open(CHECKPOINT_FILES.config);
       const stored = parseConfig(
         new TextDecoder().decode(await configSource.read(0, configSource.size)),
         configSource.name,
       );
-      const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored, task && [task.head]);
+      const model = await openModel(
+        await openTensorFile(await reader.open(CHECKPOINT_FILES.weights)),
+        stored,
+        task && [task.head],
+      );
       const missing = [...parameters.keys()].filter((name) => !model.shapes.has(name));
       if (missing.length > 0)
         throw new CheckpointError(
-          `${reader.name}/${WEIGHTS_FILE}`,
+          `${reader.name}/${CHECKPOINT_FILES.weights}`,
           `lacks parameters of this run's model: ${missing.join(', ')}`,
         );
       for await (const { name, shape, offset, data } of model.parameters()) {
         const tensor = find(name);
         if (tensor.shape.join() !== shape.join())
           throw new CheckpointError(
-            `${reader.name}/${WEIGHTS_FILE}`,
+            `${reader.name}/${CHECKPOINT_FILES.weights}`,
             `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`,
           );
         tensor.device.write(tensor, data, offset);

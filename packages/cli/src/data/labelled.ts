@@ -6,11 +6,11 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { InputError, parseFasta, recordFormat } from '@rna/structure';
+import { InputError, parseFasta, recordFormat, standard } from '@rna/structure';
 import { type Head, type TargetColumns } from '@rna/model';
 import { fileStem, listRecordFiles, readLines, readRecordFile, readText, RECORD_FILES, type KnownFiles } from '../corpus/recordFiles.ts';
 import { CommandError } from '../errors.ts';
-import { readStructures, standard } from '../trainingInput.ts';
+import { readStructures } from '../trainingInput.ts';
 import { checkedSequence, parsedCell } from './cells.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
 

@@ -12,12 +12,12 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
 import { STREAM } from '@rna/model';
-import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure } from '@rna/structure';
+import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, standard, type Structure } from '@rna/structure';
 import { createTarDecoder } from 'modern-tar';
 import { fileStem, RECORD_FILES } from '../corpus/recordFiles.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { counted } from '@rna/figures';
-import { readStructures, standard, type StructureRecord } from '../trainingInput.ts';
+import { readStructures, type StructureRecord } from '../trainingInput.ts';
 import { filesBelow, structureSet, writeSets, type DataSet } from './sets.ts';
 
 export interface SecondaryOptions {
