@@ -7,7 +7,7 @@
  * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { bestBinaryThreshold, tokenize, type Structure, tuneThreshold, type TuningOptions } from '@rna/structure';
+import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
 import { packTokens, runHead, secondaryStructure, STREAM, type Head, type SecondaryStructureSizes } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
@@ -29,10 +29,10 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
   readonly dropout?: boolean;
   /** Keep no activations of a block of a trained encoder, run it again on the way back. Default false. */
   readonly recompute?: boolean;
-  /** How pairs are decoded and the threshold is tuned, for secondary structure. Default: as RiNALMo does. */
-  readonly decode?: TuningOptions;
+  /** How pairs are decoded and the threshold is chosen, for secondary structure. Default: as RiNALMo does. */
+  readonly decode?: ThresholdOptions;
   /** Choose the threshold of a yes or no by the F1 on the validation set. Default false. */
-  readonly tuneThreshold?: boolean;
+  readonly chooseThreshold?: boolean;
   readonly seed: number;
 }
 
@@ -165,11 +165,11 @@ async function evaluateHead<S extends object, T, P>(
     task: { head },
     validation,
     scalars,
-    tuneThreshold = false,
+    chooseThreshold = false,
   } = options;
   const predicted: P[] = [];
   for await (const prediction of predictions(options, validation, scalars)) predicted.push(prediction);
-  if (tuneThreshold && head.kind === 'probability')
+  if (chooseThreshold && head.kind === 'probability')
     scalars.set(
       'threshold',
       bestBinaryThreshold(
@@ -177,7 +177,7 @@ async function evaluateHead<S extends object, T, P>(
         validation.map(({ target }) => target as number),
       ),
     );
-  head.tune?.(predicted, validation).forEach((value, name) => {
+  head.choose?.(predicted, validation).forEach((value, name) => {
     scalars.set(name, value);
   });
   const metrics = head.metrics(predicted, validation, scalars);
@@ -206,7 +206,7 @@ async function evaluateStructureHead({
   ...model
 }: StructureOptions): Promise<Omit<Evaluation, 'step'>> {
   const structures = validation.map(({ id, sequence, target }): Structure => ({ id, sequence, partners: target }));
-  const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(
+  const { threshold, strict, flexible, averagePrecision } = await chooseThreshold(
     pairPredictor(model),
     structures,
     decode,

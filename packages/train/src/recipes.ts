@@ -146,7 +146,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       dropout,
       recompute,
       ...(decode && { decode }),
-      tuneThreshold: config.threshold === 'tuned',
+      chooseThreshold: config.threshold === 'tuned',
       seed,
     });
     const { stepsPerEpoch } = training;
@@ -159,7 +159,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       task,
       parameters: new Map([...own, ...run.parameters]),
       scalars,
-      ...(files && { adapter: files }),
+      ...(files && { partial: files }),
     };
     const groups = finetuneGroups(run, trained, stepsPerEpoch);
     // The content counts, not the files that it is read from.

@@ -18,7 +18,7 @@ import {
   type TaskHead,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
-import type { AdapterFiles } from './lora.ts';
+import type { PartialModelFiles } from './lora.ts';
 import { CHECKPOINT_FILES } from './runFiles.ts';
 import type { SavedModel } from './trainState.ts';
 
@@ -32,11 +32,11 @@ export interface ModelParts {
    */
   readonly scalars?: Map<string, number>;
   /** Where less than the whole model is trained. */
-  readonly adapter?: AdapterFiles;
+  readonly partial?: PartialModelFiles;
 }
 
 /** How a run saves and loads a model. */
-export function savedModel({ config, task, parameters, scalars = new Map(), adapter }: ModelParts): SavedModel {
+export function savedModel({ config, task, parameters, scalars = new Map(), partial }: ModelParts): SavedModel {
   const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
@@ -50,8 +50,8 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
   };
   return {
     async save(writer) {
-      await adapter?.save(writer, scalars);
-      if (adapter?.merged === false) return;
+      await partial?.save(writer, scalars);
+      if (partial?.merged === false) return;
       await writer.file(CHECKPOINT_FILES.config, (sink) =>
         sink.write(
           new TextEncoder().encode(
@@ -66,13 +66,13 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
           lmHead: parameters.has('lmHead.decoder.weight'),
           task,
           scalars,
-          read: (name) => adapter?.read(name) ?? find(name).read(),
+          read: (name) => partial?.read(name) ?? find(name).read(),
         }),
       );
     },
     async restore(reader) {
-      if (adapter !== undefined) {
-        keep(await adapter.restore(reader));
+      if (partial !== undefined) {
+        keep(await partial.restore(reader));
         return;
       }
       const configSource = await reader.open(CHECKPOINT_FILES.config);
