@@ -38,7 +38,7 @@ describe('openRun', () => {
     expect(readFileSync(join(path('step-000000002'), 'a'), 'utf8')).toBe('one step-000000002');
     const reader = await store.open('step-000000001');
     const source = await reader.open('a');
-    expect(new TextDecoder().decode(await source.read(4, 6))).toBe('step-000000001');
+    expect(new TextDecoder().decode(await source.read(4, 14))).toBe('step-000000001');
     await reader.close();
     await store.remove('step-000000001');
     expect(await store.names()).toEqual(['step-000000002']);
