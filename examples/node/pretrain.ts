@@ -11,9 +11,8 @@ import { basename } from 'node:path';
 import { openRun } from '@rna/cli/runs';
 import { parseStructureFile } from '@rna/structure';
 import { openDevice } from '@rna/tensor/node';
-import { memoryCorpus, pretrainConfig, type Corpus } from '@rna/train';
+import { memoryCorpus, pretrainConfig, runPretraining, type Corpus } from '@rna/train';
 import { EXAMPLE_PRESETS, type ExamplePreset } from '../shared/presets.ts';
-import { runPretraining } from '../shared/pretraining.ts';
 
 const demo = (name: string): string => new URL(`../../packages/cli/data/${name}`, import.meta.url).pathname;
 const [preset = 'tiny', train = demo('demo_pretrain.dbn'), validation = demo('demo_valid.dbn')] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 /**
- * One run in Node and in Chromium, on the same driver, through the shared
+ * One run in Node and in Chromium, on the same driver, through the same
  * script: the same log and the same checkpoints to the byte, also where the run
  * was stopped, loaded again, or moved from one to the other on the way.
  */
@@ -10,11 +10,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openRun } from '@rna/cli/runs';
 import { openDevice } from '@rna/tensor/node';
-import { checkpointName } from '@rna/train';
+import { checkpointName, runPretraining } from '@rna/train';
 import { unzipSync, zipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runPretraining } from '../shared/pretraining.ts';
 import { openChromium, openTab, servePage, type ServedPage } from './chromium.ts';
 import type { harness as pageHarness } from './page/harness.ts';
 import { config, data, fields, readCorpus, splitCorpus } from './tinyRun.ts';

@@ -48,6 +48,7 @@ const commands: readonly ((program: Command) => void)[] = [
 export async function main(argv: readonly string[]): Promise<number> {
   // Stays for the life of the process: the error of a last write comes after the work.
   if (!process.stdout.listeners('error').includes(onStdoutError)) process.stdout.on('error', onStdoutError);
+  if (!process.stderr.listeners('error').includes(onStderrError)) process.stderr.on('error', onStderrError);
   try {
     await program().parseAsync(argv, { from: 'user' });
     return EXIT.ok;
@@ -82,6 +83,11 @@ export function program(): Command {
 
 /** A reader such as `head` that has seen enough is no failure; `writeResult` rejects and so ends the work. */
 const isBrokenPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';
+
+/** Notes that nobody can read any more, of a terminal that was closed, must not end the work that is being saved. */
+function onStderrError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+}
 
 function onStdoutError(error: Error): void {
   if (!isBrokenPipe(error)) throw error;

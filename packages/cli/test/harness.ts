@@ -88,8 +88,12 @@ export async function rna(...argv: string[]): Promise<Result> {
 export interface ProcessOptions {
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends SIGINT as soon as this holds. */
+  /** Sends a signal as soon as this holds. */
   readonly interruptWhen?: () => boolean;
+  /** Default SIGINT. */
+  readonly signal?: NodeJS.Signals;
+  /** Closes the end of stderr that is read, before the signal, as a terminal that goes away. */
+  readonly closeStderr?: boolean;
   /** Reads nothing of what it writes, as `head -0`. */
   readonly closeStdout?: boolean;
 }
@@ -97,7 +101,14 @@ export interface ProcessOptions {
 /** `rna …` as a process of its own. A signal that ends it is code -1. */
 export function rnaProcess(
   argv: readonly string[],
-  { stdin = '', env = {}, interruptWhen, closeStdout = false }: ProcessOptions = {},
+  {
+    stdin = '',
+    env = {},
+    interruptWhen,
+    signal = 'SIGINT',
+    closeStdout = false,
+    closeStderr = false,
+  }: ProcessOptions = {},
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...argv], { env: { ...process.env, RNA_DEBUG: '', ...env } });
@@ -114,7 +125,8 @@ export function rnaProcess(
       setInterval(() => {
         if (!interruptWhen()) return;
         clearInterval(watch);
-        child.kill('SIGINT');
+        if (closeStderr) child.stderr.destroy();
+        child.kill(signal);
       }, 10);
     child.on('error', reject);
     child.on('close', (code) => {

@@ -9,46 +9,7 @@ import { pretrainConfig } from '@rna/train';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { fasta, rna, rnaProcess, temporaryFolder, tensors } from './harness.ts';
-import { config, filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
-
-const STEPS = 20;
-const small = [
-  '--batch.maxTokens',
-  '60',
-  '--batch.rows',
-  '4',
-  '--batch.accumulation',
-  '2',
-  '--optimizer.learningRate',
-  '0.01',
-  '--optimizer.warmupSteps',
-  '5',
-];
-
-/** A config of a run of the tiny model that ends in seconds. */
-function tinyRun(folder: string, out = join(folder, 'run')): string[] {
-  const train = structures(folder, 'train.dbn', rnas.slice(4));
-  const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
-  return [
-    'pretrain',
-    ...tinyModel,
-    ...small,
-    '--out',
-    out,
-    '--data.train',
-    train,
-    '--data.validation',
-    validation,
-    '--seed',
-    '3',
-    '--train.steps',
-    String(STEPS),
-    '--run.evaluateEvery',
-    '5',
-    '--run.checkpointEvery',
-    '3',
-  ];
-}
+import { config, filesUnder, readLog, RUN_ITSELF, STEPS, tinyRun } from './training.ts';
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
 

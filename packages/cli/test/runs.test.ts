@@ -25,7 +25,7 @@ const steps = () =>
 describe('openRun', () => {
   it('shows checkpoints when they are whole, in order, and reads them', async () => {
     const { store, path, close } = await openRun(folder);
-    for (const name of ['step-2', 'step-1']) {
+    for (const name of ['step-000000002', 'step-000000001']) {
       await store.save(name, async (writer) => {
         await writer.file('a', async (sink) => {
           await sink.write(text('one '));
@@ -34,33 +34,67 @@ describe('openRun', () => {
         expect(await store.names()).not.toContain(name);
       });
     }
-    expect(await store.names()).toEqual(['step-1', 'step-2']);
-    expect(readFileSync(join(path('step-2'), 'a'), 'utf8')).toBe('one step-2');
-    const reader = await store.open('step-1');
+    expect(await store.names()).toEqual(['step-000000001', 'step-000000002']);
+    expect(readFileSync(join(path('step-000000002'), 'a'), 'utf8')).toBe('one step-000000002');
+    const reader = await store.open('step-000000001');
     const source = await reader.open('a');
-    expect(new TextDecoder().decode(await source.read(4, 6))).toBe('step-1');
+    expect(new TextDecoder().decode(await source.read(4, 14))).toBe('step-000000001');
     await reader.close();
-    await store.remove('step-1');
-    expect(await store.names()).toEqual(['step-2']);
+    await store.remove('step-000000001');
+    expect(await store.names()).toEqual(['step-000000002']);
     close();
   });
 
   it('clears what was half written or half removed', async () => {
-    for (const name of ['.writing-step-1', '.removing-step-0', 'step-0'])
+    for (const name of ['.writing-step-000000001', '.removing-step-000000000', 'step-000000000'])
       mkdirSync(join(folder, 'checkpoints', name), { recursive: true });
-    writeFileSync(join(folder, 'checkpoints', '.writing-step-1', 'a'), 'half');
+    writeFileSync(join(folder, 'checkpoints', '.writing-step-000000001', 'a'), 'half');
     const { store, close } = await openRun(folder);
-    expect(await store.names()).toEqual(['step-0']);
-    expect(readdirSync(join(folder, 'checkpoints'))).toEqual(['step-0']);
+    expect(await store.names()).toEqual(['step-000000000']);
+    expect(readdirSync(join(folder, 'checkpoints'))).toEqual(['step-000000000']);
     close();
   });
 
   it('keeps no checkpoint whose writing failed', async () => {
     const { store, close } = await openRun(folder);
-    await expect(store.save('step-1', () => Promise.reject(new Error('disk full')))).rejects.toThrow('disk full');
+    await expect(store.save('step-000000001', () => Promise.reject(new Error('disk full')))).rejects.toThrow(
+      'disk full',
+    );
     expect(await store.names()).toEqual([]);
     close();
-    expect(existsSync(join(folder, 'checkpoints', 'step-1'))).toBe(false);
+    expect(existsSync(join(folder, 'checkpoints', 'step-000000001'))).toBe(false);
+  });
+
+  it('counts nothing but checkpoints by their names', async () => {
+    for (const name of [
+      'best',
+      'step-3',
+      'step-0000000007',
+      'damaged-step-000000004',
+      'step-000000002.bak',
+      'step-000000002',
+    ])
+      mkdirSync(join(folder, 'checkpoints', name), { recursive: true });
+    const { store, close } = await openRun(folder);
+    expect(await store.names()).toEqual(['step-000000002']);
+    close();
+  });
+
+  it('sets a damaged checkpoint aside, where a person finds it, and says what file one lacks', async () => {
+    const { store, path, close } = await openRun(folder);
+    const [name, other] = ['step-000000001', 'step-000000002'];
+    for (const each of [name, other])
+      await store.save(each, (writer) => writer.file('a', (sink) => sink.write(text(each))));
+    for (let times = 0; times < 2; times++) {
+      await store.setAside(name);
+      expect(await store.names()).toEqual([other]);
+      expect(readFileSync(join(folder, 'checkpoints', `damaged-${name}`, 'a'), 'utf8')).toBe(name);
+      await store.save(name, (writer) => writer.file('a', (sink) => sink.write(text(name))));
+    }
+    const reader = await store.open(other);
+    await expect(reader.open('b')).rejects.toThrow(`${join(path(other), 'b')}: is missing`);
+    await reader.close();
+    close();
   });
 
   it('takes the log back to a step, and drops a line that was cut off', async () => {
@@ -81,11 +115,11 @@ describe('openRun', () => {
   });
 
   it('names the line of a log that is not one', async () => {
-    writeFileSync(join(folder, 'log.jsonl'), '{"step":1}\nhello\n{"step":2}\n');
+    writeFileSync(join(folder, 'log.jsonl'), `${JSON.stringify(entry(1))}\nhello\n`);
     const { log, close } = await openRun(folder);
     await expect(log.rewind(5)).rejects.toThrow(/log\.jsonl:2: not a line of JSON/);
     writeFileSync(join(folder, 'log.jsonl'), '{"loss":1}\n');
-    await expect(log.rewind(5)).rejects.toThrow(/log\.jsonl:1: no log entry/);
+    await expect(log.rewind(5)).rejects.toThrow(/log\.jsonl:1: neither a step nor an evaluation/);
     close();
   });
 

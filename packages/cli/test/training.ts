@@ -32,6 +32,46 @@ export const tinyModel = [
   '24',
 ];
 
+/** Steps of `tinyRun`. */
+export const STEPS = 20;
+const small = [
+  '--batch.maxTokens',
+  '60',
+  '--batch.rows',
+  '4',
+  '--batch.accumulation',
+  '2',
+  '--optimizer.learningRate',
+  '0.01',
+  '--optimizer.warmupSteps',
+  '5',
+];
+
+/** `rna pretrain` of the tiny model, a run that ends in seconds. */
+export function tinyRun(folder: string, out = join(folder, 'run')): string[] {
+  const train = structures(folder, 'train.dbn', rnas.slice(4));
+  const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
+  return [
+    'pretrain',
+    ...tinyModel,
+    ...small,
+    '--out',
+    out,
+    '--data.train',
+    train,
+    '--data.validation',
+    validation,
+    '--seed',
+    '3',
+    '--train.steps',
+    String(STEPS),
+    '--run.evaluateEvery',
+    '5',
+    '--run.checkpointEvery',
+    '3',
+  ];
+}
+
 export const config = (name: string): string => fileURLToPath(new URL(`../configs/${name}`, import.meta.url));
 
 export const readLog = (run: string): LogEntry[] =>

@@ -6,6 +6,7 @@ export * from './packing.ts';
 export * from './parameters.ts';
 export * from './precision.ts';
 export * from './variantEffects.ts';
+export * from './randomStreams.ts';
 export * from './checkpoint/adapter.ts';
 export * from './errors.ts';
 export * from './checkpoint/load.ts';

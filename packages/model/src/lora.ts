@@ -10,6 +10,7 @@ import { RandomStream } from '@rna/kernels';
 import type { Device, LowRank, Tensor } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig, type ParameterShapes } from './config.ts';
 import { parameter, type ParameterMap } from './parameters.ts';
+import { STREAM } from './randomStreams.ts';
 
 /** The matrices of a block that may have a low-rank term, by the last part of their names. */
 export const LORA_TARGETS = ['qkv', 'out', 'gateUp', 'down'] as const;
@@ -20,9 +21,6 @@ export interface LoraSizes {
   readonly alpha: number;
   readonly targets: readonly LoraTarget[];
 }
-
-// Keeps the draws apart from an encoder's and a head's of the same seed.
-const LORA_STREAM = 0x6c6f7261;
 
 /** Names of A and B of a layer, which is named as its weight without `.weight`. */
 export const loraNames = (layer: string): { readonly a: string; readonly b: string } => ({
@@ -61,7 +59,7 @@ export function initializeLora(device: Device, config: EncoderConfig, sizes: Lor
   return new Map(
     [...loraParameters(config, sizes)].map(([name, shape], index) => {
       if (name.endsWith('.loraB')) return [name, device.zeros(shape).keep()];
-      const random = new RandomStream(seed, LORA_STREAM, index);
+      const random = new RandomStream(seed, STREAM.lowRankTerms, index);
       const bound = 1 / Math.sqrt(shape[1]!);
       return [
         name,

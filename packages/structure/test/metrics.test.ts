@@ -8,7 +8,7 @@ import {
   meanScore,
   scoreBasePairs,
   thresholdCurve,
-  TUNING_THRESHOLDS,
+  CANDIDATE_THRESHOLDS,
   type PairScore,
 } from '../src/secondary/metrics.ts';
 import { partnersFromPairs } from '../src/secondary/structure.ts';
@@ -54,7 +54,7 @@ describe('threshold tuning', () => {
     thresholdCurve(probabilities, sequence, target, { flexible: true }),
   );
 
-  it('tries the thresholds of the reference', () => expect(TUNING_THRESHOLDS).toEqual(tuning.candidates));
+  it('tries the thresholds of the reference', () => expect(CANDIDATE_THRESHOLDS).toEqual(tuning.candidates));
 
   it.each(tuning.candidates.map((threshold, k) => ({ threshold, k })))(
     'scores every RNA at $threshold',

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basePairs, decodeBasePairs, parseStructureFile, scoreBasePairs, type Structure } from '../src/index.ts';
 import { describe, expect, it } from 'vitest';
-import { evaluateStructures, tuneThreshold } from '../src/secondary/structureScores.ts';
+import { evaluateStructures, chooseThreshold } from '../src/secondary/structureScores.ts';
 
 const records = parseStructureFile(
   readFileSync(new URL('../../train/test/fixtures/short.dbn', import.meta.url), 'utf8'),
@@ -58,17 +58,17 @@ describe('evaluateStructures', () => {
   });
 });
 
-describe('tuneThreshold', () => {
+describe('chooseThreshold', () => {
   it('parts true pairs from less probable wrong ones, and scores as an evaluation at that threshold', async () => {
     const predict = predictor(0.2, 0.125);
-    const tuned = await tuneThreshold(predict, records, { ...free, flexible: false });
+    const tuned = await chooseThreshold(predict, records, { ...free, flexible: false });
     expect(tuned.threshold).toBeCloseTo(0.13, 12);
     expect(tuned.strict.f1).toBe(1);
     expect(await evaluateStructures(predict, records, { ...free, threshold: tuned.threshold })).toEqual(tuned);
   });
 
   it('leaves out what the decode forbids', async () => {
-    const tuned = await tuneThreshold(predictor(0.2, 0), records, { flexible: true });
+    const tuned = await chooseThreshold(predictor(0.2, 0), records, { flexible: true });
     const canonical = ({ sequence, partners }: Structure) =>
       basePairs(partners).filter(
         ([i, j]) => ['AU', 'UA', 'CG', 'GC', 'GU', 'UG'].includes(sequence[i]! + sequence[j]!) && j - i >= 4,

@@ -15,11 +15,13 @@ import {
   type PresetName,
 } from '@rna/model';
 import { z } from 'zod';
-import { checkCheapTuning, loraConfig } from './lora.ts';
+import { checkWeightsToTrain, loraConfig } from './lora.ts';
+import { MOST_STEPS } from './runFiles.ts';
 import { constantSchedule, linearSchedule, warmupCosineSchedule, type Schedule } from './schedule.ts';
 import { unfreezeStage } from './unfreezing.ts';
 
 const count = z.int().positive();
+const updates = count.max(MOST_STEPS);
 const steps = z.int().nonnegative();
 const rate = z.number().nonnegative();
 
@@ -161,14 +163,14 @@ export const pretrainConfig = z.strictObject({
       spikeFactor: spikeFactor.default(10),
     })
     .prefault({}),
-  train: z.strictObject({ steps: count.describe('Updates in all'), precision, dropout, recompute, ema }),
+  train: z.strictObject({ steps: updates.describe('Updates in all'), precision, dropout, recompute, ema }),
   run: run.prefault({}),
 });
 
 const decode = z.strictObject({
   allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),
   allowSharpLoops: z.boolean().default(false).describe('Allow fewer than three nucleotides between partners'),
-  flexible: z.boolean().default(true).describe('Tune the threshold by the F1 with a tolerance of one position'),
+  flexible: z.boolean().default(true).describe('Choose the threshold by the F1 with a tolerance of one position'),
 });
 
 const finetuneFields = (head: Head) => ({
@@ -195,7 +197,7 @@ const finetuneFields = (head: Head) => ({
           'What is saved with lora or freeze: a whole model, or the head and the low-rank matrices alone, beside the name of the model that they are for',
         ),
     })
-    .superRefine(checkCheapTuning),
+    .superRefine(checkWeightsToTrain),
   unfreeze: z
     .array(unfreezeStage)
     .default([])

@@ -13,7 +13,7 @@
  */
 import { RandomStream } from '@rna/kernels';
 import { cropPartners, tokenize } from '@rna/structure';
-import { packTokens } from '@rna/model';
+import { packTokens, STREAM } from '@rna/model';
 import type { BatchSource, MaskedBatch } from './batchSource.ts';
 import { packRows, type Cursor } from './batching.ts';
 import { RECORD_KINDS, type Corpus, type CorpusRecord, type RecordKind } from './corpus/corpus.ts';
@@ -37,9 +37,6 @@ export interface CorpusBatchesOptions {
   readonly otherShare?: SamplingOptions['otherShare'];
 }
 
-const MEMBER_STREAM = 0x6d656d62;
-const CROP_STREAM = 0x63726f70;
-const PACK_STREAM = 0x7061636b;
 // Held-out masks are the same in every run, so that runs can be compared.
 const EVALUATION_SEED = 0x6576616c;
 
@@ -161,7 +158,7 @@ async function readWindow(
   { maxTokens, seed, epoch, window }: WindowPlace,
 ): Promise<Row[]> {
   const draws = (await Promise.all(runs.map((run) => drawMembers(corpus, run, seed, epoch)))).flat();
-  const random = new RandomStream(seed, PACK_STREAM, epoch, window);
+  const random = new RandomStream(seed, STREAM.pack, epoch, window);
   random.shuffle(draws);
   const rows = random.shuffle(
     packRows(
@@ -189,7 +186,9 @@ async function drawMembers(
       offsets[i]! +
       (members === 1
         ? 0
-        : new RandomStream(seed, MEMBER_STREAM, epoch, pass, RECORD_KINDS.indexOf(kind), first + i).below(members));
+        : new RandomStream(seed, STREAM.clusterMember, epoch, pass, RECORD_KINDS.indexOf(kind), first + i).below(
+            members,
+          ));
     return { kind, number, nucleotides: lengths[number - begin]!, pass };
   });
 }
@@ -225,7 +224,7 @@ function crop(
   const key = { seed, epoch, pass, sequence: sequenceHash(sequence) };
   const length = Math.min(sequence.length, longest);
   const excess = sequence.length - length;
-  const start = excess === 0 ? 0 : new RandomStream(seed, CROP_STREAM, epoch, pass, key.sequence).below(excess + 1);
+  const start = excess === 0 ? 0 : new RandomStream(seed, STREAM.crop, epoch, pass, key.sequence).below(excess + 1);
   return {
     key,
     tokens: tokenize(sequence.slice(start, start + length)),

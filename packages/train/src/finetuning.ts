@@ -7,8 +7,8 @@
  * with the model. Which parameters train, and from when on, is unfreezing.ts's.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
-import { bestBinaryThreshold, tokenize, type Structure, tuneThreshold, type TuningOptions } from '@rna/structure';
-import { packTokens, runHead, secondaryStructure, type Head, type SecondaryStructureSizes } from '@rna/model';
+import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
+import { packTokens, runHead, secondaryStructure, STREAM, type Head, type SecondaryStructureSizes } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
@@ -29,20 +29,16 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
   readonly dropout?: boolean;
   /** Keep no activations of a block of a trained encoder, run it again on the way back. Default false. */
   readonly recompute?: boolean;
-  /** How pairs are decoded and the threshold is tuned, for secondary structure. Default: as RiNALMo does. */
-  readonly decode?: TuningOptions;
+  /** How pairs are decoded and the threshold is chosen, for secondary structure. Default: as RiNALMo does. */
+  readonly decode?: ThresholdOptions;
   /** Choose the threshold of a yes or no by the F1 on the validation set. Default false. */
-  readonly tuneThreshold?: boolean;
+  readonly chooseThreshold?: boolean;
   readonly seed: number;
 }
 
 export interface FinetuningTask extends TrainingTask {
   readonly stepsPerEpoch: number;
 }
-
-const ORDER_STREAM = 0x66696e65;
-const DROPOUT_STREAM = 0x64726f70;
-const HEAD_DROPOUT_STREAM = 0x68656164;
 
 /**
  * The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them.
@@ -90,7 +86,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   let order: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
   const orderOf = (epoch: number): readonly number[] => {
     if (order?.epoch !== epoch)
-      order = { epoch, indices: new RandomStream(seed, ORDER_STREAM, epoch).shuffle([...train.keys()]) };
+      order = { epoch, indices: new RandomStream(seed, STREAM.rnaOrder, epoch).shuffle([...train.keys()]) };
     return order.indices;
   };
 
@@ -98,8 +94,8 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     const rnas = indices.map((index) => train[index]!);
     const batch = packTokens(rnas.map(({ sequence }) => tokenize(sequence)));
     const frozen = freeze ? await representations(indices) : undefined;
-    const encoderKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
-    const headKey = deriveKey(seed, HEAD_DROPOUT_STREAM, step, micro);
+    const encoderKey = deriveKey(seed, STREAM.dropout, step, micro);
+    const headKey = deriveKey(seed, STREAM.headDropout, step, micro);
     return {
       targets: rnas.reduce((sum, rna) => sum + terms(rna), 0),
       tokens: batch.tokens.length,
@@ -169,11 +165,11 @@ async function evaluateHead<S extends object, T, P>(
     task: { head },
     validation,
     scalars,
-    tuneThreshold = false,
+    chooseThreshold = false,
   } = options;
   const predicted: P[] = [];
   for await (const prediction of predictions(options, validation, scalars)) predicted.push(prediction);
-  if (tuneThreshold && head.kind === 'probability')
+  if (chooseThreshold && head.kind === 'probability')
     scalars.set(
       'threshold',
       bestBinaryThreshold(
@@ -181,7 +177,7 @@ async function evaluateHead<S extends object, T, P>(
         validation.map(({ target }) => target as number),
       ),
     );
-  head.tune?.(predicted, validation).forEach((value, name) => {
+  head.choose?.(predicted, validation).forEach((value, name) => {
     scalars.set(name, value);
   });
   const metrics = head.metrics(predicted, validation, scalars);
@@ -210,7 +206,7 @@ async function evaluateStructureHead({
   ...model
 }: StructureOptions): Promise<Omit<Evaluation, 'step'>> {
   const structures = validation.map(({ id, sequence, target }): Structure => ({ id, sequence, partners: target }));
-  const { threshold, strict, flexible, averagePrecision } = await tuneThreshold(
+  const { threshold, strict, flexible, averagePrecision } = await chooseThreshold(
     pairPredictor(model),
     structures,
     decode,

@@ -2,7 +2,7 @@
  * Fine-tuning without the encoder's own weights, on top of any recipe: the head
  * alone (`model.freeze`), or with it low-rank terms beside the encoder's
  * matrices (`model.lora`). A run is saved as a whole model, the terms added to
- * the weights, or as an adapter that names its base (checkpoint/adapter.ts of
+ * the weights, or as a LoRA adapter that names its base (checkpoint/adapter.ts of
  * the model package); what a resume needs is the head and the terms themselves,
  * since the base is loaded as it was.
  */
@@ -32,6 +32,7 @@ import {
 import { describe, type Tensor } from '@rna/tensor';
 import { z } from 'zod';
 import type { TaskModel } from './predictions.ts';
+import { CHECKPOINT_FILES } from './runFiles.ts';
 import type { CheckpointReader, CheckpointWriter } from './trainState.ts';
 
 export const loraConfig = z.strictObject({
@@ -47,7 +48,7 @@ export const loraConfig = z.strictObject({
 });
 
 /** What a config's `model` says about which weights are trained and saved. */
-export interface CheapTuning {
+export interface WeightsToTrain {
   readonly checkpoint: string;
   readonly freeze: boolean;
   readonly lora?: z.infer<typeof loraConfig> | undefined;
@@ -55,7 +56,7 @@ export interface CheapTuning {
 }
 
 /** For `superRefine` of a config's `model`. */
-export function checkCheapTuning({ freeze, lora, save }: CheapTuning, context: z.RefinementCtx): void {
+export function checkWeightsToTrain({ freeze, lora, save }: WeightsToTrain, context: z.RefinementCtx): void {
   if (freeze && lora !== undefined)
     context.addIssue({
       code: 'custom',
@@ -74,7 +75,7 @@ export function checkCheapTuning({ freeze, lora, save }: CheapTuning, context: z
 }
 
 /** How a run that leaves the encoder's weights alone saves and loads its model. */
-export interface AdapterFiles {
+export interface PartialModelFiles {
   /** Whether a whole model is to be written beside these files, its parameters as `read` gives them. */
   readonly merged: boolean;
   save(writer: CheckpointWriter, scalars: Scalars): Promise<void>;
@@ -90,14 +91,12 @@ export interface Adaptation {
   /** What may be trained of it, beside the head. */
   readonly trained: ReadonlyMap<string, Tensor>;
   /** Absent where the encoder's own weights are trained. */
-  readonly files?: AdapterFiles;
+  readonly files?: PartialModelFiles;
   /** Adds the low-rank terms to the weights that the encoder was made with. */
   merge(): Promise<void>;
   /** Frees the low-rank terms. */
   dispose(): void;
 }
-
-const TRAINED_FILE = 'trained.safetensors';
 
 /**
  * What of a model a run trains, and how it is saved. Low-rank terms follow from the seed; the other tensors stay the
@@ -105,12 +104,12 @@ const TRAINED_FILE = 'trained.safetensors';
  */
 export function adaptEncoder<S extends object, T, P>(
   model: TaskModel<S, T, P>,
-  tuning: CheapTuning,
+  weights: WeightsToTrain,
   seed: number,
 ): Adaptation {
   const { encoder: base } = model;
   const { device, config, precision } = base;
-  const { freeze, lora } = tuning;
+  const { freeze, lora } = weights;
   const low: ParameterMap = lora === undefined ? new Map<string, Tensor>() : initializeLora(device, config, lora, seed);
   const encoder =
     lora === undefined ? base : new Encoder(device, config, new Map([...base.parameters, ...low]), precision, lora);
@@ -120,7 +119,7 @@ export function adaptEncoder<S extends object, T, P>(
   return {
     encoder,
     trained,
-    ...(trained === low && { files: adapterFiles({ ...model, encoder }, low, tuning) }),
+    ...(trained === low && { files: partialFiles({ ...model, encoder }, low, weights) }),
     async merge() {
       for (const name of low.keys()) {
         const weight = name.replace(/\.lora[AB]$/, '.weight');
@@ -136,11 +135,11 @@ export function adaptEncoder<S extends object, T, P>(
   };
 }
 
-function adapterFiles<S extends object, T, P>(
+function partialFiles<S extends object, T, P>(
   { encoder, task, parameters }: TaskModel<S, T, P>,
   low: ParameterMap,
-  { checkpoint, lora, save }: CheapTuning,
-): AdapterFiles {
+  { checkpoint, lora, save }: WeightsToTrain,
+): PartialModelFiles {
   const { config } = encoder;
   const head = [...headParameters(task, config.dim).keys()];
   const trained = new Map([...low, ...head.map((name) => [name, parameter(parameters, name)] as const)]);
@@ -153,7 +152,7 @@ function adapterFiles<S extends object, T, P>(
   return {
     merged: save === 'merged',
     async save(writer, scalars) {
-      await writer.file(TRAINED_FILE, (sink) =>
+      await writer.file(CHECKPOINT_FILES.trained, (sink) =>
         writeSafetensors(
           sink,
           [...trained].map(([name, tensor]) => ({
@@ -177,7 +176,7 @@ function adapterFiles<S extends object, T, P>(
       await writer.file(ADAPTER_WEIGHTS_FILE, (sink) => writeAdapter(sink, { config, lora, base, read }));
     },
     async restore(reader) {
-      const file = await openTensorFile(await reader.open(TRAINED_FILE));
+      const file = await openTensorFile(await reader.open(CHECKPOINT_FILES.trained));
       for (const [name, tensor] of trained) {
         const stored = file.tensors.get(name);
         if (stored === undefined || describe(stored.shape) !== describe(tensor.shape)) {

@@ -11,6 +11,7 @@
  */
 
 import { RandomStream } from '@rna/kernels';
+import { STREAM } from '@rna/model';
 import { nestedPartners, TOKEN } from '@rna/structure';
 
 export type MaskingScheme = 'mlm' | 'sm' | 'ssm';
@@ -53,8 +54,6 @@ export interface MaskedSequence {
 export const IGNORED = -100;
 
 // Labels that keep these streams apart from each other and from every other user of the seed.
-const MASK_STREAM = 0x6d61736b;
-const SCHEME_STREAM = 0x73636865;
 
 const RANDOM_LETTERS = [TOKEN.A, TOKEN.C, TOKEN.G, TOKEN.T, TOKEN.N] as const;
 
@@ -79,7 +78,7 @@ export function maskSequence(
   if (!(Number.isInteger(spanOffset) && spanOffset >= 0)) {
     throw new RangeError(`maskSequence: the span offset must be an integer of 0 or more, got ${spanOffset}`);
   }
-  const random = new RandomStream(seed, MASK_STREAM, epoch, pass, sequence);
+  const random = new RandomStream(seed, STREAM.mask, epoch, pass, sequence);
   const budget = Math.max(1, Math.round(rate * length));
   const corrupted = tokens.slice();
   const labels = new Int32Array(tokens.length).fill(IGNORED);
@@ -98,7 +97,7 @@ export function maskSequence(
 
 /** Which span masking a sequence gets: SSM or SM, one half each, with a structure; always SM without (SSR-LM 3.2.2). */
 export function drawScheme(hasStructure: boolean, { seed, epoch, pass, sequence }: MaskKey): 'sm' | 'ssm' {
-  return hasStructure && new RandomStream(seed, SCHEME_STREAM, epoch, pass, sequence).below(2) === 0 ? 'ssm' : 'sm';
+  return hasStructure && new RandomStream(seed, STREAM.maskScheme, epoch, pass, sequence).below(2) === 0 ? 'ssm' : 'sm';
 }
 
 function mainStructure(partners: Int32Array | undefined, length: number): Int32Array {

@@ -4,7 +4,7 @@
  * step's dropout follows from the seed and the step's number.
  */
 import { deriveKey, portable } from '@rna/kernels';
-import { forwardFlops, type Encoder } from '@rna/model';
+import { forwardFlops, STREAM, type Encoder } from '@rna/model';
 import { crossEntropy } from '@rna/tensor';
 import type { BatchSource, MaskedBatch } from './batchSource.ts';
 import { FIRST_CURSOR, type Cursor } from './batching.ts';
@@ -24,8 +24,6 @@ export interface PretrainingOptions {
   readonly seed: number;
 }
 
-const DROPOUT_STREAM = 0x64726f70;
-
 export function pretrainingTask({
   encoder,
   batches,
@@ -38,7 +36,7 @@ export function pretrainingTask({
     async batchAt(cursor, step) {
       const { epoch, batches: parts, next } = await batches.at(cursor);
       const microBatches = parts.map((batch, micro) => {
-        const dropoutKey = deriveKey(seed, DROPOUT_STREAM, step, micro);
+        const dropoutKey = deriveKey(seed, STREAM.dropout, step, micro);
         return {
           targets: batch.targets,
           tokens: batch.tokens.length,

@@ -1,8 +1,8 @@
 /**
  * Whole runs from their configs: `pretrain` and `finetune` put task, optimiser
- * and schedule together and train. This is the one training script of Node and
- * the browser; the caller brings a device, a model, the corpus or the records,
- * and where checkpoints, log and progress go.
+ * and schedule together and train on one device. The caller brings the device, a
+ * model, the corpus or the records, and where checkpoints, log and progress go;
+ * runPretraining.ts opens devices too.
  */
 import { encoderParameters, headParameters, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
@@ -30,7 +30,7 @@ import type { Schedule } from './schedule.ts';
 import { unfreezingGroups } from './unfreezing.ts';
 
 /** Where a run is kept and shown. Without a store it is neither saved nor resumed. */
-export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation' | 'stop'> {
+export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation' | 'onDamage' | 'stop'> {
   readonly store?: CheckpointStore;
 }
 
@@ -146,7 +146,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       dropout,
       recompute,
       ...(decode && { decode }),
-      tuneThreshold: config.threshold === 'tuned',
+      chooseThreshold: config.threshold === 'tuned',
       seed,
     });
     const { stepsPerEpoch } = training;
@@ -159,7 +159,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       task,
       parameters: new Map([...own, ...run.parameters]),
       scalars,
-      ...(files && { adapter: files }),
+      ...(files && { partial: files }),
     };
     const groups = finetuneGroups(run, trained, stepsPerEpoch);
     // The content counts, not the files that it is read from.
@@ -219,6 +219,7 @@ async function trainWith(
     log,
     onProgress,
     onEvaluation,
+    onDamage,
     stop,
   }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
   { device, precision }: Encoder,
@@ -276,6 +277,7 @@ async function trainWith(
       ...(log && { log }),
       ...(onProgress && { onProgress }),
       ...(onEvaluation && { onEvaluation }),
+      ...(onDamage && { onDamage }),
       ...(stop && { stop }),
     });
   } finally {

@@ -24,7 +24,9 @@ export interface RecoveryOptions<T> {
    * Opens a device. `tuned` is what a run that is resumed must have it opened with; undefined for a new run, which may
    * have any.
    */
-  readonly open: (tuned: AdapterAnswers | undefined) => Promise<Device>;
+  readonly openDevice: (tuned: AdapterAnswers | undefined) => Promise<Device>;
+  /** Called with each device that was opened, before it trains. */
+  readonly onDevice?: (device: Device) => void | Promise<void>;
   /** Builds the model on the device and trains it, from `store`'s newest checkpoint. */
   readonly run: (device: Device) => Promise<T>;
   /** Where the run keeps its checkpoints; without it, it begins anew. */
@@ -43,16 +45,25 @@ const PAUSES_MS = [0, 1000, 4000];
  * Runs `run` on a device, and on another one as often as the device is lost; destroys them. Rejects with the
  * DeviceLostError of the last loss where there are too many.
  */
-export async function withRecovery<T>({ open, run, store, retries = 3, onLost, stop }: RecoveryOptions<T>): Promise<T> {
+export async function withRecovery<T>({
+  openDevice,
+  onDevice,
+  run,
+  store,
+  retries = 3,
+  onLost,
+  stop,
+}: RecoveryOptions<T>): Promise<T> {
   const newest = async (): Promise<string | undefined> => (await store?.names())?.at(-1);
   let tuned = store && (await tuningOfRun(store));
   let [attempt, checkpoint] = [0, await newest()];
   for (;;) {
     let device: Device | undefined;
     try {
-      device = await open(tuned);
+      device = await openDevice(tuned);
       // A run that has no checkpoint yet must not be given other answers half way.
       tuned ??= device.tuned;
+      await onDevice?.(device);
       return await run(device);
     } catch (error) {
       const isLoss = device === undefined ? attempt > 0 : error instanceof DeviceLostError || (await isLost(device));

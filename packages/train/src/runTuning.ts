@@ -7,7 +7,14 @@
 import * as kernels from '@rna/kernels';
 import { CheckpointError } from '@rna/model';
 import { currentAnswers, type AdapterAnswers, type Device } from '@rna/tensor';
-import { checkpointName, differingKeys, newestState, type CheckpointStore, type TrainState } from './trainState.ts';
+import { checkpointName } from './runFiles.ts';
+import {
+  differenceLines,
+  differingSettings,
+  newestState,
+  type CheckpointStore,
+  type TrainState,
+} from './trainState.ts';
 
 /**
  * What a device for the run in `store` must be opened with (`tuned`); undefined where there is no run yet, which may
@@ -20,11 +27,11 @@ export async function tuningOfRun(store: CheckpointStore): Promise<AdapterAnswer
 
 /** Throws a CheckpointError where the device's kernels would not sum as those of the run did. */
 export function requireTuning(device: Device, { step, tuned = {} }: TrainState): void {
-  const differences = differingKeys(tuned, device.tuned);
+  const differences = differingSettings(tuned, device.tuned);
   if (differences.length > 0) {
     throw new CheckpointError(
       checkpointName(step),
-      `the run was begun with other kernel variants than this device was opened with, and would not end in the same bits; open the device with those of the run (tuningOfRun):\n${differences.map((line) => `  ${line}`).join('\n')}`,
+      `the run was begun with other kernel variants than this device was opened with, and would not end in the same bits; open the device with those of the run (tuningOfRun):\n${differenceLines(differences)}`,
     );
   }
   const stale = Object.keys(tuned).filter((name) => {

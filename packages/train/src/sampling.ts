@@ -13,6 +13,7 @@
  * takes, so that two visits of a cluster are always a whole pass apart.
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
+import { STREAM } from '@rna/model';
 import { keyedPermutation } from './permutation.ts';
 import type { Corpus, RecordKind } from './corpus/corpus.ts';
 
@@ -48,7 +49,6 @@ export interface Sampling {
 }
 
 const GROUPS = [['structured', 'ncrna'], ['other']] as const satisfies readonly (readonly RecordKind[])[];
-const ORDER_STREAM = 0x6f726465;
 // A window has blocks from as many places at least, and a block is worth one read.
 const BLOCKS_PER_WINDOW = 16;
 const LARGEST_BLOCK = 64;
@@ -119,8 +119,10 @@ function groupOrder(
 ): (from: number, end: number) => Stretch[] {
   const wholeBlocks = Math.floor(size / blockSize);
   const blockAt =
-    wholeBlocks === 0 ? undefined : keyedPermutation(wholeBlocks, deriveKey(seed, ORDER_STREAM, epoch, group, 0));
-  const rotation = new RandomStream(seed, ORDER_STREAM, epoch, group, 1).below(size);
+    wholeBlocks === 0
+      ? undefined
+      : keyedPermutation(wholeBlocks, deriveKey(seed, STREAM.clusterOrder, epoch, group, 0));
+  const rotation = new RandomStream(seed, STREAM.clusterOrder, epoch, group, 1).below(size);
   return (from, end) => {
     const stretches: Stretch[] = [];
     for (let position = from; position < end;) {

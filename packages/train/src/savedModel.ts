@@ -18,11 +18,9 @@ import {
   type TaskHead,
 } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
-import type { AdapterFiles } from './lora.ts';
+import type { PartialModelFiles } from './lora.ts';
+import { CHECKPOINT_FILES } from './runFiles.ts';
 import type { SavedModel } from './trainState.ts';
-
-const CONFIG_FILE = 'config.json';
-const WEIGHTS_FILE = 'model.safetensors';
 
 export interface ModelParts {
   readonly config: EncoderConfig;
@@ -34,11 +32,11 @@ export interface ModelParts {
    */
   readonly scalars?: Map<string, number>;
   /** Where less than the whole model is trained. */
-  readonly adapter?: AdapterFiles;
+  readonly partial?: PartialModelFiles;
 }
 
 /** How a run saves and loads a model. */
-export function savedModel({ config, task, parameters, scalars = new Map(), adapter }: ModelParts): SavedModel {
+export function savedModel({ config, task, parameters, scalars = new Map(), partial }: ModelParts): SavedModel {
   const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
@@ -52,48 +50,52 @@ export function savedModel({ config, task, parameters, scalars = new Map(), adap
   };
   return {
     async save(writer) {
-      await adapter?.save(writer, scalars);
-      if (adapter?.merged === false) return;
-      await writer.file(CONFIG_FILE, (sink) =>
+      await partial?.save(writer, scalars);
+      if (partial?.merged === false) return;
+      await writer.file(CHECKPOINT_FILES.config, (sink) =>
         sink.write(
           new TextEncoder().encode(
             configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)),
           ),
         ),
       );
-      await writer.file(WEIGHTS_FILE, (sink) =>
+      await writer.file(CHECKPOINT_FILES.weights, (sink) =>
         writeModel(sink, {
           config,
           scheme,
           lmHead: parameters.has('lmHead.decoder.weight'),
           task,
           scalars,
-          read: (name) => adapter?.read(name) ?? find(name).read(),
+          read: (name) => partial?.read(name) ?? find(name).read(),
         }),
       );
     },
     async restore(reader) {
-      if (adapter !== undefined) {
-        keep(await adapter.restore(reader));
+      if (partial !== undefined) {
+        keep(await partial.restore(reader));
         return;
       }
-      const configSource = await reader.open(CONFIG_FILE);
+      const configSource = await reader.open(CHECKPOINT_FILES.config);
       const stored = parseConfig(
         new TextDecoder().decode(await configSource.read(0, configSource.size)),
         configSource.name,
       );
-      const model = await openModel(await openTensorFile(await reader.open(WEIGHTS_FILE)), stored, task && [task.head]);
+      const model = await openModel(
+        await openTensorFile(await reader.open(CHECKPOINT_FILES.weights)),
+        stored,
+        task && [task.head],
+      );
       const missing = [...parameters.keys()].filter((name) => !model.shapes.has(name));
       if (missing.length > 0)
         throw new CheckpointError(
-          `${reader.name}/${WEIGHTS_FILE}`,
+          `${reader.name}/${CHECKPOINT_FILES.weights}`,
           `lacks parameters of this run's model: ${missing.join(', ')}`,
         );
       for await (const { name, shape, offset, data } of model.parameters()) {
         const tensor = find(name);
         if (tensor.shape.join() !== shape.join())
           throw new CheckpointError(
-            `${reader.name}/${WEIGHTS_FILE}`,
+            `${reader.name}/${CHECKPOINT_FILES.weights}`,
             `"${name}" is [${shape.join(', ')}], this run's model has [${tensor.shape.join(', ')}]`,
           );
         tensor.device.write(tensor, data, offset);

@@ -4,26 +4,30 @@
  * batch, records a step and then reads the report of the one before, so the
  * adapter waits for neither host nor data. What a run does is a function of its
  * settings alone: stopped at any moment and resumed from its last checkpoint it
- * ends in the same bits, and so does its log. Data, masking and models are the
- * tasks' (pretraining.ts, finetuning.ts); going on after the device was lost is
+ * ends in the same bits, and so does its log. When it evaluates, saves and ends
+ * is decided in cadence.ts; data, masking and models are the tasks'
+ * (pretraining.ts, finetuning.ts); going on after the device was lost is
  * recovery.ts's.
  */
 import { add, backward, scale, type Device, type Tensor } from '@rna/tensor';
 import { FIRST_CURSOR, type Cursor } from './batching.ts';
-import { createMeter, type Progress, type StepFacts, type TrainingLog } from './meter.ts';
-import { readReport, type AdamW, type StepReport } from './optimizer.ts';
+import { checkpointsToRemove, evaluatesAfter, isOver, savesAt, savesNow, type Cadence } from './cadence.ts';
 import type { WeightAverage } from './ema.ts';
+import { createMeter, type Meter, type Progress, type StepFacts, type TrainingLog } from './meter.ts';
+import { readReport, type AdamW, type StepReport } from './optimizer.ts';
+import { MOST_STEPS } from './runFiles.ts';
 import { requireTuning } from './runTuning.ts';
 import type { Schedule } from './schedule.ts';
 import {
   asModel,
-  pruneCheckpoints,
   restoreCheckpoint,
   saveCheckpoint,
   type CheckpointStore,
+  type Damage,
   type Evaluation,
   type SavedModel,
   type Settings,
+  type Trained,
   type TrainState,
 } from './trainState.ts';
 
@@ -94,6 +98,8 @@ export interface TrainOptions {
   readonly log?: TrainingLog;
   readonly onProgress?: (progress: Progress) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void;
+  /** Told of a damaged checkpoint that was set aside. */
+  readonly onDamage?: (damage: Damage) => void;
 }
 
 /** A run that cannot go on. Its last checkpoint is intact. */
@@ -108,115 +114,155 @@ export class TrainingError extends Error {
  * are refused in a row, and where an evaluation's score is not finite; no checkpoint is from after the first of them.
  */
 export async function train(options: TrainOptions): Promise<TrainState> {
-  const {
-    device,
-    task,
-    optimizer,
-    average,
-    schedule,
-    steps,
-    checkpoints,
-    log,
-    stop,
-    evaluateEvery = Infinity,
-    patience = Infinity,
-  } = options;
-  const settings = checkpoints?.settings ?? {};
-  const trained = checkpoints && { model: checkpoints.model, optimizer, ...(average && { average }) };
-  const restored = checkpoints && (await restoreCheckpoint(checkpoints.store, trained!, settings));
-  if (restored !== undefined) requireTuning(device, restored);
-  let state: TrainState = restored ?? {
-    step: 0,
-    cursor: FIRST_CURSOR,
-    evaluationsSinceBest: 0,
-    settings,
-    ...(Object.keys(device.tuned).length > 0 && { tuned: device.tuned }),
-  };
-  if (state.step > steps)
+  const { task, schedule, steps, stop } = options;
+  const cadence = cadenceOf(options);
+  const meter = createMeter(options);
+  const reports = createReports(options, meter);
+
+  const restored = await restore(options, cadence);
+  let state = restored ?? firstState(options);
+  let upcoming = isOver(cadence, state) ? undefined : ask(task, state.cursor, state.step);
+  if (restored === undefined) state = await evaluate(options, state);
+  // A regular checkpoint that is to be made as soon as steps are no longer refused.
+  let due = false;
+  while (upcoming !== undefined) {
+    const batch = await meter.waiting(upcoming);
+    const step = state.step + 1;
+    upcoming = step < steps ? ask(task, batch.next, step) : undefined;
+    const learningRate = schedule(state.step);
+    state = { ...state, step, cursor: batch.next };
+    const recorded = recordStep(options, batch, step, learningRate);
+    await reports.add({ step, epoch: batch.epoch, learningRate, ...workOf(batch) }, recorded);
+
+    const evaluates = evaluatesAfter(cadence, step);
+    due ||= savesAt(cadence, step);
+    // Asked once: it may be aborted while what follows waits.
+    const asked = stop?.aborted === true;
+    if (evaluates || due || asked) await reports.settle();
+    if (evaluates) state = await evaluate(options, state);
+    const over = isOver(cadence, state);
+    if (over) upcoming = undefined;
+    const best = state.best?.step === step;
+    if (savesNow({ over, best, due, asked, refusedInRow: reports.refusedInRow() })) {
+      await save(options, cadence, state);
+      due = false;
+    }
+    if (asked && !over) throw stop.reason;
+  }
+  return state;
+}
+
+const cadenceOf = ({ steps, evaluateEvery = Infinity, patience = Infinity, checkpoints }: TrainOptions): Cadence => ({
+  steps,
+  evaluateEvery,
+  patience,
+  saveEvery: checkpoints?.every ?? Infinity,
+});
+
+/** The state in the newest checkpoint, its model loaded and the log taken back to it; undefined for a new run. */
+async function restore(options: TrainOptions, cadence: Cadence): Promise<TrainState | undefined> {
+  const { device, checkpoints, log, steps, onDamage } = options;
+  if (steps > MOST_STEPS) throw new TrainingError(`a run has ${MOST_STEPS} steps at most, not ${steps}`);
+  const state =
+    checkpoints &&
+    (await restoreCheckpoint(checkpoints.store, trainedBy(options, checkpoints), checkpoints.settings, onDamage));
+  if (state !== undefined) requireTuning(device, state);
+  if (state !== undefined && state.step > steps)
     throw new TrainingError(
       `the run to resume has done ${state.step} steps already, more than the ${steps} asked for; raise the number of steps`,
     );
-  await log?.rewind(restored === undefined ? -1 : state.step);
-  const prune = async (): Promise<void> => {
-    if (checkpoints !== undefined)
-      await pruneCheckpoints(checkpoints.store, {
-        keep: checkpoints.keep ?? 2,
-        every: checkpoints.every,
-        steps,
-        best: state.best?.step,
-      });
-  };
+  await log?.rewind(state === undefined ? -1 : state.step);
+  if (state === undefined) return undefined;
   // The run may have ended between a checkpoint and the removal of those that it replaced.
-  if (restored !== undefined) await prune();
+  await prune(options, cadence, state);
+  // Settings may ask for a longer run than they did.
+  return { ...state, settings: checkpoints!.settings };
+}
 
-  const evaluate = async (): Promise<void> => {
-    if (task.evaluate === undefined) return;
-    const evaluation = { step: state.step, ...(await asModel(options, () => task.evaluate!())) };
-    if (!Number.isFinite(evaluation.score))
-      throw new TrainingError(
-        `step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`,
-      );
-    const isBest = state.best === undefined || evaluation.score > state.best.score;
-    state = {
-      ...state,
-      evaluation,
-      ...(isBest && { best: evaluation }),
-      evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1,
-    };
-    log?.append({ step: state.step, evaluation: evaluation.metrics });
-    options.onEvaluation?.(evaluation);
+const firstState = ({ device, checkpoints }: TrainOptions): TrainState => ({
+  step: 0,
+  cursor: FIRST_CURSOR,
+  evaluationsSinceBest: 0,
+  settings: checkpoints?.settings ?? {},
+  ...(Object.keys(device.tuned).length > 0 && { tuned: device.tuned }),
+});
+
+type Checkpoints = NonNullable<TrainOptions['checkpoints']>;
+
+const trainedBy = ({ optimizer, average }: TrainOptions, { model }: Checkpoints): Trained => ({
+  model,
+  optimizer,
+  ...(average && { average }),
+});
+
+async function save(options: TrainOptions, cadence: Cadence, state: TrainState): Promise<void> {
+  const { checkpoints } = options;
+  if (checkpoints === undefined) return;
+  await saveCheckpoint(checkpoints.store, trainedBy(options, checkpoints), state);
+  await prune(options, cadence, state);
+}
+
+async function prune({ checkpoints }: TrainOptions, cadence: Cadence, { best }: TrainState): Promise<void> {
+  if (checkpoints === undefined) return;
+  const { store, keep = 2 } = checkpoints;
+  for (const name of checkpointsToRemove(await store.names(), { cadence, keep, best: best?.step }))
+    await store.remove(name);
+}
+
+/** The state with an evaluation of the model as it is now; as it was where the task has none. */
+async function evaluate(options: TrainOptions, state: TrainState): Promise<TrainState> {
+  const { task, log, onEvaluation } = options;
+  if (task.evaluate === undefined) return state;
+  const evaluation = { step: state.step, ...(await asModel(options, () => task.evaluate!())) };
+  if (!Number.isFinite(evaluation.score))
+    throw new TrainingError(
+      `step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`,
+    );
+  const isBest = state.best === undefined || evaluation.score > state.best.score;
+  log?.append({ step: state.step, evaluation: evaluation.metrics });
+  onEvaluation?.(evaluation);
+  return {
+    ...state,
+    evaluation,
+    ...(isBest && { best: evaluation }),
+    evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1,
   };
-  const meter = createMeter(options);
+}
+
+interface Reports {
+  /** Reads the report of the step before, and begins to read this one's, which it frees. */
+  add(step: StepFacts, recorded: Tensor): Promise<void>;
+  /** Waits until no report is unread. Throws a TrainingError where too many steps in a row were refused. */
+  settle(): Promise<void>;
+  /** Steps refused one after the other, up to the last report. */
+  refusedInRow(): number;
+}
+
+/** Reads the steps' reports, each while the next step is recorded. */
+function createReports({ checkpoints, maxRefused = 10 }: TrainOptions, meter: Meter): Reports {
   let pending: { readonly step: StepFacts; readonly report: Promise<StepReport> } | undefined;
-  let refusedInRow = 0;
+  let inRow = 0;
   const settle = async (): Promise<void> => {
     if (pending === undefined) return;
     const { step, report: promise } = pending;
     pending = undefined;
     const report = await promise;
     meter.count(step, report);
-    refusedInRow = report.refusals.inRow;
-    if (refusedInRow >= (options.maxRefused ?? 10))
-      throw new TrainingError(await refusalText(step.step, report, checkpoints?.store));
+    inRow = report.refusals.inRow;
+    if (inRow >= maxRefused) throw new TrainingError(await refusalText(step.step, report, checkpoints?.store));
   };
-  const isOver = (): boolean => state.step === steps || state.evaluationsSinceBest >= patience;
-
-  let upcoming = isOver() ? undefined : ask(task, state.cursor, state.step);
-  if (restored === undefined) await evaluate();
-  let isDue = false;
-  while (upcoming !== undefined) {
-    const batch = await meter.waiting(upcoming);
-    const after = state.step + 1;
-    upcoming = after < steps ? ask(task, batch.next, after) : undefined;
-    const learningRate = schedule(state.step);
-    state = { ...state, step: after, cursor: batch.next };
-    const recorded = recordStep(options, batch, after, learningRate);
-    const report = readReport(recorded);
-    recorded.dispose();
-    // A failure is met where the report is awaited; until then it must not count as unhandled.
-    report.catch(() => undefined);
-    await settle();
-    pending = { step: { step: after, epoch: batch.epoch, learningRate, ...workOf(batch) }, report };
-
-    const evaluates = after === steps || after % evaluateEvery === 0;
-    isDue ||= checkpoints !== undefined && after % checkpoints.every === 0;
-    // Asked once: it may be aborted while what follows waits.
-    const isAsked = stop?.aborted === true;
-    if (evaluates || isDue || isAsked) await settle();
-    if (evaluates) await evaluate();
-    if (isOver()) upcoming = undefined;
-    const improved = state.best?.step === after;
-    const stops = isAsked && !isOver();
-    // While steps are refused nothing is learnt, and what came before them is the last that is known to be good.
-    const saves = isOver() || improved || ((isDue || stops) && refusedInRow === 0);
-    if (checkpoints !== undefined && saves) {
-      await saveCheckpoint(checkpoints.store, trained!, state);
-      await prune();
-      isDue = false;
-    }
-    if (stops) throw stop.reason;
-  }
-  return state;
+  return {
+    async add(step, recorded) {
+      const report = readReport(recorded);
+      recorded.dispose();
+      // A failure is met where the report is awaited; until then it must not count as unhandled.
+      report.catch(() => undefined);
+      await settle();
+      pending = { step, report };
+    },
+    settle,
+    refusedInRow: () => inRow,
+  };
 }
 
 /**

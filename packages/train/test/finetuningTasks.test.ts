@@ -74,7 +74,7 @@ const shifted: Head<{ readonly scale: number }, number, number> = {
     ),
   fit: (targets) => new Map([['shift', targets.reduce((sum, target) => sum + target, 0) / targets.length]]),
   predict: (output, { scale }, scalars) => Array.from(output, (value) => scale * value + scalars.get('shift')!),
-  tune: (predicted) => new Map([['largest', Math.max(...predicted)]]),
+  choose: (predicted) => new Map([['largest', Math.max(...predicted)]]),
   metrics: (predicted, examples, scalars) => ({
     error: predicted.reduce((sum, value, i) => sum + Math.abs(value - examples[i]!.target), 0),
     largest: scalars.get('largest')!,

@@ -2,7 +2,7 @@
  * What the trainer's tests share: a checkpoint store and a log in memory, and the smallest task that can be trained.
  */
 import { RandomStream } from '@rna/kernels';
-import { memorySink, memorySource, openTensorFile, readFloat32, writeSafetensors } from '@rna/model';
+import { CheckpointError, memorySink, memorySource, openTensorFile, readFloat32, writeSafetensors } from '@rna/model';
 import { add, linear, type Device, type Tensor } from '@rna/tensor';
 import type { CheckpointStore, Cursor, LogEntry, SavedModel, TrainingLog, TrainingTask } from '../src/index.ts';
 
@@ -27,10 +27,19 @@ export function memoryStore(): CheckpointStore & { readonly checkpoints: Map<str
     open: (name) =>
       Promise.resolve({
         name,
-        open: (file) => Promise.resolve(memorySource(`${name}/${file}`, checkpoints.get(name)!.get(file)!)),
+        open(file) {
+          const bytes = checkpoints.get(name)!.get(file);
+          return bytes === undefined
+            ? Promise.reject(new CheckpointError(`${name}/${file}`, 'is missing'))
+            : Promise.resolve(memorySource(`${name}/${file}`, bytes));
+        },
         close: () => Promise.resolve(),
       }),
     remove(name) {
+      checkpoints.delete(name);
+      return Promise.resolve();
+    },
+    setAside(name) {
       checkpoints.delete(name);
       return Promise.resolve();
     },

@@ -36,7 +36,7 @@ async function run({ at, store = memoryStore(), recovery = {} }: Disturbance = {
     onLost: (loss) => {
       losses.push(loss);
     },
-    open: async (tuned) => {
+    openDevice: async (tuned) => {
       const device = await openDevice({ poison: true, ...(tuned && { tuned }) });
       devices.push(device);
       return device;
@@ -119,7 +119,7 @@ describe('withRecovery', () => {
       let losses = 0;
       await withRecovery({
         store,
-        open: (tuned) => openDevice(tuned && { tuned }),
+        openDevice: (tuned) => openDevice(tuned && { tuned }),
         onLost: () => {
           losses++;
         },
@@ -187,16 +187,19 @@ describe('withRecovery', () => {
 
   it('tries again where a new device cannot be opened at once, but not where there is none to begin with', async () => {
     let [lost, refusals] = [false, 0];
-    const open: RecoveryOptions<unknown>['open'] = () => {
+    const openAgain: RecoveryOptions<unknown>['openDevice'] = () => {
       if (lost && refusals++ === 0) return Promise.reject(new Error('no adapter yet'));
       return openDevice();
     };
-    const { losses } = await run({ at: (_, calls) => !lost && calls === 20 && (lost = true), recovery: { open } });
+    const { losses } = await run({
+      at: (_, calls) => !lost && calls === 20 && (lost = true),
+      recovery: { openDevice: openAgain },
+    });
     expect(losses.map(({ error }) => error.message)).toEqual([
       expect.stringContaining('lost') as string,
       'no adapter yet',
     ]);
-    await expect(run({ recovery: { open: () => Promise.reject(new Error('no adapter')) } })).rejects.toThrow(
+    await expect(run({ recovery: { openDevice: () => Promise.reject(new Error('no adapter')) } })).rejects.toThrow(
       'no adapter',
     );
   });

@@ -5,8 +5,8 @@
  * and the file that it was begun with, and two workers can read one corpus.
  */
 import { blobSource } from '@rna/model';
-import { parseRecords, recordFormat } from '@rna/structure';
-import { corpusBytes, encodeRecord, openCorpus, type Corpus, type EncodedRecord } from '@rna/train';
+import { parseRecords, recordFormat, standard } from '@rna/structure';
+import { corpusBytes, CORPUS_MAGIC, encodeRecord, openCorpus, type Corpus, type EncodedRecord } from '@rna/train';
 import { z } from 'zod';
 import { httpSource } from './httpSource.ts';
 import { childFile, fileNames, readText, removeEntry, writeFile, writeStream } from './opfs.ts';
@@ -20,11 +20,8 @@ export interface KeptCorpus {
 
 const FOLDER = 'corpus';
 const PLACES_FILE = 'corpus.json';
-/** How a binary corpus begins, and a file that is packed by gzip; no text does. */
-const [CORPUS_MAGIC, GZIP_MAGIC] = [
-  [0x89, 0x52, 0x4e, 0x41],
-  [0x1f, 0x8b],
-];
+/** How a file that is packed by gzip begins. */
+const GZIP_MAGIC = Uint8Array.of(0x1f, 0x8b);
 
 /** Where a part of the corpus is: at an address, or in the run's folder. */
 const place = z.strictObject({ url: z.url().optional() });
@@ -91,7 +88,7 @@ async function keepPart(corpus: FileSystemDirectoryHandle, part: string, source:
   return {};
 }
 
-async function beginsWith(blob: Blob, magic: readonly number[]): Promise<boolean> {
+async function beginsWith(blob: Blob, magic: Uint8Array): Promise<boolean> {
   const bytes = new Uint8Array(await blob.slice(0, magic.length).arrayBuffer());
   return magic.every((byte, i) => bytes[i] === byte);
 }
@@ -114,6 +111,3 @@ async function* chunksOf<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, 
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
 }
-
-// Letters are ASCII here, or the readers would have refused them.
-const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');

@@ -7,4 +7,4 @@ export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
 export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
 export { deleteRun, savedRuns, type SavedRun } from './savedRuns.ts';
-export { serveRuns, type CommandScope, type RunServer, type Script, type ScriptRun } from './worker.ts';
+export { serveRuns, type CommandScope, type RunServer } from './worker.ts';

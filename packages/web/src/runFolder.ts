@@ -6,8 +6,8 @@
  * a tab closed at any moment leaves complete checkpoints only. One tab holds a
  * run at a time. Works in pages and workers.
  */
-import { type ByteSink, blobSource } from '@rna/model';
-import type { CheckpointStore, LogEntry, TrainingLog } from '@rna/train';
+import { type ByteSink, blobSource, CheckpointError } from '@rna/model';
+import { checkpointStep, parseLog, RUN_FILES, type CheckpointStore, type LogEntry, type TrainingLog } from '@rna/train';
 import { z } from 'zod';
 import { childFile, childFolder, fileNames, folderNames, readText, removeEntry, writeFile } from './opfs.ts';
 
@@ -27,8 +27,6 @@ export interface RunFolder {
   readonly close: () => Promise<void>;
 }
 
-export const CHECKPOINTS = 'checkpoints';
-export const LOG_FILE = 'log.jsonl';
 const MARKER = '.complete';
 // A tab that was just closed or loaded again lets go of its runs within moments.
 const LOCK_PATIENCE_MS = 5000;
@@ -43,7 +41,7 @@ export async function openRunFolder(runs: FileSystemDirectoryHandle, name: strin
   const unlock = await lock(`rna run ${name}`, `the run '${name}' is open in another tab; close it there first`);
   try {
     const folder = await runs.getDirectoryHandle(name, { create: true });
-    const checkpoints = await folder.getDirectoryHandle(CHECKPOINTS, { create: true });
+    const checkpoints = await folder.getDirectoryHandle(RUN_FILES.checkpoints, { create: true });
     for (const each of await folderNames(checkpoints)) {
       if (!(await isComplete(checkpoints, each))) await removeEntry(checkpoints, each);
     }
@@ -67,7 +65,7 @@ export async function openRunFolder(runs: FileSystemDirectoryHandle, name: strin
 
 /** The complete checkpoints of a run's folder, the oldest first. */
 export async function checkpointNames(checkpoints: FileSystemDirectoryHandle): Promise<string[]> {
-  const names = await folderNames(checkpoints);
+  const names = (await folderNames(checkpoints)).filter((name) => checkpointStep(name) !== undefined);
   const complete = await Promise.all(names.map((name) => isComplete(checkpoints, name)));
   return names.filter((_, i) => complete[i]).sort();
 }
@@ -112,11 +110,16 @@ function checkpointStore(
       const folder = await checkpoints.getDirectoryHandle(name);
       return {
         name,
-        open: async (file) => blobSource(`${name}/${file}`, await childFile(folder, file)),
+        async open(file) {
+          if (!(await fileNames(folder)).includes(file)) throw new CheckpointError(`${name}/${file}`, 'is missing');
+          return blobSource(`${name}/${file}`, await childFile(folder, file));
+        },
         close: () => Promise.resolve(),
       };
     },
     remove: (name) => undisturbed(() => removeCheckpoint(checkpoints, name)),
+    // Folders cannot be renamed here, and a person could not look at one anyway.
+    setAside: (name) => undisturbed(() => removeCheckpoint(checkpoints, name)),
   };
 }
 
@@ -146,13 +149,14 @@ async function isComplete(checkpoints: FileSystemDirectoryHandle, name: string):
 /** Entries gather in memory and go to disk with each checkpoint; those after it would be written again anyway. */
 function openLog(folder: FileSystemDirectoryHandle): RunLog & { readonly flush: () => Promise<void> } {
   let unwritten: LogEntry[] = [];
-  const stored = async (): Promise<string> => (await readText(folder, LOG_FILE)) ?? '';
+  const stored = async (): Promise<string> => (await readText(folder, RUN_FILES.log)) ?? '';
+  const parse = (text: string): LogEntry[] => parseLog(text, `${folder.name}/${RUN_FILES.log}`);
   const write = (text: string): Promise<void> =>
-    writeFile(folder, LOG_FILE, (sink) => sink.write(new TextEncoder().encode(text)));
+    writeFile(folder, RUN_FILES.log, (sink) => sink.write(new TextEncoder().encode(text)));
   return {
     async rewind(step) {
       unwritten = [];
-      await write(toLines(parseLog(await stored()).filter((entry) => entry.step <= step)));
+      await write(toLines(parse(await stored()).filter((entry) => entry.step <= step)));
     },
     append: (entry) => {
       unwritten.push(entry);
@@ -163,16 +167,9 @@ function openLog(folder: FileSystemDirectoryHandle): RunLog & { readonly flush: 
       unwritten = [];
       await write((await stored()) + toLines(entries));
     },
-    entries: async () => [...parseLog(await stored()), ...unwritten],
+    entries: async () => [...parse(await stored()), ...unwritten],
   };
 }
-
-/** Entries of a log's text; a last line without its end does not count. */
-export const parseLog = (text: string): LogEntry[] =>
-  text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as LogEntry);
 
 const toLines = (entries: readonly LogEntry[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 

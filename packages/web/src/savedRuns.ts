@@ -2,10 +2,9 @@
  * The runs that this browser keeps: their list, and what each is, its config as
  * `config.yaml` (in the JSON that is part of YAML).
  */
-import { pretrainConfig, validateConfig, type PretrainConfig } from '@rna/train';
-import { CONFIG_FILE } from './archive.ts';
+import { checkpointStep, pretrainConfig, RUN_FILES, validateConfig, type PretrainConfig } from '@rna/train';
 import { childFolder, folderNames, openRuns, readText, removeEntry, writeFile } from './opfs.ts';
-import { CHECKPOINTS, checkpointNames } from './runFolder.ts';
+import { checkpointNames } from './runFolder.ts';
 
 /** A run in the list of those kept here. */
 export interface SavedRun {
@@ -21,11 +20,11 @@ export async function savedRuns(): Promise<SavedRun[]> {
   const found: SavedRun[] = [];
   for (const name of await folderNames(runs)) {
     const folder = await runs.getDirectoryHandle(name);
-    const checkpoints = await childFolder(folder, CHECKPOINTS);
+    const checkpoints = await childFolder(folder, RUN_FILES.checkpoints);
     const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
     if (newest === undefined) continue;
     const { train } = await readConfig(folder);
-    found.push({ name, step: Number(/\d+$/.exec(newest)?.[0]), steps: train.steps });
+    found.push({ name, step: checkpointStep(newest)!, steps: train.steps });
   }
   return found;
 }
@@ -36,13 +35,14 @@ export async function deleteRun(name: string): Promise<void> {
 }
 
 export async function readConfig(folder: FileSystemDirectoryHandle): Promise<PretrainConfig> {
-  const text = await readText(folder, CONFIG_FILE);
-  if (text === undefined) throw new Error(`the run '${folder.name}' has no ${CONFIG_FILE}; delete it and begin anew`);
-  return validateConfig(pretrainConfig, JSON.parse(text), `${folder.name}/${CONFIG_FILE}`);
+  const text = await readText(folder, RUN_FILES.config);
+  if (text === undefined)
+    throw new Error(`the run '${folder.name}' has no ${RUN_FILES.config}; delete it and begin anew`);
+  return validateConfig(pretrainConfig, JSON.parse(text), `${folder.name}/${RUN_FILES.config}`);
 }
 
 export async function writeConfig(folder: FileSystemDirectoryHandle, config: PretrainConfig): Promise<void> {
-  await writeFile(folder, CONFIG_FILE, (sink) =>
+  await writeFile(folder, RUN_FILES.config, (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)),
   );
 }

@@ -1,44 +1,28 @@
 /**
  * The worker's side of a run: takes commands, opens the run's folder, calls the
- * training script with the places where a run is kept and shown, and tells the
- * page what happens. What is trained, and how, is the script's.
+ * pre-training script (`runPretraining`) with the places where a run is kept and
+ * shown, and tells the page what happens. What is trained, and how, is the
+ * script's.
  */
-import type { AdapterAnswers, Device } from '@rna/tensor';
 import {
+  CHECKPOINT_FILES,
+  newestState,
   pretrainConfig,
+  RUN_FILES,
+  runPretraining,
   validateConfig,
-  type Corpus,
-  type DeviceLoss,
-  type PretrainConfig,
-  type RunBatches,
   type RunPlaces,
-  type StopSignal,
   type TrainState,
 } from '@rna/train';
-import { packRun, STATE_FILE, unpackRun } from './archive.ts';
+import { packRun, unpackRun } from './archive.ts';
 import { runBatchesIn } from './batches.ts';
 import { corpusName, keepCorpus, keptCorpus, openKept } from './corpus.ts';
 import { openDevice } from './device.ts';
 import { createGate, type Gate } from './gate.ts';
-import { childFile, childFolder, openRuns } from './opfs.ts';
+import { childFolder, openRuns } from './opfs.ts';
 import type { Command, CorpusChoice, RunEvent } from './protocol.ts';
-import { CHECKPOINTS, checkpointNames, openRunFolder, type RunFolder } from './runFolder.ts';
+import { checkpointNames, openRunFolder, type RunFolder } from './runFolder.ts';
 import { readConfig, writeConfig } from './savedRuns.ts';
-
-/** What a training script is called with. */
-export interface ScriptRun extends RunPlaces {
-  /** Opens a device with the autotuner's answers that the run was begun with. */
-  readonly openDevice: (tuned: AdapterAnswers | undefined) => Promise<Device>;
-  readonly onLost: (loss: DeviceLoss) => void;
-  readonly stop: StopSignal;
-  readonly config: PretrainConfig;
-  readonly train: Corpus;
-  readonly validation?: Corpus;
-  readonly batches: RunBatches;
-}
-
-/** Trains to the end, or until it is stopped. */
-export type Script = (run: ScriptRun) => Promise<TrainState>;
 
 /** The part of a worker's global scope that is used. */
 export interface CommandScope {
@@ -47,7 +31,6 @@ export interface CommandScope {
 }
 
 export interface RunServer {
-  readonly script: Script;
   /** Makes a worker that calls `serveRunBatches`. */
   readonly batchWorker: () => Worker;
 }
@@ -60,7 +43,7 @@ interface Going {
 }
 
 type Tell = (event: RunEvent) => void;
-type Prepare = (folder: FileSystemDirectoryHandle) => Promise<void>;
+type Prepare = (run: RunFolder) => Promise<void>;
 
 /** Serves one run after the other to the page that made this worker: `serveRuns(self, …)`. */
 export function serveRuns(scope: CommandScope, server: RunServer): void {
@@ -107,13 +90,13 @@ export function serveRuns(scope: CommandScope, server: RunServer): void {
   const obey = (command: Command): void => {
     switch (command.type) {
       case 'start':
-        begin(command.run, (folder) => startAnew(folder, command.config, command.corpus));
+        begin(command.run, ({ folder }) => startAnew(folder, command.config, command.corpus));
         break;
       case 'resume':
         begin(command.run, () => Promise.resolve());
         break;
       case 'import':
-        begin(command.run, (folder) => startFromArchive(folder, command.archive, command.corpus));
+        begin(command.run, (run) => startFromArchive(run, command.archive, command.corpus));
         break;
       case 'pause':
         going?.gate.close();
@@ -147,28 +130,27 @@ async function goThrough(
   name: string,
   prepare: Prepare,
   run: Going,
-  { script, batchWorker }: RunServer,
+  { batchWorker }: RunServer,
   tell: Tell,
 ): Promise<TrainState> {
   const opened = await openRunFolder(await openRuns(), name);
   run.folder = opened;
   try {
-    await prepare(opened.folder);
+    await prepare(opened);
     const config = await readConfig(opened.folder);
     const corpus = await keptCorpus(opened.folder);
     const corpora = await openKept(corpus);
     const batches = runBatchesIn(batchWorker(), config, corpus);
     try {
-      return await script({
+      return await runPretraining({
         ...placesOf(opened, tell),
         ...corpora,
         config,
         batches,
         stop: run.stop.signal,
-        async openDevice(tuned) {
-          const device = await openDevice({ wait: run.gate.wait, ...(tuned && { tuned }) });
-          tell({ type: 'begun', run: name, steps: config.train.steps, adapter: device.traits.description });
-          return device;
+        openDevice: (tuned) => openDevice({ wait: run.gate.wait, ...(tuned && { tuned }) }),
+        onDevice({ traits }) {
+          tell({ type: 'begun', run: name, steps: config.train.steps, adapter: traits.description });
         },
         onLost({ error, checkpoint }) {
           tell({
@@ -208,6 +190,9 @@ function placesOf({ store, log }: RunFolder, tell: Tell): RunPlaces {
     onProgress: (progress) => {
       tell({ type: 'progress', progress });
     },
+    onDamage({ error, instead }) {
+      tell({ type: 'note', text: `${error.message}. Going on from ${instead}` });
+    },
   };
 }
 
@@ -226,18 +211,14 @@ async function startAnew(
 }
 
 /** The run of an archive: its config is the settings that its newest checkpoint was written with. */
-async function startFromArchive(folder: FileSystemDirectoryHandle, archive: Blob, corpus: CorpusChoice): Promise<void> {
+async function startFromArchive({ folder, store }: RunFolder, archive: Blob, corpus: CorpusChoice): Promise<void> {
   await refuseOverwriting(folder);
   await unpackRun(archive, folder);
-  const checkpoints = await folder.getDirectoryHandle(CHECKPOINTS);
-  const newest = await checkpoints.getDirectoryHandle((await checkpointNames(checkpoints)).at(-1)!);
-  const { settings } = JSON.parse(await (await childFile(newest, STATE_FILE)).text()) as {
-    settings: Record<string, unknown>;
-  };
+  const { settings } = (await newestState(store))!;
   const data = { ...(settings['data'] as object), ...namesOf(corpus) };
   await writeConfig(
     folder,
-    validateConfig(pretrainConfig, { ...settings, out: folder.name, data }, `${newest.name}/${STATE_FILE}`),
+    validateConfig(pretrainConfig, { ...settings, out: folder.name, data }, CHECKPOINT_FILES.state),
   );
   await keepCorpus(folder, corpus);
 }
@@ -248,7 +229,7 @@ const namesOf = ({ train, validation }: CorpusChoice): { train: string[]; valida
 });
 
 async function refuseOverwriting(folder: FileSystemDirectoryHandle): Promise<void> {
-  const checkpoints = await childFolder(folder, CHECKPOINTS);
+  const checkpoints = await childFolder(folder, RUN_FILES.checkpoints);
   if (checkpoints !== undefined && (await checkpointNames(checkpoints)).length > 0)
     throw new Error(`a run named '${folder.name}' is kept here already; resume it, delete it or choose another name`);
 }

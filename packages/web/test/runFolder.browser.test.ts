@@ -1,5 +1,6 @@
 /** Runs in the browser's private file system: what is half done never counts, and an archive is the run again. */
-import type { CheckpointStore } from '@rna/train';
+import { zip } from './zip.ts';
+import { checkpointName, type CheckpointStore } from '@rna/train';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deleteRun, openRunFolder, openRuns, packRun, unpackRun, type RunFolder } from '../src/index.ts';
 
@@ -22,10 +23,14 @@ async function reopen(): Promise<void> {
   run = await openRunFolder(runs, 'test');
 }
 
+/** A `trainer.json` of a step, which is text so that it may be no number. */
+const state = (step: number | string): string =>
+  `{"step": ${step}, "cursor": {"epoch": 0, "window": 0, "row": 0}, "evaluationsSinceBest": 0, "settings": {}}`;
+
 const save = (store: CheckpointStore, step: number, content: string): Promise<void> =>
   store.save(`step-00000000${step}`, async (writer) => {
     await writer.file('weights', (sink) => sink.write(text(content)));
-    await writer.file('trainer.json', (sink) => sink.write(text(JSON.stringify({ step }))));
+    await writer.file('trainer.json', (sink) => sink.write(text(state(step))));
   });
 
 async function read(name: string): Promise<string> {
@@ -114,6 +119,56 @@ describe('an archive', () => {
     await expect(unpackRun(new Blob([bytes]), run.folder)).rejects.toThrow('the archive cannot be used');
     expect(await foldersOf(run)).toEqual([]);
   });
+});
+
+describe('an archive is refused, and leaves nothing behind,', () => {
+  it.each(['NaN', '-1', '1e300', '1.5', '"7"', 'null', '1000000000'])('whose step is %s', async (step) => {
+    const archive = zip([
+      ['run/checkpoints/step-000000001/trainer.json', state(1)],
+      ['run/checkpoints/step-000000001/weights', 'one'],
+      ['run/checkpoints/bad/trainer.json', state(step)],
+    ]);
+    await expect(unpackRun(archive, run.folder)).rejects.toThrow(
+      /the archive cannot be used: run\/checkpoints\/bad\/trainer\.json: not /,
+    );
+    expect(await foldersOf(run)).toEqual([]);
+  });
+
+  it('that has two checkpoints of a step', async () => {
+    const archive = zip([
+      ['a/trainer.json', state(3)],
+      ['b/trainer.json', state(3)],
+    ]);
+    await expect(unpackRun(archive, run.folder)).rejects.toThrow(
+      'a/trainer.json and b/trainer.json are both of step 3',
+    );
+    expect(await foldersOf(run)).toEqual([]);
+  });
+
+  it('that has 50,000 entries, in seconds', { timeout: 60_000 }, async () => {
+    const archive = zip(Array.from({ length: 50_000 }, (_, i) => [`${i}/trainer.json`, state(i)] as const));
+    await expect(unpackRun(archive, run.folder)).rejects.toThrow('it has more than 5000 entries');
+    expect(await foldersOf(run)).toEqual([]);
+  });
+});
+
+it('takes nothing for a checkpoint that has not the name of one', async () => {
+  await save(run.store, 1, 'one');
+  const checkpoints = await run.folder.getDirectoryHandle('checkpoints');
+  for (const name of ['best', 'step-9', `${checkpointName(9)}.copy`]) {
+    const folder = await checkpoints.getDirectoryHandle(name, { create: true });
+    const stream = await (await folder.getFileHandle('.complete', { create: true })).createWritable();
+    await stream.write('{"sizes":{}}');
+    await stream.close();
+  }
+  expect(await run.store.names()).toEqual([checkpointName(1)]);
+});
+
+it('names the line of a log that is not one', async () => {
+  const stream = await (await run.folder.getFileHandle('log.jsonl', { create: true })).createWritable();
+  await stream.write('{"step":0,"evaluation":{"loss":1}}\n{"step":-1}\n');
+  await stream.close();
+  await expect(run.log.rewind(5)).rejects.toThrow('test/log.jsonl:2: neither a step nor an evaluation');
 });
 
 async function foldersOf({ folder }: RunFolder): Promise<string[]> {

@@ -50,8 +50,8 @@ export function progressBar(label: string, total: number, unit: string): Progres
 }
 
 /**
- * Runs a task that stops at the first Ctrl-C (or SIGTERM) where it checks the
- * signal, and so removes its unfinished files. The second ends the process.
+ * Runs a task that stops at the first Ctrl-C (or SIGTERM, or SIGHUP, as of a terminal that was closed) where it checks
+ * the signal, and so saves what it has or removes its unfinished files. The second ends the process.
  */
 export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -59,7 +59,7 @@ export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     controller.abort(new InterruptedError('interrupted'));
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   signals.forEach((name) => process.on(name, onSignal));
   try {
     return await task(controller.signal);

@@ -6,15 +6,14 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { fileStem, findInvisible, InputError, readable, parseFasta, recordFormat } from '@rna/structure';
+import { fileStem, findInvisible, InputError, readable, parseFasta, recordFormat, standard } from '@rna/structure';
 import type { Head, TargetColumns } from '@rna/model';
 import { listRecordFiles, readRecordFile, RECORD_FILES, type KnownFiles } from './recordFiles.ts';
-import { readLines, readText } from './inputText.ts';
+import { readLines, readText, inputName, STDIN } from './inputText.ts';
 import { CommandError } from '../commandLine/errors.ts';
-import { readStructures, standard } from './trainingInput.ts';
+import { readStructures } from './trainingInput.ts';
 import { checkedSequence, parsedCell } from './cells.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
-import { inputName, STDIN } from './inputText.ts';
 
 export interface LabelledFileRna<T> {
   readonly id: string;

@@ -6,12 +6,13 @@
  * them.
  */
 import { readFile } from 'node:fs/promises';
-import { InputError, RECORD_FORMATS, recordFormat, type Structure } from '@rna/structure';
+import { InputError, RECORD_FORMATS, recordFormat, standard, type Structure } from '@rna/structure';
 import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';
 import { listRecordFiles, readRecordFile } from './recordFiles.ts';
 import { UsageError } from '../commandLine/errors.ts';
+import { note } from '../commandLine/terminal.ts';
 
 const STRUCTURES = Object.values({ ...RECORD_FORMATS, fasta: [] }).flat();
 
@@ -27,18 +28,47 @@ export interface StructureRecord extends Structure {
   readonly line: number;
 }
 
+/** What a training command was told of its config. */
+export interface ConfigOptions {
+  /** YAML or JSON file of the config. */
+  readonly config?: string;
+  /** `--key value` arguments. */
+  readonly overrides: readonly string[];
+  /** Files of `--data`, to train on in place of all that the config names. */
+  readonly data?: readonly string[];
+}
+
 /**
- * A whole config from a file, if one is given, with overrides laid over it.
+ * A whole config from a file, if one is given, with overrides laid over it. What the file says of data is left out where
+ * `data` is given, and a note says so: paths of another machine or task must not stand in the way.
  * @throws UsageError for a file that is not YAML or JSON, and for keys and values that the schema refuses.
  */
-export async function readConfig<T>(
-  schema: ZodType<T>,
-  file: string | undefined,
-  overrides: readonly string[],
-): Promise<T> {
+export async function readConfig<T>(schema: ZodType<T>, { config: file, overrides, data }: ConfigOptions): Promise<T> {
   const written = file === undefined ? {} : parseYaml(await readFile(file, 'utf8'), file);
-  return asUsage(() => validateConfig(schema, applyOverrides(schema, written, overrides), file ?? 'config'));
+  const asked = data === undefined ? written : withoutDataFiles(written);
+  const given = data === undefined ? [] : ['--data.train', data.join(',')];
+  return asUsage(() =>
+    validateConfig(schema, applyOverrides(schema, asked, [...overrides, ...given]), file ?? 'config'),
+  );
 }
+
+// The fields of a config that name files of RNAs.
+const DATA_FILES = ['train', 'other', 'validation'];
+
+function withoutDataFiles(config: unknown): unknown {
+  const { data, ...rest } = (config ?? {}) as { readonly data?: unknown };
+  // What is no group is left for the schema to refuse.
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return config;
+  const fields = Object.entries(data);
+  const left = fields.filter(([name, files]) => DATA_FILES.includes(name) && name !== 'train' && !isEmpty(files));
+  if (left.length > 0)
+    note(
+      `--data takes the place of all files that the config names; left out: ${left.map(([name, files]) => `data.${name} (${String(files)})`).join(', ')}`,
+    );
+  return { ...rest, data: Object.fromEntries(fields.filter(([name]) => !DATA_FILES.includes(name))) };
+}
+
+const isEmpty = (files: unknown): boolean => Array.isArray(files) && files.length === 0;
 
 /** Runs `check`, whose ConfigError is the caller's wrong usage. */
 export function asUsage<T>(check: () => T): T {
@@ -101,6 +131,3 @@ export async function readStructures(paths: readonly string[]): Promise<Structur
     return { id, file, line, sequence, partners };
   });
 }
-
-/** Upper case with U for T. Letters are ASCII here, or the readers would have refused them. */
-export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');

@@ -38,13 +38,15 @@ export function registerTraining(command: Command, { subject, load }: Training):
         `print this help, with every field of the config${subject === undefined ? '' : ` of a ${subject.name} that is named`}`,
       )
       .option('--config <file>', 'the config, in place of the argument')
-      .option('--data <files...>', 'short for --data.train')
+      .option(
+        '--data <files...>',
+        'RNAs to train on, in place of all files that the config names (data.train, data.other, data.validation)',
+      )
       .option('--print-config', 'print the whole config as YAML and do nothing else')
       .option('--json', 'print the result as JSON instead of a table')
       .action(async () => {
         const {
           help,
-          data,
           config: named,
           ...options
         } = command.opts<{ help?: true; data?: string[]; config?: string; json?: true; printConfig?: true }>();
@@ -68,11 +70,7 @@ export function registerTraining(command: Command, { subject, load }: Training):
           return;
         }
         const config = word() ?? named;
-        await run({
-          ...options,
-          ...(config !== undefined && { config }),
-          overrides: [...args, ...(data === undefined ? [] : ['--data.train', data.join(',')])],
-        });
+        await run({ ...options, ...(config !== undefined && { config }), overrides: args });
       })
   );
 }

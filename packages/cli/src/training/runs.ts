@@ -8,9 +8,18 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CheckpointStore, Progress, TrainingLog } from '@rna/train';
+import {
+  type CheckpointStore,
+  type Progress,
+  type TrainingLog,
+  checkpointStep,
+  parseLogLine,
+  RUN_FILES,
+} from '@rna/train';
 import { openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
 import { lockFolder } from './runLock.ts';
+import { CheckpointError } from '@rna/model';
+import { checkOutputFolder } from '../files/outputPaths.ts';
 
 export interface Run {
   readonly store: CheckpointStore;
@@ -27,21 +36,36 @@ export interface Run {
 
 const WRITING = '.writing-';
 const REMOVING = '.removing-';
+const DAMAGED = 'damaged-';
 
 /**
  * Opens a run's folder, making it if it is not there, and clears what a killed process left half done. Rejects with a
  * CommandError where another process has it open.
  */
 export async function openRun(folder: string): Promise<Run> {
-  const checkpoints = join(folder, 'checkpoints');
-  await mkdir(checkpoints, { recursive: true });
-  const unlock = lockFolder(folder);
+  return openClaimed(folder, await claimFolder(folder));
+}
+
+/**
+ * Makes a folder if it is not there and takes it for this process; the function that is returned gives it back. Nothing
+ * else in it is touched. Rejects with a CommandError where another process has it, or where it cannot be written to.
+ */
+export async function claimFolder(folder: string): Promise<() => void> {
+  await checkOutputFolder(folder);
+  await mkdir(folder, { recursive: true });
+  return lockFolder(folder);
+}
+
+/** Opens the run in a folder that was claimed, which the run's `close` gives back; so does a failure here. */
+export async function openClaimed(folder: string, unlock: () => void): Promise<Run> {
   try {
+    const checkpoints = join(folder, RUN_FILES.checkpoints);
+    await mkdir(checkpoints, { recursive: true });
     for (const name of await readdir(checkpoints)) {
       if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
     }
-    const log = openLog(join(folder, 'log.jsonl'));
-    const timings = openTimings(join(folder, 'timings.jsonl'));
+    const log = openLog(join(folder, RUN_FILES.log));
+    const timings = openTimings(join(folder, RUN_FILES.timings));
     return {
       store: folderStore(checkpoints, log.flush),
       log,
@@ -63,7 +87,7 @@ export async function openRun(folder: string): Promise<Run> {
 function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
   return {
     async names() {
-      return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+      return (await readdir(folder)).filter((name) => checkpointStep(name) !== undefined).sort();
     },
     async save(name, write) {
       const temporary = join(folder, WRITING + name);
@@ -80,7 +104,11 @@ function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
       return Promise.resolve({
         name: join(folder, name),
         open: async (file: string) => {
-          const source = await openFileSource(join(folder, name, file));
+          const path = join(folder, name, file);
+          const source = await openFileSource(path).catch((cause: unknown) => {
+            if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+            throw new CheckpointError(path, 'is missing', { cause });
+          });
           sources.push(source);
           return source;
         },
@@ -94,6 +122,11 @@ function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
       const doomed = join(folder, REMOVING + name);
       await rename(join(folder, name), doomed);
       await rm(doomed, { recursive: true });
+    },
+    async setAside(name) {
+      const aside = join(folder, DAMAGED + name);
+      await rm(aside, { recursive: true, force: true });
+      await rename(join(folder, name), aside);
     },
   };
 }
@@ -159,20 +192,7 @@ function lengthUpTo(bytes: Uint8Array, step: number, path: string): number {
     const end = bytes.indexOf(0x0a, begin);
     if (end < 0) return begin;
     const text = new TextDecoder().decode(bytes.subarray(begin, end));
-    if (stepOf(text, `${path}:${line}`) > step) return begin;
+    if (parseLogLine(text, path, line).step > step) return begin;
     begin = end + 1;
   }
-}
-
-function stepOf(line: string, where: string): number {
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch (cause) {
-    throw new Error(`${where}: not a line of JSON; remove it, or move the log away`, { cause });
-  }
-  const step = (entry as { step?: unknown } | null)?.step;
-  if (typeof step !== 'number')
-    throw new Error(`${where}: no log entry of a run ("step" is missing); remove it, or move the log away`);
-  return step;
 }

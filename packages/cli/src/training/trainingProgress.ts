@@ -4,7 +4,7 @@
  */
 import { SingleBar } from 'cli-progress';
 import { megabytes } from '@rna/tensor';
-import type { DeviceLoss, Evaluation, Progress } from '@rna/train';
+import type { Damage, DeviceLoss, Evaluation, Progress } from '@rna/train';
 import { formatCount, formatLoss, formatRate, formatScore } from '@rna/figures';
 import { note } from '../commandLine/terminal.ts';
 
@@ -15,6 +15,7 @@ export interface TrainingDisplay {
   readonly onProgress: (progress: Progress) => void;
   readonly onEvaluation: (evaluation: Evaluation) => void;
   readonly onLost: (loss: DeviceLoss) => void;
+  readonly onDamage: (damage: Damage) => void;
   /** What the adapter can do, against which the run's work is shown. */
   readonly setPeakFlops: (flops: number) => void;
   readonly stop: () => void;
@@ -55,6 +56,9 @@ export function trainingDisplay(): TrainingDisplay {
       line(
         `${error.message}\nrna: going on ${checkpoint === undefined ? 'from the beginning' : `from ${checkpoint}`} on a new device (${attempt} of ${retries} attempts without a new checkpoint)`,
       );
+    },
+    onDamage({ error, checkpoint, instead }) {
+      line(`${error.message}\nrna: ${checkpoint} is set aside as damaged-${checkpoint}; going on from ${instead}`);
     },
     setPeakFlops: (flops) => {
       peakFlops = flops;

@@ -1,23 +1,31 @@
 /**
- * What `rna pretrain` and `rna finetune` share: the run's folder (`config.yaml`
- * beside what runs.ts keeps, and at the end `model/` and `report.html`), going on with a run that
- * was stopped or whose device was lost, and the ends of a run: done, interrupted
- * with a checkpoint, or failed with its last checkpoint intact.
+ * What `rna pretrain` and `rna finetune` share: the run's folder, opened for
+ * training (`config.yaml` beside what runs.ts keeps, and at the end `model/` and
+ * `report.html`), what a person sees of the run, how devices are opened for it,
+ * and the ends of a run: done, interrupted with a checkpoint, or failed with its
+ * last checkpoint intact.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { DeviceError, DeviceLostError, measurePeakFlops, MemoryBudgetError, type Device } from '@rna/tensor';
+import { CheckpointError } from '@rna/model';
+import { DeviceError, DeviceLostError, measurePeakFlops, MemoryBudgetError } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import {
+  checkCheckpoint,
+  CHECKPOINT_FILES,
   checkpointName,
-  configFields,
+  checkpointStep,
   ConfigError,
+  differenceLines,
+  differingSettings,
+  isExtension,
+  parseLog,
+  RUN_FILES,
   TrainingError,
   validateConfig,
-  withRecovery,
   type Evaluation,
-  type LogEntry,
+  type RecoveryOptions,
   type RunPlaces,
   type TrainState,
 } from '@rna/train';
@@ -28,16 +36,12 @@ import { CommandError, InterruptedError, UsageError } from '../commandLine/error
 import { openFileSource, writeAtomically } from '../files/files.ts';
 import { readRun } from '../commands/plot/plot.ts';
 import { renderRuns } from '../report/runPage.ts';
-import { openRun, type Run } from './runs.ts';
+import { type Run, claimFolder, openClaimed } from './runs.ts';
 import { note, writeResult } from '../commandLine/terminal.ts';
-import { parseYaml } from '../input/trainingInput.ts';
+import { parseYaml, type ConfigOptions } from '../input/trainingInput.ts';
 import { trainingDisplay } from './trainingProgress.ts';
 
-export interface TrainingOptions {
-  /** YAML or JSON file of the config. */
-  readonly config?: string;
-  /** `--key value` arguments. */
-  readonly overrides: readonly string[];
+export interface TrainingOptions extends ConfigOptions {
   readonly json?: boolean;
   readonly printConfig?: boolean;
 }
@@ -57,13 +61,8 @@ export interface FinishedRun {
 
 type Config = { readonly out: string };
 
-const CONFIG_FILE = 'config.yaml';
-const LOG_FILE = 'log.jsonl';
-const REPORT_FILE = 'report.html';
-const CHECKPOINTS = 'checkpoints';
-const MODEL_FOLDER = 'model';
 // A checkpoint has those of a whole model, or those of an adapter.
-const MODEL_FILES = ['config.json', 'model.safetensors', ...ADAPTER_FILES];
+const MODEL_FILES = [CHECKPOINT_FILES.config, CHECKPOINT_FILES.weights, ...ADAPTER_FILES];
 const WRITING = '.writing-model';
 const REMOVING = '.removing-model';
 
@@ -72,89 +71,119 @@ export const configText = (config: object): string => stringify(config);
 
 export const printConfig = (config: object): Promise<void> => writeResult(configText(config));
 
-/** Runs a run's work on this machine's device, and on a new one if it is lost. */
-export type OnDevice = (run: (device: Device) => Promise<TrainState>) => Promise<TrainState>;
+/** A run's folder that this process has opened to train in. It must be closed. */
+export interface TrainingRun {
+  readonly folder: string;
+  /** Where the run is kept and shown. */
+  readonly places: RunPlaces;
+  /** How devices are opened, and what is said when one is lost. */
+  readonly devices: Pick<RecoveryOptions<TrainState>, 'openDevice' | 'onDevice' | 'onLost'>;
+  /** Makes `model/` and the report of a run that has come to its end. */
+  readonly finish: (state: TrainState) => Promise<FinishedRun>;
+  /** The error of a run that has not, with what is kept of it. */
+  readonly explain: (error: unknown) => Promise<unknown>;
+  readonly close: () => void;
+}
 
 /**
- * Opens the run's folder, calls `train` with the places where a run is kept and shown, and makes `model/` of the
- * result. A run found there is gone on with; it must have the same config, but for `out`, `run.*` and what changes no
- * bit. `train` puts on the device what it needs each time anew.
+ * Opens the folder of a run, made if it is not there. A run found there is gone on with; it must have the same config,
+ * but for `out`, `run.*`, what changes no bit, and a larger number of steps or epochs. Rejects with a CommandError or a
+ * UsageError before anything in the folder is changed: where another process has it, where it holds something else, and
+ * for other settings.
+ * @param command As `pretrain`, for messages and the head of `config.yaml`.
+ * @param signal Ends the run after a checkpoint.
  */
-export async function keepRun<T extends Config>(
+export async function openTrainingRun<T extends Config>(
   command: string,
   schema: ZodType<T>,
   config: T,
   signal: AbortSignal,
-  train: (places: RunPlaces, onDevice: OnDevice) => Promise<TrainState>,
-): Promise<FinishedRun> {
+): Promise<TrainingRun> {
   const folder = config.out;
-  await prepareFolder(command, schema, config);
-  const run = await openRun(folder);
-  const display = trainingDisplay();
+  const unlock = await claimFolder(folder);
   try {
-    const last = (await run.store.names()).at(-1);
-    note(last === undefined ? `a new run in ${folder}` : `resuming from step ${stepOf(last)} (${run.path(last)})`);
-    const state = await train(
-      {
-        store: run.store,
-        log: run.log,
-        stop: signal,
-        onEvaluation: display.onEvaluation,
-        onProgress: (progress) => {
-          run.time(progress);
-          display.onProgress(progress);
-        },
-      },
-      (onDevice) =>
-        withRecovery({
-          store: run.store,
-          stop: signal,
-          onLost: display.onLost,
-          open: (tuned) => openDevice(tuned && { tuned }),
-          run: async (device) => {
-            display.setPeakFlops(await measurePeakFlops(device));
-            return onDevice(device);
-          },
-        }),
-    );
-    display.stop();
-    return await finish(folder, run, state);
+    await prepareFolder(command, schema, config);
   } catch (error) {
-    display.stop();
-    throw await explain(error, run);
-  } finally {
-    run.close();
+    unlock();
+    throw error;
   }
+  const run = await openClaimed(folder, unlock);
+  const last = (await run.store.names()).at(-1);
+  note(
+    last === undefined ? `a new run in ${folder}` : `resuming from step ${checkpointStep(last)} (${run.path(last)})`,
+  );
+  const display = trainingDisplay();
+  return {
+    folder,
+    places: {
+      store: run.store,
+      log: run.log,
+      stop: signal,
+      onEvaluation: display.onEvaluation,
+      onDamage: display.onDamage,
+      onProgress: (progress) => {
+        run.time(progress);
+        display.onProgress(progress);
+      },
+    },
+    devices: {
+      openDevice: (tuned) => openDevice(tuned && { tuned }),
+      onDevice: async (device) => {
+        display.setPeakFlops(await measurePeakFlops(device));
+      },
+      onLost: display.onLost,
+    },
+    finish: (state) => {
+      display.stop();
+      return finish(folder, run, state);
+    },
+    explain: (error) => {
+      display.stop();
+      return explain(error, run);
+    },
+    close: run.close,
+  };
 }
 
-/**
- * Makes the folder and its `config.yaml`, or checks that the run in it is this one. A run without a checkpoint has no
- * claim on its folder.
- */
+/** Writes the folder's `config.yaml`, once it is known that a run in the folder is this one. */
 async function prepareFolder<T extends Config>(command: string, schema: ZodType<T>, config: T): Promise<void> {
   const { out: folder } = config;
-  const path = join(folder, CONFIG_FILE);
-  await mkdir(join(folder, CHECKPOINTS), { recursive: true });
+  const path = join(folder, RUN_FILES.config);
   const names = await readdir(folder);
-  const isRun = names.includes(CONFIG_FILE);
-  const own = names.every((name) => name.startsWith('.') || name === CHECKPOINTS);
-  const checkpoints = (await readdir(join(folder, CHECKPOINTS))).filter((name) => !name.startsWith('.'));
-  if (!isRun && (!own || checkpoints.length > 0)) {
-    throw new CommandError(`${folder} is not empty and holds no run (it has no ${CONFIG_FILE}); choose another --out`);
+  const isRun = names.includes(RUN_FILES.config);
+  const own = names.every((name) => name.startsWith('.') || name === RUN_FILES.checkpoints);
+  const inside = names.includes(RUN_FILES.checkpoints) ? await readdir(join(folder, RUN_FILES.checkpoints)) : [];
+  if (!isRun && (!own || inside.some((name) => !name.startsWith('.')))) {
+    throw new CommandError(
+      `${folder} is not empty and holds no run (it has no ${RUN_FILES.config}); choose another --out`,
+    );
   }
-  if (checkpoints.length > 0) {
+  // A run without a checkpoint has no claim on its folder.
+  if (inside.some((name) => checkpointStep(name) !== undefined)) {
     const stored = storedConfig(schema, await readFile(path, 'utf8'), path, command);
-    const differences = differingFields(schema, stored, config);
-    if (differences.length > 0) {
-      throw new UsageError(
-        `${path}: the run in this folder has other settings:\n${differences.join('\n')}\nuse the same settings to resume it, or another --out for a new run`,
-      );
-    }
+    checkSameRun(path, stored, config);
   }
   // What a killed process left half written.
   for (const name of names.filter((each) => each.endsWith('.partial'))) await rm(join(folder, name));
   const text = `# The whole config of this run. The same command with this --out resumes it.\n# rna ${command}\n${configText(config)}`;
   await writeAtomically(path, (sink) => sink.write(new TextEncoder().encode(text)));
+}
+
+/** Throws a UsageError that lists the fields in which a config is not that of the run in the folder. */
+function checkSameRun(path: string, stored: Config, config: Config): void {
+  const differences = differingSettings(stored, config).filter(
+    (each) => !ELSEWHERE.includes(each.path) && !/^run(\.|$)/.test(each.path),
+  );
+  const other = differences.filter((each) => !isExtension(each));
+  if (other.length > 0) {
+    throw new UsageError(
+      `${path}: the run in this folder has other settings:\n${differenceLines(other)}\nuse the same settings to resume it, or another --out for a new run`,
+    );
+  }
+  for (const { path: field, then, now } of differences)
+    note(
+      `the run is made longer: ${field} was ${String(then)}, is ${String(now)}; from here on the learning rate is that of the longer run`,
+    );
 }
 
 function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command: string): T {
@@ -169,44 +198,19 @@ function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command
 }
 
 /**
- * Fields that a resumed run may have otherwise: where it is, what costs memory or time alone, and from which files RNAs
+ * Fields that a resumed run may have otherwise, beside how often it is looked at (`run.*`): where it is, what costs memory or time alone, and from which files RNAs
  * come, whose content its checkpoints know.
  */
 const ELSEWHERE = ['out', 'train.recompute', 'data.train', 'data.other', 'data.validation'];
 
-/** A line for each field in which two configs differ, apart from those and how often the run is looked at. */
-function differingFields(schema: ZodType, then: unknown, now: unknown): string[] {
-  return configFields(schema)
-    .map(({ path }) => path)
-    .filter((path) => !ELSEWHERE.includes(path) && !path.startsWith('run.'))
-    .flatMap((path) => {
-      const [a, b] = [then, now].map((config) => JSON.stringify(valueAt(config, path)) ?? 'absent');
-      return a === b ? [] : [`  ${path}: then ${a}, now ${b}`];
-    });
-}
-
-const valueAt = (config: unknown, path: string): unknown =>
-  path
-    .split('.')
-    .reduce<unknown>(
-      (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
-      config,
-    );
-
-const stepOf = (checkpoint: string): number => Number(/\d+$/.exec(checkpoint)?.[0]);
-
 /** Puts the best checkpoint, else the last, into `model/` and gathers the run's figures from its log. */
 async function finish(folder: string, run: Run, state: TrainState): Promise<FinishedRun> {
-  const names = await run.store.names();
-  // The model before the first step may have been the best; it is no result of the training.
-  const best = state.best !== undefined && names.includes(checkpointName(state.best.step)) ? state.best : undefined;
-  if (state.best !== undefined && best === undefined)
-    note('no evaluation was better than the one before the first step; model/ is the last checkpoint');
-  const modelStep = best?.step ?? state.step;
+  const modelStep = await stepOfModel(run, state);
   await installModel(folder, run.path(checkpointName(modelStep)));
 
   await writeReport(folder);
-  const entries = readLog(await readFile(join(folder, LOG_FILE), 'utf8'));
+  const log = join(folder, RUN_FILES.log);
+  const entries = parseLog(await readFile(log, 'utf8'), log);
   const losses = entries.flatMap((entry) => ('loss' in entry ? [entry.loss] : []));
   const evaluationAt = (step: number): Evaluation['metrics'] | undefined =>
     entries.flatMap((entry) => ('evaluation' in entry && entry.step === step ? [entry.evaluation] : [])).at(-1);
@@ -221,24 +225,37 @@ async function finish(folder: string, run: Run, state: TrainState): Promise<Fini
   };
 }
 
+/** The step of the checkpoint that becomes the run's model: of the best evaluation, else of the last step. */
+async function stepOfModel({ store }: Run, { step, best }: TrainState): Promise<number> {
+  if (best === undefined || best.step === step) return step;
+  const name = checkpointName(best.step);
+  // The model before the first step may have been the best; it is no result of the training.
+  if (!(await store.names()).includes(name)) {
+    note(`no evaluation was better than the one before the first step; ${RUN_FILES.model}/ is the last checkpoint`);
+    return step;
+  }
+  try {
+    await checkCheckpoint(store, name);
+    return best.step;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    note(`${error.message}; this was the best checkpoint, and ${RUN_FILES.model}/ is the last one instead`);
+    return step;
+  }
+}
+
 /** `report.html`: the run's curves, where it ended, its config. */
 async function writeReport(folder: string): Promise<void> {
   const text = renderRuns([await readRun(folder, basename(resolve(folder)))]);
-  await writeAtomically(join(folder, REPORT_FILE), (sink) => sink.write(new TextEncoder().encode(text)));
+  await writeAtomically(join(folder, RUN_FILES.report), (sink) => sink.write(new TextEncoder().encode(text)));
 }
-
-const readLog = (text: string): LogEntry[] =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as LogEntry);
 
 /**
  * Copies a checkpoint's model to `model/`, which appears whole or, if the process dies, is made again by the next
  * resume.
  */
 async function installModel(folder: string, checkpoint: string): Promise<void> {
-  const [temporary, doomed, model] = [WRITING, REMOVING, MODEL_FOLDER].map((name) => join(folder, name)) as [
+  const [temporary, doomed, model] = [WRITING, REMOVING, RUN_FILES.model].map((name) => join(folder, name)) as [
     string,
     string,
     string,

@@ -81,7 +81,7 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   /** Predictions from an output that was read back, in the order of the sequences. */
   predict(output: Float32Array, sizes: S, scalars: Scalars): P[];
   /** Scalars that are chosen on a validation set, after each evaluation. */
-  tune?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
+  choose?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
   metrics(
     predictions: readonly P[],
     examples: readonly Labelled<T>[],

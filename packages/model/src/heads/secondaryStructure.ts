@@ -101,7 +101,7 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   },
   terms: ({ length }) => (length * (length - 1)) / 2,
   predict: (logits) => [upperTriangle(logits, Math.sqrt(logits.length)).map(sigmoid)],
-  tune(probabilities, examples) {
+  choose(probabilities, examples) {
     const curves = examples.map(({ sequence, target }, i) =>
       thresholdCurve(probabilities[i]!, sequence, target, { flexible: true }),
     );

@@ -45,11 +45,11 @@ export function meanScore(scores: readonly PairScore[], weights: readonly number
   return { precision: mean((s) => s.precision), recall: mean((s) => s.recall), f1: mean((s) => s.f1) };
 }
 
-/** The thresholds that tuning tries: 0.01, 0.02, …, 0.29. */
-export const TUNING_THRESHOLDS: readonly number[] = Array.from({ length: 29 }, (_, i) => (i + 1) / 100);
+/** The thresholds that are tried: 0.01, 0.02, …, 0.29. */
+export const CANDIDATE_THRESHOLDS: readonly number[] = Array.from({ length: 29 }, (_, i) => (i + 1) / 100);
 
 /**
- * F1 of one RNA at each of `TUNING_THRESHOLDS`: [29]. Tuning over a validation
+ * F1 of one RNA at each of `CANDIDATE_THRESHOLDS`: [29]. Choosing over a validation
  * set keeps these, not the probabilities.
  */
 export function thresholdCurve(
@@ -58,8 +58,8 @@ export function thresholdCurve(
   target: Int32Array,
   options: Omit<DecodeOptions, 'threshold'> & ScoreOptions,
 ): Float64Array {
-  const pairs = greedyPairs(probabilities, sequence, { ...options, threshold: TUNING_THRESHOLDS[0]! });
-  return Float64Array.from(TUNING_THRESHOLDS, (threshold) => {
+  const pairs = greedyPairs(probabilities, sequence, { ...options, threshold: CANDIDATE_THRESHOLDS[0]! });
+  return Float64Array.from(CANDIDATE_THRESHOLDS, (threshold) => {
     const predicted = new Int32Array(target.length).fill(-1);
     for (const { i, j, probability } of pairs) {
       if (probability <= Math.fround(threshold)) break;
@@ -73,8 +73,8 @@ export function thresholdCurve(
 /** The threshold with the largest mean F1 over the RNAs' curves; the smallest of equals. */
 export function bestThreshold(curves: readonly Float64Array[]): { threshold: number; f1: number } {
   if (curves.length === 0) throw new RangeError('bestThreshold: there are no validation RNAs to tune on');
-  let best = { threshold: TUNING_THRESHOLDS[0]!, f1: -1 };
-  for (const [k, threshold] of TUNING_THRESHOLDS.entries()) {
+  let best = { threshold: CANDIDATE_THRESHOLDS[0]!, f1: -1 };
+  for (const [k, threshold] of CANDIDATE_THRESHOLDS.entries()) {
     const f1 = curves.reduce((sum, curve) => sum + curve[k]!, 0) / curves.length;
     if (f1 > best.f1) best = { threshold, f1 };
   }

@@ -11,7 +11,7 @@ import {
   meanScore,
   scoreBasePairs,
   thresholdCurve,
-  TUNING_THRESHOLDS,
+  CANDIDATE_THRESHOLDS,
   type PairScore,
 } from './metrics.ts';
 import { partnersFromPairs, type Structure } from './structure.ts';
@@ -64,16 +64,16 @@ export async function evaluateStructures(
   return summarise(rnas, options.threshold);
 }
 
-export interface TuningOptions extends Omit<DecodeOptions, 'threshold'> {
-  /** Tune by the F1 with a tolerance of one position, as RiNALMo does. */
+export interface ThresholdOptions extends Omit<DecodeOptions, 'threshold'> {
+  /** Choose by the F1 with a tolerance of one position, as RiNALMo does. */
   readonly flexible: boolean;
 }
 
 /** The threshold with the best mean F1 over the records (RiNALMo, section 4.3), and the scores at it. */
-export async function tuneThreshold(
+export async function chooseThreshold(
   predict: PairPredictor,
   records: readonly Structure[],
-  options: TuningOptions,
+  options: ThresholdOptions,
 ): Promise<StructureEvaluation> {
   const decoded: {
     readonly record: Structure;
@@ -86,7 +86,7 @@ export async function tuneThreshold(
     const probabilities = await predict(sequence);
     decoded.push({
       record,
-      pairs: greedyPairs(probabilities, sequence, { ...options, threshold: TUNING_THRESHOLDS[0]! }),
+      pairs: greedyPairs(probabilities, sequence, { ...options, threshold: CANDIDATE_THRESHOLDS[0]! }),
       area: averagePrecision(probabilities, partners),
       curve: thresholdCurve(probabilities, sequence, partners, options),
     });

@@ -21,8 +21,11 @@ import { fileBytes, PAGE_BYTES, type PagedStream } from './pages.ts';
 import { byKind } from './record.ts';
 import { statisticsSchema } from './statistics.ts';
 
-/** As PNG's: a byte above 127, line ends, and an end of file, which careless copies change. */
-const MAGIC = Uint8Array.of(0x89, 0x52, 0x4e, 0x41, 0x0d, 0x0a, 0x1a, 0x0a);
+/**
+ * How a corpus begins, and no text does. As PNG's: a byte above 127, line ends, and an end of file, which careless
+ * copies change.
+ */
+export const CORPUS_MAGIC = Uint8Array.of(0x89, 0x52, 0x4e, 0x41, 0x0d, 0x0a, 0x1a, 0x0a);
 const VERSION = 1;
 export const HEADER_BYTES = 16;
 const TRAILER_BYTES = 32;
@@ -61,7 +64,7 @@ export type CorpusBuild = NonNullable<CorpusTable['build']>;
 
 export function headerBytes(): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
-  bytes.set(MAGIC);
+  bytes.set(CORPUS_MAGIC);
   const view = new DataView(bytes.buffer);
   view.setUint32(8, VERSION, true);
   view.setUint32(12, PAGE_BYTES, true);
@@ -77,7 +80,7 @@ export function tableBytes(table: CorpusTable): Uint8Array {
   const view = new DataView(bytes.buffer, text.byteLength);
   view.setUint32(16, text.byteLength, true);
   view.setUint32(20, VERSION, true);
-  bytes.set(MAGIC, text.byteLength + 24);
+  bytes.set(CORPUS_MAGIC, text.byteLength + 24);
   return bytes;
 }
 
@@ -88,7 +91,7 @@ export async function readTable(source: ByteSource): Promise<CorpusTable> {
   if (source.size < HEADER_BYTES)
     throw fault(`not a corpus: it has ${source.size} bytes; build one with rna corpus build`);
   const header = await source.read(0, HEADER_BYTES);
-  if (!startsWith(header, MAGIC))
+  if (!startsWith(header, CORPUS_MAGIC))
     throw fault('not a corpus: it does not begin as one; build one with rna corpus build');
   const version = new DataView(header.buffer, header.byteOffset).getUint32(8, true);
   if (version !== VERSION)
@@ -102,7 +105,7 @@ export async function readTable(source: ByteSource): Promise<CorpusTable> {
   const view = new DataView(trailer.buffer, trailer.byteOffset);
   const isWhole =
     trailer.byteLength === TRAILER_BYTES &&
-    startsWith(trailer.subarray(24), MAGIC) &&
+    startsWith(trailer.subarray(24), CORPUS_MAGIC) &&
     view.getUint32(20, true) === VERSION;
   const tableLength = isWhole ? view.getUint32(16, true) : 0;
   const tableAt = source.size - TRAILER_BYTES - tableLength;

@@ -6,6 +6,7 @@
 import { RandomStream } from '@rna/kernels';
 import { CommandError } from '../../commandLine/errors.ts';
 import { RandomState } from './randomState.ts';
+import { STREAM } from '@rna/model';
 
 /**
  * As `KFold(folds, shuffle=True, random_state=seed)`: the fold of each of `count` items. Throws a CommandError for
@@ -58,15 +59,13 @@ export function groupFolds(groups: readonly (number | string)[], folds: number, 
   checkFolds(sizes.size, folds, 'groups');
   const filled = new Int32Array(folds);
   const foldOf = new Map<number | string, number>();
-  for (const [group, size] of new RandomStream(seed, GROUP_STREAM).shuffle([...sizes])) {
+  for (const [group, size] of new RandomStream(seed, STREAM.foldGroups).shuffle([...sizes])) {
     const fold = filled.indexOf(Math.min(...filled));
     filled[fold] = filled[fold]! + size;
     foldOf.set(group, fold);
   }
   return Int32Array.from(groups, (group) => foldOf.get(group)!);
 }
-
-const GROUP_STREAM = 1;
 
 function checkFolds(count: number, folds: number, what: string): void {
   if (!(Number.isInteger(folds) && folds >= 2 && folds <= count))

@@ -7,11 +7,10 @@
  * all three.
  */
 import { basename } from 'node:path';
-import { InputError, parseFasta } from '@rna/structure';
+import { InputError, parseFasta, standard } from '@rna/structure';
 import { readText } from '../../input/inputText.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
-import { standard } from '../../input/trainingInput.ts';
 import { stratifiedKFold } from './folds.ts';
 import { selectFamilies, withBoundaryNoise, type ClassedRna, type ClassedSets } from './rfamFamilies.ts';
 import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';

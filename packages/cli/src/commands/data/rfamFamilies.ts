@@ -11,6 +11,7 @@ import { CommandError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
 import { lengthScores } from './lengthClasses.ts';
 import { RandomState } from './randomState.ts';
+import { STREAM } from '@rna/model';
 
 export interface ClassedRna {
   readonly id: string;
@@ -29,7 +30,6 @@ const LONGEST = 200;
 const LEAST = 400;
 const BALANCE = 3;
 const SEED = 42;
-const NOISE_STREAM = 4;
 
 /**
  * The reference's sets and its numbering of families, by their size in training. Throws a CommandError if no family is
@@ -105,7 +105,7 @@ const count = ({ train, validation, test }: ClassedSets): number => train.length
  * @param percent What is added at both ends together, of the sequence's length.
  */
 export function withBoundaryNoise(sequence: string, percent: number, seed: number, index: number): string {
-  const random = new RandomStream(seed, NOISE_STREAM, index);
+  const random = new RandomStream(seed, STREAM.familyNoise, index);
   const pieces = sequence.match(/..?/g)!;
   const side = (): string =>
     Array.from(

@@ -6,7 +6,7 @@
  * without counts is split at random by the seed.
  */
 import { RandomStream } from '@rna/kernels';
-import { ribosomeLoad } from '@rna/model';
+import { ribosomeLoad, STREAM } from '@rna/model';
 import { CommandError } from '../../commandLine/errors.ts';
 import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../../input/recordFiles.ts';
@@ -151,7 +151,7 @@ function mostRead(utrs: readonly Utr[], set: string, notes: string[]): Set<Utr> 
 
 function atRandom(utrs: readonly Utr[], seed: number): [string, Utr[]][] {
   const held = Math.round(utrs.length * HELD_OUT);
-  const order = new RandomStream(seed, SPLIT_STREAM).shuffle([...utrs.keys()]);
+  const order = new RandomStream(seed, STREAM.ribosomeLoadSplit).shuffle([...utrs.keys()]);
   const part = (start: number, end?: number): Utr[] =>
     order
       .slice(start, end)
@@ -163,8 +163,6 @@ function atRandom(utrs: readonly Utr[], seed: number): [string, Utr[]][] {
     ['test', part(held, 2 * held)],
   ];
 }
-
-const SPLIT_STREAM = 2;
 
 function utrSet(name: string, utrs: readonly Utr[]): DataSet {
   const { sequence, target } = ribosomeLoad.columns!;

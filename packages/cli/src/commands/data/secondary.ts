@@ -11,6 +11,7 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
+import { STREAM } from '@rna/model';
 import {
   ARCHIVE_FAMILIES,
   familyKeyOf,
@@ -19,13 +20,14 @@ import {
   InputError,
   parseRecords,
   recordFormat,
+  standard,
   type Structure,
 } from '@rna/structure';
 import { createTarDecoder } from 'modern-tar';
 import { RECORD_FILES } from '../../input/recordFiles.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
-import { readStructures, standard, type StructureRecord } from '../../input/trainingInput.ts';
+import { readStructures, type StructureRecord } from '../../input/trainingInput.ts';
 import { filesBelow, structureSet, writeSets, type DataSet } from './sets.ts';
 
 export interface SecondaryOptions {
@@ -43,7 +45,6 @@ const FAMILIES = Object.keys(ARCHIVE_FAMILIES).filter((family) => family !== 'gr
 // With it, what is left of ArchiveII is the 3,865 RNAs of the papers.
 const ARCHIVE_LONGEST = 512;
 const VALIDATION = 0.1;
-const VALIDATION_STREAM = 3;
 const TAR = /\.(tar|tar\.gz|tgz)$/i;
 // Sets that are drawn already are FOLD/SET/FILE: in the archive of Szikszai et al., beside folds of other kinds, in
 // RiNALMo's folders of families, and in the folder of one fold. The first that is there counts.
@@ -290,7 +291,9 @@ function splitOff(
   const [train, validation]: [Structure[], Structure[]] = [[], []];
   for (const [family, members] of families) {
     const held = Math.min(members.length - 1, Math.max(1, Math.round(members.length * VALIDATION)));
-    const order = new RandomStream(seed, VALIDATION_STREAM, FAMILIES.indexOf(family)).shuffle([...members.keys()]);
+    const order = new RandomStream(seed, STREAM.structureValidation, FAMILIES.indexOf(family)).shuffle([
+      ...members.keys(),
+    ]);
     const apart = new Set(order.slice(0, held));
     members.forEach((member, i) => (apart.has(i) ? validation : train).push(member));
   }

@@ -13,9 +13,9 @@ import {
   parseStructureFile,
   type Structure,
   evaluateStructures,
-  tuneThreshold,
+  chooseThreshold,
   type StructureEvaluation,
-  type TuningOptions,
+  type ThresholdOptions,
 } from '@rna/structure';
 import {
   Encoder,
@@ -213,9 +213,9 @@ interface Scored {
 
 /** Scores a model on both test sets, at the threshold that is best on the validation set. */
 async function scoreModel(model: StructureModel, { validation, tests }: Sets, config: FinetuneConfig): Promise<Scored> {
-  const decode: TuningOptions = config.decode ?? { flexible: true };
+  const decode: ThresholdOptions = config.decode ?? { flexible: true };
   const predict = pairPredictor(model);
-  const { threshold } = await tuneThreshold(predict, validation, decode);
+  const { threshold } = await chooseThreshold(predict, validation, decode);
   const bar = progressBar(
     'scoring',
     tests.reduce((sum, { rnas }) => sum + rnas.length, 0),

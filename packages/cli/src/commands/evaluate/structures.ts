@@ -16,7 +16,7 @@ import {
   SSR_LM_PROTOCOL,
   type StructureProtocol,
   evaluateStructures,
-  tuneThreshold,
+  chooseThreshold,
   type PairPredictor,
   type StructureEvaluation,
   type StructureScore,
@@ -87,8 +87,8 @@ export async function scoreStructures(
         rnas: readonly StructureRecord[],
         task: (predict: PairPredictor) => Promise<T>,
       ): Promise<T> => withProgress(label, rnas, predict, signal, task);
-      const tuned = tuning && (await run('tune', tuning, (each) => tuneThreshold(each, tuning, rules)));
-      const { threshold, source } = chooseThreshold(model, options, tuned);
+      const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
+      const { threshold, source } = thresholdToUse(model, options, tuned);
       note(
         `pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`,
       );
@@ -213,7 +213,7 @@ async function identitiesOf(
   return identities;
 }
 
-function chooseThreshold(
+function thresholdToUse(
   { scalars }: OpenedModel,
   { threshold }: EvaluateOptions,
   tuned: StructureEvaluation | undefined,

@@ -27,7 +27,7 @@ export function registerFinetune(program: Command): void {
         'The run is kept in the folder out: config.yaml, log.jsonl, timings.jsonl, checkpoints/, and at the end report.html',
         "and model/, the best by the task's held-out score, which rna predict, rna evaluate and rna fold take, with the",
         'threshold or scale that it was tuned with. Ctrl-C saves a checkpoint and ends the run; the same command resumes it,',
-        'to the same bits. Paths are relative to the working directory. rna finetune TASK --help lists every field of the config.',
+        'to the same bits, and with a larger train.epochs makes it longer. Paths are relative to the working directory. rna finetune TASK --help lists every field of the config.',
       ].join(' '),
     );
   examples(command, [

@@ -10,12 +10,20 @@ import {
   initializeParameters,
   loadParameters,
   parameter,
+  STREAM,
   type Head,
   type OpenedModel,
   type ParameterMap,
   type TaskHead,
 } from '@rna/model';
-import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
+import {
+  finetune as train,
+  finetuneConfig,
+  trainingPrecision,
+  type Evaluation,
+  type FinetuneConfig,
+  withRecovery,
+} from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withModel } from '../../models/loadModel.ts';
@@ -23,11 +31,10 @@ import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from '../../report/table.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readConfig } from '../../input/trainingInput.ts';
-import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from '../../training/trainingRun.ts';
+import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
 
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
-const HELD_OUT_STREAM = 0x68656c64;
 
 /**
  * Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model,
@@ -35,33 +42,48 @@ const HELD_OUT_STREAM = 0x68656c64;
  */
 export async function finetune(head: Head, options: TrainingOptions): Promise<void> {
   const schema = finetuneConfig(head);
-  const asked = await readConfig(schema, options.config, options.overrides);
+  const asked = await readConfig(schema, options);
   if (options.printConfig) return printConfig(asked);
   const data = await readData(head, asked);
   const config = withClassNames(head, asked, data);
   const { train: records, validation } = data;
   note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) =>
-    withModel(config.model.checkpoint, {}, (model) => {
+    withModel(config.model.checkpoint, {}, async (model) => {
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
-      return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) =>
-        onDevice(async (device) => {
-          // On the f32 originals, which are what is trained.
-          const encoder = config.model.untrained
-            ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
-            : new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
-          return train({
-            encoder,
-            task,
-            parameters: headOf(model, task, encoder, config),
-            config,
-            train: records,
-            validation,
-            ...places,
-          });
-        }),
-      );
+      const run = await openTrainingRun(`finetune ${head.task}`, schema, config, signal);
+      try {
+        const state = await withRecovery({
+          ...run.places,
+          ...run.devices,
+          run: async (device) => {
+            // On the f32 originals, which are what is trained.
+            const encoder = config.model.untrained
+              ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+              : new Encoder(
+                  device,
+                  model.config,
+                  await loadParameters(device, model, 'f32'),
+                  trainingPrecision(config),
+                );
+            return train({
+              encoder,
+              task,
+              parameters: headOf(model, task, encoder, config),
+              config,
+              train: records,
+              validation,
+              ...run.places,
+            });
+          },
+        });
+        return await run.finish(state);
+      } catch (error) {
+        throw await run.explain(error);
+      } finally {
+        run.close();
+      }
     }),
   );
   await writeResult(
@@ -84,7 +106,7 @@ async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig)
   const count = Math.max(1, Math.round(data.heldOutShare * all.length));
   if (count >= all.length)
     throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
-  const heldOut = new Set(new RandomStream(seed, HELD_OUT_STREAM).shuffle([...all.keys()]).slice(0, count));
+  const heldOut = new Set(new RandomStream(seed, STREAM.heldOut).shuffle([...all.keys()]).slice(0, count));
   note(
     `${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`,
   );

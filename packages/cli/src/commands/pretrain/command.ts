@@ -17,7 +17,8 @@ export function registerPretrain(program: Command): void {
         'bpseq or ST files, whose structures steer the masking (masking.scheme ssm); folders of such files are read by name.',
         'The run is kept in the folder out: config.yaml, log.jsonl, timings.jsonl, checkpoints/, and at the end report.html and',
         'model/, which rna embed, rna finetune and rna evaluate take. Ctrl-C saves a checkpoint and ends the run; the same',
-        'command resumes it, to the same bits, also after a kill. A lost device is replaced. rna plot draws runs under way.',
+        'command resumes it, to the same bits, also after a kill, and with a larger train.steps makes it longer. A lost device',
+        'is replaced. rna plot draws runs under way.',
         'Paths are relative to the working directory. rna pretrain --help lists every field of the config.',
       ].join(' '),
     );

@@ -1,15 +1,15 @@
 /**
- * The work of `rna pretrain`: reads config and RNAs, makes an encoder, and
- * hands all to `@rna/train`'s recipe. The run's folder is trainingRun.ts's, the
- * data and the worker that makes batches of it trainingData.ts's.
+ * The work of `rna pretrain`: reads config and RNAs, and hands them to the
+ * pre-training script, `runPretraining` of `@rna/train`. The run's folder is
+ * trainingRun.ts's, the data and the worker that makes batches of it
+ * trainingData.ts's.
  */
-import { CheckpointError, Encoder, type EncoderConfig } from '@rna/model';
+import { CheckpointError } from '@rna/model';
 import {
   newEncoderConfig,
-  pretrain as train,
   pretrainConfig,
   RECORD_KINDS,
-  trainingPrecision,
+  runPretraining,
   type OpenedCorpus,
   type PretrainConfig,
 } from '@rna/train';
@@ -20,15 +20,15 @@ import { lossTable, textTable } from '../../report/table.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readTrainingData, startBatches } from './trainingData.ts';
 import { readConfig } from '../../input/trainingInput.ts';
-import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from '../../training/trainingRun.ts';
+import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
 
 /**
  * Throws a UsageError for a config that cannot be, an InputError or CommandError for RNAs, all before the run's folder
  * is touched.
  */
 export async function pretrain(options: TrainingOptions): Promise<void> {
-  const config = await readConfig(pretrainConfig, options.config, options.overrides);
-  const sizes = encoderSizes(config);
+  const config = await readConfig(pretrainConfig, options);
+  checkSizes(config);
   if (options.printConfig) return printConfig(config);
   const data = await readTrainingData(config.data);
   const corpora = {
@@ -36,30 +36,24 @@ export async function pretrain(options: TrainingOptions): Promise<void> {
     ...(data.validation && { validation: await openData(data.validation) }),
   };
   describeData(corpora, config);
-  const finished = await interruptible((signal) =>
-    keepRun('pretrain', pretrainConfig, config, signal, async (places, onDevice) => {
-      const batches = startBatches(data, config);
-      try {
-        return await onDevice((device) =>
-          train({
-            encoder: Encoder.initialize(device, sizes, config.seed, trainingPrecision(config)),
-            config,
-            ...corpora,
-            batches,
-            ...places,
-          }),
-        );
-      } finally {
-        await batches.close();
-      }
-    }),
-  );
+  const finished = await interruptible(async (signal) => {
+    const run = await openTrainingRun('pretrain', pretrainConfig, config, signal);
+    const batches = startBatches(data, config);
+    try {
+      return await run.finish(await runPretraining({ config, ...corpora, batches, ...run.places, ...run.devices }));
+    } catch (error) {
+      throw await run.explain(error);
+    } finally {
+      await batches.close();
+      run.close();
+    }
+  });
   await writeResult(options.json ? `${JSON.stringify(finished, null, 2)}\n` : resultText(finished));
 }
 
-function encoderSizes(config: PretrainConfig): EncoderConfig {
+function checkSizes(config: PretrainConfig): void {
   try {
-    return newEncoderConfig(config.model);
+    newEncoderConfig(config.model);
   } catch (error) {
     if (error instanceof CheckpointError) throw new UsageError(error.message, { cause: error });
     throw error;
