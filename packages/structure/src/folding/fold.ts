@@ -3,9 +3,9 @@
  * probability of every pair, and the structure of maximum expected accuracy.
  * Structures are nested; pairs are AU, CG and GU, with any number of
  * nucleotides between them; letters other than A, C, G, U and T are unpaired.
- * Cubic time, quadratic memory, no limit to the length but memory.
+ * Cubic time and quadratic memory (`foldingMemory`), which bounds the length.
  */
-import { maximumExpectedAccuracy } from './accuracy.ts';
+import { checkGamma, mostAccurate } from './accuracy.ts';
 import { unconstrained, type FoldingConstraint } from './constraint.ts';
 import { LEAST } from './floatLogarithms.ts';
 import { inside } from './inside.ts';
@@ -15,6 +15,7 @@ import { foldingProblem, type FoldingProblem } from './problem.ts';
 import { floatParameters, programScores, type FloatParameters } from './programScores.ts';
 import { programInside, programOutside, programPosteriors } from './programSums.ts';
 import { FOLDING_RULES, type FoldingRules } from './rules.ts';
+import { triangleSize } from './triangle.ts';
 import { foldingWeights, type FoldingWeights } from './weights.ts';
 
 export interface FoldingOptions {
@@ -27,7 +28,7 @@ export interface FoldingOptions {
   /**
    * `program` (the default) adds as CONTRAfold and EternaFold do, in floats with
    * approximated logarithms, and meets their log partition functions and
-   * probabilities within 1e-4; `exact` is the true sum, several times faster.
+   * probabilities within 1e-4; `exact` is the true sum, ten to forty times faster.
    */
   readonly arithmetic?: FoldingArithmetic;
 }
@@ -48,16 +49,31 @@ export class UnfoldableError extends Error {
   override readonly name = 'UnfoldableError';
 }
 
+/** The longest sequence that can be folded, with the memory for it. */
+export const LONGEST_FOLDED = 65_535;
+
+/**
+ * Bytes that folding a sequence takes at most, as a bound over all sequences of its length; letters in equal parts take
+ * a tenth less.
+ */
+export function foldingMemory(length: number, arithmetic: FoldingArithmetic): number {
+  // A quarter of all pairs of positions at most can pair: those of two letters in equal parts.
+  const pairs = (length * length) / 4;
+  const [squares, ofPair] =
+    arithmetic === 'exact' ? [2 * triangleSize(length) * 8, 36] : [4 * length ** 2 * 4 + triangleSize(length) * 8, 52];
+  return squares + ofPair * pairs + ((length * (length - 1)) / 2) * 4;
+}
+
 /**
  * A function that folds sequences, any letters, T or U, any case. It keeps its
- * memory from call to call. Throws a RangeError for an empty sequence, a γ that
- * is not above 0 or a constraint of another length, an UnfoldableError where
- * the constraint leaves no structure.
+ * memory from call to call. Throws a RangeError for an empty sequence or one
+ * beyond `LONGEST_FOLDED`, a γ that is not above 0 or a constraint of another
+ * length, an UnfoldableError where the constraint leaves no structure.
  */
 export function createFolder(parameters: FoldingParameters): (sequence: string, options?: FoldingOptions) => Folding {
   const weights = foldingWeights(parameters);
   const floats = floatParameters(parameters);
-  let square = new Float64Array(0);
+  let triangles = [new Float64Array(0), new Float64Array(0)] as const;
   return (
     sequence,
     {
@@ -69,17 +85,20 @@ export function createFolder(parameters: FoldingParameters): (sequence: string, 
   ) => {
     const { length } = sequence;
     if (length === 0) throw new RangeError('fold: an empty sequence; give at least one nucleotide');
-    if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`fold: gamma must be above 0, got ${gamma}`);
+    if (length > LONGEST_FOLDED)
+      throw new RangeError(`fold: ${length} nucleotides; the longest that can be folded has ${LONGEST_FOLDED}`);
+    checkGamma(gamma, 'fold');
     if (constraint.may.length !== length)
       throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
-    if (square.length < length * length) square = new Float64Array(length * length);
+    const size = triangleSize(length);
+    if (triangles[0].length < size) triangles = [new Float64Array(size), new Float64Array(size)];
     const problem = foldingProblem(sequence, constraint, rules, weights);
     const { logPartition, probabilities } =
-      arithmetic === 'exact' ? exactSums(problem, weights, rules, square) : programSums(problem, floats, rules);
+      arithmetic === 'exact' ? exactSums(problem, weights, rules, triangles) : programSums(problem, floats, rules);
     return {
       logPartition,
       probabilities: triangle(problem, probabilities),
-      partners: maximumExpectedAccuracy(problem, probabilities, gamma, square),
+      partners: mostAccurate(problem, probabilities, gamma, triangles[0]),
     };
   };
 }
@@ -94,13 +113,13 @@ function exactSums(
   problem: FoldingProblem,
   weights: FoldingWeights,
   rules: FoldingRules,
-  square: Float64Array,
+  [multi, aroundTwo]: readonly [Float64Array, Float64Array],
 ): SumsOverStructures {
-  const within = inside(problem, weights, rules, square);
-  checkPartition(within.logPartition, within.prefix[problem.length] === 0);
+  const within = inside(problem, weights, rules, multi);
+  checkPartition(within.logPartition, within.suffix[0] === 0);
   return {
     logPartition: within.logPartition,
-    probabilities: pairProbabilities(problem, weights, rules, within, square),
+    probabilities: pairProbabilities(problem, weights, rules, within, multi, aroundTwo),
   };
 }
 
