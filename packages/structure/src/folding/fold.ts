@@ -26,9 +26,10 @@ export interface FoldingOptions {
   /** As `parseFoldingConstraint` reads it. */
   readonly constraint?: FoldingConstraint;
   /**
-   * `program` (the default) adds as CONTRAfold and EternaFold do, in floats with
-   * approximated logarithms, and meets their log partition functions and
-   * probabilities within 1e-4; `exact` is the true sum, ten to forty times faster.
+   * `exact` (the default) is the true sum. `program` adds as CONTRAfold and
+   * EternaFold do, in floats with approximated logarithms, and meets their log
+   * partition functions and probabilities within 1e-4; it takes up to fifty
+   * times as long.
    */
   readonly arithmetic?: FoldingArithmetic;
 }
@@ -47,6 +48,11 @@ export interface Folding {
 /** No structure meets the constraint. */
 export class UnfoldableError extends Error {
   override readonly name = 'UnfoldableError';
+}
+
+/** Sums left the range of numbers: the weights of the parameters are too great. */
+export class FoldingOverflowError extends Error {
+  override readonly name = 'FoldingOverflowError';
 }
 
 /** The longest sequence that can be folded, with the memory for it. */
@@ -68,33 +74,33 @@ export function foldingMemory(length: number, arithmetic: FoldingArithmetic): nu
  * A function that folds sequences, any letters, T or U, any case. It keeps its
  * memory from call to call. Throws a RangeError for an empty sequence or one
  * beyond `LONGEST_FOLDED`, a γ that is not above 0 or a constraint of another
- * length, an UnfoldableError where the constraint leaves no structure.
+ * length, an UnfoldableError where the constraint leaves no structure,
+ * a FoldingOverflowError where the weights are too great for a sum.
  */
 export function createFolder(parameters: FoldingParameters): (sequence: string, options?: FoldingOptions) => Folding {
   const weights = foldingWeights(parameters);
   const floats = floatParameters(parameters);
   let triangles = [new Float64Array(0), new Float64Array(0)] as const;
-  return (
-    sequence,
-    {
-      gamma = 6,
-      rules = FOLDING_RULES.contrafold,
-      constraint = unconstrained(sequence.length),
-      arithmetic = 'program',
-    } = {},
-  ) => {
+  return (sequence, { gamma = 6, rules = FOLDING_RULES.contrafold, constraint, arithmetic = 'exact' } = {}) => {
     const { length } = sequence;
     if (length === 0) throw new RangeError('fold: an empty sequence; give at least one nucleotide');
     if (length > LONGEST_FOLDED)
       throw new RangeError(`fold: ${length} nucleotides; the longest that can be folded has ${LONGEST_FOLDED}`);
     checkGamma(gamma, 'fold');
-    if (constraint.may.length !== length)
+    if (constraint !== undefined && constraint.may.length !== length)
       throw new RangeError(`fold: a constraint of ${constraint.may.length} positions for ${length} nucleotides`);
     const size = triangleSize(length);
     if (triangles[0].length < size) triangles = [new Float64Array(size), new Float64Array(size)];
-    const problem = foldingProblem(sequence, constraint, rules, weights);
+    const problem = foldingProblem(sequence, constraint ?? unconstrained(length), rules, weights);
     const { logPartition, probabilities } =
       arithmetic === 'exact' ? exactSums(problem, weights, rules, triangles) : programSums(problem, floats, rules);
+    if (logPartition === -Infinity && constraint !== undefined)
+      throw new UnfoldableError('no structure meets the constraint');
+    // A sum overflows to what is no number, or vanishes beside a greater one.
+    if (!Number.isFinite(logPartition) || probabilities.some(Number.isNaN))
+      throw new FoldingOverflowError(
+        'the partition function left the range of numbers; the weights of these parameters are too great',
+      );
     return {
       logPartition,
       probabilities: triangle(problem, probabilities),
@@ -104,10 +110,13 @@ export function createFolder(parameters: FoldingParameters): (sequence: string, 
 }
 
 interface SumsOverStructures {
+  /** -Infinity where there is no structure. */
   readonly logPartition: number;
   /** [pairs], by row. */
   readonly probabilities: Float64Array;
 }
+
+const NO_STRUCTURE: SumsOverStructures = { logPartition: -Infinity, probabilities: new Float64Array(0) };
 
 function exactSums(
   problem: FoldingProblem,
@@ -116,7 +125,7 @@ function exactSums(
   [multi, aroundTwo]: readonly [Float64Array, Float64Array],
 ): SumsOverStructures {
   const within = inside(problem, weights, rules, multi);
-  checkPartition(within.logPartition, within.suffix[0] === 0);
+  if (within.logPartition === -Infinity) return NO_STRUCTURE;
   return {
     logPartition: within.logPartition,
     probabilities: pairProbabilities(problem, weights, rules, within, multi, aroundTwo),
@@ -127,16 +136,8 @@ function programSums(problem: FoldingProblem, parameters: FloatParameters, rules
   const scores = programScores(problem, parameters, rules);
   const within = programInside(scores);
   const logPartition = within.prefix[problem.length]!;
-  checkPartition(logPartition, logPartition < LEAST);
+  if (logPartition < LEAST) return NO_STRUCTURE;
   return { logPartition, probabilities: programPosteriors(scores, within, programOutside(scores, within)) };
-}
-
-function checkPartition(logPartition: number, isEmpty: boolean): void {
-  if (isEmpty) throw new UnfoldableError('no structure meets the constraint');
-  if (!Number.isFinite(logPartition))
-    throw new RangeError(
-      'fold: the partition function left the range of numbers; the weights of these parameters are too great',
-    );
 }
 
 function triangle({ length, rowStart, rowJ }: FoldingProblem, probabilities: Float64Array): Float32Array {
