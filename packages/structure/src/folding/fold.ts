@@ -28,8 +28,8 @@ export interface FoldingOptions {
   /**
    * `exact` (the default) is the true sum. `program` adds as CONTRAfold and
    * EternaFold do, in floats with approximated logarithms, and meets their log
-   * partition functions and probabilities within 1e-4; it takes up to fifty
-   * times as long.
+   * partition functions and probabilities within 1e-4; it takes five times as
+   * long for 50 nucleotides, 23 times for 500.
    */
   readonly arithmetic?: FoldingArithmetic;
 }

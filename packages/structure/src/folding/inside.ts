@@ -10,9 +10,11 @@
  *   first(i, j)   one branch, at i, and unpaired positions after it
  *     = first(i, j − 1) · unpaired + branch(i, j)
  *   one(i, j)     one branch anywhere        = unpaired · one(i + 1, j) + first(i, j)
- *   two(i, j)     two branches or more, the last grammar's rule apart
+ *   two(i, j)     two branches or more
  *     = unpaired · two(i + 1, j) + Σ_k branch(i, k) · multi(k + 1, j)
- *   multi(i, j)   one branch or more         = one(i, j) + Σ_k two(i, k) · unpaired^(j − k), or + two(i, j)
+ *   multi(i, j)   one branch or more
+ *     = one(i, j) + two(i, j); where loops are counted repeatedly (rules.ts), one(i, j) + after(i, j),
+ *     after(i, j) = after(i, j − 1) · unpaired + two(i, j)
  *   suffix(i)     everything from i on, outside of all loops
  *
  * Sums are kept as they are, not as logarithms, which spares an exponential and

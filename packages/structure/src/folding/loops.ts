@@ -14,7 +14,7 @@ const WIDTH = MAX_LOOP + 1;
 /** Rows of the window: those that a loop reaches, and the one at work. */
 const ROWS = 32;
 /** Zeros before and after each row of the window. */
-export const MARGIN = 32;
+const MARGIN = 32;
 
 /** Sums by pair in the 32 rows around the one at work: the pair (p, q) stands at `windowRow(window, p) + q`. */
 export interface LoopWindow {

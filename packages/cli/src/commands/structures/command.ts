@@ -38,7 +38,7 @@ export function registerStructures(program: Command): void {
     .addOption(
       new Option(
         '--arithmetic <kind>',
-        'exact is the true sum; program adds as CONTRAfold and EternaFold do, and gives their numbers to the digits that they print, up to 0.0025 of a probability from the sum, in up to fifty times the time',
+        'exact is the true sum; program adds as CONTRAfold and EternaFold do, and gives their numbers to the digits that they print, up to 0.0025 of a probability from the sum; it takes five times as long for 50 nucleotides, 23 times for 500',
       )
         .choices(['exact', 'program'])
         .default('exact'),
