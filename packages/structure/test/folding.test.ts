@@ -31,13 +31,15 @@ const parameters = {
   contrafold: parseFoldingParameters(parameterText('contrafold'), 'contrafold'),
   eternafold: parseFoldingParameters(parameterText('eternafold'), 'eternafold'),
 };
-const programs = { contrafold: createFolder(parameters.contrafold), eternafold: createFolder(parameters.eternafold) };
-// The laws of sums hold to the last digits for the true sum alone.
-const exactly =
+const folders = { contrafold: createFolder(parameters.contrafold), eternafold: createFolder(parameters.eternafold) };
+const inArithmeticOfPrograms =
   (fold: ReturnType<typeof createFolder>) =>
   (sequence: string, options: FoldingOptions = {}): Folding =>
-    fold(sequence, { ...options, arithmetic: 'exact' });
-const folders = { contrafold: exactly(programs.contrafold), eternafold: exactly(programs.eternafold) };
+    fold(sequence, { ...options, arithmetic: 'program' });
+const programs = {
+  contrafold: inArithmeticOfPrograms(folders.contrafold),
+  eternafold: inArithmeticOfPrograms(folders.eternafold),
+};
 
 interface Reference {
   readonly id: string;
@@ -244,12 +246,10 @@ describe('laws', () => {
   });
 
   test('sums beyond the range of doubles are no hindrance', () => {
-    const steep = exactly(
-      createFolder(
-        parseFoldingParameters(
-          parameterText('contrafold').replaceAll(/ (.+)/g, (_row, weight: string) => ` ${8 * Number(weight)}`),
-          'steep',
-        ),
+    const steep = createFolder(
+      parseFoldingParameters(
+        parameterText('contrafold').replaceAll(/ (.+)/g, (_row, weight: string) => ` ${8 * Number(weight)}`),
+        'steep',
       ),
     );
     const sequence = `${'GC'.repeat(60)}${'A'.repeat(40)}${'GC'.repeat(30)}`;
