@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseStructureFile } from '@rna/structure';
-import { describe, expect, test } from 'vitest';
+import { dotBracket, parseStructureFile } from '@rna/structure';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { foldingThreads } from '../src/folding/memory.ts';
 import { fasta, rna, rnaProcess, temporaryFolder } from './harness.ts';
 
 interface Reference {
@@ -33,18 +34,19 @@ const input = (folder: string): string =>
   );
 
 test.each(['contrafold', 'eternafold'] as const)(
-  'structures of %s, on stdout and in a file, in the order of the input',
+  'structures of %s as the program gives them, on stdout and in a file, in the order of the input',
   async (set) => {
     const folder = temporaryFolder();
     const file = input(folder);
     const out = join(folder, 'out.dbn');
     if (set === 'contrafold')
-      expect(await rna('structures', file, '--jobs', '1')).toMatchObject({ code: 0, stdout: records(set) });
-    expect(await rna('structures', file, '--params', set, '--out', out, '--jobs', '2')).toEqual({
-      code: 0,
-      stdout: '',
-      stderr: '',
-    });
+      expect(await rna('structures', file, '--arithmetic', 'program', '--jobs', '1')).toMatchObject({
+        code: 0,
+        stdout: records(set),
+      });
+    expect(
+      await rna('structures', file, '--params', set, '--arithmetic', 'program', '--out', out, '--jobs', '2'),
+    ).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(out, 'utf8')).toBe(records(set));
     expect(parseStructureFile(readFileSync(out, 'utf8'), out)).toHaveLength(references.length);
     expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.dbn']);
@@ -73,7 +75,7 @@ test('probabilities, as a table and in JSON', async () => {
   expect(parsed[0]!.pairs.find(([i, j]) => i === 2 && j === 11)![2]).toBeGreaterThan(0.5);
   expect(
     Object.keys(JSON.parse((await rna('structures', file, '--jobs', '1', '--json')).stdout.split('\n')[0]!) as object),
-  ).toEqual(['id', 'sequence', 'structure', 'logZ']);
+  ).toEqual(['id', 'sequence', 'structure', 'logZ', 'accuracy']);
   expect(await rna('structures', file, '--probs')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--probs needs --out FILE or --json') as string,
@@ -101,24 +103,116 @@ test('options change what they say', async () => {
     await logZ('--arithmetic', 'program'),
     await logZ('--arithmetic', 'exact'),
   ];
-  expect(program).toBe(byDefault);
+  expect(exact).toBe(byDefault);
   expect(exact).not.toBe(program);
   expect(Math.abs(exact - program)).toBeLessThan(1e-3);
   expect(await rna('structures', file, '--arithmetic', 'roman')).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('program, exact') as string,
+    stderr: expect.stringContaining('exact, program') as string,
+  });
+});
+
+test('CT and bpseq, one in FILE or each in its own, and scores', async () => {
+  const folder = temporaryFolder();
+  const file = fasta(folder, ['GGGGAAAACCCC', 'AAAA']);
+  const ct = join(folder, 'out.ct');
+  const expected = [
+    ['s0', '((((....))))'],
+    ['s1', '....'],
+  ];
+  const read = (path: string): string[][] =>
+    parseStructureFile(readFileSync(path, 'utf8'), path).map(({ id, partners }) => [id, dotBracket(partners)]);
+  expect(await rna('structures', file, '--format', 'ct', '--out', ct)).toEqual({ code: 0, stdout: '', stderr: '' });
+  expect(read(ct)).toEqual(expected);
+  expect((await rna('structures', file, '--format', 'ct')).stdout).toBe(readFileSync(ct, 'utf8'));
+  const out = join(folder, 'rnas');
+  expect(await rna('structures', file, '--format', 'dbn,bpseq', '--scores', '--out', out)).toMatchObject({ code: 0 });
+  expect(read(`${out}.dbn`)).toEqual(expected);
+  expect(readFileSync(`${out}.bpseq`, 'utf8')).toMatch(/^#Name: s0\n1 G 12\n(.*\n){11}#Name: s1\n1 A 0\n/);
+  expect(readdirSync(folder).sort()).toEqual(['input.fasta', 'out.ct', 'rnas.bpseq', 'rnas.dbn', 'rnas.scores.tsv']);
+  const [header, ...lines] = readFileSync(`${out}.scores.tsv`, 'utf8').trimEnd().split('\n');
+  expect(header).toBe('id\tlength\tlogZ\taccuracy');
+  const json = (await rna('structures', file, '--json')).stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: string; sequence: string; logZ: number; accuracy: number });
+  expect(lines).toEqual(json.map((each) => [each.id, each.sequence.length, each.logZ, each.accuracy].join('\t')));
+  // Four As can have no pair: the structure is sure, and its sum is the weight of four unpaired nucleotides.
+  expect(json[1]!.accuracy).toBe(1);
+  expect(json[0]!.accuracy).toBeGreaterThan(0.6);
+  expect(json[0]!.accuracy).toBeLessThan(1);
+  for (const [argv, message] of [
+    [['--format', 'ct,bpseq'], '--format ct,bpseq needs --out FILE'],
+    [['--scores'], '--scores needs --out FILE'],
+    [['--json', '--format', 'ct'], '--json takes the place of --format'],
+    [['--format', 'svg'], 'Expected some of dbn,ct,bpseq'],
+  ] as const)
+    expect(await rna('structures', file, ...argv)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(message) as string,
+    });
+});
+
+test('letters that are not A, C, G, U or T stay unpaired, which is said once', async () => {
+  const folder = temporaryFolder();
+  const file = fasta(folder, ['GGGGAAAACCCC', 'GGGNAAAARCCC', 'NNNN']);
+  const { stdout, stderr } = await rna('structures', file, '--jobs', '1');
+  expect(stdout.split('\n')[5]).toBe('(((......)))');
+  expect(stderr).toBe('rna: "N" in "s1" stays unpaired, as every letter but A, C, G, U and T\n');
+});
+
+describe('sequences that are too long', () => {
+  test.each([
+    ['30 kb, or a megabase', 1_000_000, 'this machine has'],
+    ['what no memory would do for', 70_000, '"long"'],
+  ])('%s: refused by name before the work', async (_name, length, message) => {
+    const folder = temporaryFolder();
+    const file = fasta(folder, `>short\nGGGGAAAACCCC\n>long\n${'ACGU'.repeat(length / 4)}\n`);
+    const { code, stdout, stderr } = await rna('structures', file);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      new RegExp(`^rna: .*input.fasta:3: folding the ${length} nucleotides of "long" takes [^ ]+ GB`),
+    );
+    expect(stderr).toContain(message);
+  });
+
+  test('threads are as many as have the memory', () => {
+    const record = { id: 'a', length: 10_000, file: 'f', line: 1 };
+    const short = { ...record, id: 'b', length: 10 };
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    onTestFinished(() => {
+      said.mockRestore();
+    });
+    expect(foldingThreads([short, record], 'exact', 4, 4.5e9)).toBe(2);
+    expect(said).toHaveBeenCalledWith('rna: folding on 2 of 4 threads: "a" takes 1.90 GB of memory on each\n');
+    expect(foldingThreads([short], 'exact', 4, 4.5e9)).toBe(4);
+    expect(() => foldingThreads([short, record], 'program', 4, 3e9)).toThrow(
+      'f:1: folding the 10000 nucleotides of "a" takes 3.50 GB of memory; this machine has 3.00 GB for it',
+    );
+  });
+});
+
+test('parameters whose sums overflow are named', async () => {
+  const folder = temporaryFolder();
+  const text = readFileSync(new URL('../data/contrafold/contrafold.params.complementary', import.meta.url), 'utf8');
+  const params = join(folder, 'steep.params');
+  writeFileSync(params, text.replaceAll(/(hairpin_length_at_least_\d+) .*/g, '$1 100'));
+  expect(await rna('structures', fasta(folder, ['GGGGAAAACCCC']), '--params', params)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /steep.params: the sum over structures of "s0" leaves the range of numbers/,
+    ) as string,
   });
 });
 
 describe('a run that did not end', () => {
-  // The faster arithmetic: these are forty long sequences, several times.
-  const settings = ['--arithmetic', 'exact'];
+  const settings = ['--params', 'eternafold'];
   const sequences = Array.from({ length: 40 }, (_, i) =>
     references
       .map(({ sequence }) => sequence)
       .join('')
-      .repeat(2)
-      .slice(i, i + 250),
+      .repeat(4)
+      .slice(i, i + 450),
   );
   const journal = (folder: string): string | undefined =>
     readdirSync(folder).find((name) => name.startsWith('.out.dbn') && name.endsWith('.partial'));
@@ -197,7 +291,7 @@ describe('refused, with the file and the line', () => {
       good,
       undefined,
       'base_pair_AA zero\n',
-      'p.txt:1: "base_pair_AA zero" is not "feature weight"',
+      'p.txt:1: the weight of "base_pair_AA" is "zero"; expected a number from -100 to 100',
     ],
     [
       'parameters that end too early',

@@ -14,6 +14,7 @@ export * from './secondary/pairTypes.ts';
 export * from './secondary/protocols.ts';
 export * from './secondary/structure.ts';
 export * from './secondary/structureScores.ts';
+export { expectedAccuracy, maximumExpectedAccuracy } from './folding/accuracy.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
 export * from './folding/fold.ts';
 export { parseFoldingParameters, type FoldingParameters } from './folding/parameters.ts';

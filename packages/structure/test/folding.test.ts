@@ -7,7 +7,6 @@ import {
   createFolder,
   dotBracket,
   FOLDING_RULES,
-  InputError,
   isCanonicalPair,
   parseFoldingConstraint,
   parseFoldingParameters,
@@ -32,13 +31,15 @@ const parameters = {
   contrafold: parseFoldingParameters(parameterText('contrafold'), 'contrafold'),
   eternafold: parseFoldingParameters(parameterText('eternafold'), 'eternafold'),
 };
-const programs = { contrafold: createFolder(parameters.contrafold), eternafold: createFolder(parameters.eternafold) };
-// The laws of sums hold to the last digits for the true sum alone.
-const exactly =
+const folders = { contrafold: createFolder(parameters.contrafold), eternafold: createFolder(parameters.eternafold) };
+const inArithmeticOfPrograms =
   (fold: ReturnType<typeof createFolder>) =>
   (sequence: string, options: FoldingOptions = {}): Folding =>
-    fold(sequence, { ...options, arithmetic: 'exact' });
-const folders = { contrafold: exactly(programs.contrafold), eternafold: exactly(programs.eternafold) };
+    fold(sequence, { ...options, arithmetic: 'program' });
+const programs = {
+  contrafold: inArithmeticOfPrograms(folders.contrafold),
+  eternafold: inArithmeticOfPrograms(folders.eternafold),
+};
 
 interface Reference {
   readonly id: string;
@@ -245,12 +246,10 @@ describe('laws', () => {
   });
 
   test('sums beyond the range of doubles are no hindrance', () => {
-    const steep = exactly(
-      createFolder(
-        parseFoldingParameters(
-          parameterText('contrafold').replaceAll(/ (.+)/g, (_row, weight: string) => ` ${8 * Number(weight)}`),
-          'steep',
-        ),
+    const steep = createFolder(
+      parseFoldingParameters(
+        parameterText('contrafold').replaceAll(/ (.+)/g, (_row, weight: string) => ` ${8 * Number(weight)}`),
+        'steep',
       ),
     );
     const sequence = `${'GC'.repeat(60)}${'A'.repeat(40)}${'GC'.repeat(30)}`;
@@ -310,42 +309,4 @@ test.each(SETS)('%s: what a bulge or internal loop scores by its lengths', (set)
       expect(parameters[set].loopLengths[31 * left + right], `${left} ${right}`).toBeCloseTo(expected, 10);
     }
   }
-});
-
-describe('files and constraints that are wrong', () => {
-  const text = parameterText('contrafold');
-  test.each([
-    [
-      'a line that is none',
-      text.replace('base_pair_AC 0', 'base_pair_AC'),
-      'file:2: "base_pair_AC" is not "feature weight"',
-    ],
-    ['a weight that is no number', text.replace('base_pair_AC 0', 'base_pair_AC much'), 'file:2: '],
-    [
-      'a feature twice',
-      text.replace('base_pair_AC 0', 'base_pair_AA 0'),
-      'file:2: "base_pair_AA" is given again (first on line 1)',
-    ],
-    ['a feature of another model', `${text}colour_G 1\n`, `file:709: "colour_G" is no feature`],
-    ['half a file', text.slice(0, text.indexOf('multi_base')), 'ends without the feature "multi_base"'],
-    [
-      'weight for a pair that is not formed',
-      text.replace('base_pair_AC 0', 'base_pair_AC -1'),
-      'file:2: weight for the pair AC',
-    ],
-    ['another file', '>a\nACGU\n', 'file:1: '],
-  ])('%s', (_name, wrong, message) => {
-    expect(() => parseFoldingParameters(wrong, 'file')).toThrow(InputError);
-    expect(() => parseFoldingParameters(wrong, 'file')).toThrow(message);
-  });
-
-  test.each([
-    ['...', 'GGCC', 'a constraint of 3 characters for 4 nucleotides'],
-    ['..y.', 'GGCC', '"y" at position 3'],
-    ['..).', 'GGCC', '")" at position 3 closes no "("'],
-    ['(...', 'GGCC', '"(" at position 1 is never closed'],
-    ['(.).', 'GGAC', 'positions 1 and 3 are to pair, but G and A cannot'],
-  ])('%s for %s', (constraint, sequence, message) => {
-    expect(() => parseFoldingConstraint(constraint, sequence)).toThrow(message);
-  });
 });

@@ -1,6 +1,6 @@
 /**
- * What a person sees: results on stdout, notes and a progress bar on stderr.
- * The bar is drawn on a terminal only; a log file or a pipe gets none.
+ * What a person sees: results on stdout, notes and progress on stderr. On a
+ * terminal progress is a bar; a log file or a pipe gets a line now and then.
  */
 import { SingleBar } from 'cli-progress';
 import { EXIT, InterruptedError, inert } from './errors.ts';
@@ -28,7 +28,7 @@ export interface ProgressBar {
 
 /** A bar with the time that remains. `unit` is plural: `records`. */
 export function progressBar(label: string, total: number, unit: string): ProgressBar {
-  if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
+  if (!process.stderr.isTTY) return progressLines(label, total, unit);
   const bar = new SingleBar({
     stream: process.stderr,
     format: `${label} {bar} {value}/{total} ${unit} · {eta_formatted} left`,
@@ -46,6 +46,27 @@ export function progressBar(label: string, total: number, unit: string): Progres
     stop: () => {
       bar.stop();
     },
+  };
+}
+
+const LINE_INTERVAL_MS = 30_000;
+
+/** A line every half minute, so that short work says nothing. */
+function progressLines(label: string, total: number, unit: string): ProgressBar {
+  const begin = performance.now();
+  let last = begin;
+  let first: number | undefined;
+  return {
+    update(value) {
+      const now = performance.now();
+      // What a run that goes on had done before tells nothing of how fast it goes.
+      first ??= value;
+      if (now - last < LINE_INTERVAL_MS || value <= first) return;
+      last = now;
+      const seconds = Math.round((((now - begin) / 1000) * (total - value)) / (value - first));
+      note(`${label}: ${value} of ${total} ${unit}, about ${seconds} s left`);
+    },
+    stop: () => undefined,
   };
 }
 

@@ -17,6 +17,7 @@ import {
   type PredictionKind,
 } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
+import { foldingThreads } from './memory.ts';
 import { foldInOrder } from './pool.ts';
 import { readSettings } from '../commands/structures/structures.ts';
 import { progressBar } from '../commandLine/terminal.ts';
@@ -39,16 +40,21 @@ export async function foldEach<T>(
   score: (record: StructureRecord, probabilities: Float32Array, partners: Int32Array) => T,
 ): Promise<T[]> {
   const settings = await readSettings({ ...FOLDING, params });
+  const threads = foldingThreads(
+    records.map((record) => ({ ...record, length: record.sequence.length })),
+    settings.arithmetic,
+    Math.min(availableParallelism(), records.length),
+  );
   const bar = progressBar(params, records.length, 'RNAs');
   const scores: T[] = [];
   try {
     for await (const [record, folded] of foldInOrder(
       Readable.from(records) as AsyncIterable<StructureRecord>,
       settings,
-      Math.min(availableParallelism(), records.length),
+      threads,
       signal,
     )) {
-      if (folded === 'unfoldable') throw new Error(`${params}: no structure of "${record.id}" without a constraint`);
+      if (typeof folded === 'string') throw new Error(`${params}: "${record.id}" is ${folded}, without a constraint`);
       bar.update(
         scores.push(
           score(record, triangle(folded.pairs ?? [], record.sequence.length), parseDotBracket(folded.structure)),

@@ -21,16 +21,23 @@ export interface FoldingTask {
 export interface FoldedSequence {
   readonly structure: string;
   readonly logPartition: number;
+  /** The expected share of positions that the structure has right. */
+  readonly accuracy: number;
   /** [i, j, p], counted from 1; where they were asked for. */
   readonly pairs?: readonly (readonly [number, number, number])[];
 }
 
-/** What a thread answers: `unfoldable` where the constraint leaves no structure. */
-export type FoldingOutcome = FoldedSequence | 'unfoldable' | { readonly failure: Error };
+/**
+ * Why there is nothing: the constraint leaves no structure, or the weights of the parameters are too great for a sum.
+ */
+export type FoldingRefusal = 'unfoldable' | 'overflow';
+
+/** What a thread answers. */
+export type FoldingOutcome = FoldedSequence | FoldingRefusal | { readonly failure: Error };
 
 interface Waiting {
   readonly task: FoldingTask;
-  readonly resolve: (folded: FoldedSequence | 'unfoldable') => void;
+  readonly resolve: (folded: FoldedSequence | FoldingRefusal) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -50,7 +57,7 @@ export async function* foldInOrder<T extends FoldingTask>(
   settings: FoldingSettings,
   threads: number,
   signal: AbortSignal,
-): AsyncGenerator<readonly [T, FoldedSequence | 'unfoldable'], void, undefined> {
+): AsyncGenerator<readonly [T, FoldedSequence | FoldingRefusal], void, undefined> {
   const waiting: Waiting[] = [];
   const running = new Map<Worker, Waiting | undefined>();
   let failAll: (error: Error) => void;
@@ -85,8 +92,8 @@ export async function* foldInOrder<T extends FoldingTask>(
     });
     give(worker);
   };
-  const submit = (task: FoldingTask): Promise<FoldedSequence | 'unfoldable'> => {
-    const promise = new Promise<FoldedSequence | 'unfoldable'>((resolve, reject) => {
+  const submit = (task: FoldingTask): Promise<FoldedSequence | FoldingRefusal> => {
+    const promise = new Promise<FoldedSequence | FoldingRefusal>((resolve, reject) => {
       waiting.push({ task, resolve, reject });
     });
     // Whoever takes it hears of its error; until then it is nobody's.
@@ -98,7 +105,7 @@ export async function* foldInOrder<T extends FoldingTask>(
   };
 
   const begun: (readonly [T, ReturnType<typeof submit>])[] = [];
-  const take = async (): Promise<readonly [T, FoldedSequence | 'unfoldable']> => {
+  const take = async (): Promise<readonly [T, FoldedSequence | FoldingRefusal]> => {
     const [task, folded] = begun.shift()!;
     return [task, await Promise.race([folded, failed])];
   };

@@ -3,6 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   createFolder,
   dotBracket,
+  expectedAccuracy,
+  FoldingOverflowError,
   parseFoldingConstraint,
   parseFoldingParameters,
   UnfoldableError,
@@ -31,10 +33,12 @@ function outcome(sequence: string, constraint: string | undefined): FoldingOutco
     return {
       structure: dotBracket(folding.partners),
       logPartition: folding.logPartition,
+      accuracy: expectedAccuracy(folding.probabilities, folding.partners),
       ...(probabilities && { pairs: probablePairs(folding, sequence.length) }),
     };
   } catch (error) {
     if (error instanceof UnfoldableError) return 'unfoldable';
+    if (error instanceof FoldingOverflowError) return 'overflow';
     return { failure: error instanceof Error ? error : new Error(String(error)) };
   }
 }

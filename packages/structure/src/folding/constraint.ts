@@ -54,7 +54,10 @@ export function parseFoldingConstraint(
   for (const [i, character] of [...text].entries()) {
     const meaning = MEANING[character];
     if (meaning === undefined)
-      throw refuse(`"${character}" at position ${i + 1} is no character of a constraint`, 'use . x | < > ( )');
+      throw refuse(
+        `${JSON.stringify(character)} at position ${i + 1} is no character of a constraint`,
+        'use . x | < > ( )',
+      );
     may[i] = meaning;
     if (character === '(') open.push(i);
     if (character !== ')') continue;

@@ -1,236 +1,170 @@
 /**
- * The other half of the partition function: for every pair, the sum over what
- * may stand around it, as a share of the whole; times what it encloses, that is
- * the pair's probability. Columns from right to left, each from the top down.
+ * The other half of the partition function: for every pair, the sum over what may
+ * stand around it, as a share of the whole; times what it encloses, that is the
+ * pair's probability. Starts i from the first to the last, all ends j of each at
+ * once, as in inside.ts, whose sums have the same names. "Around" a stretch:
+ *
+ *   any(i, j)     one branch or more, another branch before it
+ *     = Σ_p branch(p, i − 1) · around two(p, j)
+ *   around one(i, j)    = any(i, j) + unpaired · around one(i − 1, j)
+ *   around first(i, j)  = around one(i, j) + unpaired · around first(i, j + 1)
+ *   around two(i, j)    = after(i, j) + unpaired · around two(i − 1, j) + close · around pair(i − 1, j + 1),
+ *     where after(i, j) = any(i, j) + unpaired · after(i, j + 1), or any(i, j)
+ *   around branch(i, j) = around first(i, j) + Σ_k around two(i, k) · multi(j + 1, k)
+ *
  * Scales are those that the inside pass chose.
  */
 import type { Inside } from './inside.ts';
-import { LETTERS, MAX_LOOP } from './parameters.ts';
+import { clearRow, loopTable, loopWindow, sumLoops, windowRow, type LoopWindow } from './loops.ts';
+import { LETTERS as LETTER_COUNT, MAX_LOOP } from './parameters.ts';
 import type { FoldingProblem } from './problem.ts';
 import type { FoldingRules } from './rules.ts';
+import { addRows, multiplyRows, rowList, rowOffsets } from './triangle.ts';
 import type { FoldingWeights } from './weights.ts';
 
-const WIDTH = MAX_LOOP + 1;
+// V8 inlines constants of this file, and not what is imported.
+const LETTERS = LETTER_COUNT;
 // What is smaller has no weight, and what stands around it, at most its reciprocal, would leave the range of doubles.
 const LEAST = 1e-280;
 
 /**
- * Probabilities of the pairs [pairs], by row. `multi` holds what the inside
- * pass left there, and is overwritten.
+ * Probabilities of the pairs [pairs], by row. `multi` is the triangle that the inside pass filled; `aroundTwo`, another,
+ * is overwritten.
  */
 export function pairProbabilities(
   problem: FoldingProblem,
   weights: FoldingWeights,
   { repeatedMultiLoops }: FoldingRules,
-  found: Inside,
+  { scale, free, suffix, closed, branch }: Inside,
   multi: Float64Array,
+  aroundTwo: Float64Array,
 ): Float64Array {
-  const { length, letters, pairs, rowStart, columnStart, columnI, columnEntry } = problem;
-  const { basePair, loopEnd, branchEnd, multiClose, multiBranch, multiUnpaired, externalBranch } = weights;
-  const { scale, free, prefix, closed } = found;
-  const suffix = suffixSums(problem, weights, found);
+  const { length, letters, pairs, rowStart, rowJ, columnStart, columnI, columnEntry } = problem;
+  const { basePair, loopEnd, branchEnd, stack, multiClose, multiBranch, multiUnpaired } = weights;
+  const { externalBranch, externalUnpaired } = weights;
+  const offsets = rowOffsets(length);
   const probabilities = new Float64Array(pairs);
-  // What stands around a pair, with the pair itself: at a stack, and at the other end of a loop.
-  const around = new Float64Array(pairs);
-  const aroundLoop = new Float64Array(pairs);
-  const rowNext = rowStart.slice(1);
-  const loop = new Float64Array(WIDTH * WIDTH);
-  const branchByColumn =
-    columnEntry.length === 0 ? new Float64Array(0) : Float64Array.from(columnEntry, (entry) => found.branch[entry]!);
-  // Around a stretch of a multi-branch loop from i on: with one branch, at its start; with two or more; with a branch
-  // at its start and more.
-  const aroundFirst = new Float64Array(length + 1);
-  const aroundAfter = new Float64Array(length + 1);
-  const aroundTwo = new Float64Array(length);
-  let closing = new Float64Array(length);
-  let closingBefore = new Float64Array(length);
-  const total = prefix[length]!;
-  toRows(multi, length);
+  // Of the first k positions, outside of all loops; complete up to i.
+  const prefix = new Float64Array(length + 1);
+  const any = new Float64Array(length);
+  const aroundOne = new Float64Array(length);
+  const aroundFirst = new Float64Array(length);
+  const two = new Float64Array(length + 1);
+  const list = rowList(length);
+  // What stands around pairs, with the pair itself: at the other end of a loop, at a stack, and at a multi-branch loop.
+  const facing = loopWindow(length);
+  let around = new Float64Array(length + 1);
+  let aroundBefore = new Float64Array(length + 1);
+  const closing = new Float64Array(length + 1);
+  const loopSums = new Float64Array(length);
+  const plain = plainAfter(free);
+  const loops = { step: 1, window: facing, table: loopTable(weights.loop, false), free, plain } as const;
+  const total = suffix[0]!;
 
-  for (let j = length - 1; j >= 0; j--) {
-    loopsAfter(j, weights.loop, free, loop);
-    const unpairedNext = j + 1 < length ? free[j + 1]! * multiUnpaired : 0;
-    let place = columnStart[j]!;
-    let aroundOne = 0;
-    let two = 0;
-    for (let i = 0; i < j; i++) {
-      const unpairedBefore = i > 0 ? free[i - 1]! * multiUnpaired : 0;
-      const any =
-        i === 0 || multi[i * length + j]! < LEAST
-          ? 0
-          : branchesBefore(columnStart[i - 1]!, columnStart[i]!, columnI, branchByColumn, aroundTwo);
-      aroundOne = any + unpairedBefore * aroundOne;
-      aroundFirst[i] = aroundOne + unpairedNext * aroundFirst[i]!;
-      const after = (aroundAfter[i] = any + (repeatedMultiLoops ? unpairedNext * aroundAfter[i]! : 0));
-      two = after + unpairedBefore * two + (i > 0 ? closingBefore[i - 1]! : 0);
-      aroundTwo[i] = two;
-      multi[(length - 1 - i) * length + length - 1 - j] = two;
-      closing[i] = 0;
-      if (place >= columnStart[j + 1]! || columnI[place] !== i) continue;
+  prefix[0] = 1;
+  for (let i = 0; i < length; i++) {
+    const first = rowStart[i]!;
+    const last = rowStart[i + 1]!;
+    const base = offsets[i]!;
 
-      const entry = columnEntry[place++]!;
+    any.fill(0, i);
+    list.count = 0;
+    if (i > 0) {
+      for (let place = columnStart[i - 1]!; place < columnStart[i]!; place++) {
+        const value = branch[columnEntry[place]!]!;
+        if (value === 0) continue;
+        list.offset[list.count] = offsets[columnI[place]!]!;
+        list.start[list.count] = i;
+        list.value[list.count++] = value;
+      }
+      addRows(any, aroundTwo, list, length);
+    }
+    const unpairedBefore = i > 0 ? free[i - 1]! * multiUnpaired : 0;
+    let unpairedNext = 0;
+    let firstBranch = 0;
+    let after = 0;
+    for (let j = length - 1; j >= i; j--) {
+      const sum = multi[base + j]! < LEAST ? 0 : any[j]!;
+      const here = sum + unpairedBefore * aroundOne[j]!;
+      aroundOne[j] = here;
+      firstBranch = here + unpairedNext * firstBranch;
+      aroundFirst[j] = firstBranch;
+      after = repeatedMultiLoops ? sum + unpairedNext * after : sum;
+      two[j] = after + unpairedBefore * two[j]! + closing[j + 1]!;
+      aroundTwo[base + j] = two[j]!;
+      unpairedNext = free[j]! * multiUnpaired;
+    }
+
+    list.count = 0;
+    for (let entry = first; entry < last; entry++) {
+      const j = rowJ[entry]!;
+      list.offset[list.count] = offsets[j + 1]!;
+      list.start[list.count++] = j + 2;
+    }
+    multiplyRows(two, multi, list, length);
+    sumLoops(problem, loops, i, loopSums);
+    const row = clearRow(facing, i);
+    around.fill(0);
+    closing.fill(0);
+    prefix[i + 1]! += prefix[i]! * free[i]! * externalUnpaired;
+    for (let entry = first; entry < last; entry++) {
       if (closed[entry]! < LEAST) continue;
-      const [a, b] = [letters[i + 1]!, letters[j + 1]!];
+      const j = rowJ[entry]!;
+      const a = letters[i + 1]!;
+      const b = letters[j + 1]!;
       const inner = ((a * LETTERS + b) * LETTERS + letters[i + 2]!) * LETTERS + letters[j]!;
       const outer = ((b * LETTERS + a) * LETTERS + letters[j + 2]!) * LETTERS + letters[i]!;
-      const asBranch = aroundFirst[i]! + branchesAfter(multi, length, i, j);
-      const sum =
-        branchEnd[outer]! * ((prefix[i]! * suffix[j + 1]! * externalBranch) / total + multiBranch * asBranch) +
-        loopEnd[outer]! *
-          (surroundingLoops(problem, aroundLoop, rowNext, loop, free, i, j) +
-            smallLoops(problem, weights, aroundLoop, rowNext, free, i, j)) +
-        surroundingStack(problem, weights, around, rowNext, i, j);
+      const external = prefix[i]! * branchEnd[outer]! * externalBranch;
+      prefix[j + 1]! += external * closed[entry]!;
+      let sum =
+        (external * suffix[j + 1]!) / total +
+        branchEnd[outer]! * multiBranch * (aroundFirst[j]! + list.value[entry - first]!) +
+        loopEnd[outer]! * (loopSums[entry - first]! + smallLoops(problem, weights, facing, free, i, j));
+      if (i > 0 && j + 1 < length)
+        sum += aroundBefore[j + 1]! * stack[((letters[i]! * LETTERS + letters[j + 2]!) * LETTERS + a) * LETTERS + b]!;
       probabilities[entry] = Math.min(1, sum * closed[entry]!);
       const withPair = sum * basePair[a * LETTERS + b]! * scale[i]! * scale[j]!;
-      around[entry] = withPair;
-      aroundLoop[entry] = withPair * loopEnd[inner]!;
-      closing[i] = withPair * branchEnd[inner]! * multiClose;
+      around[j] = withPair;
+      facing.values[row + j] = withPair * loopEnd[inner]!;
+      closing[j] = withPair * branchEnd[inner]! * multiClose;
     }
-    for (let c = columnStart[j]!; c < columnStart[j + 1]!; c++) rowNext[columnI[c]!]!--;
-    [closing, closingBefore] = [closingBefore, closing];
+    [around, aroundBefore] = [aroundBefore, around];
   }
   return probabilities;
 }
 
-/** [length + 1]: of the positions from k on, outside of all loops. */
-function suffixSums(
-  { length, letters, rowStart, rowJ }: FoldingProblem,
-  { branchEnd, externalBranch, externalUnpaired }: FoldingWeights,
-  { free, closed }: Inside,
-): Float64Array {
-  const suffix = new Float64Array(length + 1);
-  suffix[length] = 1;
-  for (let i = length - 1; i >= 0; i--) {
-    let sum = suffix[i + 1]! * free[i]! * externalUnpaired;
-    for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) {
-      const j = rowJ[entry]!;
-      const outer = ((letters[j + 1]! * LETTERS + letters[i + 1]!) * LETTERS + letters[j + 2]!) * LETTERS + letters[i]!;
-      sum += closed[entry]! * branchEnd[outer]! * externalBranch * suffix[j + 1]!;
-    }
-    suffix[i] = sum;
+/** Positions directly after each that are unscaled and may be unpaired; after the last all may. */
+function plainAfter(free: Float64Array): Int32Array {
+  const plain = new Int32Array(free.length);
+  let count = free.length + MAX_LOOP;
+  for (let j = free.length - 1; j >= 0; j--) {
+    plain[j] = count;
+    count = free[j] === 1 ? count + 1 : 0;
   }
-  return suffix;
-}
-
-/**
- * From j * length + i to i * length + j, in tiles that stay in the cache. The
- * lower triangle is then free: around (i, j) stands at its mirror image, where
- * a row is contiguous too.
- */
-function toRows(multi: Float64Array, length: number): void {
-  const tile = 32;
-  for (let top = 0; top < length; top += tile) {
-    for (let first = top; first < length; first += tile) {
-      for (let i = top; i < Math.min(top + tile, length); i++) {
-        for (let j = Math.max(first, i + 1); j < Math.min(first + tile, length); j++)
-          multi[i * length + j] = multi[j * length + i]!;
-      }
-    }
-  }
-}
-
-/** Factors of loops by their lengths, each times the scales of the unpaired positions that begin after j. */
-function loopsAfter(j: number, loop: Float64Array, free: Float64Array, scaled: Float64Array): void {
-  let right = 1;
-  for (let b = 0; b <= MAX_LOOP; b++) {
-    for (let a = 0; a + b <= MAX_LOOP; a++) scaled[a * WIDTH + b] = loop[a * WIDTH + b]! * right;
-    right *= j + 1 + b < free.length ? free[j + 1 + b]! : 0;
-  }
-}
-
-/** Bulges and internal loops around (i, j) but the smallest: the sum over the pair (p, q) that closes them. */
-function surroundingLoops(
-  { rowStart, rowJ }: FoldingProblem,
-  around: Float64Array,
-  rowNext: Int32Array,
-  loop: Float64Array,
-  free: Float64Array,
-  i: number,
-  j: number,
-): number {
-  let sum = 0;
-  let left = 1;
-  const last = Math.max(i - 1 - MAX_LOOP, 0);
-  for (let p = i - 1; p >= last && left > 0; p--) {
-    const a = i - 1 - p;
-    const most = j + 1 + MAX_LOOP - a;
-    const base = a * WIDTH - j - 1;
-    const end = rowStart[p + 1]!;
-    let row = 0;
-    for (let entry = rowNext[p]!; entry < end; entry++) {
-      const q = rowJ[entry]!;
-      if (q > most) break;
-      row += around[entry]! * loop[base + q]!;
-    }
-    sum += left * row;
-    left *= free[p]!;
-  }
-  return sum;
+  return plain;
 }
 
 /** Bulges of one and internal loops of one by one, whose letters count. */
 function smallLoops(
-  { rowStart, rowJ, letters }: FoldingProblem,
+  { letters, length }: FoldingProblem,
   { bulgeOne, internalOne }: FoldingWeights,
-  around: Float64Array,
-  rowNext: Int32Array,
+  facing: LoopWindow,
   free: Float64Array,
   i: number,
   j: number,
 ): number {
-  if (i === 0) return 0;
-  let sum = 0;
-  const [left, right] = [letters[i]!, letters[j + 2]!];
-  const [freeLeft, freeRight] = [free[i - 1]!, free[j + 1] ?? 0];
-  let entry = rowNext[i - 1]!;
-  let end = rowStart[i]!;
-  if (entry < end && rowJ[entry] === j + 1) entry++;
-  if (entry < end && rowJ[entry] === j + 2) sum += around[entry]! * bulgeOne[right]! * freeRight;
+  if (i === 0 || j + 1 === length) return 0;
+  const { values } = facing;
+  const left = letters[i]!;
+  const right = letters[j + 2]!;
+  const before = windowRow(facing, i - 1) + j;
+  const sum = values[before + 2]! * bulgeOne[right]! * free[j + 1]!;
   if (i === 1) return sum;
-  entry = rowNext[i - 2]!;
-  end = rowStart[i - 1]!;
-  if (entry < end && rowJ[entry] === j + 1) sum += around[entry++]! * bulgeOne[left]! * freeLeft;
-  if (entry < end && rowJ[entry] === j + 2)
-    sum += around[entry]! * internalOne[left * LETTERS + right]! * freeLeft * freeRight;
-  return sum;
-}
-
-/** What stands around (i, j) as the pair inside of (i - 1, j + 1). */
-function surroundingStack(
-  { rowStart, rowJ, letters }: FoldingProblem,
-  { stack }: FoldingWeights,
-  around: Float64Array,
-  rowNext: Int32Array,
-  i: number,
-  j: number,
-): number {
-  if (i === 0) return 0;
-  const entry = rowNext[i - 1]!;
-  if (entry >= rowStart[i]! || rowJ[entry] !== j + 1) return 0;
+  const second = windowRow(facing, i - 2) + j;
   return (
-    around[entry]! *
-    stack[((letters[i]! * LETTERS + letters[j + 2]!) * LETTERS + letters[i + 1]!) * LETTERS + letters[j + 1]!]!
+    sum +
+    free[i - 1]! *
+      (values[second + 1]! * bulgeOne[left]! +
+        values[second + 2]! * internalOne[left * LETTERS + right]! * free[j + 1]!)
   );
-}
-
-/** Around a stretch from i on, as what follows a branch that ends before i. The bounds are those of column i - 1. */
-function branchesBefore(
-  start: number,
-  end: number,
-  columnI: Int32Array,
-  branchByColumn: Float64Array,
-  aroundTwo: Float64Array,
-): number {
-  let sum = 0;
-  for (let place = start; place < end; place++) sum += branchByColumn[place]! * aroundTwo[columnI[place]!]!;
-  return sum;
-}
-
-/** Around the branch (i, j), where another follows it in its loop. */
-function branchesAfter(multi: Float64Array, length: number, i: number, j: number): number {
-  let sum = 0;
-  const inside = (j + 1) * length;
-  const mirrored = (length - 1 - i) * length + length - 1;
-  for (let k = j + 2; k < length; k++) sum += multi[mirrored - k]! * multi[inside + k]!;
-  return sum;
 }

@@ -52,11 +52,17 @@ const CANONICAL = new Set(['AU', 'CG', 'GU']);
 const MAX_SYMMETRIC = 15;
 const MAX_ASYMMETRY = 28;
 const MAX_EXPLICIT = 4;
+/** Twenty times the greatest weight of the published files; far greater ones would leave the range of sums. */
+const MAX_WEIGHT = 100;
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const LINE_END = /\r\n|\r|\n/;
+const LONGEST_QUOTED = 60;
 
 /**
  * Reads a parameter file. Throws an InputError that names file and line for
- * text that is not `feature weight`, an unknown or repeated feature, a missing
- * one, or a file that gives weight to pairs other than AU, CG and GU.
+ * text that is not `feature weight`, a weight that is no number or beyond ±100,
+ * an unknown or repeated feature, a missing one, or a file that gives weight to
+ * pairs other than AU, CG and GU.
  */
 export function parseFoldingParameters(text: string, file: string): FoldingParameters {
   const weights = readWeights(text, file);
@@ -65,7 +71,7 @@ export function parseFoldingParameters(text: string, file: string): FoldingParam
     if (entry === undefined)
       throw new InputError(
         file,
-        text.trimEnd().split('\n').length,
+        text.trimEnd().split(LINE_END).length,
         `ends without the feature "${name}"`,
         'give a whole parameter file of CONTRAfold or EternaFold',
       );
@@ -118,7 +124,7 @@ export function parseFoldingParameters(text: string, file: string): FoldingParam
       throw new InputError(
         file,
         line,
-        `"${name}" is no feature of the CONTRAfold model`,
+        `${quoted(name)} is no feature of the CONTRAfold model`,
         'correct its name or remove the line',
       );
   }
@@ -133,24 +139,34 @@ interface Weight {
 
 function readWeights(text: string, file: string): Map<string, Weight> {
   const weights = new Map<string, Weight>();
-  for (const [index, row] of text.split('\n').entries()) {
+  for (const [index, row] of text
+    .replace(/^\uFEFF/, '')
+    .split(LINE_END)
+    .entries()) {
     const line = index + 1;
     const [name, number, ...more] = row.trim().split(/\s+/);
     if (name === '' || name === undefined) continue;
-    const weight = Number(number);
-    if (number === undefined || more.length > 0 || !Number.isFinite(weight))
+    if (number === undefined || more.length > 0)
       throw new InputError(
         file,
         line,
-        `"${row.trim().slice(0, 60)}" is not "feature weight"`,
+        `${quoted(row.trim())} is not "feature weight"`,
         'give a parameter file of CONTRAfold or EternaFold',
+      );
+    const weight = DECIMAL.test(number) ? Number(number) : NaN;
+    if (!(Math.abs(weight) <= MAX_WEIGHT))
+      throw new InputError(
+        file,
+        line,
+        `the weight of ${quoted(name)} is ${quoted(number)}; expected a number from -${MAX_WEIGHT} to ${MAX_WEIGHT}`,
+        'correct it; weights are natural logarithms of odds',
       );
     const earlier = weights.get(name);
     if (earlier !== undefined)
       throw new InputError(
         file,
         line,
-        `"${name}" is given again (first on line ${earlier.line})`,
+        `${quoted(name)} is given again (first on line ${earlier.line})`,
         'remove one of them',
       );
     weights.set(name, { weight, line, taken: false });
@@ -185,6 +201,10 @@ function loopLengths(
   }
   return scores;
 }
+
+/** What a file says, cut to what fits a message, its control characters escaped. */
+const quoted = (text: string): string =>
+  JSON.stringify(text.length > LONGEST_QUOTED ? `${text.slice(0, LONGEST_QUOTED)}…` : text);
 
 const sorted = (word: string): string => [...word].sort().join('');
 

@@ -17,7 +17,7 @@ export interface FoldingProblem {
   readonly pairs: number;
   /** [length + 1]: where the pairs (i, ·) begin in `rowJ`, in the order of j. */
   readonly rowStart: Int32Array;
-  /** [pairs]. */
+  /** [pairs], as PairRows has it. */
   readonly rowJ: Int32Array;
   /** [length + 1]: where the pairs (·, j) begin in `columnI`, in the order of i. */
   readonly columnStart: Int32Array;
@@ -42,37 +42,31 @@ export function foldingProblem(
   const letters = new Uint8Array(length + 2).fill(LETTERS - 1);
   for (let i = 0; i < length; i++) letters[i + 1] = CODES[sequence.charCodeAt(i)] ?? LETTERS - 1;
 
-  const canPair = (i: number, j: number): boolean =>
-    basePair[letters[i + 1]! * LETTERS + letters[j + 1]!]! > 0 &&
-    (may[i]! & MAY.open) !== 0 &&
-    (may[j]! & MAY.close) !== 0 &&
-    (partners[i] === -1 || partners[i] === j) &&
-    (partners[j] === -1 || partners[j] === i);
   const rowStart = new Int32Array(length + 1);
   const columnStart = new Int32Array(length + 1);
+  const byRow = new Int32Array(mostPairs(letters));
+  let pairs = 0;
   for (let i = 0; i < length; i++) {
-    let count = 0;
-    for (let j = i + 1 + minHairpin; j < length; j++) {
-      if (!canPair(i, j)) continue;
-      count++;
+    const row = letters[i + 1]! * LETTERS;
+    const partner = partners[i]!;
+    for (let j = i + 1 + minHairpin; j < length && (may[i]! & MAY.open) !== 0; j++) {
+      if (basePair[row + letters[j + 1]!] === 0 || (may[j]! & MAY.close) === 0) continue;
+      if ((partner !== -1 && partner !== j) || (partners[j] !== -1 && partners[j] !== i)) continue;
+      byRow[pairs++] = j;
       columnStart[j + 1]!++;
     }
-    rowStart[i + 1] = rowStart[i]! + count;
+    rowStart[i + 1] = pairs;
   }
   for (let j = 0; j < length; j++) columnStart[j + 1]! += columnStart[j]!;
-  const pairs = rowStart[length]!;
-  const rowJ = new Int32Array(pairs);
+  const rowJ = byRow.subarray(0, pairs);
   const columnI = new Int32Array(pairs);
   const columnEntry = new Int32Array(pairs);
   const next = columnStart.slice();
-  let entry = 0;
   for (let i = 0; i < length; i++) {
-    for (let j = i + 1 + minHairpin; j < length; j++) {
-      if (!canPair(i, j)) continue;
-      const place = next[j]!++;
+    for (let entry = rowStart[i]!; entry < rowStart[i + 1]!; entry++) {
+      const place = next[rowJ[entry]!]!++;
       columnI[place] = i;
       columnEntry[place] = entry;
-      rowJ[entry++] = j;
     }
   }
   return {
@@ -86,4 +80,12 @@ export function foldingProblem(
     columnI,
     columnEntry,
   };
+}
+
+/** Pairs of positions with letters that pair, whatever else forbids them. */
+function mostPairs(letters: Uint8Array): number {
+  const counts = new Float64Array(LETTERS);
+  for (const letter of letters) counts[letter]!++;
+  const [a, c, g, u] = counts as unknown as [number, number, number, number];
+  return a * u + g * (c + u);
 }

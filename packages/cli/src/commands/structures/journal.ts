@@ -17,6 +17,8 @@ export interface FoldedRecord {
   readonly sequence: string;
   readonly structure: string;
   readonly logZ: number;
+  /** The expected share of positions that the structure has right. */
+  readonly accuracy: number;
   readonly pairs?: FoldedSequence['pairs'];
 }
 

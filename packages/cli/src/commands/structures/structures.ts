@@ -13,18 +13,26 @@ import {
   InputError,
   parseFoldingConstraint,
   parseFoldingParameters,
-  type FastaRecord,
+  standard,
   type FoldingArithmetic,
 } from '@rna/structure';
-import { UsageError } from '../../commandLine/errors.ts';
+import { UsageError, CommandError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, noteOtherLetters } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import {
+  JSON_TEXT,
+  PROBABILITY_TABLE,
+  SCORE_TABLE,
+  structureText,
+  type RecordText,
+  type StructureFormat,
+} from './formats.ts';
 import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
+import { foldingThreads } from '../../folding/memory.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
-import { inertCell } from '../../input/cells.ts';
 
 export interface StructuresOptions {
   readonly input: string;
@@ -35,7 +43,9 @@ export interface StructuresOptions {
   /** Default: of the set's own program, for a file CONTRAfold's. */
   readonly rules?: keyof typeof FOLDING_RULES;
   readonly arithmetic: FoldingArithmetic;
+  readonly format: readonly StructureFormat[];
   readonly probs?: boolean;
+  readonly scores?: boolean;
   readonly json?: boolean;
   readonly constraints?: string;
   readonly jobs?: number;
@@ -50,11 +60,8 @@ const isSet = (name: string): name is keyof typeof SETS => name in SETS;
 
 /** Throws an InputError, UsageError or CommandError before any output is begun. */
 export async function structures(options: StructuresOptions): Promise<void> {
-  const { input, out, probs = false, json = false } = options;
-  if (probs && !json && out === undefined)
-    throw new UsageError(
-      '--probs needs --out FILE or --json; the three lines of a record have no room for probabilities',
-    );
+  const { input, out } = options;
+  const files = outputs(options);
   if (out !== undefined) await checkOutputFile(out);
   const settings = await readSettings(options);
   await interruptible((signal) =>
@@ -62,19 +69,65 @@ export async function structures(options: StructuresOptions): Promise<void> {
       noteOtherLetters(fasta);
       const constraints =
         options.constraints === undefined ? undefined : await readConstraints(options.constraints, fasta);
-      const threads = Math.min(options.jobs ?? availableParallelism(), fasta.plan.length);
+      const threads = foldingThreads(
+        fasta.plan.map((record) => ({ ...record, file: fasta.name })),
+        settings.arithmetic,
+        Math.min(options.jobs ?? availableParallelism(), fasta.plan.length),
+      );
       if (out === undefined) {
-        for await (const record of folded(fasta, 0, { settings, constraints, threads, signal }))
-          await writeResult(json ? `${JSON.stringify(record)}\n` : threeLines(record));
+        const [{ text }] = files;
+        // Records on a terminal show themselves how far the work is.
+        const bar = process.stdout.isTTY ? undefined : progressBar('fold', fasta.plan.length, 'records');
+        let done = 0;
+        try {
+          for await (const record of folded(fasta, 0, { settings, constraints, threads, signal })) {
+            await writeResult(text.of(record));
+            bar?.update(++done);
+          }
+        } finally {
+          bar?.stop();
+        }
         return;
       }
       const path = journalPath(out, digest(settings, constraints));
       await fill(path, fasta, { settings, constraints, threads, signal });
-      if (probs && !json) await writeLines(`${out}.probs.tsv`, path, probabilityTable, 'id\ti\tj\tp\n');
-      await writeLines(out, path, json ? (record) => `${JSON.stringify(record)}\n` : threeLines);
+      // The file that was asked for comes last: where it is, all are.
+      for (const { suffix, text } of files.toReversed()) await writeLines(`${out}${suffix}`, path, text);
       await rm(path);
     }),
   );
+}
+
+interface Output {
+  /** Behind the name given by --out. */
+  readonly suffix: string;
+  readonly text: RecordText;
+}
+
+/** The files to write, first the one that stdout gets where there is no --out. */
+function outputs({ out, format, probs, scores, json }: StructuresOptions): readonly [Output, ...Output[]] {
+  const needsFile = [
+    ...(format.length > 1 ? [`--format ${format.join(',')}`] : []),
+    ...(probs && !json ? ['--probs'] : []),
+    ...(scores ? ['--scores'] : []),
+  ];
+  if (json && (format.length > 1 || format[0] !== 'dbn'))
+    throw new UsageError('--json takes the place of --format; leave out one of them');
+  if (out === undefined && needsFile.length > 0)
+    throw new UsageError(
+      `${needsFile.join(' and ')} needs --out FILE${probs && !json ? ' or --json' : ''}; stdout holds one text`,
+    );
+  const structureFiles = format.map((each) => ({
+    suffix: format.length === 1 ? '' : `.${each}`,
+    text: structureText(each),
+  }));
+  const [first, ...others] = json ? [{ suffix: '', text: JSON_TEXT }] : structureFiles;
+  return [
+    first!,
+    ...others,
+    ...(probs && !json ? [{ suffix: '.probs.tsv', text: PROBABILITY_TABLE }] : []),
+    ...(scores ? [{ suffix: '.scores.tsv', text: SCORE_TABLE }] : []),
+  ];
 }
 
 /** Settings of the threads. Throws as parseFoldingParameters does, for the file that `params` names. */
@@ -97,6 +150,9 @@ export async function readSettings({
   };
 }
 
+/** What a record of the journal holds; journals of another kind are not continued. */
+const RECORD = 'structure, logZ, accuracy';
+
 function digest(settings: FoldingSettings, constraints: Constraints | undefined): string {
   return createHash('sha256')
     .update(
@@ -106,6 +162,7 @@ function digest(settings: FoldingSettings, constraints: Constraints | undefined)
         settings.rules,
         settings.arithmetic,
         settings.probabilities,
+        RECORD,
         constraints?.text,
       ]),
     )
@@ -175,12 +232,17 @@ async function* folded(
         `no structure of "${task.id}" meets the constraint`,
         'loosen it',
       );
-    const { structure, logPartition, pairs } = result;
+    if (result === 'overflow')
+      throw new CommandError(
+        `${settings.parameters.file}: the sum over structures of "${task.id}" leaves the range of numbers; give parameters with smaller weights`,
+      );
+    const { structure, logPartition, accuracy, pairs } = result;
     yield {
       id: task.id,
       sequence: task.sequence,
       structure,
       logZ: Number(logPartition.toPrecision(9)),
+      accuracy: Number(accuracy.toPrecision(6)),
       ...(pairs && { pairs }),
     };
   }
@@ -202,23 +264,10 @@ async function* tasks(
   }
 }
 
-/** As structures are written everywhere here. Letters are ASCII, or the reader would have refused them. */
-const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
-
-const threeLines = ({ id, sequence, structure }: FoldedRecord): string => `>${id}\n${sequence}\n${structure}\n`;
-
-const probabilityTable = ({ id, pairs }: FoldedRecord): string =>
-  pairs!.map((pair) => `${inertCell(id)}\t${pair.join('\t')}\n`).join('');
-
-async function writeLines(
-  out: string,
-  journal: string,
-  line: (record: FoldedRecord) => string,
-  header = '',
-): Promise<void> {
+async function writeLines(out: string, journal: string, { header, of }: RecordText): Promise<void> {
   const encoder = new TextEncoder();
   await writeAtomically(out, async (sink) => {
     await sink.write(encoder.encode(header));
-    for await (const { record } of readJournal(journal)) await sink.write(encoder.encode(line(record)));
+    for await (const { record } of readJournal(journal)) await sink.write(encoder.encode(of(record)));
   });
 }

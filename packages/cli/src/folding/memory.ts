@@ -1,0 +1,46 @@
+/** How many sequences may be folded at once on this machine, known before the first of them is begun. */
+import { totalmem } from 'node:os';
+import { foldingMemory, InputError, LONGEST_FOLDED, type FoldingArithmetic } from '@rna/structure';
+import { note } from '../commandLine/terminal.ts';
+
+/** What of the machine's memory, or of its container's, the threads may take together. */
+const SHARE = 0.75;
+const memoryLimit = (): number => SHARE * Math.min(totalmem(), process.constrainedMemory() || Infinity);
+
+export interface LongRecord {
+  readonly id: string;
+  /** Nucleotides. */
+  readonly length: number;
+  readonly file: string;
+  readonly line: number;
+}
+
+/**
+ * `wanted` threads, or as many as have the memory to fold records as long as the longest, which a note says. Throws an
+ * InputError that names the longest record where not even one thread has.
+ */
+export function foldingThreads(
+  records: readonly LongRecord[],
+  arithmetic: FoldingArithmetic,
+  wanted: number,
+  limit: number = memoryLimit(),
+): number {
+  const longest = records.reduce((most, record) => (record.length > most.length ? record : most));
+  const { id, length, file, line } = longest;
+  const needed = foldingMemory(length, arithmetic);
+  if (length > LONGEST_FOLDED || needed > limit)
+    throw new InputError(
+      file,
+      line,
+      `folding the ${length} nucleotides of "${id}" takes ${gigabytes(needed)} of memory; ${
+        needed > limit ? `this machine has ${gigabytes(limit)} for it` : `at most ${LONGEST_FOLDED} can be folded`
+      }`,
+      'fold overlapping pieces of it, or leave it out',
+    );
+  const threads = Math.min(wanted, Math.floor(limit / needed));
+  if (threads < wanted)
+    note(`folding on ${threads} of ${wanted} threads: "${id}" takes ${gigabytes(needed)} of memory on each`);
+  return threads;
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;
