@@ -10,7 +10,7 @@ import { ribosomeLoad } from '@rna/model';
 import { CommandError } from '../errors.ts';
 import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../corpus/recordFiles.ts';
-import { checkedNumber, checkedSequence } from './cells.ts';
+import { checkedCount, checkedNumber, checkedSequence } from './cells.ts';
 import { meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable, TABLE_FILES } from './tables.ts';
 
@@ -60,7 +60,7 @@ async function readUtrs(file: string): Promise<{ utrs: Utr[]; withCounts: boolea
     if (isMissing(load)) left.unmeasured++;
     else if (withCounts && set !== 'random' && set !== 'human') left.set++;
     else if (withCounts && isMissing(reads!)) left.uncounted++;
-    else if (withCounts && Number(checkedNumber(file, row.line, 'total_reads', reads!)) < LEAST_READS) left.reads++;
+    else if (withCounts && checkedCount(file, row.line, 'total_reads', reads!) < LEAST_READS) left.reads++;
     else utrs.push({ utr: checkedSequence(file, row.line, `column "${sequence}"`, utr), load: checkedNumber(file, row.line, target, load), set: set ?? '', reads: Number(reads) });
   }
   const notes = [
