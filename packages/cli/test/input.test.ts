@@ -6,7 +6,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { withFasta, type FastaFileRecord, type FastaInputOptions } from '../src/fastaInput.ts';
 import { readText } from '../src/inputText.ts';
 import { describeFailure } from '../src/errors.ts';
-import { inertCell } from '../src/data/cells.ts';
+import { checkedCount, inertCell } from '../src/data/cells.ts';
+import { overlapGroups } from '../src/data/splice.ts';
 import { readTable } from '../src/data/tables.ts';
 import { csvLine } from '../src/predictionTable.ts';
 import { fasta, rna, rnaProcess, structureModelFolder, temporaryFolder } from './harness.ts';
@@ -217,20 +218,24 @@ describe('tables', () => {
   });
 
   test('cells that a spreadsheet would compute are text', () => {
-    expect(['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', 'a=b', ''].map(inertCell)).toEqual([
-      "'=1+2",
-      "'+x",
-      "'-x",
-      "'@x",
-      "'=cmd|' /C calc'!A0",
-      '-1.5',
-      '+2',
-      "'-",
-      'a=b',
-      '',
-    ]);
+    expect(
+      ['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', ''].map(inertCell),
+    ).toEqual(["'=1+2", "'+x", "'-x", "'@x", "'=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', '']);
     expect(csvLine(['=a,b', -1.5, 'x'])).toBe(`"'=a,b",-1.5,x\n`);
   });
+});
+
+test('counts and places that none can be are refused, or say nothing', () => {
+  expect(checkedCount('a.csv', 2, 'total_reads', '12.5')).toBe(12.5);
+  for (const cell of ['-1', '1e300', '99999999999999999999'])
+    expect(() => checkedCount('a.csv', 2, 'total_reads', cell)).toThrow(
+      `a.csv:2: total_reads is ${cell}, which is no count`,
+    );
+  const sequence = 'A'.repeat(400);
+  const groups = (...ids: string[]) => overlapGroups(ids.map((id) => ({ id, sequence })));
+  expect(groups('p_chr1_100_+', 'n_chr1_200_+')).toEqual([0, 0]);
+  // Both are 2^53 to a number in doubles.
+  expect(new Set(groups('p_chr1_9007199254740992_+', 'n_chr1_9007199254740993_+'))).toEqual(new Set([0, 1]));
 });
 
 test('what stands in files and names does not steer the terminal', async () => {
