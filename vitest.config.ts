@@ -7,8 +7,15 @@
  */
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { fasterNode } from './packages/tensor/src/node/driver.ts';
 import { driverProjects, fullMatrix } from './packages/tensor/test/softwareDrivers.ts';
 import { findChromium } from './scripts/setup/chromium.ts';
+
+// Test processes are forks of this one, which itself needs no device.
+process.execPath =
+  fasterNode((line) => {
+    process.stderr.write(`${line}\n`);
+  }) ?? process.execPath;
 
 // What a person tuned on this machine must not decide what is tested.
 const untuned = { RNA_TUNING: 'off' };
@@ -47,7 +54,8 @@ const browser: TestProjectConfiguration[] =
               provider: playwright({
                 launchOptions: {
                   executablePath: chromium.executable,
-                  env: { ...process.env, ...chromium.env },
+                  // Chromium has a driver of its own.
+                  env: { ...process.env, VK_DRIVER_FILES: undefined, ...chromium.env },
                   args: [
                     '--enable-unsafe-webgpu',
                     '--headless=new',

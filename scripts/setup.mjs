@@ -24,12 +24,14 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'node_modules', '.rna-setup.json');
 
 /**
- * Readies the machine. Returns why there is no browser, if one was asked for
- * and there is none; every other failure is thrown.
- * @param {{ browser?: boolean }} [options]
- * @returns {Promise<{ noBrowser: string | undefined }>}
+ * Readies the machine. `again` looks at the driver even if nothing has changed
+ * since the last run. Returns the Node to start what needs a device by, and why
+ * there is no browser, if one was asked for and there is none; every other
+ * failure is thrown.
+ * @param {{ browser?: boolean, again?: boolean }} [options]
+ * @returns {Promise<{ node: string, noBrowser: string | undefined }>}
  */
-export async function setup({ browser = false } = {}) {
+export async function setup({ browser = false, again = false } = {}) {
   checkNode();
   const stamp = readStamp();
   const packages = hash([
@@ -43,7 +45,7 @@ export async function setup({ browser = false } = {}) {
     writeStamp(Object.assign(stamp, { packages }));
   }
   const machine = hash(machineFacts());
-  if (stamp.machine !== machine || stamp.adapter === undefined) {
+  if (again || stamp.machine !== machine || stamp.adapter === undefined) {
     const { ensureAdapter } = await importTypeScript(
       /** @type {() => Promise<typeof import('./setup/driver.ts')>} */ (() => import('./setup/driver.ts')),
     );
@@ -51,7 +53,13 @@ export async function setup({ browser = false } = {}) {
     say(`WebGPU runs on ${adapter}`);
     writeStamp(Object.assign(stamp, { machine: hash(machineFacts()), adapter }));
   }
-  if (!browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))) return { noBrowser: undefined };
+  const { fasterNode } = await importTypeScript(
+    /** @type {() => Promise<typeof import('../packages/tensor/src/node/driver.ts')>} */ (
+      () => import('../packages/tensor/src/node/driver.ts')
+    ),
+  );
+  const node = fasterNode(say) ?? process.execPath;
+  if (!browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))) return { node, noBrowser: undefined };
   const { ensureChromium } = await importTypeScript(
     /** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')),
   );
@@ -59,9 +67,9 @@ export async function setup({ browser = false } = {}) {
     const chromium = ensureChromium(say);
     say(`browser tests run in ${chromium}`);
     writeStamp(Object.assign(stamp, { chromium }));
-    return { noBrowser: undefined };
+    return { node, noBrowser: undefined };
   } catch (error) {
-    return { noBrowser: error instanceof Error ? error.message : String(error) };
+    return { node, noBrowser: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -103,16 +111,19 @@ function installPackages() {
 }
 
 /**
- * What a found adapter rests on, without asking WebGPU: the drivers' manifests
- * and the variables that choose among them.
+ * What a found adapter rests on, without asking WebGPU: the drivers' manifests,
+ * the graphics devices, and the variables that choose among them.
  */
 function machineFacts() {
-  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, XDG_CACHE_HOME, HOME } = process.env;
-  const privateDriver = join(XDG_CACHE_HOME || join(HOME ?? '', '.cache'), 'rna', 'driver');
-  const folders = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', privateDriver];
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, RNA_DRIVER, XDG_CACHE_HOME, HOME } = process.env;
+  const privateDrivers = ['driver', 'driver-own-libc', join('driver-own-libc', 'lib')].map((name) =>
+    join(XDG_CACHE_HOME || join(HOME ?? '', '.cache'), 'rna', name),
+  );
+  const folders = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/dev/dri', ...privateDrivers];
   return [
     VK_DRIVER_FILES,
     VK_ICD_FILENAMES,
+    RNA_DRIVER,
     ...folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [])),
   ];
 }
@@ -160,7 +171,7 @@ function say(line) {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    const { noBrowser } = await setup({ browser: process.argv.includes('--browser') });
+    const { noBrowser } = await setup({ browser: process.argv.includes('--browser'), again: true });
     if (noBrowser !== undefined) throw new Error(noBrowser);
     say('ready');
   } catch (error) {

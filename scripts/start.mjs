@@ -9,8 +9,8 @@ import { root, setup } from './setup.mjs';
 
 /** @returns {Promise<number>} */
 async function start() {
-  await setup();
-  const demo = spawnSync(process.execPath, [join(root, 'packages/cli/bin/rna.js'), 'demo', ...process.argv.slice(2)], {
+  const { node } = await setup();
+  const demo = spawnSync(node, [join(root, 'packages/cli/bin/rna.js'), 'demo', ...process.argv.slice(2)], {
     stdio: 'inherit',
   });
   if (demo.error) throw demo.error;

@@ -1,8 +1,8 @@
 /**
- * `npm test`: set-up, then type check, lint and all tests, one after the other
+ * `npm test`: set-up, then type check, format, lint and all tests, one after the other
  * and all of them even if one fails. Arguments go to vitest. The last line is
- * `N passed, N failed`, over vitest's tests and one each for type check and
- * lint; whatever breaks off without naming a test counts as one failed.
+ * `N passed, N failed`, over vitest's tests and one each for type check,
+ * format and lint; whatever breaks off without naming a test counts as one failed.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -82,6 +82,7 @@ async function test() {
         ),
       ),
     ),
+    timed('format', () => single(tool('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'))),
     timed('lint', () => single(tool('eslint/bin/eslint.js', '--max-warnings', '0', '.'))),
     timed('tests', () => vitest(process.argv.slice(2))),
   ];

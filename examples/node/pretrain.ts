@@ -2,7 +2,7 @@
  * The browser example's training in Node: the same script, with a folder for
  * the run, stderr for the screen, and files for the corpus.
  *
- *     npx tsx examples/node/pretrain.ts [PRESET] [RNAS.dbn] [HELD_OUT.dbn]
+ *     npm run example -- [PRESET] [RNAS.dbn] [HELD_OUT.dbn]
  *
  * A run that was stopped goes on when the command is given again.
  */

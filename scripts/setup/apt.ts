@@ -25,17 +25,20 @@ export interface Apt {
   download(...packages: string[]): string[];
 }
 
-/** Fetches the package lists, hands apt to `use` and deletes lists and downloads afterwards. */
-export function withApt<T>(use: (apt: Apt) => T): T {
+/**
+ * Fetches the package lists, hands apt to `use` and deletes lists and downloads afterwards. The packages are those of
+ * the machine's own release and its backports, or of another `release` of Debian, which is only to download from.
+ */
+export function withApt<T>(use: (apt: Apt) => T, release?: string): T {
   const folder = mkdtempSync(join(tmpdir(), 'rna-apt-'));
   try {
-    return use(openApt(folder));
+    return use(openApt(folder, release));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function openApt(folder: string): Apt {
+function openApt(folder: string, otherRelease: string | undefined): Apt {
   // apt's download user must be able to enter the folder.
   chmodSync(folder, 0o755);
   const within = (name: string): string => join(folder, name);
@@ -43,7 +46,8 @@ function openApt(folder: string): Apt {
     mkdirSync(within(name), { recursive: true });
   writeFileSync(within('status'), '');
   if (existsSync(SOURCE_PARTS)) cpSync(SOURCE_PARTS, within('sources'), { recursive: true, dereference: true });
-  const release = addBackports(within('sources'));
+  const release =
+    otherRelease === undefined ? addBackports(within('sources')) : onlyRelease(within('sources'), otherRelease);
 
   const lists = settings({
     'Dir::State::lists': within('lists'),
@@ -58,7 +62,7 @@ function openApt(folder: string): Apt {
     'Debug::NoLocking': '1',
   });
   const get = (...args: string[]): string =>
-    run('apt-get', ['-q', '-y', '--no-install-recommends', ...lists, ...release, ...args], {
+    run('apt-get', ['-q', '-y', '--no-remove', '--no-install-recommends', ...lists, ...release, ...args], {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     });
 
@@ -103,44 +107,75 @@ function settings(values: Record<string, string>): string[] {
 }
 
 /**
- * Debian 12's Mesa is older than Dawn accepts, and its backports have a newer
- * one. Adds that suite beside every entry for the release itself, at the same
- * address and with the same options; returns the arguments that prefer it.
+ * Debian 12's Mesa is older than Dawn accepts, and the backports of both Debian 12 and 13 have one that is faster.
+ * Adds that suite beside every entry for the release itself, at the same address and with the same options; returns
+ * the arguments that prefer it.
  */
 function addBackports(folder: string): string[] {
-  const release = osRelease();
-  const codename = release['VERSION_CODENAME'];
-  if (release['ID'] !== 'debian' || release['VERSION_ID'] !== '12' || codename === undefined) return [];
-  const suite = `${codename}-backports`;
-  let found = false;
+  const debian = debianRelease();
+  if (debian === undefined || !['12', '13'].includes(debian.version)) return [];
+  const suite = `${debian.codename}-backports`;
+  const entries = entriesLike(folder, debian.codename, [suite]);
+  writeEntries(folder, entries);
+  return entries.length > 0 ? ['-t', suite] : [];
+}
+
+/**
+ * Leaves as only sources those of another release of Debian with its backports, at the addresses of this machine's own
+ * release; returns the arguments that read no others.
+ */
+function onlyRelease(folder: string, release: string): string[] {
+  const codename = debianRelease()?.codename;
+  const suite = `${release}-backports`;
+  const entries = codename === undefined ? [] : entriesLike(folder, codename, [release, suite]);
+  if (entries.length === 0) throw new Error('the sources of apt have no entry for the release of this system');
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  writeEntries(folder, entries);
+  return ['-o', 'Dir::Etc::sourcelist=/dev/null', '-t', suite];
+}
+
+interface Entry {
+  readonly extension: string;
+  readonly text: string;
+}
+
+/** The machine's entries for its release, for other suites instead. */
+function entriesLike(folder: string, codename: string, suites: readonly string[]): Entry[] {
   const files = [
     ...(existsSync(SOURCE_LIST) ? [SOURCE_LIST] : []),
     ...readdirSync(folder).map((name) => join(folder, name)),
   ];
-  for (const [index, file] of files.entries()) {
+  return files.flatMap((file): Entry[] => {
     const text = readFileSync(file, 'utf8');
-    const entries =
-      extname(file) === '.sources'
-        ? text
-            .split(/\n\s*\n/)
-            .filter((stanza) => suitesOf(stanza).includes(codename))
-            .map((stanza) => stanza.replace(/^Suites:.*$/m, `Suites: ${suite}`))
-        : [...text.matchAll(/^(deb\s+(?:\[[^\]]*\]\s+)?\S+\s+)(\S+)(\s.*)$/gm)]
-            .filter((match) => match[2] === codename)
-            .map((match) => `${match[1]!}${suite}${match[3]!}`);
-    if (entries.length === 0) continue;
-    writeFileSync(join(folder, `rna-backports-${String(index)}${extname(file)}`), entries.join('\n\n') + '\n');
-    found = true;
-  }
-  return found ? ['-t', suite] : [];
+    if (extname(file) === '.sources') {
+      return text
+        .split(/\n\s*\n/)
+        .filter((stanza) => suitesOf(stanza).includes(codename))
+        .map((stanza) => ({
+          extension: '.sources',
+          text: stanza.replace(/^Suites:.*$/m, `Suites: ${suites.join(' ')}`),
+        }));
+    }
+    return [...text.matchAll(/^(deb\s+(?:\[[^\]]*\]\s+)?\S+\s+)(\S+)(\s.*)$/gm)]
+      .filter((match) => match[2] === codename)
+      .flatMap((match) => suites.map((suite) => ({ extension: '.list', text: `${match[1]!}${suite}${match[3]!}` })));
+  });
+}
+
+function writeEntries(folder: string, entries: readonly Entry[]): void {
+  for (const [index, { extension, text }] of entries.entries())
+    writeFileSync(join(folder, `rna-${String(index)}${extension}`), `${text}\n`);
 }
 
 function suitesOf(stanza: string): string[] {
   return /^Suites:(.*)$/m.exec(stanza)?.[1]?.trim().split(/\s+/) ?? [];
 }
 
-function osRelease(): Record<string, string> {
-  if (!existsSync('/etc/os-release')) return {};
+/** The release of Debian that this machine runs; undefined on another system. */
+export function debianRelease(): { readonly version: string; readonly codename: string } | undefined {
+  if (!existsSync('/etc/os-release')) return undefined;
   const lines = readFileSync('/etc/os-release', 'utf8').matchAll(/^(\w+)="?(.*?)"?$/gm);
-  return Object.fromEntries([...lines].map((match) => [match[1]!, match[2]!]));
+  const values = Object.fromEntries([...lines].map((match) => [match[1]!, match[2]!]));
+  const { ID: id, VERSION_ID: version, VERSION_CODENAME: codename } = values;
+  return id === 'debian' && version !== undefined && codename !== undefined ? { version, codename } : undefined;
 }

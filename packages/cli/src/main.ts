@@ -1,33 +1,35 @@
 /**
- * The `rna` command: one program of sub-commands, each in a file of
- * `commands/` that registers it. Those files hold options and help alone and
+ * The `rna` command: one program of sub-commands, each in a folder of
+ * `commands/`, whose `command.ts` registers it. Those files hold options and help alone and
  * load the work when it is called, so that `rna --help` is quick. Errors become
  * messages and exit codes here and nowhere else.
  */
 import { Command, CommanderError } from 'commander';
-import { registerContacts } from './commands/contacts.ts';
-import { registerConvert } from './commands/convert.ts';
-import { registerCorpus } from './commands/corpus.ts';
-import { registerData } from './commands/data.ts';
-import { registerDemo } from './commands/demo.ts';
-import { registerEmbed } from './commands/embed.ts';
-import { registerEvaluate } from './commands/evaluate.ts';
-import { registerFinetune } from './commands/finetune.ts';
-import { registerFold } from './commands/fold.ts';
-import { registerInfo } from './commands/info.ts';
-import { registerPlot } from './commands/plot.ts';
-import { registerPredict } from './commands/predict.ts';
-import { registerPretrain } from './commands/pretrain.ts';
-import { registerStructures } from './commands/structures.ts';
-import { registerTune } from './commands/tune.ts';
-import { describeFailure, EXIT } from './errors.ts';
-import { EXIT_HELP } from './options.ts';
-import { packageVersion } from './version.ts';
+import { registerContacts } from './commands/contacts/command.ts';
+import { registerConvert } from './commands/convert/command.ts';
+import { registerCorpus } from './commands/corpus/command.ts';
+import { registerData } from './commands/data/command.ts';
+import { registerDemo } from './commands/demo/command.ts';
+import { registerEmbed } from './commands/embed/command.ts';
+import { registerEvaluate } from './commands/evaluate/command.ts';
+import { registerFinetune } from './commands/finetune/command.ts';
+import { registerFold } from './commands/fold/command.ts';
+import { registerInfo } from './commands/info/command.ts';
+import { registerPlot } from './commands/plot/command.ts';
+import { registerPredict } from './commands/predict/command.ts';
+import { registerPretrain } from './commands/pretrain/command.ts';
+import { registerScore } from './commands/score/command.ts';
+import { registerStructures } from './commands/structures/command.ts';
+import { registerTune } from './commands/tune/command.ts';
+import { describeFailure, EXIT } from './commandLine/errors.ts';
+import { EXIT_HELP } from './commandLine/options.ts';
+import { packageVersion } from './commandLine/version.ts';
 
 const commands: readonly ((program: Command) => void)[] = [
   registerInfo,
   registerEmbed,
   registerFold,
+  registerScore,
   registerStructures,
   registerContacts,
   registerConvert,
@@ -59,7 +61,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** The command line as commander knows it, with every command and option. */
+export function program(): Command {
   const root = new Command('rna')
     .description('RNA language models (RiNALMo and SSR-LM) on WebGPU: results on stdout, progress and notes on stderr.')
     .version(packageVersion(), '-V, --version', 'print the version')

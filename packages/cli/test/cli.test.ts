@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeFailure } from '../src/errors.ts';
+import { describeFailure } from '../src/commandLine/errors.ts';
 import { fasta, modelFixture, modelFolder, rna, rnaProcess, temporaryFolder } from './harness.ts';
 
 const commands = ['info', 'embed', 'fold', 'convert', 'tune'];

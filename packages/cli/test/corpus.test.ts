@@ -6,9 +6,9 @@ import { basePairs, parseDotBracket } from '@rna/structure';
 import { compareKeys, encodeRecord, memoryCorpus, type CorpusInput } from '@rna/train';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createBuckets } from '../src/corpus/buckets.ts';
-import { readClusters } from '../src/corpus/clusters.ts';
-import { readRecords } from '../src/trainingInput.ts';
+import { createBuckets } from '../src/commands/corpus/buckets.ts';
+import { readClusters } from '../src/commands/corpus/clusters.ts';
+import { readRecords } from '../src/input/trainingInput.ts';
 import { rna, rnaProcess, temporaryFolder } from './harness.ts';
 
 const data = fileURLToPath(new URL('../data/', import.meta.url));

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { parseStructureFile, writeCt, writeDotBracket } from '@rna/structure';
 import { packTar } from 'modern-tar';
 import { describe, expect, test } from 'vitest';
-import { lengthScores } from '../src/data/lengthClasses.ts';
+import { lengthScores } from '../src/commands/data/lengthClasses.ts';
 import { rna, temporaryFolder } from './harness.ts';
 
 const samples = fileURLToPath(new URL('../data', import.meta.url));

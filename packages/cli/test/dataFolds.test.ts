@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { groupFolds, kFold, stratifiedKFold } from '../src/data/folds.ts';
-import { RandomState } from '../src/data/randomState.ts';
-import { overlapGroups } from '../src/data/splice.ts';
+import { groupFolds, kFold, stratifiedKFold } from '../src/commands/data/folds.ts';
+import { RandomState } from '../src/commands/data/randomState.ts';
+import { overlapGroups } from '../src/commands/data/splice.ts';
 
 const digest = (folds: Int32Array): string => createHash('sha256').update(Uint8Array.from(folds)).digest('hex');
 

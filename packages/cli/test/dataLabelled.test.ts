@@ -13,7 +13,7 @@ import {
   type Head,
 } from '@rna/model';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { readLabelled, readUnlabelled, type LabelledFileRna } from '../src/data/labelled.ts';
+import { readLabelled, readUnlabelled, type LabelledFileRna } from '../src/input/labelled.ts';
 import { temporaryFolder } from './harness.ts';
 
 const samples = fileURLToPath(new URL('../data', import.meta.url));

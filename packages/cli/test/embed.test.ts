@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { packTokens } from '@rna/model';
 import { tokenize } from '@rna/structure';
 import { describe, expect, test } from 'vitest';
-import { withEncoder, withModel } from '../src/loadModel.ts';
+import { withEncoder, withModel } from '../src/models/loadModel.ts';
 import {
   configText,
   difference,

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openFileSource, writeAtomically } from '../src/files.ts';
+import { openFileSource, writeAtomically } from '../src/files/files.ts';
 
 let folder: string;
 beforeEach(async () => {

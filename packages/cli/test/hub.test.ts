@@ -15,8 +15,8 @@ import {
   writeModel,
   writeSafetensors,
 } from '@rna/model';
-import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/hub.ts';
-import { openModelFiles } from '../src/modelFiles.ts';
+import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/models/hub.ts';
+import { openModelFiles } from '../src/models/modelFiles.ts';
 
 const NAME = 'some-lab/rinalmo-nano';
 const config = new TextEncoder().encode(configJson(PRESETS['rinalmo-nano']));

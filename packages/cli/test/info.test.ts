@@ -13,7 +13,11 @@ test('rna info --json is JSON alone on stdout, with all that a script would ask'
   const facts = JSON.parse(stdout) as { kernels: Record<string, unknown>; features: string[] };
   expect(facts).toMatchObject({
     adapter: { class: expect.stringMatching(/^(cpu|gpu)$/) as unknown },
-    driver: { description: expect.any(String) as unknown },
+    driver: {
+      description: expect.any(String) as unknown,
+      source: expect.stringMatching(/^(machine|user|private)$/) as unknown,
+      slow: expect.any(Boolean) as unknown,
+    },
     memoryBudget: 256 * 2 ** 20,
     limits: {
       maxStorageBufferBindingSize: expect.any(Number) as unknown,

@@ -8,7 +8,7 @@ import { openDevice } from '@rna/tensor/node';
 import { memoryCorpus, pretrain, pretrainConfig, validateConfig } from '@rna/train';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { openRun } from '../src/runs.ts';
+import { openRun } from '../src/training/runs.ts';
 
 const [folder = '', data = ''] = process.argv.slice(2);
 const records = parseStructureFile(readFileSync(data, 'utf8'), data);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openRun } from '../src/runs.ts';
+import { openRun } from '../src/training/runs.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HEADS } from '@rna/model';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TASK_HELP } from '../src/options.ts';
+import { TASK_HELP } from '../src/commandLine/options.ts';
 import { fasta, rna } from './harness.ts';
 import { readLog, rnas, structures, tinyModel } from './training.ts';
 

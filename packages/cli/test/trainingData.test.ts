@@ -15,8 +15,8 @@ import {
   type StepData,
 } from '@rna/train';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openData, type TrainingData } from '../src/dataSource.ts';
-import { readTrainingData, startBatches } from '../src/trainingData.ts';
+import { openData, type TrainingData } from '../src/commands/pretrain/dataSource.ts';
+import { readTrainingData, startBatches } from '../src/commands/pretrain/trainingData.ts';
 import { fasta, temporaryFolder } from './harness.ts';
 import { rnas, structures } from './training.ts';
 

@@ -1,7 +1,7 @@
 /** What a training run shows on stderr where that is no terminal. */
 import type { Progress } from '@rna/train';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { trainingDisplay } from '../src/trainingProgress.ts';
+import { trainingDisplay } from '../src/training/trainingProgress.ts';
 
 let written = '';
 beforeEach(() => {

@@ -12,6 +12,7 @@ export * from './layout.ts';
 export * from './look.ts';
 export * from './lossCurve.ts';
 export * from './markup.ts';
+export * from './mutationMap.ts';
 export * from './pairMatrix.ts';
 export * from './pairs.ts';
 export * from './precisionRecall.ts';

@@ -5,6 +5,7 @@ export * from './lora.ts';
 export * from './packing.ts';
 export * from './parameters.ts';
 export * from './precision.ts';
+export * from './variantEffects.ts';
 export * from './checkpoint/adapter.ts';
 export * from './errors.ts';
 export * from './checkpoint/load.ts';

@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export * from './mutations.ts';
 export * from './tokenizer.ts';
 export * from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';

@@ -96,7 +96,12 @@ describe('an access', () => {
       [/twice \{\} at .*: x\[70\] is accessed, and there are 70 elements/],
     ],
     ['that wraps below zero', 'y[i] = select(0.0, x[i - 1u], i > 0u);', [/x\[4294967295\] is accessed/]],
-    ['before an early return', 'y[i] = x[i + 7u]; if (i > 3u) { return; } total[0] = x[0];', [/x\[76\] is accessed/]],
+    // Seven elements do so, and which of them is told is the driver's choice.
+    [
+      'before an early return',
+      'y[i] = x[i + 7u]; if (i > 3u) { return; } total[0] = x[0];',
+      [/x\[7[0-6]\] is accessed/],
+    ],
   ])('%s', async (_, body, expected) => {
     expect(await accessesBeyond(device, twice(body), call)).toEqual(
       expected.map((pattern) => expect.stringMatching(pattern) as string),

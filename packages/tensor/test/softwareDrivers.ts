@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AdapterTraits } from '@rna/kernels';
-import { cacheFolder } from '../src/node/driver.ts';
+import { cacheFolder, preferredManifest } from '../src/node/driver.ts';
 
 /**
  * Whether every variant runs every call on every driver, which takes hours, instead of subsets that cover the options.
@@ -32,8 +32,13 @@ const DRIVERS: readonly SoftwareDriver[] = [
 
 const MANIFEST_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 
-/** The system's manifest of lavapipe; where there is none, the driver that set-up found or installed is taken. */
+/**
+ * The manifest of the private driver that goes before the system's, else the system's lavapipe; where there is none,
+ * the driver that set-up found or installed is taken.
+ */
 function lavapipeManifest(): string | undefined {
+  const preferred = preferredManifest();
+  if (preferred !== undefined) return preferred;
   const folder = MANIFEST_FOLDERS.filter((path) => existsSync(path));
   return folder.flatMap((path) =>
     readdirSync(path)

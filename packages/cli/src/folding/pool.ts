@@ -1,7 +1,7 @@
 /** Sequences folded on several threads, with the results in the order of the sequences. */
 import type { Worker } from 'node:worker_threads';
 import type { FoldingArithmetic, FoldingRules } from '@rna/structure';
-import { startWorker } from '../startWorker.ts';
+import { startWorker } from '../threads/startWorker.ts';
 
 /** What every thread is told once. */
 export interface FoldingSettings {

@@ -5,7 +5,7 @@
  * config needs no more than these functions.
  */
 import { RandomStream } from '@rna/kernels';
-import { describeFailure } from '../../src/errors.ts';
+import { describeFailure } from '../../src/commandLine/errors.ts';
 import { mutate } from './mutate.ts';
 
 export interface Reader {

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parseFoldingConstraint, parseFoldingParameters } from '@rna/structure';
 import { corpusRecords, openCorpus, verifyCorpus } from '@rna/train';
-import { readContacts } from '../../src/contacts/file.ts';
-import { buildCorpus } from '../../src/corpus/build.ts';
-import { readClusters } from '../../src/corpus/clusters.ts';
-import { readTable } from '../../src/data/tables.ts';
-import { withFasta } from '../../src/fastaInput.ts';
-import { openFileSource } from '../../src/files.ts';
+import { readContacts } from '../../src/commands/contacts/file.ts';
+import { buildCorpus } from '../../src/commands/corpus/build.ts';
+import { readClusters } from '../../src/commands/corpus/clusters.ts';
+import { readTable } from '../../src/input/tables.ts';
+import { withFasta } from '../../src/input/fastaInput.ts';
+import { openFileSource } from '../../src/files/files.ts';
 import type { Reader } from './engine.ts';
 import { drawStructures, RECORD_READERS, recordProblem } from './recordReaders.ts';
 
@@ -72,7 +72,7 @@ const table: Reader = {
     const rows = drawStructures(random).map(({ id, sequence }) => [id, sequence, String(random.below(1000) / 10)]);
     const text = [['id', 'sequence', 'label'], ...rows]
       .map((row) => row.map((cell) => (random.below(3) === 0 ? `"${cell}"` : cell)).join(delimiter))
-      .join(['\n', '\r\n'][random.below(2)]!);
+      .join(['\n', '\r\n'][random.below(2)]);
     return { bytes: Buffer.from(text), expected: rows };
   },
   read: (bytes) =>

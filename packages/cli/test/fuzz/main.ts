@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { inert } from '../../src/errors.ts';
+import { inert } from '../../src/commandLine/errors.ts';
 import { BUDGET, fuzzOne, inputOf, type Fault, type Reader } from './engine.ts';
 import { READERS } from './readers.ts';
 import type { FuzzWork } from './worker.ts';

@@ -11,7 +11,7 @@ import { Device, type DeviceOptions } from '../device.ts';
 import { DeviceError } from '../errors.ts';
 import { adapterKey } from '../tuning.ts';
 import { compileAhead, compilesAhead } from './compileAhead.ts';
-import { usePrivateDriver } from './driver.ts';
+import { forgetForeignDriver, giveUpPrivateDriver, usePreferredDriver, usePrivateDriver } from './driver.ts';
 import { sleepingWait } from './sleepingWait.ts';
 import { keptTuning } from './tuningFile.ts';
 
@@ -30,7 +30,9 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   Object.assign(globalThis, globals);
   // The loader prints a line on stderr when this is unset.
   process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
-  let adapter = await request(false);
+  forgetForeignDriver();
+  let adapter = await request(usePreferredDriver(say) !== undefined);
+  if (adapter === null && giveUpPrivateDriver(say)) adapter = await request(true);
   if (adapter === null && usePrivateDriver() !== undefined) {
     adapter = await request(true);
   }
@@ -41,6 +43,8 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   }
   return adapter;
 }
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** Asks Dawn for an adapter; a new instance sees drivers that were named since the last. */
 async function request(anew: boolean): Promise<GPUAdapter | null> {

@@ -1,0 +1,306 @@
+/**
+ * The work of `rna embed`: records of any lengths packed together within a
+ * token budget, through the encoder, into one safetensors file. The file's
+ * header is known from a first pass over the input, so results are written as
+ * they come and memory does not grow with the number of records; of attention
+ * maps no more than a few blocks' are held at once.
+ */
+import {
+  groupByTokenBudget,
+  packTokens,
+  sequenceRange,
+  writeSafetensors,
+  type Encoder,
+  type EncoderConfig,
+  type OpenedModel,
+  type PackedTokens,
+  type Precision,
+  type TensorEntry,
+} from '@rna/model';
+import { InputError, tokenize } from '@rna/structure';
+import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
+import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
+import { writeAtomically } from '../../files/files.ts';
+import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
+import { checkOutputFile } from '../../files/outputPaths.ts';
+import { interruptible, progressBar } from '../../commandLine/terminal.ts';
+
+export interface EmbedOptions extends Precision {
+  readonly model: string;
+  readonly input: string;
+  readonly out: string;
+  readonly pool: 'none' | 'cls' | 'mean';
+  readonly layer?: number;
+  readonly logits?: boolean;
+  readonly attentions?: boolean;
+  readonly tokens?: number;
+  readonly config?: string;
+  readonly allowUnknown?: boolean;
+}
+
+/** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
+export async function embed(options: EmbedOptions): Promise<void> {
+  await checkOutputFile(options.out);
+  await interruptible((signal) =>
+    withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
+      checkNames(fasta, options);
+      await withModel(options.model, options, async (model) => {
+        checkOptions(model, options);
+        await withEncoder(model, (encoder) => write(encoder, fasta, options, signal), options);
+      });
+    }),
+  );
+}
+
+/** Refuses ids that are not the name of one tensor alone. */
+function checkNames({ plan }: FastaInput, options: EmbedOptions): void {
+  const ids = new Set(plan.map(({ id }) => id));
+  for (const { id, file, line } of plan) {
+    if (id === '__metadata__')
+      throw new InputError(file, line, `the id "${id}" has a meaning of its own in safetensors`, 'rename the record');
+    const clash = suffixes(options).find((suffix) => ids.has(id + suffix));
+    if (clash !== undefined)
+      throw new InputError(
+        file,
+        line,
+        `"${id}${clash}" is the id of another record and would be the name of this one's ${clash.slice(1)}`,
+        'rename one of them',
+      );
+  }
+}
+
+const suffixes = ({ logits, attentions }: EmbedOptions): string[] => [
+  ...(logits ? ['.logits'] : []),
+  ...(attentions ? ['.attentions'] : []),
+];
+
+function checkOptions({ config, lmHead }: OpenedModel, { model, layer = 0, logits }: EmbedOptions): void {
+  if (layer > config.layers)
+    throw new UsageError(
+      `--layer ${layer}: ${model} has ${config.layers} blocks; give 0 (the embedding) to ${config.layers}`,
+    );
+  if (logits && !lmHead)
+    throw new CommandError(
+      `${model} has no language-model head, so it gives no logits; leave out --logits or use the pre-trained model`,
+    );
+}
+
+async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): Promise<void> {
+  const bar = progressBar('embed', fasta.plan.length, 'records');
+  let done = 0;
+  // Entries are written in order, and each takes its parts from the one stream of results.
+  const parts = results(encoder, fasta, options, signal);
+  const take = (count: number, onEnd?: () => void) =>
+    async function* (): AsyncGenerator<Float32Array, void, undefined> {
+      for (let part = 0; part < count; part++) {
+        const next = await parts.next();
+        if (next.done) return;
+        yield next.value;
+      }
+      onEnd?.();
+    };
+  const { config } = encoder;
+  // Shared by all records: what is kept of each is its name and its shapes.
+  const maps = take(config.layers);
+  const matrix = take(1);
+  const last = take(1, () => {
+    bar.update(++done);
+  });
+  const entries = fasta.plan.flatMap(({ id, length }): TensorEntry[] => {
+    const tokens = length + 2;
+    return [
+      ...(options.attentions
+        ? [
+            {
+              name: `${id}.attentions`,
+              dtype: 'F32' as const,
+              shape: [config.layers, config.heads, tokens, tokens],
+              data: maps,
+            },
+          ]
+        : []),
+      ...(options.logits
+        ? [{ name: `${id}.logits`, dtype: 'F32' as const, shape: [tokens, config.vocabularySize], data: matrix }]
+        : []),
+      { name: id, dtype: 'F32', shape: options.pool === 'none' ? [tokens, config.dim] : [config.dim], data: last },
+    ];
+  });
+  try {
+    await writeAtomically(options.out, (sink) => writeSafetensors(sink, entries, description(options)));
+  } finally {
+    bar.stop();
+    await parts.return();
+  }
+}
+
+/** What the tensors are, for whoever finds the file later. */
+const description = ({ model, weights, activations, pool, layer }: EmbedOptions): Map<string, string> =>
+  new Map([
+    ['model', model],
+    ['weights', weights],
+    ['activations', activations],
+    ['pool', pool],
+    ['layer', layer === undefined ? 'final' : String(layer)],
+  ]);
+
+/** Every value of the file in its order: per record its attentions block by block, its logits, its representation. */
+async function* results(
+  encoder: Encoder,
+  fasta: FastaInput,
+  options: EmbedOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Float32Array, void, undefined> {
+  const run: Run = { encoder, options };
+  const budget = options.attentions ? 1 : (options.tokens ?? defaultTokenBudget(encoder.device, encoder.config));
+  let pending: Promise<Float32Array[]> | undefined;
+  for await (const batch of groupByTokenBudget(fasta.records(), budget, ({ sequence }) => sequence.length + 2)) {
+    signal.throwIfAborted();
+    if (options.attentions) {
+      yield* runWithAttentions(run, batch[0]!);
+      continue;
+    }
+    // The device runs this batch while the one before is read and written.
+    const next = runBatch(run, batch);
+    next.catch(() => undefined); // Thrown below, where it is awaited; until then it must not count as unhandled.
+    if (pending !== undefined) yield* await pending;
+    pending = next;
+  }
+  if (pending !== undefined) yield* await pending;
+}
+
+interface Run {
+  readonly encoder: Encoder;
+  readonly options: EmbedOptions;
+}
+
+/** Runs records together, or in halves where they do not fit the device. */
+async function runBatch(run: Run, batch: readonly FastaFileRecord[]): Promise<Float32Array[]> {
+  try {
+    const packed = packTokens(batch.map(({ sequence }) => tokenize(sequence)));
+    return await readOutputs(run, forward(run, packed), packed);
+  } catch (error) {
+    if (error instanceof MemoryBudgetError && batch.length > 1) {
+      const middle = Math.ceil(batch.length / 2);
+      return [...(await runBatch(run, batch.slice(0, middle))), ...(await runBatch(run, batch.slice(middle)))];
+    }
+    throw batch.length === 1 ? naming(error, batch[0]!.file, batch[0]!) : error;
+  }
+}
+
+/** Bytes of attention maps on the device at once, if a single block's are not more. */
+const attentionBytes = (device: Device): number => Math.min(256 * 2 ** 20, device.memory.use().budget / 8);
+
+/**
+ * Runs one record. Maps are made a few blocks at a time, in passes that each run
+ * the blocks below once more: all maps of a long sequence would fill any memory.
+ */
+async function* runWithAttentions(run: Run, record: FastaFileRecord): AsyncGenerator<Float32Array, void, undefined> {
+  const { layers, heads } = run.encoder.config;
+  const packed = packTokens([tokenize(record.sequence)]);
+  const blocksPerPass = Math.max(
+    1,
+    Math.floor(attentionBytes(run.encoder.device) / (4 * heads * packed.tokens.length ** 2)),
+  );
+  try {
+    for (let first = 0; first < layers; first += blocksPerPass) {
+      const isLast = first + blocksPerPass >= layers;
+      const maps: Tensor[] = [];
+      const onAttention = (block: number, map: (sequence: number) => Tensor): void => {
+        if (block >= first) maps.push(map(0).keep());
+      };
+      const outputs = isLast ? forward(run, packed, onAttention) : undefined;
+      if (!isLast)
+        run.encoder.device.scope(() => {
+          run.encoder.forward(packed, { layers: first + blocksPerPass, onAttention });
+        });
+      for (const map of maps) {
+        yield await map.read();
+        map.dispose();
+      }
+      if (outputs !== undefined) yield* await readOutputs(run, outputs, packed);
+    }
+  } catch (error) {
+    throw naming(error, record.file, record);
+  }
+}
+
+interface Outputs {
+  readonly representation: Tensor;
+  readonly logits: Tensor | undefined;
+}
+
+/** Records a forward pass. The outputs belong to the caller. */
+function forward(
+  { encoder, options }: Run,
+  packed: PackedTokens,
+  onAttention?: (block: number, map: (sequence: number) => Tensor) => void,
+): Outputs {
+  const { layer, logits } = options;
+  const toTheEnd = layer === undefined || logits === true || onAttention !== undefined;
+  return encoder.device.scope(() => {
+    let wanted: Tensor | undefined;
+    // A block's output is freed in the pass; a second tensor on its storage is not.
+    const onBlock = (block: number, x: Tensor): void => {
+      if (block + 1 === layer) wanted = x.alias().keep();
+    };
+    try {
+      const last = encoder.forward(packed, {
+        ...(!toTheEnd && { layers: layer }),
+        onBlock,
+        ...(onAttention && { onAttention }),
+      });
+      return { representation: wanted ?? last, logits: logits ? encoder.logits(last) : undefined };
+    } catch (error) {
+      wanted?.dispose();
+      throw error;
+    }
+  });
+}
+
+/** Reads a pack's outputs and frees them: per sequence its logits, if wanted, and its (pooled) representation. */
+async function readOutputs(
+  { encoder, options }: Run,
+  { representation, logits }: Outputs,
+  packed: PackedTokens,
+): Promise<Float32Array[]> {
+  const { dim, vocabularySize } = encoder.config;
+  const [rows, logitRows] = await Promise.all([representation.read(), logits?.read()]);
+  representation.dispose();
+  logits?.dispose();
+  return Array.from({ length: packed.cuSeqlens.length - 1 }, (_, sequence) => {
+    const { start, end } = sequenceRange(packed, sequence);
+    return [
+      ...(logitRows ? [logitRows.subarray(start * vocabularySize, end * vocabularySize)] : []),
+      pooled(rows.subarray(start * dim, end * dim), dim, options.pool),
+    ];
+  }).flat();
+}
+
+/** A sequence's rows [length + 2, dim], its first row, or the mean of the rows between `<cls>` and `<eos>`. */
+function pooled(rows: Float32Array, dim: number, pool: EmbedOptions['pool']): Float32Array {
+  if (pool === 'none') return rows;
+  if (pool === 'cls') return rows.subarray(0, dim);
+  const nucleotides = rows.length / dim - 2;
+  return Float32Array.from({ length: dim }, (_, column) => {
+    let sum = 0;
+    for (let row = 1; row <= nucleotides; row++) sum += rows[row * dim + column]!;
+    return sum / nucleotides;
+  });
+}
+
+/** Software drivers gain nothing from larger packs; on a GPU they fill it. */
+const TOKENS = { cpu: 4096, gpu: 16384 } as const;
+
+/** Tokens whose widest activation fits one binding of the device. */
+function defaultTokenBudget(device: Device, { ffnDim, heads, kvHeads, dim }: EncoderConfig): number {
+  const widest = Math.max(2 * ffnDim, ((heads + 2 * kvHeads) * dim) / heads);
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
+  return Math.max(
+    1,
+    Math.min(
+      TOKENS[device.traits.class],
+      Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * widest)),
+    ),
+  );
+}

@@ -1,0 +1,34 @@
+/**
+ * The work of `rna evaluate`: a model's scores on RNAs with known labels, by
+ * what it was fine-tuned for, or on masked nucleotides where it has no task
+ * head. What is done for each is in evaluation/.
+ */
+import { secondaryStructureSizes } from '@rna/model';
+import { UsageError } from '../../commandLine/errors.ts';
+import type { EvaluateOptions } from './evaluateOptions.ts';
+import { scoreLabels } from './labels.ts';
+import { scoreMasked } from './masked.ts';
+import { scoreStructures } from './structures.ts';
+import { withModel } from '../../models/loadModel.ts';
+import { checkOutputFile, checkOutputFolder } from '../../files/outputPaths.ts';
+import { interruptible } from '../../commandLine/terminal.ts';
+
+/** Throws a UsageError, InputError, CheckpointError or CommandError before any work. */
+export async function evaluate(options: EvaluateOptions): Promise<void> {
+  if (options.threshold !== undefined && options.validation !== undefined) {
+    throw new UsageError(
+      '--threshold and --validation exclude each other: one gives the threshold, the other tunes it',
+    );
+  }
+  if (options.csv !== undefined) await checkOutputFile(options.csv);
+  if (options.report !== undefined) await checkOutputFolder(options.report);
+  await interruptible((signal) =>
+    withModel(options.model, options, (model) => {
+      if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
+      const sizes = secondaryStructureSizes(model);
+      return sizes === undefined
+        ? scoreLabels(model, model.task, options, signal)
+        : scoreStructures(model, sizes, options, signal);
+    }),
+  );
+}

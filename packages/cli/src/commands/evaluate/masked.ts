@@ -1,0 +1,89 @@
+/**
+ * `rna evaluate` on masked nucleotides: the loss and accuracy that a pre-training run sees, by the trainer's own
+ * evaluation.
+ */
+import type { OpenedModel } from '@rna/model';
+import { heldOutBatches, MASK_KIND, maskedMetrics, memoryCorpus } from '@rna/train';
+import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { withEncoder } from '../../models/loadModel.ts';
+import { formatCount, formatLoss, formatScore } from '@rna/figures';
+import { textTable } from '../../report/table.ts';
+import { note, writeResult } from '../../commandLine/terminal.ts';
+import { readRecords } from '../../input/trainingInput.ts';
+import type { EvaluateOptions } from './evaluateOptions.ts';
+
+export async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promise<void> {
+  const {
+    maxTokens,
+    masking: scheme = model.config.model === 'rinalmo' ? 'mlm' : 'ssm',
+    csv,
+    threshold,
+    validation,
+    protocol,
+    tuneBy,
+    allowNcPairs,
+    allowSharpLoops,
+    report,
+    baselines,
+    train,
+    mmseqs,
+    by,
+    json,
+  } = options;
+  const reason =
+    model.task === undefined
+      ? `${options.model} has no task head, so masked nucleotides are scored`
+      : '--masking scores masked nucleotides';
+  if (
+    [
+      csv,
+      threshold,
+      validation,
+      protocol,
+      tuneBy,
+      allowNcPairs,
+      allowSharpLoops,
+      report,
+      baselines,
+      train,
+      mmseqs,
+    ].some((option) => option !== undefined) ||
+    by.length > 0
+  ) {
+    throw new UsageError(
+      `${reason}; --csv, --threshold, --validation, --protocol, --tune-by, --allow-…, --report, --baselines, --train, --mmseqs and --by are for models with a task head`,
+    );
+  }
+  if (!model.lmHead)
+    throw new CommandError(`${options.model} has neither a task head nor an LM head; there is nothing to score`);
+  const records = await readRecords(options.files);
+  const cropped = records.filter(({ sequence }) => sequence.length + 2 > maxTokens).length;
+  note(`${reason}, under ${scheme}`);
+  if (cropped > 0) note(`${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (--max-tokens)`);
+  const batches = heldOutBatches(memoryCorpus(records), { masking: { scheme }, maxTokens });
+  const metrics = await withEncoder(model, (encoder) => maskedMetrics(encoder, batches), options);
+  const kinds = Object.keys(MASK_KIND).filter((kind) => metrics[`${kind}.loss`] !== undefined);
+  const row = (name: string, prefix: string): string[] => [
+    name,
+    formatLoss(metrics[`${prefix}loss`]!),
+    formatLoss(metrics[`${prefix}perplexity`]!),
+    formatScore(metrics[`${prefix}accuracy`]!),
+  ];
+  await writeResult(
+    json
+      ? `${JSON.stringify({ model: options.model, rnas: records.length, masking: scheme, maxTokens, ...metrics }, null, 2)}\n`
+      : textTable({
+          caption: `Masked nucleotides of ${formatCount(records.length)} RNAs`,
+          columns: [
+            { header: 'masking', group: '', align: 'left' },
+            ...['loss (nats)', 'perplexity', 'accuracy'].map((header) => ({
+              header,
+              group: '',
+              align: 'right' as const,
+            })),
+          ],
+          rowHeaders: 1,
+          rows: [row(scheme, ''), ...(kinds.length > 1 ? kinds.map((kind) => row(kind, `${kind}.`)) : [])],
+        }),
+  );
+}

@@ -1,0 +1,456 @@
+/**
+ * `rna evaluate` for secondary structures: a model's base pairs on RNAs with
+ * known ones, by a paper's protocol or by given rules, with intervals, by parts of
+ * the test set, beside CONTRAfold and EternaFold. Metrics are `@rna/model`'s, the
+ * loops over RNAs `@rna/train`'s, so that a run's own evaluation and this command
+ * cannot disagree.
+ */
+import { readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import {
+  basePairs,
+  familyOf,
+  nearestIdentity,
+  readMmseqs,
+  RINALMO_PROTOCOL,
+  SSR_LM_PROTOCOL,
+  type StructureProtocol,
+  evaluateStructures,
+  tuneThreshold,
+  type PairPredictor,
+  type StructureEvaluation,
+  type StructureScore,
+} from '@rna/structure';
+import { secondaryStructure, type Encoder, type OpenedModel, type SecondaryStructureSizes } from '@rna/model';
+import { pairPredictor } from '@rna/train';
+import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { writeAtomically } from '../../files/files.ts';
+import { naming, withEncoder } from '../../models/loadModel.ts';
+import { csvLine } from '../../tables/predictionTable.ts';
+import {
+  type StructureExample,
+  formatCount,
+  formatScore,
+  embeddingFigures,
+  pairCurves,
+  structureFigures,
+  type PairCurves,
+} from '@rna/figures';
+import { textTable } from '../../report/table.ts';
+import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { readStructures, type StructureRecord } from '../../input/trainingInput.ts';
+import { FOLDING_BASELINES, scoreFolding } from '../../folding/baselines.ts';
+import { clsEmbeddings } from './embeddings.ts';
+import type { EvaluateOptions } from './evaluateOptions.ts';
+import { writeReport } from './reportFolder.ts';
+import {
+  formatInterval,
+  groupTable,
+  pairTypeTable,
+  summarise,
+  summaryTable,
+  type GroupedScore,
+  type Grouping,
+  type StructureSummary,
+} from './summary.ts';
+
+/** How pairs are decoded, and which F1 the threshold is tuned by and a report draws. */
+type Rules = Pick<StructureProtocol, 'allowNcPairs' | 'allowSharpLoops' | 'flexible'>;
+
+export async function scoreStructures(
+  model: OpenedModel,
+  sizes: SecondaryStructureSizes,
+  options: EvaluateOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const rules = rulesOf(options);
+  if (options.by.includes('similarity') && options.train === undefined && options.mmseqs === undefined)
+    throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
+  const records = await readStructures(options.files);
+  const tuning = options.validation && (await readStructures(options.validation));
+  const identities = await identitiesOf(records, options, signal);
+  const withoutPairs = records.filter(({ partners }) => partners.every((partner) => partner < 0)).length;
+  if (withoutPairs > 0)
+    note(
+      `${formatCount(withoutPairs)} of ${formatCount(records.length)} RNAs have no base pair in their file; their recall and F1 count as 0`,
+    );
+  await withEncoder(
+    model,
+    async (encoder) => {
+      const predict = pairPredictor({
+        encoder,
+        task: { head: secondaryStructure, sizes },
+        parameters: encoder.parameters,
+      });
+      const run = <T>(
+        label: string,
+        rnas: readonly StructureRecord[],
+        task: (predict: PairPredictor) => Promise<T>,
+      ): Promise<T> => withProgress(label, rnas, predict, signal, task);
+      const tuned = tuning && (await run('tune', tuning, (each) => tuneThreshold(each, tuning, rules)));
+      const { threshold, source } = chooseThreshold(model, options, tuned);
+      note(
+        `pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`,
+      );
+      const curves: PairCurves[] = [];
+      const { rnas } = await run('evaluate', records, (each) =>
+        evaluateStructures(each, records, { ...rules, threshold }, (score, probabilities) => {
+          const drawn = options.report === undefined ? undefined : pairCurves(probabilities, score.target);
+          if (drawn !== undefined) curves.push(drawn);
+        }),
+      );
+      const predicted = new Map<string, readonly StructureScore[]>([[options.model, rnas]]);
+      if (options.baselines)
+        for (const name of FOLDING_BASELINES) predicted.set(name, await scoreFolding(name, records, signal));
+      const summaries = new Map(
+        [...predicted].map(
+          ([name, scores]) =>
+            [
+              name,
+              summarise(
+                scores.map((score, i): GroupedScore => ({
+                  ...score,
+                  file: records[i]!.file,
+                  ...(identities && { identity: identities[i]! }),
+                })),
+              ),
+            ] as const,
+        ),
+      );
+      const none = options.by.find(
+        (by) => by !== 'pair-type' && !summaries.get(options.model)!.groups.some((group) => group.by === by),
+      );
+      if (none !== undefined) note(`--by ${none}: ${UNGROUPED[none as Grouping]}`);
+      if (options.csv !== undefined) await writeCsv(options.csv, records, rnas);
+      if (options.report !== undefined) {
+        await writeStructureReport(options.report, {
+          options,
+          model,
+          encoder,
+          rules,
+          threshold,
+          source,
+          records,
+          predicted,
+          curves,
+          summaries,
+          identities,
+          predict,
+          signal,
+        });
+      }
+      await writeResult(
+        options.json
+          ? jsonOf(options, summaries, threshold, source, rules)
+          : tablesOf(options, summaries).map(textTable).join('\n'),
+      );
+    },
+    options,
+  );
+}
+
+/** Why RNAs are not parted so. */
+const UNGROUPED: Readonly<Record<Grouping, string>> = {
+  family: 'not every id tells a family of ArchiveII; there is no such table',
+  file: 'there are not several files with several RNAs; there is no such table',
+  length: 'all RNAs are in one bin of lengths; there is no such table',
+  similarity: 'all RNAs are in one bin of identities with --train; there is no such table',
+};
+
+/** A protocol's rules, or those of the flags. */
+function rulesOf({ protocol, allowNcPairs, allowSharpLoops, tuneBy }: EvaluateOptions): Rules {
+  if (protocol === undefined)
+    return {
+      allowNcPairs: allowNcPairs ?? false,
+      allowSharpLoops: allowSharpLoops ?? false,
+      flexible: tuneBy !== 'exact',
+    };
+  if (allowNcPairs !== undefined || allowSharpLoops !== undefined || tuneBy !== undefined) {
+    throw new UsageError(
+      '--protocol sets how pairs are decoded and tuned; leave out --allow-nc-pairs, --allow-sharp-loops and --tune-by',
+    );
+  }
+  const {
+    allowNcPairs: nc,
+    allowSharpLoops: sharp,
+    flexible,
+  } = protocol === 'rinalmo' ? RINALMO_PROTOCOL : SSR_LM_PROTOCOL;
+  return { allowNcPairs: nc, allowSharpLoops: sharp, flexible };
+}
+
+/** Of each RNA with the one most like it in the training set, from MMseqs2 or by alignment here. */
+async function identitiesOf(
+  records: readonly StructureRecord[],
+  { mmseqs, train }: EvaluateOptions,
+  signal: AbortSignal,
+): Promise<readonly number[] | undefined> {
+  if (mmseqs !== undefined) {
+    const hits = readMmseqs(await readFile(mmseqs, 'utf8'), mmseqs);
+    const known = records.filter(({ id }) => hits.has(id)).length;
+    if (known === 0)
+      throw new CommandError(
+        `${mmseqs} has a hit for none of the ${formatCount(records.length)} RNAs; its first column must hold their ids`,
+      );
+    note(
+      `${formatCount(known)} of ${formatCount(records.length)} RNAs have a hit in ${mmseqs}; the others count as unlike all`,
+    );
+    return records.map(({ id }) => hits.get(id) ?? 0);
+  }
+  if (train === undefined) return undefined;
+  const identity = nearestIdentity((await readStructures(train)).map(({ sequence }) => sequence));
+  const bar = progressBar('align with --train', records.length, 'RNAs');
+  const identities: number[] = [];
+  try {
+    for (const { sequence } of records) {
+      // Ctrl-C is heard between RNAs.
+      await setImmediate();
+      signal.throwIfAborted();
+      bar.update(identities.push(identity(sequence)));
+    }
+  } finally {
+    bar.stop();
+  }
+  return identities;
+}
+
+function chooseThreshold(
+  { scalars }: OpenedModel,
+  { threshold }: EvaluateOptions,
+  tuned: StructureEvaluation | undefined,
+): { threshold: number; source: string } {
+  if (threshold !== undefined) return { threshold, source: '--threshold' };
+  if (tuned !== undefined) return { threshold: tuned.threshold, source: 'tuned on --validation' };
+  const stored = scalars.get('threshold');
+  return stored === undefined
+    ? { threshold: 0.5, source: 'the default; the model carries none' }
+    : { threshold: stored, source: 'tuned with the model' };
+}
+
+/** Runs a loop over RNAs, in their order, with a bar; an RNA that the adapter cannot run is named. */
+async function withProgress<T>(
+  label: string,
+  records: readonly StructureRecord[],
+  predict: PairPredictor,
+  signal: AbortSignal,
+  task: (predict: PairPredictor) => Promise<T>,
+): Promise<T> {
+  const bar = progressBar(label, records.length, 'RNAs');
+  let done = 0;
+  try {
+    return await task(async (sequence) => {
+      signal.throwIfAborted();
+      const record = records[done]!;
+      const probabilities = await predict(sequence).catch((error: unknown) => {
+        throw naming(error, record.file, record);
+      });
+      bar.update(++done);
+      return probabilities;
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+type Summaries = ReadonlyMap<string, StructureSummary>;
+
+function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries) {
+  const made = by.filter(
+    (each) => each === 'pair-type' || [...summaries.values()][0]!.groups.some((group) => group.by === each),
+  );
+  return [
+    summaryTable(summaries),
+    ...made.map((each) => (each === 'pair-type' ? pairTypeTable(summaries) : groupTable(each, summaries))),
+  ];
+}
+
+/** All groupings that there are, whatever `--by` shows. */
+function jsonOf(
+  { model, protocol }: EvaluateOptions,
+  summaries: Summaries,
+  threshold: number,
+  thresholdSource: string,
+  { allowNcPairs, allowSharpLoops }: Rules,
+): string {
+  const [[, own] = [], ...others] = summaries;
+  return `${JSON.stringify(
+    {
+      model,
+      task: secondaryStructure.task,
+      ...(protocol && { protocol }),
+      threshold,
+      thresholdSource,
+      allowNcPairs,
+      allowSharpLoops,
+      ...own,
+      ...(others.length > 0 && { baselines: Object.fromEntries(others) }),
+    },
+    null,
+    2,
+  )}\n`;
+}
+
+const CSV_COLUMNS = [
+  'file',
+  'id',
+  'length',
+  'truePairs',
+  'predictedPairs',
+  'precision',
+  'recall',
+  'f1',
+  'flexiblePrecision',
+  'flexibleRecall',
+  'flexibleF1',
+  'averagePrecision',
+];
+
+function writeCsv(path: string, records: readonly StructureRecord[], scores: readonly StructureScore[]): Promise<void> {
+  const lines = scores.map(({ id, sequence, target, predicted, strict, flexible, averagePrecision }, i) =>
+    csvLine([
+      records[i]!.file,
+      id,
+      sequence.length,
+      basePairs(target).length,
+      basePairs(predicted).length,
+      strict.precision,
+      strict.recall,
+      strict.f1,
+      flexible.precision,
+      flexible.recall,
+      flexible.f1,
+      averagePrecision,
+    ]),
+  );
+  return writeAtomically(path, (sink) =>
+    sink.write(new TextEncoder().encode([csvLine(CSV_COLUMNS), ...lines].join(''))),
+  );
+}
+
+interface Reported {
+  readonly options: EvaluateOptions;
+  readonly model: OpenedModel;
+  readonly encoder: Encoder;
+  readonly rules: Rules;
+  readonly threshold: number;
+  readonly source: string;
+  readonly records: readonly StructureRecord[];
+  readonly predicted: ReadonlyMap<string, readonly StructureScore[]>;
+  readonly curves: readonly PairCurves[];
+  readonly summaries: Summaries;
+  readonly identities: readonly number[] | undefined;
+  readonly predict: PairPredictor;
+  readonly signal: AbortSignal;
+}
+
+// Longer ones fill the page and are hard to read.
+const LONGEST_DRAWN = 200;
+
+async function writeStructureReport(folder: string, reported: Reported): Promise<void> {
+  const {
+    options,
+    model,
+    encoder,
+    rules,
+    threshold,
+    source,
+    records,
+    predicted,
+    curves,
+    summaries,
+    identities,
+    predict,
+    signal,
+  } = reported;
+  const score = rules.flexible ? 'flexible' : 'strict';
+  const own = summaries.get(options.model)!;
+  const identityOf = new Map(records.map(({ id }, i) => [id, identities?.[i] ?? 0]));
+  const families = records.map(({ id }) => familyOf(id));
+  const embedded = families.some((family) => family !== undefined)
+    ? await embeddingFigures(
+        records.map(({ id, sequence }, i) => ({ id, sequence, label: families[i] ?? 'other' })),
+        (drawn) => clsEmbeddings(encoder, drawn, signal),
+        'family',
+      )
+    : [];
+  await writeReport(folder, options, model, encoder, {
+    title: 'Secondary structures',
+    task: secondaryStructure.title,
+    summary: `Base pairs of ${formatCount(records.length)} RNAs of ${options.files.join(', ')}, ${rulesText(rules)}.`,
+    keys: [
+      {
+        label: score === 'flexible' ? 'F1, within ±1' : 'F1, exact pairs',
+        value: formatScore(own[score].f1),
+        interval: formatInterval(own.intervals[score].f1),
+      },
+      {
+        label: 'AUPRC',
+        value: formatScore(own.averagePrecision),
+        interval: formatInterval(own.intervals.averagePrecision),
+      },
+    ],
+    tables: [
+      summaryTable(summaries),
+      pairTypeTable(summaries),
+      ...own.groups.map(({ by }) => groupTable(by, summaries)),
+    ],
+    notes: ['Intervals are 95 % of a bootstrap over RNAs with 1,000 draws.'],
+    figures: [
+      ...structureFigures(
+        [...predicted].map(([name, rnas], k) => ({ name, rnas, ...(k === 0 && { curves }) })),
+        { score, groupOf: familyOf, ...(identities && { identityOf: (id) => identityOf.get(id) ?? 0 }) },
+      ),
+      ...embedded,
+    ],
+    examples: await examplesOf(predicted.get(options.model)!, predict),
+    facts: [
+      {
+        title: 'Decoding',
+        entries: [
+          { label: 'threshold', value: `${threshold} (${source})` },
+          { label: 'rules', value: rulesText(rules) },
+          ...(options.protocol === undefined ? [] : [{ label: 'protocol', value: options.protocol }]),
+        ],
+      },
+    ],
+  });
+}
+
+const rulesText = ({ allowNcPairs, allowSharpLoops, flexible }: Rules): string =>
+  `${allowNcPairs ? 'all' : 'canonical'} pairs, ${allowSharpLoops ? 'sharp loops allowed' : 'no sharp loops'}, ${flexible ? 'a pair one position off counts' : 'exact pairs count'}`;
+
+/** The best, the middle and the worst of the RNAs that can be drawn, by F1. */
+async function examplesOf(scores: readonly StructureScore[], predict: PairPredictor): Promise<StructureExample[]> {
+  const drawable = scores
+    .filter(({ sequence, target }) => sequence.length <= LONGEST_DRAWN && target.some((partner) => partner >= 0))
+    .sort((a, b) => b.strict.f1 - a.strict.f1);
+  const chosen = [...new Set([drawable[0], drawable[Math.floor(drawable.length / 2)], drawable.at(-1)])].filter(
+    (score) => score !== undefined,
+  );
+  const examples: StructureExample[] = [];
+  for (const { id, sequence, target, predicted, strict } of chosen) {
+    examples.push({
+      id,
+      sequence,
+      family: familyOf(id) ?? '',
+      truth: basePairs(target),
+      prediction: basePairs(predicted),
+      scores: strict,
+      probabilities: pairsOf(await predict(sequence), sequence.length),
+    });
+  }
+  return examples;
+}
+
+const LEAST_DRAWN = 0.01;
+
+function pairsOf(triangle: Float32Array, length: number): [number, number, number][] {
+  const pairs: [number, number, number][] = [];
+  let index = 0;
+  for (let i = 0; i < length; i++) {
+    for (let j = i + 1; j < length; j++) {
+      const p = triangle[index++]!;
+      if (p >= LEAST_DRAWN) pairs.push([i, j, p]);
+    }
+  }
+  return pairs;
+}

@@ -1,0 +1,209 @@
+/**
+ * The work of `rna finetune`: reads config, labelled RNAs and a pre-trained
+ * model, puts the task's head on it, and hands all to `@rna/train`'s recipe. The
+ * run's folder is trainingRun.ts's.
+ */
+import { RandomStream } from '@rna/kernels';
+import {
+  Encoder,
+  headParameters,
+  initializeParameters,
+  loadParameters,
+  parameter,
+  type Head,
+  type OpenedModel,
+  type ParameterMap,
+  type TaskHead,
+} from '@rna/model';
+import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, type FinetuneConfig } from '@rna/train';
+import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
+import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { withModel } from '../../models/loadModel.ts';
+import { formatCount, formatLoss, formatScore } from '@rna/figures';
+import { lossTable, scoreTable, textTable, type Table } from '../../report/table.ts';
+import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
+import { readConfig } from '../../input/trainingInput.ts';
+import { keepRun, printConfig, type FinishedRun, type TrainingOptions } from '../../training/trainingRun.ts';
+
+// Keeps the head's parameters apart from an encoder drawn from the same seed.
+const HEAD_SEED_OFFSET = 0x68656164;
+const HELD_OUT_STREAM = 0x68656c64;
+
+/**
+ * Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model,
+ * all before the run's folder is touched.
+ */
+export async function finetune(head: Head, options: TrainingOptions): Promise<void> {
+  const schema = finetuneConfig(head);
+  const asked = await readConfig(schema, options.config, options.overrides);
+  if (options.printConfig) return printConfig(asked);
+  const data = await readData(head, asked);
+  const config = withClassNames(head, asked, data);
+  const { train: records, validation } = data;
+  note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
+  const finished = await interruptible((signal) =>
+    withModel(config.model.checkpoint, {}, (model) => {
+      const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
+      checkHead(model, task, config);
+      return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) =>
+        onDevice(async (device) => {
+          // On the f32 originals, which are what is trained.
+          const encoder = config.model.untrained
+            ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+            : new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
+          return train({
+            encoder,
+            task,
+            parameters: headOf(model, task, encoder, config),
+            config,
+            train: records,
+            validation,
+            ...places,
+          });
+        }),
+      );
+    }),
+  );
+  await writeResult(
+    options.json
+      ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n`
+      : resultText(head, finished, validation.length),
+  );
+}
+
+interface Data {
+  readonly train: readonly LabelledFileRna<unknown>[];
+  readonly validation: readonly LabelledFileRna<unknown>[];
+}
+
+/** Training and held-out RNAs: from files of both, or the latter drawn from the former. */
+async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig): Promise<Data> {
+  const sizes = head.sizes.parse(asked);
+  const all = await readLabelled(head, sizes, data.train);
+  if (data.validation.length > 0) return { train: all, validation: await readLabelled(head, sizes, data.validation) };
+  const count = Math.max(1, Math.round(data.heldOutShare * all.length));
+  if (count >= all.length)
+    throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
+  const heldOut = new Set(new RandomStream(seed, HELD_OUT_STREAM).shuffle([...all.keys()]).slice(0, count));
+  note(
+    `${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`,
+  );
+  return { train: all.filter((_, i) => !heldOut.has(i)), validation: all.filter((_, i) => heldOut.has(i)) };
+}
+
+/**
+ * Where the files name the classes, the head has these names, unless the config has names; and as many classes, unless
+ * it asks for more.
+ */
+function withClassNames(head: Head, config: FinetuneConfig, { train, validation }: Data): FinetuneConfig {
+  if (head.kind !== 'classes' || 'names' in config.head) return config;
+  const names = new Map<number, string>();
+  for (const { target, group } of [...train, ...validation]) {
+    if (group === undefined || (names.get(target as number) ?? group) !== group) return config;
+    names.set(target as number, group);
+  }
+  const { classes: asked } = config.head as { classes: number };
+  const isDefault = asked === (head.sizes.parse({}) as { classes?: number }).classes;
+  // A class without an RNA keeps its number.
+  const ordered = Array.from(
+    { length: isDefault ? Math.max(...names.keys()) + 1 : asked },
+    (_, label) => names.get(label) ?? String(label),
+  );
+  if (new Set(ordered).size < ordered.length) return config;
+  return { ...config, head: { ...config.head, classes: ordered.length, names: ordered } };
+}
+
+/** A model that has a head is trained further, and so decides its sizes. */
+function checkHead(
+  { task: found }: OpenedModel,
+  { head, sizes }: TaskHead,
+  { model: { checkpoint, untrained } }: FinetuneConfig,
+): void {
+  if (found?.head !== head || untrained) return;
+  const text = (each: object, name: string): string =>
+    JSON.stringify(new Map<string, unknown>(Object.entries(each)).get(name));
+  const differing = Object.keys(found.sizes).filter((name) => text(found.sizes, name) !== text(sizes, name));
+  if (differing.length > 0) {
+    throw new UsageError(
+      `${checkpoint} has a ${head.task} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`,
+    );
+  }
+  note(`${checkpoint} has a ${head.task} head, which is trained further`);
+}
+
+/** The head's parameters: the model's own, or new ones. */
+function headOf(
+  model: OpenedModel,
+  task: TaskHead,
+  { device, config, parameters }: Encoder,
+  { seed, model: { untrained } }: FinetuneConfig,
+): ParameterMap {
+  const shapes = headParameters(task, config.dim);
+  if (model.task?.head !== task.head || untrained)
+    return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
+  return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
+}
+
+function resultText(
+  head: Head,
+  { folder, steps, modelStep, trainingLoss, before, after }: FinishedRun,
+  rnas: number,
+): string {
+  const losses = lossTable([
+    {
+      what: `training, steps 1 and ${steps}`,
+      unit: head.kind === 'pairs' ? 'nats per pair of positions' : 'mean over RNAs',
+      ...trainingLoss,
+    },
+  ]);
+  const rows = [
+    ...(before ? [{ model: 'before', metrics: before }] : []),
+    ...(after ? [{ model: `step ${modelStep}`, metrics: after }] : []),
+  ];
+  const table = head.kind === 'pairs' ? pairTable(rows, rnas) : metricTable(rows, rnas);
+  return `${textTable(losses)}\n${textTable(table)}\nmodel of step ${modelStep}: ${folder}/model\n`;
+}
+
+type Scored = readonly { readonly model: string; readonly metrics: Evaluation['metrics'] }[];
+
+/** The head's own metrics, a row each. */
+function metricTable(scored: Scored, rnas: number): Table {
+  return {
+    caption: `Scores of ${formatCount(rnas)} held-out RNAs`,
+    columns: [
+      { header: 'score', group: '', align: 'left' },
+      ...scored.map(({ model }) => ({ header: model, group: '', align: 'right' as const })),
+    ],
+    rowHeaders: 1,
+    rows: Object.keys(scored.at(-1)?.metrics ?? {}).map((name) => [
+      name,
+      ...scored.map(({ metrics }) => formatLoss(metrics[name] ?? null)),
+    ]),
+  };
+}
+
+/** The report's table of scores, with the threshold and the area under the precision-recall curve. */
+function pairTable(rows: Scored, rnas: number): Table {
+  const table = scoreTable(
+    rows.map(({ model, metrics }) => {
+      const value = (name: string): number => metrics[name] ?? NaN;
+      return {
+        set: 'held out',
+        model,
+        rnas,
+        strict: { precision: value('precision'), recall: value('recall'), f1: value('f1') },
+        tolerant: { precision: value('flexiblePrecision'), recall: value('flexibleRecall'), f1: value('flexibleF1') },
+      };
+    }),
+  );
+  const extra = ['AUPRC', 'threshold'].map((header) => ({ header, group: '', align: 'right' as const }));
+  return {
+    ...table,
+    caption: 'Base pairs of the held-out RNAs, means over RNAs',
+    columns: [...table.columns, ...extra],
+    rows: table.rows.map((cells, i) => [
+      ...cells,
+      ...['averagePrecision', 'threshold'].map((name) => formatScore(rows[i]!.metrics[name] ?? NaN)),
+    ]),
+  };
+}

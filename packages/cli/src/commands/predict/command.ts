@@ -1,0 +1,58 @@
+/** `rna predict`: what it is told. The work is in predict.ts, loaded when it is called. */
+import type { Command } from 'commander';
+import {
+  activationsOption,
+  examples,
+  listOf,
+  MODEL_HELP,
+  probability,
+  TASK_HELP,
+  weightsOption,
+} from '../../commandLine/options.ts';
+import type { PredictOptions } from './predict.ts';
+
+export function registerPredict(program: Command): void {
+  const command = program
+    .command('predict')
+    .summary('predict what a model was fine-tuned for')
+    .description(
+      [
+        'Predictions of a fine-tuned model for each RNA: the probability of a splice site, a class with the probabilities of',
+        'all classes, a ribosome load, translation efficiency or expression level in the unit of the training data, as a CSV',
+        'table (or JSON) of a row an RNA; or secondary structures, as rna fold writes them. INPUT is FASTA, or - for FASTA on',
+        "stdin; for all but secondary structures also a table with the task's sequence column, and folders, read by name.",
+      ].join(' '),
+    )
+    .argument('<task>', TASK_HELP)
+    .argument('<model>', `${MODEL_HELP}; fine-tuned for the task`)
+    .argument('<input>', 'the RNAs')
+    .option('-o, --out <path>', 'the file to write to; for structures a folder (default: stdout)')
+    .option('--json', 'JSON instead of CSV')
+    .option(
+      '--format <list>',
+      'of structures: dbn, ct and bpseq, separated by commas (default: dbn)',
+      listOf(['dbn', 'ct', 'bpseq']),
+    )
+    .option(
+      '--threshold <t>',
+      'take pairs, or a splice site for one, above this probability (default: the one tuned with the model, else 0.5)',
+      probability,
+    )
+    .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
+    .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
+    .option('--probs', 'of structures: also OUT/ID.probs.tsv')
+    .addOption(weightsOption())
+    .addOption(activationsOption())
+    .option('--config <file>', 'config.json to use instead of the one beside the weights')
+    .action(
+      async (task: string, model: string, input: string, options: Omit<PredictOptions, 'task' | 'model' | 'input'>) => {
+        const { predict } = await import('./predict.ts');
+        await predict({ ...options, task, model, input });
+      },
+    );
+  examples(command, [
+    'rna predict splice-site runs/donor/model windows.fasta --out sites.csv',
+    'rna predict ribosome-load runs/mrl/model utrs.csv --json',
+    'cat rnas.fasta | rna predict secondary-structure runs/fold/model -',
+  ]);
+}

@@ -1,0 +1,54 @@
+/**
+ * A folder that holds an adapter in place of a model: what `rna finetune` saves
+ * with `model.save: adapter`, or PEFT with `save_pretrained`. Its base is opened
+ * by the name that it gives; both together are a model as any other.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  ADAPTER_CONFIG_FILE,
+  ADAPTER_HEAD_FILE,
+  ADAPTER_WEIGHTS_FILE,
+  openTensorFile,
+  parsePeftConfig,
+  type AdapterParts,
+  type TensorFile,
+} from '@rna/model';
+import { openFileSource, type FileSource } from '../files/files.ts';
+import { SHARD_INDEX_FILE, WEIGHTS_FILE } from './hub.ts';
+
+/** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */
+export const ADAPTER_FILES = [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ADAPTER_HEAD_FILE];
+
+/** Opens a folder's adapter; undefined where the name is no such folder, or there is a whole model in it. */
+export async function openAdapterFiles(
+  name: string,
+): Promise<{ parts: AdapterParts; close: () => Promise<void> } | undefined> {
+  const at = (file: string): string => join(name, file);
+  if (
+    [WEIGHTS_FILE, SHARD_INDEX_FILE].some((file) => existsSync(at(file))) ||
+    ![ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE].some((file) => existsSync(at(file)))
+  )
+    return undefined;
+  const sources: FileSource[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(sources.map((source) => source.close()));
+  };
+  const open = async (file: string): Promise<TensorFile> => {
+    const source = await openFileSource(at(file));
+    sources.push(source);
+    return openTensorFile(source);
+  };
+  try {
+    const lora = existsSync(at(ADAPTER_CONFIG_FILE)) && {
+      config: parsePeftConfig(await readFile(at(ADAPTER_CONFIG_FILE), 'utf8'), at(ADAPTER_CONFIG_FILE)),
+      weights: await open(ADAPTER_WEIGHTS_FILE),
+    };
+    const head = existsSync(at(ADAPTER_HEAD_FILE)) && (await open(ADAPTER_HEAD_FILE));
+    return { parts: { name, ...(lora && { lora }), ...(head && { head }) }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * A training run's folder: `log.jsonl`, `timings.jsonl`, and `checkpoints/` with
+ * one folder per checkpoint, itself a model that `rna embed` and `rna fold` read. A checkpoint
+ * is written under a temporary name, flushed to disk and renamed, so that a
+ * process killed at any moment leaves complete ones only. What is in them is
+ * `@rna/train`'s business. One process at a time has the folder (runLock.ts).
+ */
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CheckpointStore, Progress, TrainingLog } from '@rna/train';
+import { openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
+import { lockFolder } from './runLock.ts';
+
+export interface Run {
+  readonly store: CheckpointStore;
+  readonly log: TrainingLog;
+  /**
+   * Notes now and then how fast the run is and what memory it takes: what differs from time to time has no place in the
+   * log.
+   */
+  readonly time: (progress: Progress) => void;
+  /** The folder of a checkpoint. */
+  readonly path: (checkpoint: string) => string;
+  readonly close: () => void;
+}
+
+const WRITING = '.writing-';
+const REMOVING = '.removing-';
+
+/**
+ * Opens a run's folder, making it if it is not there, and clears what a killed process left half done. Rejects with a
+ * CommandError where another process has it open.
+ */
+export async function openRun(folder: string): Promise<Run> {
+  const checkpoints = join(folder, 'checkpoints');
+  await mkdir(checkpoints, { recursive: true });
+  const unlock = lockFolder(folder);
+  try {
+    for (const name of await readdir(checkpoints)) {
+      if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
+    }
+    const log = openLog(join(folder, 'log.jsonl'));
+    const timings = openTimings(join(folder, 'timings.jsonl'));
+    return {
+      store: folderStore(checkpoints, log.flush),
+      log,
+      time: timings.time,
+      path: (checkpoint) => join(checkpoints, checkpoint),
+      close: () => {
+        timings.close();
+        log.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Checkpoints as folders. `beforeSave` makes durable what must not be older than a checkpoint. */
+function folderStore(folder: string, beforeSave: () => void): CheckpointStore {
+  return {
+    async names() {
+      return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+    },
+    async save(name, write) {
+      const temporary = join(folder, WRITING + name);
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary);
+      await write({ file: (file, content) => writeAtomically(join(temporary, file), content) });
+      await flushFolder(temporary);
+      beforeSave();
+      await rename(temporary, join(folder, name));
+      await flushFolder(folder);
+    },
+    open(name) {
+      const sources: FileSource[] = [];
+      return Promise.resolve({
+        name: join(folder, name),
+        open: async (file: string) => {
+          const source = await openFileSource(join(folder, name, file));
+          sources.push(source);
+          return source;
+        },
+        close: async () => {
+          await Promise.all(sources.map((source) => source.close()));
+        },
+      });
+    },
+    async remove(name) {
+      // Renamed first: half a checkpoint must never stand under its name.
+      const doomed = join(folder, REMOVING + name);
+      await rename(join(folder, name), doomed);
+      await rm(doomed, { recursive: true });
+    },
+  };
+}
+
+/** Makes the names in a folder durable. Windows has no such call and needs none. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function openLog(path: string): TrainingLog & { readonly flush: () => void; readonly close: () => void } {
+  const descriptor = openSync(path, 'a');
+  return {
+    // eslint-disable-next-line @typescript-eslint/require-await -- a fault of the log is the promise's rejection
+    async rewind(step) {
+      ftruncateSync(descriptor, lengthUpTo(readFileSync(path), step, path));
+    },
+    append: (entry) => {
+      writeSync(descriptor, `${JSON.stringify(entry)}\n`);
+    },
+    flush: () => {
+      fsyncSync(descriptor);
+    },
+    close: () => {
+      closeSync(descriptor);
+    },
+  };
+}
+
+const TIMING_INTERVAL_MS = 5000;
+
+/** A line every few seconds, and one at the end. */
+function openTimings(path: string): { readonly time: (progress: Progress) => void; readonly close: () => void } {
+  const descriptor = openSync(path, 'a');
+  let last = -Infinity;
+  return {
+    time({ step, steps, tokensPerSecond, flopsPerSecond, dataWait, memory }) {
+      const now = Date.now();
+      if (step !== steps && now - last < TIMING_INTERVAL_MS) return;
+      last = now;
+      writeSync(
+        descriptor,
+        `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`,
+      );
+    },
+    close: () => {
+      closeSync(descriptor);
+    },
+  };
+}
+
+/**
+ * Bytes of the log's entries up to `step`. A last line without its end, which a killed process leaves, does not count.
+ */
+function lengthUpTo(bytes: Uint8Array, step: number, path: string): number {
+  let begin = 0;
+  for (let line = 1; ; line++) {
+    const end = bytes.indexOf(0x0a, begin);
+    if (end < 0) return begin;
+    const text = new TextDecoder().decode(bytes.subarray(begin, end));
+    if (stepOf(text, `${path}:${line}`) > step) return begin;
+    begin = end + 1;
+  }
+}
+
+function stepOf(line: string, where: string): number {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(line);
+  } catch (cause) {
+    throw new Error(`${where}: not a line of JSON; remove it, or move the log away`, { cause });
+  }
+  const step = (entry as { step?: unknown } | null)?.step;
+  if (typeof step !== 'number')
+    throw new Error(`${where}: no log entry of a run ("step" is missing); remove it, or move the log away`);
+  return step;
+}
