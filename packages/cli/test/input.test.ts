@@ -6,7 +6,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { withFasta, type FastaFileRecord, type FastaInputOptions } from '../src/input/fastaInput.ts';
 import { readText } from '../src/input/inputText.ts';
 import { describeFailure } from '../src/commandLine/errors.ts';
-import { inertCell } from '../src/input/cells.ts';
+import { checkedCount, inertCell } from '../src/input/cells.ts';
+import { overlapGroups } from '../src/commands/data/splice.ts';
 import { readTable } from '../src/input/tables.ts';
 import { csvLine } from '../src/tables/predictionTable.ts';
 import { fasta, rna, rnaProcess, structureModelFolder, temporaryFolder } from './harness.ts';
@@ -131,23 +132,6 @@ describe('rna fold', () => {
     expect(stderr).toContain('1 of 3 records are left out');
     expect(readdirSync(out).sort()).toEqual(['a.dbn', 'c.dbn']);
   });
-
-  test('folds a record whose pairs cross more often than there are brackets, and those behind it', async () => {
-    const model = await structureModelFolder(folder, 'rinalmo-A');
-    let seed = 1;
-    const random = Array.from({ length: 800 }, () => 'ACGU'[(seed = (seed * 16807) % 2147483647) % 4]).join('');
-    const input = fasta(folder, `>tangled\n${random}\n>next\nGGGAAACCC\n`);
-    const out = join(folder, 'out');
-    const argv = ['--threshold', '0', '--allow-nc-pairs', '--out', out, '--format', 'dbn,ct'];
-    const { code, stderr } = await rna('fold', model, input, ...argv);
-    expect({ code, stderr }).toEqual({
-      code: 0,
-      stderr: expect.stringMatching(
-        /input\.fasta:1: the pairs of record "tangled" cross more often than the 30 kinds of brackets can show; its dot-bracket leaves out \d+ of \d+ \(\d+-\d+, /,
-      ) as string,
-    });
-    expect(readdirSync(out).sort()).toEqual(['next.ct', 'next.dbn', 'tangled.ct', 'tangled.dbn']);
-  });
 });
 
 describe('stdin', () => {
@@ -217,20 +201,24 @@ describe('tables', () => {
   });
 
   test('cells that a spreadsheet would compute are text', () => {
-    expect(['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', 'a=b', ''].map(inertCell)).toEqual([
-      "'=1+2",
-      "'+x",
-      "'-x",
-      "'@x",
-      "'=cmd|' /C calc'!A0",
-      '-1.5',
-      '+2',
-      "'-",
-      'a=b',
-      '',
-    ]);
+    expect(
+      ['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', ''].map(inertCell),
+    ).toEqual(["'=1+2", "'+x", "'-x", "'@x", "'=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', '']);
     expect(csvLine(['=a,b', -1.5, 'x'])).toBe(`"'=a,b",-1.5,x\n`);
   });
+});
+
+test('counts and places that none can be are refused, or say nothing', () => {
+  expect(checkedCount('a.csv', 2, 'total_reads', '12.5')).toBe(12.5);
+  for (const cell of ['-1', '1e300', '99999999999999999999'])
+    expect(() => checkedCount('a.csv', 2, 'total_reads', cell)).toThrow(
+      `a.csv:2: total_reads is ${cell}, which is no count`,
+    );
+  const sequence = 'A'.repeat(400);
+  const groups = (...ids: string[]) => overlapGroups(ids.map((id) => ({ id, sequence })));
+  expect(groups('p_chr1_100_+', 'n_chr1_200_+')).toEqual([0, 0]);
+  // Both are 2^53 to a number in doubles.
+  expect(new Set(groups('p_chr1_9007199254740992_+', 'n_chr1_9007199254740993_+'))).toEqual(new Set([0, 1]));
 });
 
 test('what stands in files and names does not steer the terminal', async () => {

@@ -39,9 +39,10 @@ const ignoresCase = process.platform === 'win32' || process.platform === 'darwin
  * two records would share a file or a name is too long for one.
  */
 export function fileNames(plan: readonly PlannedRecord[]): Map<string, string> {
-  const placeOfName = new Map<string, string>();
+  const recordOfName = new Map<string, PlannedRecord>();
   return new Map(
-    plan.map(({ id, file, line }) => {
+    plan.map((record) => {
+      const { id, file, line } = record;
       const name = id.replace(/[^\w.+=@-]/g, '_').replace(/^\./, '_');
       if (name.length > LONGEST_NAME)
         throw new InputError(
@@ -51,15 +52,15 @@ export function fileNames(plan: readonly PlannedRecord[]): Map<string, string> {
           `shorten it to ${LONGEST_NAME}`,
         );
       const key = ignoresCase ? name.toLowerCase() : name;
-      const earlier = placeOfName.get(key);
+      const earlier = recordOfName.get(key);
       if (earlier !== undefined)
         throw new InputError(
           file,
           line,
-          `record "${id}" and the one of ${earlier} would both be written to files named "${name}"`,
+          `record "${id}" and the one ${earlier.file === file ? `on line ${earlier.line}` : `of ${earlier.file}:${earlier.line}`} would both be written to files named "${name}"`,
           'rename one of them',
         );
-      placeOfName.set(key, `${file}:${line}`);
+      recordOfName.set(key, record);
       return [id, name];
     }),
   );

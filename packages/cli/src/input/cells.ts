@@ -27,6 +27,13 @@ export function checkedNumber(file: string, line: number, column: string, cell: 
   return cell;
 }
 
+/** A count, which need not be whole: normalised reads are not. Throws an InputError below 0 and beyond 2^53. */
+export function checkedCount(file: string, line: number, column: string, cell: string): number {
+  const count = parsedCell(file, line, column, cell, parseNumber);
+  if (count >= 0 && count <= Number.MAX_SAFE_INTEGER) return count;
+  throw new InputError(file, line, `${column} is ${readable(cell)}, which is no count`, 'correct it or remove the row');
+}
+
 /**
  * A sequence as it stands in the cell; `column` is its place in messages. Throws an InputError for none, and for
  * letters that no nucleotide has.
@@ -45,7 +52,7 @@ export function checkedSequence(file: string, line: number, column: string, cell
 
 /**
  * A text as a cell of a table that goes to others: a spreadsheet computes what begins with = + - or @, so that gets an
- * apostrophe before it, which says that it is text. Numbers stay as they are.
+ * apostrophe before it, which says that it is text. Numbers, and sequences that begin with a gap, stay as they are.
  */
 export const inertCell = (text: string): string =>
-  /^[=+\-@]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text;
+  /^[=+\-@]/.test(text) && !Number.isFinite(Number(text)) && findInvalidLetter(text) >= 0 ? `'${text}` : text;

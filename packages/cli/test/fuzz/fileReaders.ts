@@ -72,7 +72,7 @@ const table: Reader = {
     const rows = drawStructures(random).map(({ id, sequence }) => [id, sequence, String(random.below(1000) / 10)]);
     const text = [['id', 'sequence', 'label'], ...rows]
       .map((row) => row.map((cell) => (random.below(3) === 0 ? `"${cell}"` : cell)).join(delimiter))
-      .join(['\n', '\r\n'][random.below(2)]!);
+      .join(['\n', '\r\n'][random.below(2)]);
     return { bytes: Buffer.from(text), expected: rows };
   },
   read: (bytes) =>

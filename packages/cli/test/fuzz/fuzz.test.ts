@@ -35,7 +35,11 @@ describe('the fuzzer finds', () => {
   };
 
   test.each<[string, Reader, string[]]>([
-    ['an error that is none of the domain', careless((text) => new Array(Number(text))), ['crash', 'wrong acceptance']],
+    [
+      'an error that is none of the domain',
+      careless((text) => new Array<number>(Number(text))),
+      ['crash', 'wrong acceptance'],
+    ],
     [
       'time',
       careless(

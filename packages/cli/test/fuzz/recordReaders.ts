@@ -1,6 +1,7 @@
 /** Readers of RNAs for the fuzzer: every format of records, with structures that are drawn and written as programs do. */
 import type { RandomStream } from '@rna/kernels';
 import {
+  checkPartners,
   findInvalidLetter,
   findInvisible,
   parseRecords,
@@ -10,7 +11,6 @@ import {
   type FileRecord,
   type Structure,
 } from '@rna/structure';
-import { checkPartners } from '@rna/structure';
 import type { Reader } from './engine.ts';
 
 const LETTERS = 'ACGUTNacgutnRYKMSWBDHVI-';
@@ -193,19 +193,20 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-export const RECORD_READERS: readonly Reader[] = FORMATS.map(({ name, file, write, spoil }): Reader => ({
-  name,
+export const RECORD_READERS: readonly Reader[] = FORMATS.map((format): Reader => ({
+  name: format.name,
   make(random) {
-    const { text, expected } = write(drawStructures(random), random);
+    const { text, expected } = format.write(drawStructures(random), random);
     return {
       bytes: Buffer.from(text),
       expected: expected.map(({ id, sequence, partners }) => ({ id, sequence, partners })),
     };
   },
-  spoil: (random) => Buffer.from(spoil(write(drawStructures(random), random).text, random)),
+  spoil: (random) => Buffer.from(format.spoil(format.write(drawStructures(random), random).text, random)),
   async read(bytes, random) {
     const records: Pick<FileRecord, 'id' | 'sequence' | 'partners' | 'line' | 'droppedPairs'>[] = [];
-    for await (const record of parseRecords(parts(Buffer.from(bytes).toString(), random), file)) records.push(record);
+    for await (const record of parseRecords(parts(Buffer.from(bytes).toString(), random), format.file))
+      records.push(record);
     const problem = recordProblem(records);
     if (problem !== undefined) throw new Error(problem);
     return records.map(({ id, sequence, partners }) => ({ id, sequence, partners }));

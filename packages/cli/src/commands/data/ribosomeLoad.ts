@@ -10,7 +10,7 @@ import { ribosomeLoad, STREAM } from '@rna/model';
 import { CommandError } from '../../commandLine/errors.ts';
 import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../../input/recordFiles.ts';
-import { checkedNumber, checkedSequence } from '../../input/cells.ts';
+import { checkedCount, checkedNumber, checkedSequence } from '../../input/cells.ts';
 import { meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable, TABLE_FILES } from '../../input/tables.ts';
 
@@ -74,7 +74,7 @@ async function readUtrs(file: string): Promise<{ utrs: Utr[]; withCounts: boolea
     if (isMissing(load)) left.unmeasured++;
     else if (withCounts && set !== 'random' && set !== 'human') left.set++;
     else if (withCounts && isMissing(reads!)) left.uncounted++;
-    else if (withCounts && Number(checkedNumber(file, row.line, 'total_reads', reads!)) < LEAST_READS) left.reads++;
+    else if (withCounts && checkedCount(file, row.line, 'total_reads', reads!) < LEAST_READS) left.reads++;
     else
       utrs.push({
         utr: checkedSequence(file, row.line, `column "${sequence}"`, utr),

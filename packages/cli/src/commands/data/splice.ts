@@ -249,7 +249,14 @@ export function overlapGroups(windows: readonly { readonly id: string; readonly 
   const placed = windows
     .map(({ id, sequence }, index) => {
       const [, chromosome = id, position = '0'] = /^[^_]+_(.+)_(\d+)_[+-]$/.exec(id) ?? [];
-      return { index, chromosome, position: Number(position), length: sequence.length };
+      // A number that no position can have says nothing of where the window is.
+      const isPlace = Number.isSafeInteger(Number(position));
+      return {
+        index,
+        chromosome: isPlace ? chromosome : id,
+        position: isPlace ? Number(position) : 0,
+        length: sequence.length,
+      };
     })
     .sort((a, b) => (a.chromosome < b.chromosome ? -1 : a.chromosome > b.chromosome ? 1 : a.position - b.position));
   const groups = new Array<number>(windows.length).fill(0);

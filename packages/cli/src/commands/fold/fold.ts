@@ -80,19 +80,20 @@ export async function fold(options: FoldOptions): Promise<void> {
             try {
               for await (const record of fasta.records()) {
                 signal.throwIfAborted();
-                bar.update(done++);
                 const sequence = standard(record.sequence);
                 const probabilities = await predict(sequence).catch((error: unknown) => {
                   leftOut(naming(error, record.file, record), options);
                 });
-                if (probabilities === undefined) continue;
-                const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
-                await write(
-                  { ...record, sequence, partners },
-                  probabilities,
-                  names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
-                  options,
-                );
+                if (probabilities !== undefined) {
+                  const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
+                  await write(
+                    { ...record, sequence, partners },
+                    probabilities,
+                    names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
+                    options,
+                  );
+                }
+                bar.update(++done);
               }
             } finally {
               bar.stop();

@@ -1,7 +1,7 @@
 /** `--constraints`: a line `>id` and a line of constraint characters for each record that has any. */
-import { readFile } from 'node:fs/promises';
-import { InputError } from '@rna/structure';
+import { firstWord, InputError, readable } from '@rna/structure';
 import type { FastaInput } from '../../input/fastaInput.ts';
+import { readLines } from '../../input/inputText.ts';
 
 export interface Constraints {
   readonly file: string;
@@ -15,11 +15,12 @@ export interface Constraints {
  * length.
  */
 export async function readConstraints(file: string, fasta: FastaInput): Promise<Constraints> {
-  const text = await readFile(file, 'utf8');
+  const lines: string[] = [];
+  for await (const line of readLines(file)) lines.push(line);
   const lengths = new Map(fasta.plan.map(({ id, length }) => [id, length]));
   const of = new Map<string, { text: string; line: number }>();
   let id: string | undefined;
-  for (const [index, raw] of text.split('\n').entries()) {
+  for (const [index, raw] of lines.entries()) {
     const line = index + 1;
     const row = raw.trim();
     if (row === '') continue;
@@ -27,12 +28,12 @@ export async function readConstraints(file: string, fasta: FastaInput): Promise<
     if (id === undefined) {
       if (!row.startsWith('>'))
         throw new InputError(file, line, 'a constraint without a header', 'put a line ">ID" before it');
-      id = row.slice(1).trim().split(/\s+/)[0]!;
+      id = firstWord(row.slice(1));
       if (!lengths.has(id))
         throw new InputError(
           file,
           line,
-          `${fasta.name} has no record "${id}"`,
+          `${fasta.name} has no record "${readable(id)}"`,
           'correct the id or remove its constraint',
         );
       if (of.has(id))
@@ -55,11 +56,6 @@ export async function readConstraints(file: string, fasta: FastaInput): Promise<
     id = undefined;
   }
   if (id !== undefined)
-    throw new InputError(
-      file,
-      text.trimEnd().split('\n').length,
-      `"${id}" has no constraint`,
-      'add its line or remove its header',
-    );
-  return { file, text, of };
+    throw new InputError(file, lines.length, `"${id}" has no constraint`, 'add its line or remove its header');
+  return { file, text: lines.join('\n'), of };
 }
