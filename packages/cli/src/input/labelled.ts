@@ -41,14 +41,6 @@ export interface UnlabelledFileRna {
   readonly line: number;
 }
 
-/** How the reference's own files of a task differ from a plain table. */
-const REFERENCE_TABLES: Readonly<Record<string, { readonly headerless?: readonly string[]; readonly group: string }>> =
-  {
-    'splice-site': { headerless: ['group', 'sequence', 'label'], group: 'group' },
-    'ribosome-load': { group: 'set' },
-    'ncrna-family': { group: 'name' },
-  };
-
 const READABLE: KnownFiles = {
   content: 'RNAs',
   extensions: `${TABLE_FILES.extensions} ${RECORD_FILES.extensions}`,
@@ -113,7 +105,7 @@ async function* readSequences(
 ): AsyncGenerator<UnlabelledFileRna, void, undefined> {
   if (TABLE_FILES.isKnown(file)) {
     const column = head?.columns?.sequence ?? 'sequence';
-    for await (const row of readTable(file, { required: [column], ...referenceTable(head) }))
+    for await (const row of readTable(file, { required: [column], ...referenceTable(head?.columns) }))
       yield fromRow(file, row, column);
   } else if (isBenchmark(file)) {
     for await (const { id, sequence, line } of readBenchmark(file)) yield { id, sequence, file, line };
@@ -134,9 +126,8 @@ async function* readWithLabels<S, T>(
   file: string,
 ): AsyncGenerator<WithLabel, void, undefined> {
   if (TABLE_FILES.isKnown(file)) {
-    const { sequence, target } = columns;
-    const group = REFERENCE_TABLES[head.task]?.group ?? 'group';
-    for await (const row of readTable(file, { required: [sequence, target], ...referenceTable(head) })) {
+    const { sequence, target, group = 'group' } = columns;
+    for await (const row of readTable(file, { required: [sequence, target], ...referenceTable(columns) })) {
       const name = row.optional(group);
       yield { ...fromRow(file, row, sequence), label: row.cell(target), ...(name !== undefined && { group: name }) };
     }
@@ -161,10 +152,9 @@ async function* readWithLabels<S, T>(
   }
 }
 
-const referenceTable = (head: Head | undefined): Pick<TableOptions, 'headerless'> => {
-  const headerless = head && REFERENCE_TABLES[head.task]?.headerless;
-  return headerless === undefined ? {} : { headerless };
-};
+const referenceTable = (
+  columns: Pick<TargetColumns<object, unknown>, 'headerless'> | undefined,
+): Pick<TableOptions, 'headerless'> => (columns?.headerless === undefined ? {} : { headerless: columns.headerless });
 
 function fromRow(
   file: string,

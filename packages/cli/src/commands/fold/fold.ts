@@ -14,13 +14,7 @@ import {
   type FastaRecord,
   type Structure,
 } from '@rna/structure';
-import {
-  secondaryStructure,
-  secondaryStructureSizes,
-  type OpenedModel,
-  type Precision,
-  type SecondaryStructureSizes,
-} from '@rna/model';
+import { predictsPairs, type OpenedModel, type PairTask, type Precision } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta } from '../../input/fastaInput.ts';
@@ -58,16 +52,12 @@ export async function fold(options: FoldOptions): Promise<void> {
     withFasta(options.input, { signal }, async (fasta) => {
       const names = out === undefined ? undefined : fileNames(fasta.plan, fasta.name);
       await withModel(options.model, options, async (model) => {
-        const sizes = requireHead(model, options.model);
+        const task = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
         await withEncoder(
           model,
           async (encoder) => {
-            const predict = pairPredictor({
-              encoder,
-              task: { head: secondaryStructure, sizes },
-              parameters: encoder.parameters,
-            });
+            const predict = pairPredictor({ encoder, task, parameters: encoder.parameters });
             if (out !== undefined) await mkdir(out, { recursive: true });
             const bar = progressBar('fold', fasta.plan.length, 'records');
             let done = 0;
@@ -101,13 +91,12 @@ export async function fold(options: FoldOptions): Promise<void> {
 /** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */
 const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
 
-function requireHead(opened: OpenedModel, model: string): SecondaryStructureSizes {
-  const sizes = secondaryStructureSizes(opened);
-  if (sizes === undefined)
+function requireHead({ task }: OpenedModel, model: string): PairTask {
+  if (!predictsPairs(task))
     throw new CommandError(
-      `${model} has no secondary-structure head; fine-tune one with rna finetune, or name a fine-tuned model`,
+      `${model} has no head that predicts base pairs; fine-tune one with rna finetune, or name a fine-tuned model`,
     );
-  return sizes;
+  return task;
 }
 
 function chooseThreshold({ scalars }: OpenedModel, options: FoldOptions): number {
