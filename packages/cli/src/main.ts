@@ -59,7 +59,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** All commands with their options and help. */
+export function program(): Command {
   const root = new Command('rna')
     .description('RNA language models (RiNALMo and SSR-LM) on WebGPU: results on stdout, progress and notes on stderr.')
     .version(packageVersion(), '-V, --version', 'print the version')

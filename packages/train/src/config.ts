@@ -104,7 +104,7 @@ export const pretrainConfig = z.strictObject({
       .array(z.string())
       .min(1)
       .describe(
-        'Files of ncRNA sequences, with structures where SSM is to use them; or one corpus that rna corpus build made',
+        'Files of ncRNA sequences, with structures where SSM is to use them; or one corpus',
       ),
     other: z
       .array(z.string())

@@ -24,7 +24,7 @@ import {
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import { ADAPTER_FILES } from '../models/adapterFiles.ts';
-import { CommandError, InterruptedError, UsageError } from '../commandLine/errors.ts';
+import { CommandError, InterruptedError, messageOf, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
 import { readRun } from '../commands/plot/plot.ts';
 import { renderRuns } from '../report/runPage.ts';
@@ -279,5 +279,5 @@ async function explain(error: unknown, run: Run): Promise<unknown> {
       : `The last checkpoint is ${run.path(last)}; the same command resumes from it.`;
   return interrupted
     ? new InterruptedError(`interrupted. ${kept}`, { cause: error })
-    : new CommandError(`${error.message}\n${kept}`, { cause: error });
+    : new CommandError(`${messageOf(error)}\n${kept}`, { cause: error });
 }

@@ -100,7 +100,7 @@ export async function* parseFasta(
         `"${letters[invalid]}" in record "${header.id}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
         /[0-9>]/.test(letters[invalid]!)
           ? 'remove it'
-          : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
+          : 'correct it; where unknown letters are allowed it is read as <unk>',
       );
     }
     parts.push(letters);

@@ -49,7 +49,7 @@ export function checkLetters(source: Source, line: Pick<Line, 'number'>, letters
     throw source.refuse(
       line,
       `"${letters[invalid]!}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
-      'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
+      'correct it; where unknown letters are allowed it is read as <unk>',
     );
   }
 }
