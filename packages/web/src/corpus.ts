@@ -5,7 +5,7 @@
  * and the file that it was begun with, and two workers can read one corpus.
  */
 import { blobSource } from '@rna/model';
-import { parseRecords, recordFormat } from '@rna/structure';
+import { parseRecords, recordFormat, standardLetters } from '@rna/structure';
 import { corpusBytes, encodeRecord, openCorpus, type Corpus, type EncodedRecord } from '@rna/train';
 import { z } from 'zod';
 import { httpSource } from './httpSource.ts';
@@ -105,7 +105,7 @@ async function keepRecords(corpus: FileSystemDirectoryHandle, part: string, name
   const text = bytes.pipeThrough(new TextDecoderStream(recordFormat(name) === 'stockholm' ? 'latin1' : 'utf-8'));
   const records: EncodedRecord[] = [];
   for await (const { sequence, partners } of parseRecords(chunksOf(text), name))
-    records.push(encodeRecord({ sequence: standard(sequence), ...(partners && { partners }) }));
+    records.push(encodeRecord({ sequence: standardLetters(sequence), ...(partners && { partners }) }));
   await writeFile(corpus, part, (sink) => sink.write(corpusBytes(records).bytes));
 }
 
@@ -116,4 +116,3 @@ async function* chunksOf<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, 
 }
 
 // Letters are ASCII here, or the readers would have refused them.
-const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');

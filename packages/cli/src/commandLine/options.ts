@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
-export const TASK_HELP = 'what is predicted; the tasks are listed below';
+export const TASK_HELP = 'what is predicted; --help lists the tasks';
 export const INPUT_HELP = 'FASTA file, or - for stdin';
 
 export const EXIT_HELP = `
@@ -54,6 +54,13 @@ export function wholeNumber(least: number): (text: string) => number {
       throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
     return value;
   };
+}
+
+/** A number above 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
 }
 
 export function probability(text: string): number {

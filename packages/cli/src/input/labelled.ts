@@ -6,7 +6,7 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { InputError, parseFasta, recordFormat } from '@rna/structure';
+import { InputError, parseFasta, recordFormat, standardLetters } from '@rna/structure';
 import { type Head, type TargetColumns } from '@rna/model';
 import {
   fileStem,
@@ -18,7 +18,7 @@ import {
   type KnownFiles,
 } from './recordFiles.ts';
 import { CommandError } from '../commandLine/errors.ts';
-import { readStructures, standard } from './trainingInput.ts';
+import { readStructures } from './trainingInput.ts';
 import { checkedSequence, parsedCell } from './cells.ts';
 import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
 
@@ -92,7 +92,7 @@ export async function* readUnlabelled(
     if (path === '-') {
       process.stdin.setEncoding('utf8');
       for await (const { id, sequence, line } of parseFasta(process.stdin as AsyncIterable<string>, { file: 'stdin' }))
-        yield { id, sequence: standard(sequence), file: 'stdin', line };
+        yield { id, sequence: standardLetters(sequence), file: 'stdin', line };
       continue;
     }
     for (const file of await listFiles([path])) yield* readSequences(head, file);
@@ -111,7 +111,7 @@ async function* readSequences(
     for await (const { id, sequence, line } of readBenchmark(file)) yield { id, sequence, file, line };
   } else {
     for await (const { id, sequence, line } of readRecordFile(file))
-      yield { id, sequence: standard(sequence), file, line };
+      yield { id, sequence: standardLetters(sequence), file, line };
   }
 }
 
@@ -143,7 +143,7 @@ async function* readWithLabels<S, T>(
           `record "${id}" has no label`,
           `write it behind the id (">${id} LABEL"), or give a table with the columns ${columns.sequence} and ${columns.target}`,
         );
-      yield { id, sequence: standard(sequence), file, line, label };
+      yield { id, sequence: standardLetters(sequence), file, line, label };
     }
   } else {
     throw new CommandError(
@@ -164,7 +164,7 @@ function fromRow(
   const { line } = row;
   // The tables of translation efficiency have the padding of the model that they were made for.
   const sequence = checkedSequence(file, line, `column "${column}"`, row.cell(column).replaceAll('<pad>', ''));
-  return { id: row.optional('id') ?? `${fileStem(file)}:${line}`, sequence: standard(sequence), file, line };
+  return { id: row.optional('id') ?? `${fileStem(file)}:${line}`, sequence: standardLetters(sequence), file, line };
 }
 
 const isBenchmark = (file: string): boolean => /^SA_sequences_.*\.fasta$/.test(basename(file));
@@ -199,7 +199,7 @@ async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, und
       );
     yield {
       id: `${fileStem(file)}:${line}`,
-      sequence: standard(sequence),
+      sequence: standardLetters(sequence),
       file,
       line,
       label: label.value.trim(),

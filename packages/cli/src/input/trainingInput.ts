@@ -6,7 +6,7 @@
  * them.
  */
 import { readFile } from 'node:fs/promises';
-import { InputError, RECORD_FORMATS, recordFormat, type Structure } from '@rna/structure';
+import { InputError, RECORD_FORMATS, recordFormat, standardLetters, type Structure } from '@rna/structure';
 import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';
@@ -80,7 +80,7 @@ export async function readRecords(paths: readonly string[]): Promise<InputRecord
   const records: InputRecord[] = [];
   for (const file of await listRecordFiles(paths)) {
     for await (const { id, sequence, partners, line } of readRecordFile(file)) {
-      records.push({ id, file, line, sequence: standard(sequence), ...(partners && { partners }) });
+      records.push({ id, file, line, sequence: standardLetters(sequence), ...(partners && { partners }) });
     }
   }
   return records;
@@ -101,6 +101,3 @@ export async function readStructures(paths: readonly string[]): Promise<Structur
     return { id, file, line, sequence, partners };
   });
 }
-
-/** Upper case with U for T. Letters are ASCII here, or the readers would have refused them. */
-export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');

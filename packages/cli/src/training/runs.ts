@@ -10,6 +10,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointStore, Progress, TrainingLog } from '@rna/train';
 import { openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
+import { CHECKPOINTS, LOG_FILE, TIMINGS_FILE } from './runFiles.ts';
 import { lockFolder } from './runLock.ts';
 
 export interface Run {
@@ -33,15 +34,15 @@ const REMOVING = '.removing-';
  * CommandError where another process has it open.
  */
 export async function openRun(folder: string): Promise<Run> {
-  const checkpoints = join(folder, 'checkpoints');
+  const checkpoints = join(folder, CHECKPOINTS);
   await mkdir(checkpoints, { recursive: true });
   const unlock = lockFolder(folder);
   try {
     for (const name of await readdir(checkpoints)) {
       if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
     }
-    const log = openLog(join(folder, 'log.jsonl'));
-    const timings = openTimings(join(folder, 'timings.jsonl'));
+    const log = openLog(join(folder, LOG_FILE));
+    const timings = openTimings(join(folder, TIMINGS_FILE));
     return {
       store: folderStore(checkpoints, log.flush),
       log,

@@ -15,6 +15,8 @@ export interface TrainingDisplay {
   readonly onProgress: (progress: Progress) => void;
   readonly onEvaluation: (evaluation: Evaluation) => void;
   readonly onLost: (loss: DeviceLoss) => void;
+  /** The first step on a device, which compiles the kernels, is about to begin. */
+  readonly onCompile: () => void;
   /** What the adapter can do, against which the run's work is shown. */
   readonly setPeakFlops: (flops: number) => void;
   readonly stop: () => void;
@@ -55,6 +57,9 @@ export function trainingDisplay(): TrainingDisplay {
       line(
         `${error.message}\nrna: going on ${checkpoint === undefined ? 'from the beginning' : `from ${checkpoint}`} on a new device (${attempt} of ${retries} attempts without a new checkpoint)`,
       );
+    },
+    onCompile: () => {
+      line('compiling the kernels for the first step');
     },
     setPeakFlops: (flops) => {
       peakFlops = flops;

@@ -26,7 +26,9 @@ import type { ZodType } from 'zod';
 import { ADAPTER_FILES } from '../models/adapterFiles.ts';
 import { CommandError, InterruptedError, messageOf, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
-import { readRun } from '../commands/plot/plot.ts';
+import { CONFIG_FILE as MODEL_CONFIG_FILE, WEIGHTS_FILE } from '../models/hub.ts';
+import { readRun } from './readRun.ts';
+import { CHECKPOINTS, CONFIG_FILE, LOG_FILE, MODEL_FOLDER, REPORT_FILE } from './runFiles.ts';
 import { renderRuns } from '../report/runPage.ts';
 import { openRun, type Run } from './runs.ts';
 import { note, writeResult } from '../commandLine/terminal.ts';
@@ -57,13 +59,8 @@ export interface FinishedRun {
 
 type Config = { readonly out: string };
 
-const CONFIG_FILE = 'config.yaml';
-const LOG_FILE = 'log.jsonl';
-const REPORT_FILE = 'report.html';
-const CHECKPOINTS = 'checkpoints';
-const MODEL_FOLDER = 'model';
 // A checkpoint has those of a whole model, or those of an adapter.
-const MODEL_FILES = ['config.json', 'model.safetensors', ...ADAPTER_FILES];
+const MODEL_FILES = [MODEL_CONFIG_FILE, WEIGHTS_FILE, ...ADAPTER_FILES];
 const WRITING = '.writing-model';
 const REMOVING = '.removing-model';
 
@@ -113,6 +110,7 @@ export async function keepRun<T extends Config>(
           open: (tuned) => openDevice(tuned && { tuned }),
           run: async (device) => {
             display.setPeakFlops(await measurePeakFlops(device));
+            display.onCompile();
             return onDevice(device);
           },
         }),

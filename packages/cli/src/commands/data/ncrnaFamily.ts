@@ -7,11 +7,10 @@
  * all three.
  */
 import { basename } from 'node:path';
-import { InputError, parseFasta } from '@rna/structure';
+import { InputError, parseFasta, standardLetters } from '@rna/structure';
 import { readText } from '../../input/recordFiles.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
-import { standard } from '../../input/trainingInput.ts';
 import { stratifiedKFold } from './folds.ts';
 import { selectFamilies, withBoundaryNoise, type ClassedRna, type ClassedSets } from './rfamFamilies.ts';
 import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';
@@ -114,7 +113,7 @@ async function readClassed(file: string): Promise<PlacedRna[]> {
   for await (const { id, sequence, description, line } of parseFasta(readText(file), { file })) {
     const [name = ''] = description.split(/\s/);
     if (name === '') throw new InputError(file, line, `record "${id}" has no class`, 'write it behind the id');
-    rnas.push({ id, sequence: standard(sequence), name, line });
+    rnas.push({ id, sequence: standardLetters(sequence), name, line });
   }
   return rnas;
 }
@@ -122,7 +121,7 @@ async function readClassed(file: string): Promise<PlacedRna[]> {
 /** The id is the family, and so many records have it. */
 async function readFamilies(file: string): Promise<ClassedRna[]> {
   const rnas: ClassedRna[] = [];
-  for await (const { id, sequence, line } of parseFasta(readText(file), { file, allowRepeatedIds: true })) rnas.push({ id: `${id}:${line}`, sequence: standard(sequence), name: id });
+  for await (const { id, sequence, line } of parseFasta(readText(file), { file, allowRepeatedIds: true })) rnas.push({ id: `${id}:${line}`, sequence: standardLetters(sequence), name: id });
   return rnas;
 }
 

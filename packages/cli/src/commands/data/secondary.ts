@@ -11,12 +11,12 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { RandomStream } from '@rna/kernels';
-import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure } from '@rna/structure';
+import { ARCHIVE_FAMILIES, familyKeyOf, grouped, InputError, parseRecords, recordFormat, type Structure, standardLetters } from '@rna/structure';
 import { createTarDecoder } from 'modern-tar';
 import { fileStem, RECORD_FILES } from '../../input/recordFiles.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
-import { readStructures, standard, type StructureRecord } from '../../input/trainingInput.ts';
+import { readStructures, type StructureRecord } from '../../input/trainingInput.ts';
 import { filesBelow, structureSet, writeSets, type DataSet } from './sets.ts';
 
 export interface SecondaryOptions {
@@ -224,7 +224,7 @@ async function readTar(path: string): Promise<PlacedStructure[]> {
       if (type !== 'file' || !/^[^.].*\.ct$/i.test(basename(name))) continue;
       const file = `${path}/${name}`;
       const own: StructureRecord[] = [];
-      for await (const { id, line, sequence, partners } of parseRecords([text], file)) own.push({ id, file, line, sequence: standard(sequence), partners: partners! });
+      for await (const { id, line, sequence, partners } of parseRecords([text], file)) own.push({ id, file, line, sequence: standardLetters(sequence), partners: partners! });
       structures.push(...placed(name, own));
     }
   } catch (error) {

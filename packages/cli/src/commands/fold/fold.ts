@@ -6,14 +6,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  decodeBasePairs,
-  writeBpseq,
-  writeCt,
-  writeDotBracket,
-  type FastaRecord,
-  type Structure,
-} from '@rna/structure';
+import { decodeBasePairs, standardLetters, writeBpseq, writeCt, writeDotBracket, type Structure } from '@rna/structure';
 import { predictsPairs, type OpenedModel, type PairTask, type Precision } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
@@ -64,7 +57,7 @@ export async function fold(options: FoldOptions): Promise<void> {
             try {
               for await (const record of fasta.records()) {
                 signal.throwIfAborted();
-                const sequence = standard(record.sequence);
+                const sequence = standardLetters(record.sequence);
                 const probabilities = await predict(sequence).catch((error: unknown) => {
                   throw naming(error, fasta.name, record);
                 });
@@ -87,9 +80,6 @@ export async function fold(options: FoldOptions): Promise<void> {
     }),
   );
 }
-
-/** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */
-const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
 
 function requireHead({ task }: OpenedModel, model: string): PairTask {
   if (!predictsPairs(task))

@@ -13,7 +13,7 @@ import {
   InputError,
   parseFoldingConstraint,
   parseFoldingParameters,
-  type FastaRecord,
+  standardLetters,
   type FoldingArithmetic,
 } from '@rna/structure';
 import { UsageError } from '../../commandLine/errors.ts';
@@ -152,7 +152,7 @@ async function matching(
   const input = fasta.records();
   for await (const { record, end } of readJournal(path)) {
     const next = await input.next();
-    if (next.done || next.value.id !== record.id || standard(next.value.sequence) !== record.sequence) break;
+    if (next.done || next.value.id !== record.id || standardLetters(next.value.sequence) !== record.sequence) break;
     records++;
     bytes = end;
   }
@@ -192,16 +192,13 @@ async function* tasks(
   let index = 0;
   for await (const { id, sequence: letters } of fasta.records()) {
     if (index++ < skip) continue;
-    const sequence = standard(letters);
+    const sequence = standardLetters(letters);
     const constraint = constraints?.of.get(id);
     if (constraint !== undefined)
       parseFoldingConstraint(constraint.text, sequence, { file: constraints!.file, line: constraint.line });
     yield { id, sequence, ...(constraint !== undefined && { constraint: constraint.text }) };
   }
 }
-
-/** As structures are written everywhere here. Letters are ASCII, or the reader would have refused them. */
-const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
 
 const threeLines = ({ id, sequence, structure }: FoldedRecord): string => `>${id}\n${sequence}\n${structure}\n`;
 

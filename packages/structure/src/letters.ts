@@ -1,0 +1,4 @@
+/** How a sequence is written once it is read: models and folding engines know RNA in upper case. */
+
+/** Upper case with U for T. Letters are ASCII, or the readers would have refused them. */
+export const standardLetters = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
