@@ -9,8 +9,8 @@ import { parseNumber, regressionScores } from '@rna/structure';
 import { linear, segmentMean, squaredError, uploadSegments } from '@rna/tensor';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { rna, temporaryFolder } from './harness.ts';
-import { rnas, structures, tinyModel } from './training.ts';
+import { modelFolder, rna, temporaryFolder } from './harness.ts';
+import { rnas } from './training.ts';
 
 /** The share of G and C, in percent: a linear layer on the mean of the tokens. */
 const gcContent: Head<object, number, number> = {
@@ -63,10 +63,7 @@ test('it is fine-tuned, predicted and evaluated', async () => {
   const share = (sequence: string): number => (100 * sequence.replace(/[^GC]/g, '').length) / sequence.length;
   writeFileSync(table, ['rna,gc', ...rnas.map(({ sequence }) => `${sequence},${share(sequence)}`), ''].join('\n'));
   const run = join(folder, 'run');
-  const corpus = structures(folder, 'corpus.dbn', rnas);
-  const first = ['--data.train', corpus, '--train.steps', '1', '--batch.rows', '1'];
-  expect(await rna('pretrain', ...tinyModel, '--out', join(folder, 'first'), ...first)).toMatchObject({ code: 0 });
-  const pretrained = ['--model.checkpoint', join(folder, 'first/model')];
+  const pretrained = ['--model.checkpoint', modelFolder(folder, 'ssrlm-A'), '--model.freeze', 'true'];
   const shared = ['--data.train', table, '--data.validation', table, '--train.epochs', '1'];
   expect(await rna('finetune', 'gc-content', ...pretrained, '--out', run, ...shared)).toMatchObject({ code: 0 });
 
