@@ -43,7 +43,7 @@ test('a damaged file stops every command that would use it, and tune --clear rem
     const { code, stdout, stderr } = await rna(...argv);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      new RegExp(`^rna: ${file} holds no kernel timings .*it can be deleted \\(rna tune --clear\\)`),
+      new RegExp(`^rna: ${file} holds no kernel timings .*rna tune --clear`),
     );
   }
   expect((await rna('tune', '--clear')).code).toBe(0);

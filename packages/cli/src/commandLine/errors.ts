@@ -56,16 +56,23 @@ export function messageOf(error: Error): string {
 
 /** Facts that errors carry beside their message, by the name of the error's class. */
 interface Facts {
+  readonly shortage?: { readonly limit: string };
+  readonly source?: unknown;
   readonly lacks?: unknown;
   readonly isCorpus?: unknown;
 }
 
+const MEMORY_ADVICE: Readonly<Record<string, string>> = {
+  budget: 'use a smaller batch or a shorter sequence, or raise the budget with RNA_MEMORY_BUDGET=MB',
+  binding: 'use a smaller batch or a shorter sequence, or an adapter that binds more at once',
+};
+
 function adviceOn(error: Error & Facts): string | undefined {
   switch (error.name) {
     case 'MemoryBudgetError':
-      return error.message.includes('budget') ? 'RNA_MEMORY_BUDGET=MB sets the budget' : undefined;
+      return MEMORY_ADVICE[error.shortage?.limit ?? ''];
     case 'TuningError':
-      return 'rna tune --clear deletes what is kept, and rna tune makes it anew';
+      return error.source === undefined ? undefined : 'rna tune --clear deletes it, and rna tune makes it anew';
     case 'CheckpointError':
       return error.lacks === 'config' ? 'or pass --config FILE' : undefined;
     case 'CorpusError':
