@@ -1,4 +1,4 @@
-/** Reads what a file imports, and which globals it names, from its syntax tree. For imports.test.ts. */
+/** Reads what a file imports, its strings, and which globals it names, from its syntax tree. */
 import ts from 'typescript';
 import type { SourceFile } from './files.ts';
 
@@ -28,6 +28,17 @@ function readImports({ path, text }: SourceFile): Import[] {
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       add(node.arguments[0], false);
+  });
+  return found;
+}
+
+/** Every string of the file, and every fixed part of a template; not what is imported. */
+export function stringsOf({ path, text }: SourceFile): string[] {
+  const found: string[] = [];
+  walk(parse(path, text), (node) => {
+    if (ts.isImportDeclaration(node.parent ?? node) || ts.isExportDeclaration(node.parent ?? node)) return;
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
+      found.push(node.text);
   });
   return found;
 }

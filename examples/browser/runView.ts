@@ -24,12 +24,12 @@ export function createRunView(): RunView {
   let entries: LogEntry[] = [];
   let progress: Progress | undefined;
   let times: { readonly time: number; readonly tokens: number }[] = [];
-  let [steps, adapter, saved] = [1, '', ''];
+  let [steps, name, adapter, saved] = [1, '', '', ''];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const draw = (): void => {
     timer = undefined;
-    drawPlots(plots, entries, steps);
+    drawPlots(plots, name, entries, steps);
     const done = entries.reduce((most, { step }) => Math.max(most, step), 0);
     const bar = byId('progress', HTMLProgressElement);
     bar.max = steps;
@@ -64,7 +64,7 @@ export function createRunView(): RunView {
     show(event) {
       switch (event.type) {
         case 'begun':
-          ({ steps, adapter } = event);
+          ({ steps, adapter, run: name } = event);
           times = [];
           byId('run-title', HTMLElement).textContent = event.run;
           break;

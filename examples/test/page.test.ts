@@ -53,12 +53,17 @@ describe('the page', () => {
     await tab.reload();
     await tab.getByRole('button', { name: 'Resume mine' }).click();
     await expect.poll(() => status().textContent(), { timeout: 120_000 }).toBe('done, 60 steps');
-    for (const title of ['Loss', 'Accuracy', 'Gradient norm', 'Learning rate']) {
+    for (const title of ['Loss', 'Held out: accuracy', 'Gradient norm', 'Learning rate']) {
       // Plots are drawn a moment after the figures.
       await expect
-        .poll(() => tab.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label'), {
-          timeout: 10_000,
-        })
+        .poll(
+          () =>
+            tab
+              .getByRole('img', { name: new RegExp(`^${title}`) })
+              .locator('desc')
+              .textContent(),
+          { timeout: 10_000 },
+        )
         .toMatch(/ at step 60/);
     }
 

@@ -62,7 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The command line as commander knows it, with every command and option. */
+/** All commands with their options and help. */
 export function program(): Command {
   const root = new Command('rna')
     .description('RNA language models (RiNALMo and SSR-LM) on WebGPU: results on stdout, progress and notes on stderr.')

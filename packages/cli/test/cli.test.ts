@@ -204,7 +204,7 @@ describe('a bad model ends with 1 and one message that names it', () => {
     expect(await rna('fold', modelFolder(folder, 'rinalmo-A'), fasta(folder, ['ACGU']))).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('has no secondary-structure head') as unknown,
+      stderr: expect.stringContaining('has no head that predicts base pairs') as unknown,
     });
   });
 });

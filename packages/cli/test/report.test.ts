@@ -3,22 +3,12 @@
  * put in, so a lost arc, a wrong cell or an unescaped id fails here. How it looks is not tested.
  */
 
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  arcDiagram,
-  f1ByFamily,
-  f1ByLength,
-  lossCurve,
-  pairMatrix,
-  structureMap,
-  type Pair,
-  type StructureExample,
-  type TrainingRun,
-} from '@rna/figures';
+import type { Pair, StructureExample, TrainingRun } from '@rna/figures';
 import type { ReportData } from '../src/report/data.ts';
 import { renderReport } from '../src/report/report.ts';
-import { all, parse, parseFigure, type Node } from './markupReader.ts';
+import { scoreTable, textTable } from '../src/report/table.ts';
+import { all, parse, type Node } from './pageReader.ts';
 
 function example(
   sequence: string,
@@ -96,176 +86,6 @@ const data: ReportData = {
   examples: [hairpin],
   notes: ['A note.'],
 };
-
-describe('arcDiagram', () => {
-  test('draws correct pairs twice, missed ones above and wrong ones below', () => {
-    const figure = parseFigure(arcDiagram(hairpin));
-    expect(all(figure, 'path.correct')).toHaveLength(4);
-    expect(all(figure, 'path.missed')).toHaveLength(1);
-    expect(all(figure, 'path.wrong')).toHaveLength(2);
-    expect(all(figure, '.legend text').map((label) => label.textContent)).toEqual(['2 correct', '1 missed', '2 wrong']);
-    expect(figure.querySelector('path.missed title')?.textContent).toBe('G3–C10 missed');
-    expect(figure.querySelector('path.wrong title')?.textContent).toBe('G4–C9 wrong, p = 0.04');
-  });
-
-  test('draws as many arcs as there are pairs, whatever the pairs', () => {
-    const length = 40;
-    const positions = Array.from({ length }, (_, k) => k);
-    const pairs = fc.shuffledSubarray(positions).map((list) =>
-      list.slice(0, list.length / 2).map((a, k): Pair => {
-        const b = list.at(-1 - k) ?? 0;
-        return a < b ? [a, b] : [b, a];
-      }),
-    );
-    fc.assert(
-      fc.property(pairs, pairs, (truth, predicted) => {
-        const figure = parseFigure(arcDiagram(example('A'.repeat(length), truth, predicted)));
-        const count = (pairClass: string) => all(figure, `path.${pairClass}`).length;
-        expect(count('correct') / 2 + count('missed')).toBe(truth.length);
-        expect(count('correct') / 2 + count('wrong')).toBe(predicted.length);
-      }),
-      { numRuns: 20 },
-    );
-  });
-
-  test('without a prediction no pair is called missed', () => {
-    const figure = parseFigure(
-      arcDiagram(
-        example(
-          'GGGAAACCC',
-          [
-            [0, 8],
-            [1, 7],
-          ],
-          null,
-        ),
-      ),
-    );
-    expect(all(figure, 'path.unscored')).toHaveLength(2);
-    expect(all(figure, 'path.missed')).toHaveLength(0);
-    expect(figure.querySelector('.legend')).toBeNull();
-  });
-
-  test('leaves letters out where they cannot be read', () => {
-    expect(arcDiagram(example('A'.repeat(1000), [[0, 999]], [])).markup).not.toContain('monospace');
-    expect(all(parseFigure(arcDiagram(hairpin)), 'g[font-family*=monospace] text')).toHaveLength(16);
-  });
-});
-
-describe('structureMap', () => {
-  test('draws every nucleotide, bonds by class, and pseudoknots too', () => {
-    const truth: Pair[] = [
-      [0, 20],
-      [1, 19],
-      [2, 18],
-      [8, 30],
-      [9, 29],
-    ];
-    const figure = parseFigure(
-      structureMap(
-        example('ACGU'.repeat(8), truth, [
-          [0, 20],
-          [8, 30],
-          [3, 15],
-        ]),
-      ),
-    );
-    expect(all(figure, 'circle')).toHaveLength(32);
-    expect(all(figure, 'path.correct')).toHaveLength(2);
-    expect(all(figure, 'path.missed')).toHaveLength(3);
-    expect(all(figure, 'path.wrong')).toHaveLength(1);
-    expect(figure.querySelector('desc')?.textContent).toContain('2 pairs are pseudoknots');
-  });
-});
-
-/** Columns that a path of cells covers, by row: `M x y h width …`. */
-function coveredCells(d: string): string[] {
-  return [...d.matchAll(/M(\d+) (\d+)h(\d+)/g)].flatMap(([, x, y, width]) =>
-    Array.from({ length: Number(width) }, (_, k) => `${y},${Number(x) + k}`),
-  );
-}
-
-describe('pairMatrix', () => {
-  test('has probabilities above and the truth below the diagonal', () => {
-    const figure = parseFigure(pairMatrix(hairpin));
-    const level = (k: number) => coveredCells(figure.querySelector(`path.p${k}`)?.getAttribute('d') ?? '');
-    expect(level(10)).toEqual(['0,11']);
-    expect(level(5)).toEqual(['1,10', '12,15']);
-    expect(level(0)).toEqual([]);
-    expect(coveredCells(figure.querySelector('path.truth')?.getAttribute('d') ?? '')).toEqual(['11,0', '10,1', '9,2']);
-  });
-
-  test('keeps the greatest probability of a bin, and stays small', () => {
-    const length = 1000;
-    const noise = Array.from({ length: 200_000 }, (_, k) => [k % 500, 500 + (k % 499), 0.1] as const);
-    const figure = pairMatrix(example('A'.repeat(length), [], [], { probabilities: [...noise, [0, 999, 1]] }));
-    expect(coveredCells(parseFigure(figure).querySelector('path.p10')?.getAttribute('d') ?? '')).toEqual(['0,255']);
-    expect(figure.markup.length).toBeLessThan(500_000);
-  });
-
-  test('draws decoded pairs where there are no probabilities', () => {
-    const figure = parseFigure(pairMatrix({ ...hairpin, probabilities: null }));
-    expect(coveredCells(figure.querySelector('path.p10')?.getAttribute('d') ?? '')).toHaveLength(4);
-    expect(figure.querySelector('desc')?.textContent).toContain('predicted pairs');
-  });
-});
-
-describe('lossCurve', () => {
-  test('says how many steps were not finite, null and NaN alike', () => {
-    const figure = parseFigure(lossCurve(run([1.4, null, NaN, 1.1, 1])));
-    expect(figure.querySelector('desc')?.textContent).toContain('2 steps had no finite loss');
-    expect(all(figure, '[aria-label=tick] line')).toHaveLength(2);
-  });
-
-  test('draws an evaluation as a dot, one that is not finite as none', () => {
-    const evaluations = [
-      { step: 1, loss: 1.3 },
-      { step: 2, loss: NaN },
-      { step: 3, loss: 1.2 },
-    ];
-    expect(all(parseFigure(lossCurve(run([1.4, 1.3, 1.2], { evaluations }))), '[aria-label=dot] circle')).toHaveLength(
-      2,
-    );
-  });
-
-  test('100,000 steps stay small, and a spike of one step stays visible', () => {
-    const losses = Array.from({ length: 100_000 }, (_, k) => (k === 77_777 ? 9 : 1));
-    const { markup } = lossCurve(run(losses));
-    expect(markup.length).toBeLessThan(60_000);
-    expect(markup).toContain('>9<');
-  });
-
-  test.each([
-    ['no step', []],
-    ['one step', [1]],
-    ['no finite step', [NaN, null]],
-    ['equal losses', [0, 0, 0]],
-  ])('draws %s without an undefined coordinate', (_, losses) => {
-    expect(lossCurve(run(losses)).markup).not.toMatch(/NaN|Infinity|undefined/);
-  });
-});
-
-describe('F1 figures', () => {
-  test('have a dot per RNA and say what is missing', () => {
-    const rnas = [...data.rnas, { id: 'c', family: '5S', length: 119, f1Untrained: 0.2, f1Trained: NaN }];
-    for (const figure of [f1ByFamily(rnas), f1ByLength(rnas)].map(parseFigure)) {
-      expect(all(figure, '[aria-label=dot] circle')).toHaveLength(2 + 2);
-      expect(figure.querySelector('desc')?.textContent).toContain('1 RNA without an F1');
-    }
-    expect(f1ByFamily(rnas).markup).toContain('>5S (1)<');
-  });
-
-  test('draw thousands of RNAs within bounds', () => {
-    const rnas = Array.from({ length: 4000 }, (_, k) => ({
-      id: `r${k}`,
-      family: 'tRNA',
-      length: 76,
-      f1Untrained: 0,
-      f1Trained: 0.5,
-    }));
-    expect(Number(parseFigure(f1ByFamily(rnas)).querySelector('svg')?.getAttribute('height'))).toBeLessThan(200);
-  });
-});
 
 describe('renderReport', () => {
   const page = parse(renderReport(data));
@@ -358,5 +178,29 @@ describe('renderReport', () => {
 
   test('the same data gives the same page', () => {
     expect(renderReport(data)).toBe(renderReport(JSON.parse(JSON.stringify(data)) as ReportData));
+  });
+});
+
+describe('textTable', () => {
+  const scores = { precision: 0.5, recall: 0.25, f1: NaN };
+  const row = (set: string) => ({ set, model: 'trained', rnas: 1234, strict: scores, tolerant: scores });
+
+  test('aligns words left and numbers right', () => {
+    expect(textTable(scoreTable([row('tRNA'), row('5S rRNA')])).split('\n')).toEqual([
+      'Base pairs of RNAs that were kept apart',
+      '',
+      '                         exact pairs ─────────  within ±1 ───────────',
+      'RNAs     model    count  precision  recall  F1  precision  recall  F1',
+      '───────  ───────  ─────  ─────────  ──────  ──  ─────────  ──────  ──',
+      'tRNA     trained  1,234      0.500   0.250   –      0.500   0.250   –',
+      '5S rRNA  trained  1,234      0.500   0.250   –      0.500   0.250   –',
+      '',
+    ]);
+  });
+
+  test('a terminal sequence in an id does not reach the terminal', () => {
+    const text = textTable(scoreTable([row('\u001b[31mred\u001b[0m\r\nnext\u0007')]));
+    expect(text).toContain('red next');
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
   });
 });

@@ -6,9 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HEADS } from '@rna/model';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TASK_HELP } from '../src/commandLine/options.ts';
 import { fasta, rna } from './harness.ts';
 import { readLog, rnas, structures, tinyModel } from './training.ts';
 
@@ -457,8 +455,4 @@ test('what does not fit is refused, with what would', async () => {
     table,
   );
   expect(existsSync(join(base, 'none'))).toBe(false);
-});
-
-test('the help names every task that there is', () => {
-  for (const { task } of HEADS) expect(TASK_HELP).toContain(task);
 });

@@ -42,9 +42,7 @@ test('a damaged file stops every command that would use it, and tune --clear rem
   for (const argv of [['tune', '--list'], ['tune', '--kernel', 'rmsNorm'], ['info']]) {
     const { code, stdout, stderr } = await rna(...argv);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(
-      new RegExp(`^rna: ${file} holds no kernel timings .*it can be deleted \\(rna tune --clear\\)`),
-    );
+    expect(stderr).toMatch(new RegExp(`^rna: ${file} holds no kernel timings .*rna tune --clear`));
   }
   expect((await rna('tune', '--clear')).code).toBe(0);
   expect(existsSync(file)).toBe(false);

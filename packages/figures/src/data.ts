@@ -16,6 +16,8 @@ export type Pair = readonly [number, number];
 export interface ScoreRow {
   readonly set: string;
   readonly model: string;
+  /** Stands beside the model that is reported on, such as a folding program. */
+  readonly beside?: true;
   /** How many RNAs were scored. */
   readonly rnas: number;
   /** Only the exact pair counts. */

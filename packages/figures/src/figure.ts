@@ -140,7 +140,11 @@ interface PlotRoot {
  * element that is thrown away) and its coordinates are rounded.
  */
 export function plotContent(options: Plot.PlotOptions): Markup {
-  const root = Plot.plot({ ...options, document, style: { fontSize: '12px' } }) as unknown as PlotRoot;
+  const root = Plot.plot({
+    ...options,
+    document: document as never,
+    style: { fontSize: '12px' },
+  }) as unknown as PlotRoot;
   root.querySelector('style')?.remove();
   const content = root.innerHTML.replace(/\d+\.\d{3,}(?=[^<>]*>)/g, (digits) =>
     String(Number(Number(digits).toFixed(2))),

@@ -1,26 +1,40 @@
-export * from './arcDiagram.ts';
-export * from './bars.ts';
-export * from './byLength.ts';
-export * from './calibration.ts';
-export * from './confusion.ts';
-export * from './corpusFigure.ts';
-export * from './data.ts';
-export * from './f1.ts';
-export * from './figure.ts';
-export * from './format.ts';
-export * from './layout.ts';
-export * from './look.ts';
-export * from './lossCurve.ts';
-export * from './markup.ts';
-export * from './mutationMap.ts';
-export * from './pairMatrix.ts';
-export * from './pairs.ts';
-export * from './precisionRecall.ts';
-export * from './projection.ts';
-export * from './runFigure.ts';
-export * from './scatter.ts';
-export * from './series.ts';
-export * from './structureFigures.ts';
-export * from './structureMap.ts';
-export * from './taskFigures.ts';
-export * from './ticks.ts';
+// Drawings of RNAs.
+export { arcDiagram } from './arcDiagram.ts';
+export { pairMatrix } from './pairMatrix.ts';
+export { structureMap } from './structureMap.ts';
+// Drawings of training runs and of corpora.
+export { lossCurve } from './lossCurve.ts';
+export {
+  runCurves,
+  runFigure,
+  runPanels,
+  scoreNames,
+  type LoggedLine,
+  type RunCurves,
+  type RunPanel,
+} from './runFigure.ts';
+export { mutationMap, type ScoredMutation } from './mutationMap.ts';
+export { corpusFigure, corpusFigures, type CorpusDrawing, type CorpusKind } from './corpusFigure.ts';
+// Drawings of evaluations.
+export { scoreBars, type BarGroup, type BarScore } from './bars.ts';
+export { scoreByLength, type ScoredLengths } from './byLength.ts';
+export { calibrationPlot, type Calibration } from './calibration.ts';
+export { confusionMatrix } from './confusion.ts';
+export { f1ByFamily, f1ByLength } from './f1.ts';
+export { precisionRecallPlot, type PrecisionRecall } from './precisionRecall.ts';
+export { embeddingFigures, project, type EmbeddedRna, type Projection } from './projection.ts';
+export { scatter, type Predicted } from './scatter.ts';
+export {
+  pairCurves,
+  structureFigures,
+  type PairCurves,
+  type ScoredModel,
+  type StructureFigureOptions,
+} from './structureFigures.ts';
+export { taskFigures, type Example, type ModelPredictions, type TaskFigureOptions } from './taskFigures.ts';
+// What is drawn, and what a drawing is.
+export type { Measured, Pair, RnaScore, ScoreRow, StructureExample, TrainingRun } from './data.ts';
+export { figureFile, type Figure } from './figure.ts';
+export { markup, nothing, trusted, type Markup } from './markup.ts';
+// Numbers as drawings and tables write them.
+export { counted, formatCount, formatLoss, formatRate, formatScore } from './format.ts';

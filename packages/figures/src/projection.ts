@@ -49,11 +49,13 @@ export async function project(
   // Half a megabyte that most reports do not need.
   const { TSNE, UMAP } = await import('@saehrimnir/druidjs');
   const rows = vectors.map((vector) => Float64Array.from(vector));
+  // DruidJS takes a seed of 0 for none.
+  const options = { d: 2, seed: seed + 1 };
   const laidOut =
     method === 'tsne'
-      ? new TSNE(rows, { d: 2, seed, perplexity: Math.min(30, (rows.length - 1) / 3) }).transform(tsneSteps)
-      : new UMAP(rows, { d: 2, seed, n_neighbors: Math.min(15, rows.length - 1) }).transform(umapSteps);
-  return Array.from(laidOut, ([x = NaN, y = NaN]) => ({ x, y }));
+      ? new TSNE(rows, { ...options, perplexity: Math.min(30, (rows.length - 1) / 3) }).transform(tsneSteps)
+      : new UMAP(rows, { ...options, n_neighbors: Math.min(15, rows.length - 1) }).transform(umapSteps);
+  return Array.from(laidOut, (row) => ({ x: row[0] ?? NaN, y: row[1] ?? NaN }));
 }
 
 /** The embeddings by t-SNE and by UMAP, of 600 RNAs at most, which alone are embedded. */

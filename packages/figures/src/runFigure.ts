@@ -2,7 +2,8 @@
  * Training runs drawn over each other by step: training loss (smoothed, over its
  * band where there are more steps than pixels) with the held-out loss, gradient
  * norm, learning rate, and a panel for each held-out score, such as the accuracy
- * by kind of mask. One colour a run; refused steps are ticks at the foot.
+ * by kind of mask. One colour a run; refused steps are ticks at the foot. The panels are one drawing (`runFigure`), or
+ * one each, for a page that lays them out itself (`runPanels`).
  */
 
 import * as Plot from '@observablehq/plot';
@@ -80,17 +81,7 @@ export function runFigure(runs: readonly RunCurves[]): Markup {
     );
   }
   const all = runs.flatMap(({ steps, evaluations }) => [...steps, ...evaluations.map(({ step }) => step)]);
-  const domain: [number, number] = [Math.min(...ends(all)), Math.max(...ends(all))];
-  const hasHeldOut = runs.some((run) => heldOut(run, 'loss').length > 0);
-  const panels = [
-    columnPanel(runs, 'loss', domain, {
-      label: `loss${hasHeldOut ? ', held out dashed' : ''}`,
-      tickFormat: formatLoss,
-    }),
-    columnPanel(runs, 'gradientNorm', domain, { label: 'gradient norm', tickFormat: formatLoss }),
-    columnPanel(runs, 'learningRate', domain, { label: 'learning rate', tickFormat: formatRate }),
-    ...scoreNames(runs).map((name) => scorePanel(runs, name, domain)),
-  ];
+  const panels = panelsOf(runs, ends(all));
   const rows = Math.ceil(panels.length / 2);
   const description = runs
     .map(
@@ -103,14 +94,76 @@ export function runFigure(runs: readonly RunCurves[]): Markup {
     2 * panelWidth,
   );
   const placed = panels.map(
-    (panel, i) =>
-      markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${top + Math.floor(i / 2) * (panelHeight + gap)})">${panel}</g>`,
+    ({ content }, i) =>
+      markup`<g transform="translate(${(i % 2) * (panelWidth + gap)},${top + Math.floor(i / 2) * (panelHeight + gap)})">${content}</g>`,
   );
   return figure(
     { width: 2 * panelWidth + gap, height: top + rows * (panelHeight + gap), title, description },
     markup`${names}
 ${placed}`,
   );
+}
+
+/** A panel as a drawing of its own; its title and description are in the drawing too. */
+export interface RunPanel {
+  readonly title: string;
+  readonly svg: Markup;
+}
+
+/** A drawing for each panel of `runFigure`, over steps 0 to `steps`: what a run under way has of them. */
+export function runPanels(runs: readonly RunCurves[], steps: number): RunPanel[] {
+  return panelsOf(runs, [0, steps]).map(({ label, content, last }) => {
+    const title = label.replace(/^./, (letter) => letter.toUpperCase());
+    const description = last.length === 0 ? 'Nothing yet.' : `${last.join('; ')}.`;
+    return { title, svg: figure({ width: panelWidth, height: panelHeight, title, description }, content) };
+  });
+}
+
+interface Panel {
+  readonly label: string;
+  readonly content: Markup;
+  /** The last value of each line, in words. */
+  readonly last: readonly string[];
+}
+
+function panelsOf(runs: readonly RunCurves[], domain: readonly [number, number]): Panel[] {
+  const hasHeldOut = runs.some((run) => heldOut(run, 'loss').length > 0);
+  const column = (name: Column, axis: Axis): Panel => ({
+    label: axis.label,
+    content: columnPanel(runs, name, domain, axis),
+    last: runs.flatMap((run) => [
+      ...lastOf(
+        run.name,
+        run.steps.map((step, k) => ({ step, value: run[name][k] ?? null })),
+        axis,
+      ),
+      ...lastOf(`${run.name}, held out`, name === 'loss' ? heldOut(run, 'loss') : [], axis),
+    ]),
+  });
+  return [
+    column('loss', { label: `loss${hasHeldOut ? ', held out dashed' : ''}`, tickFormat: formatLoss }),
+    column('gradientNorm', { label: 'gradient norm', tickFormat: formatLoss }),
+    column('learningRate', { label: 'learning rate', tickFormat: formatRate }),
+    ...scoreNames(runs).map((name): Panel => {
+      const axis = { label: `held out: ${name}`, tickFormat: formatScore };
+      return {
+        label: axis.label,
+        content: scorePanel(runs, name, domain, axis),
+        last: runs.flatMap((run) => lastOf(run.name, heldOut(run, name), axis)),
+      };
+    }),
+  ];
+}
+
+function lastOf(
+  name: string,
+  points: readonly { readonly step: number; readonly value: Measured }[],
+  { tickFormat }: Axis,
+): string[] {
+  const last = points.at(-1);
+  return last === undefined
+    ? []
+    : [`${name} ${isMeasured(last.value) ? tickFormat(last.value) : 'not finite'} at step ${formatCount(last.step)}`];
 }
 
 interface Axis {
@@ -123,7 +176,7 @@ type Column = 'loss' | 'gradientNorm' | 'learningRate';
 function columnPanel(
   runs: readonly RunCurves[],
   column: Column,
-  domain: [number, number],
+  domain: readonly [number, number],
   { label, tickFormat }: Axis,
 ): Markup {
   const curves = runs.map((run, i) => {
@@ -174,10 +227,10 @@ function columnPanel(
   );
 }
 
-function scorePanel(runs: readonly RunCurves[], name: string, domain: [number, number]): Markup {
+function scorePanel(runs: readonly RunCurves[], name: string, domain: readonly [number, number], axis: Axis): Markup {
   return panel(
     domain,
-    { type: 'linear', label: `held out: ${name}`, tickFormat: formatScore },
+    { type: 'linear', ...axis },
     runs.map((run, i) =>
       Plot.line(heldOut(run, name), { x: 'step', y: 'value', stroke: colourOf(i), strokeWidth: 1.5, marker: 'dot' }),
     ),
@@ -185,7 +238,7 @@ function scorePanel(runs: readonly RunCurves[], name: string, domain: [number, n
 }
 
 function panel(
-  domain: [number, number],
+  domain: readonly [number, number],
   y: Plot.ScaleOptions & { readonly tickFormat: (value: number) => string },
   marks: Plot.Markish[],
 ): Markup {
@@ -193,7 +246,7 @@ function panel(
     width: panelWidth,
     height: panelHeight,
     ...margins,
-    x: { domain, label: 'step', tickFormat: formatCount, ticks: 5 },
+    x: { domain: [...domain], label: 'step', tickFormat: formatCount, ticks: 5 },
     y: { grid: true, nice: true, ticks: 5, ...y, ...(y.type === 'log' && { tickFormat: '~g' }) },
     marks,
   });

@@ -33,6 +33,7 @@ import type { PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
 import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
 import { TOKEN } from '@rna/structure';
+import { blockOf, isLmHead } from './parameterGroups.ts';
 
 export interface ForwardOptions {
   /** Key of the dropout masks of this pass; no dropout without it. */
@@ -77,7 +78,7 @@ export class Encoder {
     lora?: LoraSizes,
   ) {
     for (const name of encoderParameters(config).keys()) {
-      if (name.startsWith('lmHead.') && !parameters.has(name)) continue;
+      if (isLmHead(name) && !parameters.has(name)) continue;
       const { dtype } = parameter(parameters, name);
       if (precision.weights === 'int8' && isReducible(name) && dtype !== 'i8') {
         throw new TypeError(
@@ -147,7 +148,7 @@ export class Encoder {
   }
 
   #recomputedBlock(x: Tensor, block: number, pack: Pack, { dropoutKey }: ForwardOptions): Tensor {
-    const own = [...this.parameters].flatMap(([name, tensor]) => (name.startsWith(`blocks.${block}.`) ? [tensor] : []));
+    const own = [...this.parameters].flatMap(([name, tensor]) => (blockOf(name) === block ? [tensor] : []));
     return recompute(x, (input) => this.#block(input, block, pack, dropoutKey === undefined ? {} : { dropoutKey }), [
       pack.segments,
       pack.rope,

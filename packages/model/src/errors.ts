@@ -4,13 +4,16 @@
  */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
+  /** What there would have to be beside the file; absent where that is not the fault. */
+  readonly lacks?: 'config';
 
   constructor(
     /** Name of the file (or folder, or hub model) that is at fault. */
     readonly file: string,
     problem: string,
-    options?: ErrorOptions,
+    { lacks, ...options }: ErrorOptions & { readonly lacks?: 'config' } = {},
   ) {
     super(`${file}: ${problem}`, options);
+    if (lacks !== undefined) this.lacks = lacks;
   }
 }

@@ -3,6 +3,7 @@ export * from './encoder.ts';
 export * from './flops.ts';
 export * from './lora.ts';
 export * from './packing.ts';
+export * from './parameterGroups.ts';
 export * from './parameters.ts';
 export * from './precision.ts';
 export * from './variantEffects.ts';

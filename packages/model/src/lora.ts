@@ -11,6 +11,7 @@ import type { Device, LowRank, Tensor } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig, type ParameterShapes } from './config.ts';
 import { parameter, type ParameterMap } from './parameters.ts';
 import { STREAM } from './randomStreams.ts';
+import { blockLayer } from './parameterGroups.ts';
 
 /** The matrices of a block that may have a low-rank term, by the last part of their names. */
 export const LORA_TARGETS = ['qkv', 'out', 'gateUp', 'down'] as const;
@@ -31,8 +32,8 @@ export const loraNames = (layer: string): { readonly a: string; readonly b: stri
 /** The layers that have a low-rank term, in the order of the pass. */
 export function loraLayers(config: EncoderConfig, { targets }: Pick<LoraSizes, 'targets'>): string[] {
   return [...encoderParameters(config).keys()].flatMap((name) => {
-    const [, layer, target] = /^(blocks\.\d+\..*\.(\w+))\.weight$/.exec(name) ?? [];
-    return layer !== undefined && (targets as readonly string[]).includes(target!) ? [layer] : [];
+    const { layer, kind = '' } = blockLayer(name) ?? {};
+    return layer !== undefined && (targets as readonly string[]).includes(kind) ? [layer] : [];
   });
 }
 

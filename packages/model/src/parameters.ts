@@ -5,6 +5,7 @@
 import { RandomStream } from '@rna/kernels';
 import type { Device, Tensor } from '@rna/tensor';
 import type { EncoderConfig, ParameterShapes } from './config.ts';
+import { isEmbedding, isTaskHead } from './parameterGroups.ts';
 
 export type ParameterMap = Map<string, Tensor>;
 
@@ -31,14 +32,14 @@ export function initializeParameters(
     [...shapes].map(([name, shape], index) => {
       const random = new RandomStream(seed, index);
       const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-      const head = !/^(embedding|blocks|finalNorm|lmHead)\./.test(name);
+      const head = isTaskHead(name);
       if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
         values.fill(1);
       } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
         values.fill(0);
       } else if (model === 'ssr-lm' && !head) {
         for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
-      } else if (name === 'embedding.weight') {
+      } else if (isEmbedding(name)) {
         for (let i = 0; i < values.length; i++) values[i] = random.normal();
         values.fill(0, shape[1], 2 * shape[1]!);
       } else {

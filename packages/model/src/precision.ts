@@ -6,6 +6,7 @@
  * are f32, and so are the residual stream, the representation and the logits.
  */
 import { cast, quantize, type FloatType, type Tensor } from '@rna/tensor';
+import { blockLayer } from './parameterGroups.ts';
 
 /** Weights in 8 bits (a scale per row; kernels' quantize.ts) are for inference. */
 export type WeightType = FloatType | 'int8';
@@ -20,7 +21,7 @@ export const FULL_PRECISION: Precision = { weights: 'f32', activations: 'f32' };
 
 /** Whether a parameter is one of the matrices that a smaller precision applies to. */
 export const isReducible = (name: string): boolean =>
-  /^blocks\.\d+\..*\.(qkv|out|gateUp|down)\.weight$/.test(name) || name === 'lmHead.dense.weight';
+  ['qkv', 'out', 'gateUp', 'down'].includes(blockLayer(name)?.kind ?? '') || name === 'lmHead.dense.weight';
 
 /**
  * A parameter as `weights` stores it, in place of the f32 tensor, which is freed; itself where it stays as it is. Kept.

@@ -8,7 +8,7 @@
  * however many variants there are, and a copy that several variants share is
  * run once.
  */
-import { asRna, TOKEN, tokenize, type Mutation } from '@rna/structure';
+import { standardLetters, TOKEN, tokenize, type Mutation } from '@rna/structure';
 import type { Encoder } from './encoder.ts';
 import { packTokens } from './packing.ts';
 
@@ -59,7 +59,7 @@ export async function scoreVariants(
   variants: readonly (readonly Mutation[])[],
   options: VariantScoreOptions,
 ): Promise<Float64Array> {
-  const sequence = asRna(wildType);
+  const sequence = standardLetters(wildType);
   const outside = variants.flat().find(({ position }) => !(position >= 0 && position < sequence.length));
   if (outside !== undefined)
     throw new RangeError(`position ${outside.position + 1} lies outside of a sequence of ${sequence.length}`);

@@ -6,7 +6,7 @@ import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
 import { readFloat32, type TensorFile } from '../src/checkpoint/tensorFile.ts';
-import { headParameters, secondaryStructure, secondaryStructureSizes } from '../src/heads/index.ts';
+import { headParameters, secondaryStructure } from '../src/heads/index.ts';
 import {
   digest,
   edited,
@@ -141,7 +141,7 @@ describe('the oracles', () => {
         [...head.tensors.values()].map(async (tensor) => entry(tensor.name, tensor.shape, await readFloat32(tensor))),
       );
       const model = await openModel(await edited(await port(name), () => ({}), extra), config);
-      expect(secondaryStructureSizes(model)).toEqual(sizes);
+      expect(model.task).toEqual({ head: secondaryStructure, sizes });
       const shapes = [...headParameters({ head: secondaryStructure, sizes }, config.dim)];
       expect([...model.shapes].slice(-shapes.length)).toEqual(shapes);
       expect(digest(await model.read('secondaryStructure.blocks.1.conv2.weight'))).toBe(

@@ -22,10 +22,10 @@ import {
   ncrnaFamily,
   packTokens,
   parameterCount,
+  predictsPairs,
   ribosomeLoad,
   runHead,
   secondaryStructure,
-  secondaryStructureSizes,
   spliceSite,
   taskHead,
   translationEfficiency,
@@ -71,7 +71,7 @@ describe('published fine-tuned files', () => {
       const model = await openModel(source, A);
       expect(model.warnings).toEqual([]);
       expect(model.task).toEqual({ head, sizes });
-      expect(secondaryStructureSizes(model), 'no secondary-structure head').toBeUndefined();
+      expect(predictsPairs(model.task)).toBe(false);
       const names = [...headParameters(model.task!, A.dim).keys()];
       expect([...model.shapes.keys()].slice(-names.length)).toEqual(names);
 
@@ -212,7 +212,7 @@ const gcContent: Head<GcSizes, number, number> = {
     ),
   }),
   best: { metric: 'r2', order: 'largest' },
-  columns: { sequence: 'sequence', target: 'gc', parse: parseNumber },
+  columns: { sequence: 'sequence', target: 'gc', meaning: 'a share', parse: parseNumber },
 };
 
 describe('a task that is declared in one file', () => {

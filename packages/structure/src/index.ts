@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export { standardLetters } from './letters.ts';
 export * from './mutations.ts';
 export * from './tokenizer.ts';
 export * from './records/fasta.ts';

@@ -4,6 +4,7 @@
  * one letter, and case does not count. Insertions and deletions are no
  * substitutions and are refused.
  */
+import { standardLetters } from './letters.ts';
 import { findInvalidLetter } from './tokenizer.ts';
 
 /** A substitution. Letters are upper case with U for T. */
@@ -19,11 +20,6 @@ export class MutationError extends Error {
   override readonly name = 'MutationError';
 }
 
-/** A sequence in the letters that mutations are written in: upper case, U for T. */
-export function asRna(sequence: string): string {
-  return sequence.toUpperCase().replaceAll('T', 'U');
-}
-
 /**
  * Reads `A12G:C15U` (or with commas) against the wild type. An empty text is the wild type itself. The mutations come
  * in the order of their positions.
@@ -31,13 +27,13 @@ export function asRna(sequence: string): string {
  * type's, and a position that is named twice.
  */
 export function parseMutations(text: string, wildType: string): Mutation[] {
-  const letters = asRna(wildType);
+  const letters = standardLetters(wildType);
   const found = new Map<number, Mutation>();
   for (const part of text.trim() === '' ? [] : text.split(/[:,]/)) {
     const match = /^([A-Za-z])(\d{1,9})([A-Za-z])$/.exec(part.trim());
     if (match === null)
       throw new MutationError(`"${clip(part)}" is no substitution; write it as A12G, several with colons between them`);
-    const [from, to] = [asRna(match[1]!), asRna(match[3]!)];
+    const [from, to] = [standardLetters(match[1]!), standardLetters(match[3]!)];
     const position = Number(match[2]) - 1;
     const here = letters[position];
     if (here === undefined)
@@ -56,7 +52,7 @@ export function parseMutations(text: string, wildType: string): Mutation[] {
  * @throws MutationError if their lengths differ, or for a letter that is no nucleotide.
  */
 export function mutationsBetween(wildType: string, variant: string): Mutation[] {
-  const [from, to] = [asRna(wildType), asRna(variant)];
+  const [from, to] = [standardLetters(wildType), standardLetters(variant)];
   if (from.length !== to.length) {
     throw new MutationError(
       `the variant has ${to.length} nucleotides and the wild type ${from.length}; only substitutions are scored`,
@@ -71,7 +67,7 @@ export function mutationsBetween(wildType: string, variant: string): Mutation[] 
 
 /** The variant as a sequence, upper case with U for T. */
 export function applyMutations(wildType: string, mutations: readonly Mutation[]): string {
-  const letters = [...asRna(wildType)];
+  const letters = [...standardLetters(wildType)];
   for (const { position, to } of mutations) letters[position] = to;
   return letters.join('');
 }
@@ -83,7 +79,7 @@ export function formatMutations(mutations: readonly Mutation[]): string {
 
 /** Every substitution of A, C, G or U by another of them, position by position. Other letters are left alone. */
 export function singleMutations(wildType: string): Mutation[] {
-  return [...asRna(wildType)].flatMap((from, position) =>
+  return [...standardLetters(wildType)].flatMap((from, position) =>
     'ACGU'.includes(from) ? [...'ACGU'].filter((to) => to !== from).map((to) => ({ position, from, to })) : [],
   );
 }

@@ -73,13 +73,6 @@ export function detokenize(tokens: Iterable<number>): string {
 }
 
 /**
- * A sequence as it is kept and compared: upper case with U for T. Letters must be ASCII, as readers see to.
- *
- *     standard('ggcat') // 'GGCAU'
- */
-export const standard = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
-
-/**
  * Index of the first character of `sequence` that a reader refuses, or -1:
  * what is not an IUPAC nucleotide code, inosine or a gap. With `allowUnknown`
  * only digits, `>` and control characters are refused, which mean a broken file,

@@ -5,15 +5,7 @@
  * overrides, are overrides.ts; what a config makes happen is in runs built from
  * it (pretraining.ts, finetuning.ts).
  */
-import {
-  checkConfig,
-  PRESETS,
-  secondaryStructure,
-  type EncoderConfig,
-  type Head,
-  type Precision,
-  type PresetName,
-} from '@rna/model';
+import { checkConfig, PRESETS, type EncoderConfig, type Head, type Precision, type PresetName } from '@rna/model';
 import { z } from 'zod';
 import { checkWeightsToTrain, loraConfig } from './lora.ts';
 import { MOST_STEPS } from './runFiles.ts';
@@ -113,9 +105,7 @@ export const pretrainConfig = z.strictObject({
     train: z
       .array(z.string())
       .min(1)
-      .describe(
-        'Files of ncRNA sequences, with structures where SSM is to use them; or one corpus that rna corpus build made',
-      ),
+      .describe('Files of ncRNA sequences, with structures where SSM is to use them; or one corpus'),
     other: z
       .array(z.string())
       .default([])
@@ -264,13 +254,12 @@ const threshold = z
   );
 
 /**
- * The config of `rna finetune` for a task: its head's sizes, for secondary structure the rules of the decode, for a yes
+ * The config of `rna finetune` for a task: its head's sizes, for base pairs the rules of their decode, for a yes
  * or no its threshold.
  */
 export function finetuneConfig(head: Head): z.ZodType<FinetuneConfig> {
   const fields = finetuneFields(head);
-  if (head === secondaryStructure)
-    return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkStages);
+  if (head.kind === 'pairs') return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkStages);
   if (head.kind === 'probability')
     return z.strictObject({ ...fields, threshold: threshold.default(0.5) }).superRefine(checkStages);
   return z.strictObject(fields).superRefine(checkStages);

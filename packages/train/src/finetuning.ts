@@ -8,7 +8,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
-import { packTokens, runHead, secondaryStructure, STREAM, type Head, type SecondaryStructureSizes } from '@rna/model';
+import { packTokens, runHead, STREAM, type Head, predictsPairs } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
@@ -190,10 +190,10 @@ async function evaluateHead<S extends object, T, P>(
   return { metrics, score: order === 'largest' ? value : -value };
 }
 
-type StructureOptions = FinetuningOptions<SecondaryStructureSizes, Int32Array, Float32Array>;
+type StructureOptions = FinetuningOptions<object, Int32Array, Float32Array>;
 
 const isStructures = (options: object): options is StructureOptions =>
-  (options as FinetuningOptions).task.head === secondaryStructure;
+  predictsPairs((options as FinetuningOptions).task);
 
 /**
  * As the head's metrics, but an RNA at a time, since a set's maps of probabilities do not fit in memory, and under any

@@ -16,6 +16,7 @@ import {
   Encoder,
   headParameters,
   initializeLora,
+  isEncoder,
   LORA_TARGETS,
   metadataScalars,
   openTensorFile,
@@ -114,7 +115,7 @@ export function adaptEncoder<S extends object, T, P>(
   const encoder =
     lora === undefined ? base : new Encoder(device, config, new Map([...base.parameters, ...low]), precision, lora);
   // The LM head has no part in the loss and is saved as it was.
-  const isTrained = ([name]: [string, Tensor]): boolean => /^(embedding|blocks|finalNorm)\./.test(name);
+  const isTrained = ([name]: [string, Tensor]): boolean => isEncoder(name);
   const trained = freeze || lora !== undefined ? low : new Map([...base.parameters].filter(isTrained));
   return {
     encoder,
@@ -187,7 +188,7 @@ function partialFiles<S extends object, T, P>(
         }
         for await (const { offset, data } of readFloat32Chunks(stored)) tensor.device.write(tensor, data, offset);
       }
-      return metadataScalars(file);
+      return metadataScalars(file, [task.head]);
     },
     read: (name) => (head.includes(name) ? read(name) : readMerged(encoder, name)),
   };

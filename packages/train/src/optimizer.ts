@@ -8,6 +8,7 @@
  * a step (schedule.ts); the state is the two moments of each parameter, and a few
  * numbers by which the next step is judged.
  */
+import { isEmbedding } from '@rna/model';
 import {
   clipFactor,
   GUARD_SIZE,
@@ -126,7 +127,7 @@ export function decayGroups(
   rateScale = 1,
 ): ParameterGroup[] {
   const decays = ([name, { shape }]: [string, Tensor]): boolean =>
-    name === 'embedding.weight' ? decayEmbedding : shape.length >= 2 || decayVectors;
+    isEmbedding(name) ? decayEmbedding : shape.length >= 2 || decayVectors;
   const entries = [...parameters];
   return [
     { parameters: new Map(entries.filter(decays)), rateScale, weightDecay },

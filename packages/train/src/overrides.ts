@@ -102,7 +102,7 @@ export function applyOverrides(schema: z.ZodType, value: unknown, args: readonly
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!;
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(argument);
-    if (match === null) throw new ConfigError(`'${argument}' is no override; write --key value, for instance --seed 1`);
+    if (match === null) throw new ConfigError(`'${argument}' is no override of the form --KEY VALUE`);
     const key = match[1]!;
     const node = nodeAt(root, key.split('.'));
     if (node === undefined) throw new ConfigError(`--${key}: ${unknownKey(key, root)}`);

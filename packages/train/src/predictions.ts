@@ -10,7 +10,6 @@ import {
   type Encoder,
   type ParameterMap,
   type Scalars,
-  type SecondaryStructureSizes,
   type TaskHead,
 } from '@rna/model';
 import { tokenize, type PairPredictor } from '@rna/structure';
@@ -76,8 +75,8 @@ export async function predictPack<S extends object, T, P>(
   }
 }
 
-/** An encoder with a secondary-structure head. */
-export type StructureModel = TaskModel<SecondaryStructureSizes, Int32Array, Float32Array>;
+/** An encoder with a head that predicts base pairs. */
+export type StructureModel = TaskModel<object, Int32Array, Float32Array>;
 
 /** Pair probabilities by a model, without dropout; none for an RNA that has no pair of positions. */
 export function pairPredictor(model: StructureModel): PairPredictor {

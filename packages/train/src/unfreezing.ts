@@ -6,6 +6,7 @@
  * good. The optimiser does the rest (`ParameterGroup.since`).
  */
 import { z } from 'zod';
+import { blockOf } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import { decayGroups, type DecayOptions, type ParameterGroup } from './optimizer.ts';
 import { ConfigError } from './overrides.ts';
@@ -87,7 +88,7 @@ function memberOf({ parameters, blocks }: UnfreezeStage, layers: number): (name:
   const expressions = parameters.map(expression);
   const { first, end } = blocks === undefined ? { first: 0, end: 0 } : scaledBlocks(blocks, layers);
   return (name) => {
-    const block = Number(/^blocks\.(\d+)\./.exec(name)?.[1]);
+    const block = blockOf(name) ?? NaN;
     return (block >= first && block < end) || expressions.some((each) => each.test(name));
   };
 }

@@ -9,7 +9,6 @@ import {
   openModel,
   openTensorFile,
   secondaryStructure,
-  secondaryStructureSizes,
   type EncoderConfig,
 } from '@rna/model';
 import type { Device } from '@rna/tensor';
@@ -107,7 +106,7 @@ describe('finetune', () => {
     // The checkpoint is a whole model, with the tuned threshold.
     const reader = await store.open((await store.names()).at(-1)!);
     const opened = await openModel(await openTensorFile(await reader.open('model.safetensors')), model.encoder.config);
-    expect(secondaryStructureSizes(opened)).toEqual(sizes);
+    expect(opened.task).toEqual({ head: secondaryStructure, sizes });
     expect(opened.scalars.get('threshold')).toBe(threshold);
     expect(await opened.read('secondaryStructure.out.weight')).toEqual(
       await model.parameters.get('secondaryStructure.out.weight')!.read(),

@@ -5,7 +5,7 @@
  * and the file that it was begun with, and two workers can read one corpus.
  */
 import { blobSource } from '@rna/model';
-import { parseRecords, recordFormat, standard } from '@rna/structure';
+import { parseRecords, recordFormat, standardLetters } from '@rna/structure';
 import { corpusBytes, CORPUS_MAGIC, encodeRecord, openCorpus, type Corpus, type EncodedRecord } from '@rna/train';
 import { z } from 'zod';
 import { httpSource } from './httpSource.ts';
@@ -102,7 +102,7 @@ async function keepRecords(corpus: FileSystemDirectoryHandle, part: string, name
   const text = bytes.pipeThrough(new TextDecoderStream(recordFormat(name) === 'stockholm' ? 'latin1' : 'utf-8'));
   const records: EncodedRecord[] = [];
   for await (const { sequence, partners } of parseRecords(chunksOf(text), name))
-    records.push(encodeRecord({ sequence: standard(sequence), ...(partners && { partners }) }));
+    records.push(encodeRecord({ sequence: standardLetters(sequence), ...(partners && { partners }) }));
   await writeFile(corpus, part, (sink) => sink.write(corpusBytes(records).bytes));
 }
 

@@ -49,12 +49,51 @@ export interface Failure {
   readonly exitCode: number;
 }
 
+/**
+ * The message of an error with what a person at the command line can do about it. The packages below know nothing of
+ * commands, options and variables: their errors carry facts.
+ */
+export function messageOf(error: Error): string {
+  const advice = adviceOn(error);
+  return advice === undefined ? error.message : `${error.message}; ${advice}`;
+}
+
+/** Facts that errors carry beside their message, by the name of the error's class. */
+interface Facts {
+  readonly shortage?: { readonly limit: string };
+  readonly source?: unknown;
+  readonly lacks?: unknown;
+  readonly isCorpus?: unknown;
+}
+
+const MEMORY_ADVICE: Readonly<Record<string, string>> = {
+  budget: 'use a smaller batch or a shorter sequence, or raise the budget with RNA_MEMORY_BUDGET=MB',
+  binding: 'use a smaller batch or a shorter sequence, or an adapter that binds more at once',
+};
+
+function adviceOn(error: Error & Facts): string | undefined {
+  switch (error.name) {
+    case 'MemoryBudgetError':
+      return MEMORY_ADVICE[error.shortage?.limit ?? ''];
+    case 'TuningError':
+      return error.source === undefined ? undefined : 'rna tune --clear deletes it, and rna tune makes it anew';
+    case 'CheckpointError':
+      return error.lacks === 'config' ? 'or pass --config FILE' : undefined;
+    case 'CorpusError':
+      return error.isCorpus === false ? 'build one with rna corpus build' : undefined;
+    case 'InputError':
+      return error.message.includes('where unknown letters are allowed') ? 'rna embed --allow-unknown does' : undefined;
+    default:
+      return undefined;
+  }
+}
+
 /** The message for stderr, without a line end, and the exit code. */
 export function describeFailure(thrown: unknown, debug = process.env['RNA_DEBUG'] === '1'): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const exitCode =
     error.name === 'UsageError' ? EXIT.usage : error.name === 'InterruptedError' ? EXIT.interrupted : EXIT.failure;
-  const message = EXPECTED.has(error.name) ? error.message : systemMessage(error);
+  const message = EXPECTED.has(error.name) ? messageOf(error) : systemMessage(error);
   if (debug || message === undefined) {
     const headline = message === undefined ? 'an unexpected error, which is a fault of this program' : message;
     return { message: inert(`rna: ${headline}\n${error.stack ?? error.message}${causes(error)}`), exitCode };

@@ -3,8 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
   'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
-export const TASK_HELP =
-  'secondary-structure, splice-site, ribosome-load, translation-efficiency, expression-level or ncrna-family';
+export const TASK_HELP = 'what is predicted; --help lists the tasks';
 export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
 
 export const EXIT_HELP = `
@@ -30,6 +29,18 @@ export const activationsOption = (): Option =>
     .choices(['f32', 'f16'])
     .default('f32');
 
+/**
+ * Adds the tasks and what they predict to a command's help. They are loaded before the command is parsed, where it is
+ * the one that was called: help is printed at once.
+ */
+export function withTasks(program: Command, command: Command): void {
+  let tasks = '';
+  program.hook('preSubcommand', async (_, called) => {
+    if (called === command) tasks = (await import('./tasks.ts')).tasksHelp();
+  });
+  command.addHelpText('after', () => tasks);
+}
+
 /** Adds examples to a command's help. */
 export function examples(command: Command, lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`);
@@ -43,6 +54,13 @@ export function wholeNumber(least: number): (text: string) => number {
       throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
     return value;
   };
+}
+
+/** A number above 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
 }
 
 export function probability(text: string): number {

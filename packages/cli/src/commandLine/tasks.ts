@@ -1,4 +1,7 @@
-/** A task by the name that a person gives it, for the commands that take one. */
+/**
+ * Tasks for the commands that take one. What there is to say of them is in their declarations (`HEADS` of `@rna/model`),
+ * which are loaded when a command needs them: `rna --help` stays quick.
+ */
 import { HEADS, type Head } from '@rna/model';
 import { UsageError } from './errors.ts';
 
@@ -8,4 +11,17 @@ export function headOfTask(task: string): Head {
   if (head === undefined)
     throw new UsageError(`there is no task '${task}'; there are ${HEADS.map((each) => each.task).join(', ')}`);
   return head;
+}
+
+/** For a command's help: each task, what it predicts, and how its labels are given. */
+export function tasksHelp(): string {
+  const width = Math.max(...HEADS.map(({ task }) => task.length)) + 2;
+  const lines = HEADS.map(({ task, title, columns }) => {
+    const labels =
+      columns === undefined
+        ? 'dot-bracket, CT, bpseq or ST files'
+        : `columns ${columns.sequence} and ${columns.target} (${columns.meaning})`;
+    return `  ${task.padEnd(width)}${title}; ${labels}`;
+  });
+  return `\nTasks:\n${lines.join('\n')}`;
 }

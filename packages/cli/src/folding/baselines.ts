@@ -12,6 +12,7 @@ import {
   fitWeightMatrix,
   parseDotBracket,
   type Baseline,
+  type Structure,
   scoreStructure,
   type StructureScore,
   type PredictionKind,
@@ -21,7 +22,6 @@ import { foldingThreads } from './memory.ts';
 import { foldInOrder } from './pool.ts';
 import { readSettings } from '../commands/structures/structures.ts';
 import { progressBar } from '../commandLine/terminal.ts';
-import type { StructureRecord } from '../input/trainingInput.ts';
 
 export const FOLDING_BASELINES = ['contrafold', 'eternafold'] as const;
 export type FoldingBaseline = (typeof FOLDING_BASELINES)[number];
@@ -33,11 +33,11 @@ const FOLDING = { gamma: 6, arithmetic: 'exact', probs: true } as const;
  * What a folding program says of each RNA: the structure of maximum expected accuracy, and the ensemble's pair
  * probabilities.
  */
-export async function foldEach<T>(
+export async function foldEach<R extends Structure, T>(
   params: FoldingBaseline,
-  records: readonly StructureRecord[],
+  records: readonly R[],
   signal: AbortSignal,
-  score: (record: StructureRecord, probabilities: Float32Array, partners: Int32Array) => T,
+  score: (record: R, probabilities: Float32Array, partners: Int32Array) => T,
 ): Promise<T[]> {
   const settings = await readSettings({ ...FOLDING, params });
   const threads = foldingThreads(
@@ -49,7 +49,7 @@ export async function foldEach<T>(
   const scores: T[] = [];
   try {
     for await (const [record, folded] of foldInOrder(
-      Readable.from(records) as AsyncIterable<StructureRecord>,
+      Readable.from(records) as AsyncIterable<R>,
       settings,
       threads,
       signal,
@@ -70,7 +70,7 @@ export async function foldEach<T>(
 /** Base pairs of the structures; AUPRC is that of the probabilities. */
 export const scoreFolding = (
   params: FoldingBaseline,
-  records: readonly StructureRecord[],
+  records: readonly Structure[],
   signal: AbortSignal,
 ): Promise<StructureScore[]> =>
   foldEach(params, records, signal, (record, probabilities, partners) =>

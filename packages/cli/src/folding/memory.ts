@@ -1,6 +1,7 @@
 /** How many sequences may be folded at once on this machine, known before the first of them is begun. */
 import { totalmem } from 'node:os';
 import { foldingMemory, InputError, LONGEST_FOLDED, type FoldingArithmetic } from '@rna/structure';
+import { CommandError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
 
 /** What of the machine's memory, or of its container's, the threads may take together. */
@@ -11,13 +12,14 @@ export interface LongRecord {
   readonly id: string;
   /** Nucleotides. */
   readonly length: number;
-  readonly file: string;
-  readonly line: number;
+  /** Where it stands, if it came from a file. */
+  readonly file?: string;
+  readonly line?: number;
 }
 
 /**
  * `wanted` threads, or as many as have the memory to fold records as long as the longest, which a note says. Throws an
- * InputError that names the longest record where not even one thread has.
+ * InputError that names the longest record where not even one thread has, a CommandError where it has no file.
  */
 export function foldingThreads(
   records: readonly LongRecord[],
@@ -28,15 +30,15 @@ export function foldingThreads(
   const longest = records.reduce((most, record) => (record.length > most.length ? record : most));
   const { id, length, file, line } = longest;
   const needed = foldingMemory(length, arithmetic);
-  if (length > LONGEST_FOLDED || needed > limit)
-    throw new InputError(
-      file,
-      line,
-      `folding the ${length} nucleotides of "${id}" takes ${gigabytes(needed)} of memory; ${
-        needed > limit ? `this machine has ${gigabytes(limit)} for it` : `at most ${LONGEST_FOLDED} can be folded`
-      }`,
-      'fold overlapping pieces of it, or leave it out',
-    );
+  if (length > LONGEST_FOLDED || needed > limit) {
+    const problem = `folding the ${length} nucleotides of "${id}" takes ${gigabytes(needed)} of memory; ${
+      needed > limit ? `this machine has ${gigabytes(limit)} for it` : `at most ${LONGEST_FOLDED} can be folded`
+    }`;
+    const remedy = 'fold overlapping pieces of it, or leave it out';
+    throw file === undefined || line === undefined
+      ? new CommandError(`${problem}; ${remedy}`)
+      : new InputError(file, line, problem, remedy);
+  }
   const threads = Math.min(wanted, Math.floor(limit / needed));
   if (threads < wanted)
     note(`folding on ${threads} of ${wanted} threads: "${id}" takes ${gigabytes(needed)} of memory on each`);

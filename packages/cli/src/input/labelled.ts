@@ -6,7 +6,15 @@
  * T. Splits and filters of the published sets are the other files here.
  */
 import { basename, dirname, join } from 'node:path';
-import { fileStem, findInvisible, InputError, readable, parseFasta, recordFormat, standard } from '@rna/structure';
+import {
+  fileStem,
+  findInvisible,
+  InputError,
+  readable,
+  parseFasta,
+  recordFormat,
+  standardLetters,
+} from '@rna/structure';
 import type { Head, TargetColumns } from '@rna/model';
 import { listRecordFiles, readRecordFile, RECORD_FILES, type KnownFiles } from './recordFiles.ts';
 import { readLines, readText, inputName, STDIN } from './inputText.ts';
@@ -33,14 +41,6 @@ export interface UnlabelledFileRna {
   readonly file: string;
   readonly line: number;
 }
-
-/** How the reference's own files of a task differ from a plain table. */
-const REFERENCE_TABLES: Readonly<Record<string, { readonly headerless?: readonly string[]; readonly group: string }>> =
-  {
-    'splice-site': { headerless: ['group', 'sequence', 'label'], group: 'group' },
-    'ribosome-load': { group: 'set' },
-    'ncrna-family': { group: 'name' },
-  };
 
 const READABLE: KnownFiles = {
   content: 'RNAs',
@@ -93,7 +93,7 @@ export async function* readUnlabelled(
     if (path === STDIN) {
       const file = inputName(path);
       for await (const { id, sequence, line } of readRecordFile(path))
-        yield { id, sequence: standard(sequence), file, line };
+        yield { id, sequence: standardLetters(sequence), file, line };
       continue;
     }
     for (const file of await listFiles([path])) yield* readSequences(head, file);
@@ -106,13 +106,13 @@ async function* readSequences(
 ): AsyncGenerator<UnlabelledFileRna, void, undefined> {
   if (TABLE_FILES.isKnown(file)) {
     const column = head?.columns?.sequence ?? 'sequence';
-    for await (const row of readTable(file, { required: [column], ...referenceTable(head) }))
+    for await (const row of readTable(file, { required: [column], ...referenceTable(head?.columns) }))
       yield fromRow(file, row, column);
   } else if (isBenchmark(file)) {
     for await (const { id, sequence, line } of readBenchmark(file)) yield { id, sequence, file, line };
   } else {
     for await (const { id, sequence, line } of readRecordFile(file))
-      yield { id, sequence: standard(sequence), file, line };
+      yield { id, sequence: standardLetters(sequence), file, line };
   }
 }
 
@@ -127,9 +127,8 @@ async function* readWithLabels<S, T>(
   file: string,
 ): AsyncGenerator<WithLabel, void, undefined> {
   if (TABLE_FILES.isKnown(file)) {
-    const { sequence, target } = columns;
-    const group = REFERENCE_TABLES[head.task]?.group ?? 'group';
-    for await (const row of readTable(file, { required: [sequence, target], ...referenceTable(head) })) {
+    const { sequence, target, group = 'group' } = columns;
+    for await (const row of readTable(file, { required: [sequence, target], ...referenceTable(columns) })) {
       const name = row.optional(group);
       yield { ...fromRow(file, row, sequence), label: row.cell(target), ...(name !== undefined && { group: name }) };
     }
@@ -145,7 +144,7 @@ async function* readWithLabels<S, T>(
           `record "${id}" has no label`,
           `write it behind the id (">${id} LABEL"), or give a table with the columns ${columns.sequence} and ${columns.target}`,
         );
-      yield { id, sequence: standard(sequence), file, line, label };
+      yield { id, sequence: standardLetters(sequence), file, line, label };
     }
   } else {
     throw new CommandError(
@@ -154,10 +153,9 @@ async function* readWithLabels<S, T>(
   }
 }
 
-const referenceTable = (head: Head | undefined): Pick<TableOptions, 'headerless'> => {
-  const headerless = head && REFERENCE_TABLES[head.task]?.headerless;
-  return headerless === undefined ? {} : { headerless };
-};
+const referenceTable = (
+  columns: Pick<TargetColumns<object, unknown>, 'headerless'> | undefined,
+): Pick<TableOptions, 'headerless'> => (columns?.headerless === undefined ? {} : { headerless: columns.headerless });
 
 function fromRow(
   file: string,
@@ -170,7 +168,7 @@ function fromRow(
   const id = row.optional('id') ?? `${fileStem(file)}:${line}`;
   if (findInvisible(id) >= 0)
     throw new InputError(file, line, `the id "${readable(id)}" holds a character that cannot be seen`, 'remove it');
-  return { id, sequence: standard(sequence), file, line };
+  return { id, sequence: standardLetters(sequence), file, line };
 }
 
 const isBenchmark = (file: string): boolean => /^SA_sequences_.*\.fasta$/.test(basename(file));
@@ -205,7 +203,7 @@ async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, und
       );
     yield {
       id: `${fileStem(file)}:${line}`,
-      sequence: standard(sequence),
+      sequence: standardLetters(sequence),
       file,
       line,
       label: label.value.trim(),

@@ -6,7 +6,7 @@
  * them.
  */
 import { readFile } from 'node:fs/promises';
-import { InputError, RECORD_FORMATS, recordFormat, standard, type Structure } from '@rna/structure';
+import { InputError, RECORD_FORMATS, recordFormat, standardLetters, type Structure } from '@rna/structure';
 import { applyOverrides, ConfigError, configFields, validateConfig, type CorpusRecord } from '@rna/train';
 import { LineCounter, parseDocument } from 'yaml';
 import type { ZodType } from 'zod';
@@ -110,7 +110,7 @@ export async function readRecords(paths: readonly string[]): Promise<InputRecord
   const records: InputRecord[] = [];
   for (const file of await listRecordFiles(paths)) {
     for await (const { id, sequence, partners, line } of readRecordFile(file)) {
-      records.push({ id, file, line, sequence: standard(sequence), ...(partners && { partners }) });
+      records.push({ id, file, line, sequence: standardLetters(sequence), ...(partners && { partners }) });
     }
   }
   return records;

@@ -18,6 +18,7 @@ import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { openAdapterFiles } from './adapterFiles.ts';
 import { openModelFiles } from './modelFiles.ts';
+import { messageOf } from '../commandLine/errors.ts';
 import { note, progressBar, type ProgressBar } from '../commandLine/terminal.ts';
 
 export interface ModelOptions {
@@ -97,7 +98,7 @@ export function naming(
   return new InputError(
     file,
     line,
-    `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${error.message}`,
+    `record "${id}" of ${sequence.length} nucleotides cannot be run on this adapter: ${messageOf(error)}`,
     'shorten or remove it, or use a machine with more memory',
   );
 }

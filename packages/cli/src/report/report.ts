@@ -36,12 +36,18 @@ function writtenDate(date: string): string {
 function keyFigures({ losses, scores }: ReportData): Markup {
   const sets = [...new Set(scores.map((row) => row.set))].map((set) => scores.filter((row) => row.set === set));
   const figures = [
-    ...sets.map((rows) => ({
-      label: `F1 of base pairs, ${rows[0]?.set ?? ''}`,
-      from: formatScore(rows.length > 1 ? (rows[0]?.strict.f1 ?? null) : null),
-      to: formatScore(rows.at(-1)?.strict.f1 ?? null),
+    ...sets
+      .map((all) => all.filter(({ beside }) => beside !== true))
+      .map((rows) => ({
+        label: `F1 of base pairs, ${rows[0]?.set ?? ''}`,
+        from: formatScore(rows.length > 1 ? (rows[0]?.strict.f1 ?? null) : null),
+        to: formatScore(rows.at(-1)?.strict.f1 ?? null),
+      })),
+    ...losses.map(({ what, before, after }) => ({
+      label: `Loss: ${what}`,
+      from: formatLoss(before),
+      to: formatLoss(after),
     })),
-    ...losses.map(({ what, before, after }) => ({ label: what, from: formatLoss(before), to: formatLoss(after) })),
   ];
   if (figures.length === 0) return nothing;
   const items = figures.map(
@@ -55,12 +61,14 @@ function results({ losses, scores, rnas, notes }: ReportData): Markup {
 ${scores.length === 0 ? nothing : htmlTable(scoreTable(scores))}
 ${losses.length === 0 ? nothing : htmlTable(lossTable(losses))}
 ${notes.map((note) => markup`<p class="quiet">${note}</p>`)}
-${rnas.length === 0 ? nothing : sideBySide([inFigure(f1ByFamily(rnas)), inFigure(f1ByLength(rnas))])}
+${rnas.length === 0 ? nothing : sideBySide([titled('F1 by family', f1ByFamily(rnas)), titled('F1 by length', f1ByLength(rnas))])}
 </section>`;
 }
 
+const titled = (title: string, svg: Markup): Markup => markup`<div><h3>${title}</h3>${inFigure(svg)}</div>`;
+
 function training({ runs }: ReportData): Markup {
   if (runs.length === 0) return nothing;
-  const figures = runs.map((run) => markup`<div><h3>${run.name}</h3>${inFigure(lossCurve(run))}</div>`);
+  const figures = runs.map((run) => titled(`${run.name}: loss by step`, lossCurve(run)));
   return markup`<section><h2>Training</h2>${sideBySide(figures)}</section>`;
 }

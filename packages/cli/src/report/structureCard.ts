@@ -43,7 +43,7 @@ function structureCard(example: StructureExample): Markup {
   return markup`<article>
 <h3 class="id">${id}</h3>
 <p class="quiet">${facts.join(' · ')}</p>
-<div class="wide">${inFigure(arcDiagram(example))}</div>
+<div class="wide">${inFigure(arcDiagram(example), 'Pairs as arcs over the sequence: the true ones above, the predicted ones below.')}</div>
 ${sideBySide([map, matrix])}
 ${alignedStrings(example)}
 ${leftOutNote(example)}

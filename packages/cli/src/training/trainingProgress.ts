@@ -16,6 +16,8 @@ export interface TrainingDisplay {
   readonly onEvaluation: (evaluation: Evaluation) => void;
   readonly onLost: (loss: DeviceLoss) => void;
   readonly onDamage: (damage: Damage) => void;
+  /** The first step on a device, which compiles the kernels, is about to begin. */
+  readonly onCompile: () => void;
   /** What the adapter can do, against which the run's work is shown. */
   readonly setPeakFlops: (flops: number) => void;
   readonly stop: () => void;
@@ -59,6 +61,9 @@ export function trainingDisplay(): TrainingDisplay {
     },
     onDamage({ error, checkpoint, instead }) {
       line(`${error.message}\nrna: ${checkpoint} is set aside as damaged-${checkpoint}; going on from ${instead}`);
+    },
+    onCompile: () => {
+      line('compiling the kernels for the first step');
     },
     setPeakFlops: (flops) => {
       peakFlops = flops;

@@ -32,9 +32,9 @@ import {
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import { ADAPTER_FILES } from '../models/adapterFiles.ts';
-import { CommandError, InterruptedError, UsageError } from '../commandLine/errors.ts';
+import { CommandError, InterruptedError, messageOf, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
-import { readRun } from '../commands/plot/plot.ts';
+import { readRun } from './readRun.ts';
 import { renderRuns } from '../report/runPage.ts';
 import { type Run, claimFolder, openClaimed } from './runs.ts';
 import { note, writeResult } from '../commandLine/terminal.ts';
@@ -130,6 +130,7 @@ export async function openTrainingRun<T extends Config>(
       openDevice: (tuned) => openDevice(tuned && { tuned }),
       onDevice: async (device) => {
         display.setPeakFlops(await measurePeakFlops(device));
+        display.onCompile();
       },
       onLost: display.onLost,
     },
@@ -296,5 +297,5 @@ async function explain(error: unknown, run: Run): Promise<unknown> {
       : `The last checkpoint is ${run.path(last)}; the same command resumes from it.`;
   return interrupted
     ? new InterruptedError(`interrupted. ${kept}`, { cause: error })
-    : new CommandError(`${error.message}\n${kept}`, { cause: error });
+    : new CommandError(`${messageOf(error)}\n${kept}`, { cause: error });
 }

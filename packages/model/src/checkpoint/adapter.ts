@@ -29,6 +29,7 @@ import {
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
+import { blockOf, isEncoder, isTaskHead } from '../parameterGroups.ts';
 
 export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE = 'adapter_model.safetensors';
@@ -68,12 +69,9 @@ export async function baseDigest(
   read: (name: string) => Promise<Float32Array>,
 ): Promise<string> {
   const digest = weightDigest();
-  for (const name of encoderParameters(config).keys()) if (isOfEncoder(name)) digest.add(await read(name));
+  for (const name of encoderParameters(config).keys()) if (isEncoder(name)) digest.add(await read(name));
   return digest.hex();
 }
-
-/** Whether a parameter is the encoder's own: of these a base is known by. */
-const isOfEncoder = (name: string): boolean => /^(embedding|blocks|finalNorm)\./.test(name);
 
 // ---- writing ---------------------------------------------------------------
 
@@ -102,7 +100,7 @@ function adaptedModules(config: EncoderConfig, lora: LoraSizes): { layer: string
  */
 export function adapterConfigJson({ config, lora, base }: Omit<AdapterToWrite, 'read'>): string {
   const modules = adaptedModules(config, lora)
-    .filter(({ layer }) => layer.startsWith('blocks.0.'))
+    .filter(({ layer }) => blockOf(layer) === 0)
     .map(({ source }) => moduleOf(source).replace(/^.*?\.0\./, ''));
   return `${JSON.stringify(
     {
@@ -240,7 +238,7 @@ export async function openAdapter(
       ? new Map<string, HostLowRank[]>()
       : await readLowRank(base.config, parts.lora.weights, parts.lora.config.lora_alpha);
   const head = parts.head && openHead(base, parts.head, heads);
-  const isReplaced = (name: string): boolean => head !== undefined && !isOfEncoder(name) && !name.startsWith('lmHead.');
+  const isReplaced = (name: string): boolean => head !== undefined && isTaskHead(name);
   const shapes = new Map([
     ...[...base.shapes].filter(([name]) => !isReplaced(name)),
     ...[...(head?.tensors ?? [])].map(([name, { shape }]) => [name, shape] as const),
@@ -251,7 +249,7 @@ export async function openAdapter(
   async function* parameters(maxBytes = CHUNK_BYTES): AsyncGenerator<ParameterChunk, void, undefined> {
     const digest = weightDigest();
     for await (const chunk of base.parameters(maxBytes)) {
-      if (isOfEncoder(chunk.name)) digest.add(chunk.data);
+      if (isEncoder(chunk.name)) digest.add(chunk.data);
       if (!isReplaced(chunk.name)) yield merged(chunk, terms.get(chunk.name));
     }
     if (expected !== undefined && digest.hex() !== expected) {
@@ -341,7 +339,7 @@ async function readLowRank(
 function matchModules(config: EncoderConfig, { tensors }: TensorFile, layout: Layout) {
   const used = new Set<string>();
   const stored = encoderMappings(config, layout).filter(
-    ({ parameter, shape }) => parameter.startsWith('blocks.') && shape.length === 2,
+    ({ parameter, shape }) => blockOf(parameter) !== undefined && shape.length === 2,
   );
   const modules = stored.flatMap(({ parameter, sources }) =>
     sources.flatMap((source) => {
@@ -389,7 +387,7 @@ function openHead({ config: { dim }, layout }: OpenedModel, file: TensorFile, he
     tensors: new Map(
       mappings.map(({ parameter, shape, name }) => [parameter, { shape, tensor: file.tensors.get(name)! }]),
     ),
-    scalars: metadataScalars(file),
+    scalars: metadataScalars(file, heads),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type ParameterShapes,
   type Shape,
 } from '../config.ts';
-import type { Head, TaskHead } from '../heads/head.ts';
+import { scalarNames, type Head, type TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
 import { CheckpointError } from '../errors.ts';
 import {
@@ -23,12 +23,12 @@ import {
   headMappings,
   isIgnored,
   metadataScalars,
-  SCALAR_NAMES,
   type Layout,
   type ParameterMapping,
   type SourceTensor,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
+import { isLmHead } from '../parameterGroups.ts';
 
 export interface ParameterChunk {
   readonly name: string;
@@ -69,7 +69,7 @@ export async function openModel(
   heads: readonly Head[] = HEADS,
 ): Promise<OpenedModel> {
   const layout = detectLayout(tensors);
-  const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout);
+  const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout, heads);
   const fitted: EncoderConfig = sizes;
   const model = layout.scheme === 'llama' ? 'ssr-lm' : 'rinalmo';
   if (fitted.model !== model) {
@@ -78,16 +78,13 @@ export async function openModel(
   const encoder = encoderMappings(fitted, layout);
   const isPresent = ({ sources }: ParameterMapping): boolean =>
     sources.some((source) => find(source, tensors) !== undefined);
-  const lmHead = encoder.some((mapping) => mapping.parameter.startsWith('lmHead.') && isPresent(mapping));
+  const lmHead = encoder.some((mapping) => isLmHead(mapping.parameter) && isPresent(mapping));
   const found = findHead(tensors, fitted.dim, heads, layout.scheme, named);
   const ofHead = found ? headMappings(found.task, fitted.dim, found.naming) : [];
-  const mappings = [
-    ...(lmHead ? encoder : encoder.filter(({ parameter }) => !parameter.startsWith('lmHead.'))),
-    ...ofHead,
-  ];
+  const mappings = [...(lmHead ? encoder : encoder.filter(({ parameter }) => !isLmHead(parameter))), ...ofHead];
 
   const headPrefix = ofHead[0]?.sources[0]?.name.replace(/\..*/, '.');
-  const { problems, foreign } = compare(tensors, mappings, layout, headPrefix);
+  const { problems, foreign } = compare(tensors, mappings, layout, heads, headPrefix);
   problems.push(...(await contradictions(tensors, mappings)));
   if (problems.length > 0) {
     throw new CheckpointError(
@@ -108,7 +105,7 @@ export async function openModel(
     warnings,
     ...(found && { task: found.task }),
     shapes: new Map(mappings.map(({ parameter, shape }) => [parameter, shape])),
-    scalars: await readScalars(tensors),
+    scalars: await readScalars(tensors, heads),
     async *parameters(maxBytes = CHUNK_BYTES) {
       for (const mapping of mappings) yield* readParameter(tensors, mapping, maxBytes);
     },
@@ -124,11 +121,11 @@ const describeConfig = ({ model, dim, layers, heads, ffnDim }: EncoderConfig): s
   `${model} (dim ${dim}, ${layers} layers, ${heads} heads, feed-forward ${ffnDim})`;
 
 /** The preset whose every encoder tensor has the file's shape: sizes alone do not tell the number of heads. */
-function inferConfig(tensors: TensorFile, layout: Layout): EncoderConfig {
+function inferConfig(tensors: TensorFile, layout: Layout, heads: readonly Head[]): EncoderConfig {
   const model = layout.scheme === 'llama' ? 'ssr-lm' : 'rinalmo';
   for (const preset of Object.values(PRESETS)) {
     if (preset.model !== model) continue;
-    const mappings = encoderMappings(preset, layout).filter(({ parameter }) => !parameter.startsWith('lmHead.'));
+    const mappings = encoderMappings(preset, layout).filter(({ parameter }) => !isLmHead(parameter));
     const fits = mappings.every(({ sources }) =>
       sources.every((source) => {
         const stored = find(source, tensors);
@@ -136,13 +133,14 @@ function inferConfig(tensors: TensorFile, layout: Layout): EncoderConfig {
       }),
     );
     // More layers than the preset has would be left over, and are counted here.
-    const { unexpected } = leftOver(tensors, encoderMappings(preset, layout), layout);
+    const { unexpected } = leftOver(tensors, encoderMappings(preset, layout), layout, heads);
     if (fits && unexpected.length === 0) return preset;
   }
   throw new CheckpointError(
     tensors.name,
     `its tensors have the sizes of no published ${model} model, and the number of heads cannot be read off them: ` +
-      'put the config.json beside the file, or pass --config',
+      'put the config.json beside the file',
+    { lacks: 'config' },
   );
 }
 
@@ -161,6 +159,7 @@ function compare(
   file: TensorFile,
   mappings: readonly ParameterMapping[],
   layout: Layout,
+  heads: readonly Head[],
   headPrefix: string | undefined,
 ): { problems: string[]; foreign: string[] } {
   const problems: string[] = [];
@@ -176,7 +175,7 @@ function compare(
       }
     }
   }
-  const { unexpected, foreign } = leftOver(file, mappings, layout, headPrefix);
+  const { unexpected, foreign } = leftOver(file, mappings, layout, heads, headPrefix);
   problems.push(
     ...unexpected.map((name) => `unexpected "${name}" [${file.tensors.get(name)?.shape.join(', ') ?? 'a number'}]`),
   );
@@ -190,9 +189,10 @@ function leftOver(
   file: TensorFile,
   mappings: readonly ParameterMapping[],
   layout: Layout,
+  heads: readonly Head[],
   headPrefix?: string,
 ): { unexpected: string[]; foreign: string[] } {
-  const used = new Set(SCALAR_NAMES);
+  const used = scalarNames(heads);
   for (const { sources } of mappings) {
     for (const { name, aliases } of sources) for (const each of [name, ...aliases]) used.add(each);
   }
@@ -223,9 +223,9 @@ async function contradictions(file: TensorFile, mappings: readonly ParameterMapp
   return problems;
 }
 
-async function readScalars(file: TensorFile): Promise<Map<string, number>> {
-  const scalars = new Map([...file.scalars, ...metadataScalars(file)]);
-  for (const name of SCALAR_NAMES) {
+async function readScalars(file: TensorFile, heads: readonly Head[]): Promise<Map<string, number>> {
+  const scalars = new Map([...file.scalars, ...metadataScalars(file, heads)]);
+  for (const name of scalarNames(heads)) {
     const tensor = file.tensors.get(name);
     if (tensor !== undefined) {
       if (elementCount(tensor.shape) !== 1) {

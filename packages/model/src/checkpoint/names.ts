@@ -7,9 +7,10 @@
  */
 import * as z from 'zod';
 import { encoderParameters, type EncoderConfig, type HeadConfig, type ParameterShapes, type Shape } from '../config.ts';
-import { headPrefix, taskHead, type Head, type TaskHead } from '../heads/head.ts';
+import { headPrefix, scalarNames, taskHead, type Head, type TaskHead } from '../heads/head.ts';
 import { CheckpointError } from '../errors.ts';
 import type { TensorFile } from './tensorFile.ts';
+import { hasTokenRows } from '../parameterGroups.ts';
 
 export type Scheme = 'official' | 'port' | 'llama';
 
@@ -145,7 +146,7 @@ export function encoderMappings(config: EncoderConfig, layout: Layout): Paramete
   };
   const rowMap = PORT_ROWS.get(layout.vocabularySize);
   return mapParameters(encoderParameters(config), encoderTable(layout), layout.prefix, (parameter, shape) => {
-    const isVocabulary = parameter === 'embedding.weight' || parameter.startsWith('lmHead.decoder.');
+    const isVocabulary = hasTokenRows(parameter);
     if (isVocabulary && shape[0] === vocabularySize && rowMap !== undefined) {
       return { storedRows: [layout.vocabularySize], rowMap };
     }
@@ -323,18 +324,19 @@ export function isIgnored(name: string, { scheme, prefix }: Layout): boolean {
   return scheme === 'port' && (name === `${prefix}pooler.dense.weight` || name === `${prefix}pooler.dense.bias`);
 }
 
-/** Numbers that fine-tuned files keep beside the weights, as plain numbers or as tensors of one element. */
-export const SCALAR_NAMES: readonly string[] = ['threshold', 'scaler._mean', 'scaler._std'];
-
 /**
  * The numbers in a file's metadata, under whatever name a head keeps them. Throws a CheckpointError for a known one
  * that is none.
  */
-export function metadataScalars({ name: file, metadata }: Pick<TensorFile, 'name' | 'metadata'>): Map<string, number> {
+export function metadataScalars(
+  { name: file, metadata }: Pick<TensorFile, 'name' | 'metadata'>,
+  heads: readonly Head[],
+): Map<string, number> {
+  const known = scalarNames(heads);
   const numbers = [...metadata]
     .map(([name, text]) => [name, text.trim() === '' ? NaN : Number(text)] as const)
     .filter(([name, value]) => {
-      if (SCALAR_NAMES.includes(name) && !Number.isFinite(value))
+      if (known.has(name) && !Number.isFinite(value))
         throw new CheckpointError(file, `"${name}" is ${metadata.get(name)}; expected a finite number`);
       return Number.isFinite(value);
     });

@@ -19,6 +19,7 @@ import {
 import { writePyTorch } from './pytorchWriter.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
+import { isLmHead } from '../parameterGroups.ts';
 
 export interface ModelToWrite {
   readonly config: EncoderConfig;
@@ -93,7 +94,7 @@ function modelEntries(model: ModelToWrite): TensorEntry[] {
     );
   }
   const mappings = [
-    ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !parameter.startsWith('lmHead.')),
+    ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !isLmHead(parameter)),
     ...(task ? headMappings(task, config.dim, writtenHeadNaming(task.head, scheme)) : []),
   ];
   return mappings.flatMap((mapping) => parameterEntries(mapping, read));

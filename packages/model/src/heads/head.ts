@@ -45,6 +45,12 @@ export interface HeadInput {
 export interface TargetColumns<S, T> {
   readonly sequence: string;
   readonly target: string;
+  /** What a table may group RNAs by, such as a species or the name of a class. Default: `group`. */
+  readonly group?: string;
+  /** The columns, in order, of the reference's tables that have no line of names. */
+  readonly headerless?: readonly string[];
+  /** What a label is, in a few words for the help. */
+  readonly meaning: string;
   /** Throws a RangeError that says what was expected. */
   parse(text: string, sizes: S): T;
 }
@@ -76,6 +82,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   loss(output: Tensor, targets: readonly T[], scalars: Scalars): Tensor;
   /** Terms of an RNA's loss, by which it weighs in the mean of a step. Without it all RNAs weigh the same. */
   terms?(sequence: string): number;
+  /** Names of the scalars that its files may have. */
+  readonly scalars?: readonly string[];
   /** Scalars that follow from the training set's targets, before the first step. */
   fit?(targets: readonly T[]): Scalars;
   /** Predictions from an output that was read back, in the order of the sequences. */
@@ -91,6 +99,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   published?(predictions: readonly P[], examples: readonly Labelled<T>[]): Readonly<Record<string, number>>;
   /** What the classes of a head of kind 'classes' are called. */
   classNames?(sizes: S): readonly string[];
+  /** The sizes with the names that the training set gives to classes by their numbers; undefined where they do not fit. */
+  withClassNames?(sizes: S, names: ReadonlyMap<number, string>): S | undefined;
   /** The metric by which a model is chosen. */
   readonly best: { readonly metric: string; readonly order: 'largest' | 'smallest' };
   /** Absent where labels are no cells of a table, as structures are. */
@@ -102,6 +112,12 @@ export interface TaskHead<S extends object = object, T = unknown, P = unknown> {
   readonly head: Head<S, T, P>;
   readonly sizes: S;
 }
+
+/** A head that predicts base pairs: labels are partners, predictions the probabilities of the strict upper triangle. */
+export type PairTask = TaskHead<object, Int32Array, Float32Array>;
+
+/** Whether a task is base pairs, whose maps are too large to be held for a whole set. */
+export const predictsPairs = (task: TaskHead | undefined): task is PairTask => task?.head.kind === 'pairs';
 
 /** What the parameters of a head begin with: `ncrnaFamily.` of `ncrna-family`. */
 export const headPrefix = ({ task }: Pick<Head, 'task'>): string =>
@@ -159,6 +175,10 @@ export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], fi
   }
   return { head, sizes: checked.data };
 }
+
+/** Names of the numbers that files of these heads keep beside the weights, as plain numbers or tensors of one element. */
+export const scalarNames = (heads: readonly Head[]): Set<string> =>
+  new Set(heads.flatMap(({ scalars = [] }) => scalars));
 
 /** A scalar that a head cannot do without. Throws a RangeError that says where it comes from. */
 export function scalar(scalars: Scalars, name: string): number {

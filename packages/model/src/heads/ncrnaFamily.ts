@@ -5,6 +5,8 @@ import { CLASSIFIER_NAMES, classifierParameters, classifierSizes, classify } fro
 import type { Head } from './head.ts';
 import { argmax, classScores, softmaxRows } from '@rna/structure';
 
+const DEFAULT_CLASSES = 88;
+
 export interface NcrnaFamilySizes {
   readonly hidden: number;
   readonly classes: number;
@@ -20,7 +22,7 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
   sizes: z
     .strictObject({
       hidden: z.int().positive().default(256).describe('Width of the hidden layer'),
-      classes: z.int().min(2).default(88).describe('Number of families'),
+      classes: z.int().min(2).default(DEFAULT_CLASSES).describe('Number of families'),
       names: z.array(z.string().min(1)).optional().describe('Names of the families, in the order of their numbers'),
     })
     .refine(
@@ -43,10 +45,18 @@ export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
     ),
   }),
   classNames: ({ classes, names }) => names ?? Array.from({ length: classes }, (_, label) => String(label)),
+  // A class without an RNA keeps its number.
+  withClassNames(sizes, named) {
+    const classes = sizes.classes === DEFAULT_CLASSES ? Math.max(...named.keys()) + 1 : sizes.classes;
+    const names = Array.from({ length: classes }, (_, label) => named.get(label) ?? String(label));
+    return new Set(names).size < classes ? undefined : { ...sizes, classes, names };
+  },
   best: { metric: 'accuracy', order: 'largest' },
   columns: {
     sequence: 'sequence',
     target: 'class_id',
+    group: 'name',
+    meaning: 'a number from 0 or a name',
     parse(text, { classes, names }) {
       const named = names?.indexOf(text) ?? -1;
       if (named >= 0) return named;

@@ -38,6 +38,7 @@ export const ribosomeLoad: Head<ResNet1dSizes, number, number> = {
       Float32Array.from(loads, (load) => (load - mean) / std),
     );
   },
+  scalars: [MEAN, STD],
   fit(loads) {
     const mean = loads.reduce((sum, load) => sum + load, 0) / loads.length;
     const std = Math.sqrt(loads.reduce((sum, load) => sum + (load - mean) ** 2, 0) / loads.length);
@@ -59,5 +60,5 @@ export const ribosomeLoad: Head<ResNet1dSizes, number, number> = {
     ),
   }),
   best: { metric: 'r2', order: 'largest' },
-  columns: { sequence: 'utr', target: 'rl', parse: parseNumber },
+  columns: { sequence: 'utr', target: 'rl', group: 'set', meaning: 'a number', parse: parseNumber },
 };

@@ -29,7 +29,7 @@ import {
   thresholdCurve,
   sigmoid,
 } from '@rna/structure';
-import type { Head, HeadInput, TaskHead } from './head.ts';
+import type { Head, HeadInput } from './head.ts';
 
 const DEFAULT_THRESHOLD = 0.5;
 
@@ -100,6 +100,7 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     return pairLoss(logits, logits.device.tensor(pairLabels(partners!), [length, length]));
   },
   terms: ({ length }) => (length * (length - 1)) / 2,
+  scalars: ['threshold'],
   predict: (logits) => [upperTriangle(logits, Math.sqrt(logits.length)).map(sigmoid)],
   choose(probabilities, examples) {
     const curves = examples.map(({ sequence, target }, i) =>
@@ -127,11 +128,6 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
   },
   best: { metric: 'flexibleF1', order: 'largest' },
 };
-
-/** The sizes of a model's secondary-structure head; undefined where it has none, or one of another task. */
-export function secondaryStructureSizes({ task }: { readonly task?: TaskHead }): SecondaryStructureSizes | undefined {
-  return task?.head === secondaryStructure ? (task.sizes as SecondaryStructureSizes) : undefined;
-}
 
 /** [length · length]: 1 at (i, j) and (j, i) of each pair. */
 export function pairLabels(partners: Int32Array): Float32Array {

@@ -31,6 +31,7 @@ export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   },
   forward: (input) => classify(input),
   loss: (logits, labels) => binaryCrossEntropy(logits, Float32Array.from(labels)),
+  scalars: ['threshold'],
   predict: (logits) => Array.from(logits, sigmoid),
   metrics: (probabilities, examples, scalars) => ({
     ...binaryScores(
@@ -52,6 +53,9 @@ export const spliceSite: Head<SpliceSiteSizes, number, number> = {
   columns: {
     sequence: 'sequence',
     target: 'label',
+    group: 'group',
+    headerless: ['group', 'sequence', 'label'],
+    meaning: '0 or 1',
     parse(text) {
       if (text !== '0' && text !== '1') throw new RangeError(`expected 0 or 1, got "${text}"`);
       return Number(text);

@@ -26,7 +26,7 @@ const utrTask = (task: string, title: string, column: string): Head<ResNet1dSize
     ),
   }),
   best: { metric: 'r2', order: 'largest' },
-  columns: { sequence: 'utr', target: column, parse: parseNumber },
+  columns: { sequence: 'utr', target: column, meaning: 'a number', parse: parseNumber },
 });
 
 export const translationEfficiency = utrTask('translation-efficiency', 'translation efficiency', 'te_log');

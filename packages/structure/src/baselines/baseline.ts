@@ -3,6 +3,7 @@
  * training set and see letters alone. A baseline's predictions are of the kind of
  * its task's head, so the head's own metrics score it. Here is what they share.
  */
+import { standardLetters } from '../letters.ts';
 
 export interface Baseline<P> {
   predict(sequence: string): P;
@@ -10,7 +11,7 @@ export interface Baseline<P> {
 
 /** A, C, G, U as 0 … 3, with T for U and in either case; −1 for any other letter. */
 export const nucleotides = (sequence: string): Int8Array =>
-  Int8Array.from(sequence.toUpperCase().replaceAll('T', 'U'), (letter) => 'ACGU'.indexOf(letter));
+  Int8Array.from(standardLetters(sequence), (letter) => 'ACGU'.indexOf(letter));
 
 /**
  * The number of the word of `size` letters that begins at each position, 0 … 4^size − 1; −1 where a letter of it is

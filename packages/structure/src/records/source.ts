@@ -62,7 +62,7 @@ export function checkLetters(source: Source, line: Pick<Line, 'number'>, letters
     `"${letter}" is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
     letter === '&'
       ? 'it joins two strands; give each strand a record of its own'
-      : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
+      : 'correct it; where unknown letters are allowed it is read as <unk>',
   );
 }
 

@@ -7,16 +7,15 @@
  */
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../errors.ts';
-
-const letters = (sequence: string): string => sequence.toUpperCase().replaceAll('T', 'U');
+import { standardLetters } from '../letters.ts';
 
 /**
  * The largest identity, 0 … 1, of a query with any sequence of the training set: 1 − edits / length of the longer one,
  * an edit being a letter changed, left out or put in. T and U, upper and lower case are the same.
  */
 export function nearestIdentity(training: readonly string[]): (query: string) => number {
-  const references = [...new Set(training.map(letters))].sort((a, b) => a.length - b.length);
-  return (query) => nearest(letters(query), references);
+  const references = [...new Set(training.map(standardLetters))].sort((a, b) => a.length - b.length);
+  return (query) => nearest(standardLetters(query), references);
 }
 
 /** From the reference of the query's length outwards: the more lengths differ the less identity there can be. */

@@ -13,6 +13,7 @@ import { adapterKey } from '../tuning.ts';
 import { compileAhead, compilesAhead } from './compileAhead.ts';
 import { forgetForeignDriver, giveUpPrivateDriver, usePreferredDriver, usePrivateDriver } from './driver.ts';
 import { sleepingWait } from './sleepingWait.ts';
+import { withoutLimitWarnings } from './quietAdapters.ts';
 import { keptTuning } from './tuningFile.ts';
 
 export { sleepingWait } from './sleepingWait.ts';
@@ -50,7 +51,8 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 async function request(anew: boolean): Promise<GPUAdapter | null> {
   if (anew || instances.length === 0)
     instances.push(create(process.env['RNA_EXPERIMENTAL'] === '1' ? ['enable-dawn-features=allow_unsafe_apis'] : []));
-  return sleepingWait(instances.at(-1)!.requestAdapter({ powerPreference: 'high-performance' }));
+  const instance = instances.at(-1)!;
+  return sleepingWait(withoutLimitWarnings(() => instance.requestAdapter({ powerPreference: 'high-performance' })));
 }
 
 export interface NodeDeviceOptions extends Partial<DeviceOptions> {

@@ -54,13 +54,16 @@ export interface ClusterRange {
 /** A corpus that is damaged, or no corpus. The message opens with the file and says what to do. */
 export class CorpusError extends Error {
   override readonly name = 'CorpusError';
+  /** False where the file is something else; true for a corpus that is damaged or of another version. */
+  readonly isCorpus: boolean;
 
   constructor(
     /** Name of the file at fault. */
     readonly file: string,
     problem: string,
-    options?: ErrorOptions,
+    { isCorpus = true, ...options }: ErrorOptions & { readonly isCorpus?: boolean } = {},
   ) {
     super(`${file}: ${problem}`, options);
+    this.isCorpus = isCorpus;
   }
 }

@@ -87,12 +87,11 @@ export function tableBytes(table: CorpusTable): Uint8Array {
 /** Reads header, trailer and table. Throws a CorpusError where they are not a corpus's, or damaged. */
 export async function readTable(source: ByteSource): Promise<CorpusTable> {
   const fault = (problem: string, cause?: unknown) => new CorpusError(source.name, problem, { cause });
+  const noCorpus = (problem: string) => new CorpusError(source.name, `not a corpus: ${problem}`, { isCorpus: false });
   const again = 'copy or download the file again, or build the corpus anew';
-  if (source.size < HEADER_BYTES)
-    throw fault(`not a corpus: it has ${source.size} bytes; build one with rna corpus build`);
+  if (source.size < HEADER_BYTES) throw noCorpus(`it has ${source.size} bytes`);
   const header = await source.read(0, HEADER_BYTES);
-  if (!startsWith(header, CORPUS_MAGIC))
-    throw fault('not a corpus: it does not begin as one; build one with rna corpus build');
+  if (!startsWith(header, CORPUS_MAGIC)) throw noCorpus('it does not begin as one');
   const version = new DataView(header.buffer, header.byteOffset).getUint32(8, true);
   if (version !== VERSION)
     throw fault(

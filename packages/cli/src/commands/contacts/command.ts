@@ -1,5 +1,5 @@
 /** `rna contacts …`: what it is told. The work is in the files beside it, loaded when it is called. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { ContactsEvaluateOptions } from './evaluate.ts';
 import type { ContactsFitOptions } from './fit.ts';
 import type { ContactsPredictOptions } from './predict.ts';
@@ -8,6 +8,7 @@ import {
   examples,
   INPUT_HELP,
   MODEL_HELP,
+  positive,
   weightsOption,
   wholeNumber,
 } from '../../commandLine/options.ts';
@@ -129,10 +130,4 @@ export function registerContacts(program: Command): void {
       },
     );
   examples(predict, ['rna contacts predict multimolecule/rinalmo-micro contacts.json rnas.fasta --out contacts']);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a number above 0.');
-  return value;
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dotBracket, parseDotBracket, type Structure } from '@rna/structure';
-import { encoderParameters, type ContactRegression, type OpenedModel } from '@rna/model';
+import { encoderParameters, isEncoder, type ContactRegression, type OpenedModel } from '@rna/model';
 import { z } from 'zod';
 import { CommandError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -159,7 +159,7 @@ export function withDigest(model: OpenedModel): { readonly model: OpenedModel; r
         for await (const chunk of model.parameters(maxBytes)) {
           const { name, data } = chunk;
           // A language-model head may be missing, and sees no attention.
-          if (encoder.has(name) && !name.startsWith('lmHead.'))
+          if (encoder.has(name) && isEncoder(name))
             hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
           yield chunk;
         }

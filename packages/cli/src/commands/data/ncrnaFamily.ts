@@ -7,7 +7,7 @@
  * all three.
  */
 import { basename } from 'node:path';
-import { InputError, parseFasta, standard } from '@rna/structure';
+import { InputError, parseFasta, standardLetters } from '@rna/structure';
 import { readText } from '../../input/inputText.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { counted } from '@rna/figures';
@@ -154,7 +154,7 @@ async function readClassed(file: string): Promise<PlacedRna[]> {
   for await (const { id, sequence, description, line } of parseFasta(readText(file), { file })) {
     const [name = ''] = description.split(/\s/);
     if (name === '') throw new InputError(file, line, `record "${id}" has no class`, 'write it behind the id');
-    rnas.push({ id, sequence: standard(sequence), name, line });
+    rnas.push({ id, sequence: standardLetters(sequence), name, line });
   }
   return rnas;
 }
@@ -163,7 +163,7 @@ async function readClassed(file: string): Promise<PlacedRna[]> {
 async function readFamilies(file: string): Promise<ClassedRna[]> {
   const rnas: ClassedRna[] = [];
   for await (const { id, sequence, line } of parseFasta(readText(file), { file, allowRepeatedIds: true }))
-    rnas.push({ id: `${id}:${line}`, sequence: standard(sequence), name: id });
+    rnas.push({ id: `${id}:${line}`, sequence: standardLetters(sequence), name: id });
   return rnas;
 }
 

@@ -20,7 +20,7 @@ import {
   InputError,
   parseRecords,
   recordFormat,
-  standard,
+  standardLetters,
   type Structure,
 } from '@rna/structure';
 import { createTarDecoder } from 'modern-tar';
@@ -318,7 +318,7 @@ async function readTar(path: string): Promise<PlacedStructure[]> {
       const file = `${path}/${name}`;
       const own: StructureRecord[] = [];
       for await (const { id, line, sequence, partners } of parseRecords([text], file))
-        own.push({ id, file, line, sequence: standard(sequence), partners: partners! });
+        own.push({ id, file, line, sequence: standardLetters(sequence), partners: partners! });
       structures.push(...placed(name, own));
     }
   } catch (error) {

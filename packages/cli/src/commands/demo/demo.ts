@@ -16,6 +16,8 @@ import {
   chooseThreshold,
   type StructureEvaluation,
   type ThresholdOptions,
+  meanScore,
+  type StructureScore,
 } from '@rna/structure';
 import {
   Encoder,
@@ -45,9 +47,10 @@ import { writeAtomically } from '../../files/files.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { lossTable, scoreTable, textTable } from '../../report/table.ts';
 import { renderReport } from '../../report/report.ts';
-import { type ScoreRow, type StructureExample, type TrainingRun } from '@rna/figures';
+import type { ScoreRow, StructureExample, TrainingRun } from '@rna/figures';
 import type { LossRow, ReportData } from '../../report/data.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { scoreFolding } from '../../folding/baselines.ts';
 import { packageVersion } from '../../commandLine/version.ts';
 
 export interface DemoOptions {
@@ -114,6 +117,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     note('scoring the untrained model');
     const before = await scoreModel(model, sets, configs.finetune);
     const pretraining = recorder('pre-training', 'steps');
+    note('compiling the kernels for the first step of pre-training');
     await pretrain({
       encoder,
       config: configs.pretrain,
@@ -122,6 +126,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       ...pretraining.places,
     });
     const finetuning = recorder('fine-tuning', 'steps');
+    note('compiling the kernels for the first step of fine-tuning');
     await finetune({
       ...model,
       config: configs.finetune,
@@ -131,6 +136,10 @@ export async function demo(options: DemoOptions): Promise<void> {
     });
     note('scoring the trained model');
     const after = await scoreModel(model, sets, configs.finetune);
+    note('folding by CONTRAfold');
+    const folded: StructureScore[][] = [];
+    for (const { rnas } of sets.tests)
+      folded.push(await scoreFolding('contrafold', rnas, new AbortController().signal));
 
     const out = resolve(options.out);
     const data = reportData({
@@ -140,6 +149,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       configs,
       before,
       after,
+      folded,
       pretraining,
       finetuning,
       seconds: (performance.now() - began) / 1000,
@@ -294,6 +304,8 @@ interface Results {
   readonly configs: ReturnType<typeof demoConfigs>;
   readonly before: Scored;
   readonly after: Scored;
+  /** CONTRAfold's structures of each test set. */
+  readonly folded: readonly (readonly StructureScore[])[];
   readonly pretraining: ReturnType<typeof recorder>;
   readonly finetuning: ReturnType<typeof recorder>;
   readonly seconds: number;
@@ -306,6 +318,7 @@ function reportData({
   configs,
   before,
   after,
+  folded,
   pretraining,
   finetuning,
   seconds,
@@ -325,12 +338,20 @@ function reportData({
       after: pairLoss,
     })),
   ];
-  const scores = after.sets.flatMap(({ name }, i): ScoreRow[] =>
-    [['untrained', before] as const, ['trained', after] as const].map(([model, scored]) => {
+  const scores = after.sets.flatMap(({ name }, i): ScoreRow[] => [
+    ...[['untrained', before] as const, ['trained', after] as const].map(([model, scored]) => {
       const { rnas, strict, flexible } = scored.sets[i]!.evaluation;
       return { set: name, model, rnas: rnas.length, strict, tolerant: flexible };
     }),
-  );
+    {
+      set: name,
+      model: 'CONTRAfold',
+      beside: true,
+      rnas: folded[i]!.length,
+      strict: meanScore(folded[i]!.map(({ strict }) => strict)),
+      tolerant: meanScore(folded[i]!.map(({ flexible }) => flexible)),
+    },
+  ]);
   const run = (name: string, lossUnit: string, { steps, evaluations }: Results['pretraining']): TrainingRun => ({
     name,
     lossUnit,
@@ -345,7 +366,7 @@ function reportData({
     title: 'A small SSR-LM, from masked RNAs to structures',
     summary: `Pre-trained with structure-aware span masking on ${sets.corpus.length} RNAs, fine-tuned for secondary structure on ${sets.train.length}, scored on ${sets.tests.reduce((sum, { rnas }) => sum + rnas.length, 0)} that it has not seen.`,
     date: new Date().toISOString(),
-    command: `npx rna demo --seed ${options.seed} --pretrain-steps ${options.pretrainSteps} --finetune-epochs ${options.finetuneEpochs}`,
+    command: `npx @rna/cli demo --seed ${options.seed} --pretrain-steps ${options.pretrainSteps} --finetune-epochs ${options.finetuneEpochs}`,
     machine: [
       { label: 'adapter', value: device.traits.description },
       {

@@ -9,6 +9,7 @@ import {
   probability,
   weightsOption,
   wholeNumber,
+  withTasks,
 } from '../../commandLine/options.ts';
 
 export function registerEvaluate(program: Command): void {
@@ -53,7 +54,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option(
       '--threshold <t>',
-      'take pairs, or a splice site for one, above this probability (default: the one tuned with the model, else 0.5)',
+      'take pairs, or answer yes, above this probability (default: the one tuned with the model, else 0.5)',
       probability,
     )
     .option(
@@ -89,6 +90,7 @@ export function registerEvaluate(program: Command): void {
       const { evaluate } = await import('./evaluate.ts');
       await evaluate({ ...options, model, files });
     });
+  withTasks(program, command);
   examples(command, [
     'rna evaluate runs/fold/model test.dbn --csv scores.csv',
     'rna evaluate rinalmo_giga_ss.pt TS0 --validation VL0 --protocol rinalmo --baselines --by length,pair-type --report ts0',

@@ -3,7 +3,7 @@
  * what it was fine-tuned for, or on masked nucleotides where it has no task
  * head. What is done for each is in evaluation/.
  */
-import { secondaryStructureSizes } from '@rna/model';
+import { predictsPairs } from '@rna/model';
 import { UsageError } from '../../commandLine/errors.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import { scoreLabels } from './labels.ts';
@@ -25,10 +25,10 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   await interruptible((signal) =>
     withModel(options.model, options, (model) => {
       if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
-      const sizes = secondaryStructureSizes(model);
-      return sizes === undefined
-        ? scoreLabels(model, model.task, options, signal)
-        : scoreStructures(model, sizes, options, signal);
+      const { task } = model;
+      return predictsPairs(task)
+        ? scoreStructures(model, task, options, signal)
+        : scoreLabels(model, task, options, signal);
     }),
   );
 }

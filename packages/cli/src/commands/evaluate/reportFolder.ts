@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Encoder, OpenedModel } from '@rna/model';
 import { writeAtomically } from '../../files/files.ts';
-import { readRun } from '../plot/plot.ts';
+import { readRun } from '../../training/readRun.ts';
 import { figureFile } from '@rna/figures';
 import type { ConfigGroup } from '../../report/data.ts';
 import { renderEvaluation, type EvaluationReport } from '../../report/evaluationPage.ts';

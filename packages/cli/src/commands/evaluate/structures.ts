@@ -21,7 +21,7 @@ import {
   type StructureEvaluation,
   type StructureScore,
 } from '@rna/structure';
-import { secondaryStructure, type Encoder, type OpenedModel, type SecondaryStructureSizes } from '@rna/model';
+import type { Encoder, OpenedModel, PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -59,7 +59,7 @@ type Rules = Pick<StructureProtocol, 'allowNcPairs' | 'allowSharpLoops' | 'flexi
 
 export async function scoreStructures(
   model: OpenedModel,
-  sizes: SecondaryStructureSizes,
+  task: PairTask,
   options: EvaluateOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -77,16 +77,12 @@ export async function scoreStructures(
   await withEncoder(
     model,
     async (encoder) => {
-      const predict = pairPredictor({
-        encoder,
-        task: { head: secondaryStructure, sizes },
-        parameters: encoder.parameters,
-      });
+      const predict = pairPredictor({ encoder, task, parameters: encoder.parameters });
       const run = <T>(
         label: string,
         rnas: readonly StructureRecord[],
-        task: (predict: PairPredictor) => Promise<T>,
-      ): Promise<T> => withProgress(label, rnas, predict, signal, task);
+        work: (predict: PairPredictor) => Promise<T>,
+      ): Promise<T> => withProgress(label, rnas, predict, signal, work);
       const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
       const { threshold, source } = thresholdToUse(model, options, tuned);
       note(
@@ -126,6 +122,7 @@ export async function scoreStructures(
         await writeStructureReport(options.report, {
           options,
           model,
+          task,
           encoder,
           rules,
           threshold,
@@ -141,7 +138,7 @@ export async function scoreStructures(
       }
       await writeResult(
         options.json
-          ? jsonOf(options, summaries, threshold, source, rules)
+          ? jsonOf(options, task.head.task, summaries, threshold, source, rules)
           : tablesOf(options, summaries).map(textTable).join('\n'),
       );
     },
@@ -266,6 +263,7 @@ function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries) {
 /** All groupings that there are, whatever `--by` shows. */
 function jsonOf(
   { model, protocol }: EvaluateOptions,
+  task: string,
   summaries: Summaries,
   threshold: number,
   thresholdSource: string,
@@ -275,7 +273,7 @@ function jsonOf(
   return `${JSON.stringify(
     {
       model,
-      task: secondaryStructure.task,
+      task,
       ...(protocol && { protocol }),
       threshold,
       thresholdSource,
@@ -329,6 +327,7 @@ function writeCsv(path: string, records: readonly StructureRecord[], scores: rea
 interface Reported {
   readonly options: EvaluateOptions;
   readonly model: OpenedModel;
+  readonly task: PairTask;
   readonly encoder: Encoder;
   readonly rules: Rules;
   readonly threshold: number;
@@ -349,6 +348,7 @@ async function writeStructureReport(folder: string, reported: Reported): Promise
   const {
     options,
     model,
+    task,
     encoder,
     rules,
     threshold,
@@ -374,7 +374,7 @@ async function writeStructureReport(folder: string, reported: Reported): Promise
     : [];
   await writeReport(folder, options, model, encoder, {
     title: 'Secondary structures',
-    task: secondaryStructure.title,
+    task: task.head.title,
     summary: `Base pairs of ${formatCount(records.length)} RNAs of ${options.files.join(', ')}, ${rulesText(rules)}.`,
     keys: [
       {

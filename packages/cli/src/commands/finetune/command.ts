@@ -1,6 +1,6 @@
 /** `rna finetune`: what it is told. The work is in finetune.ts, loaded when it is called. */
 import type { Command } from 'commander';
-import { examples, TASK_HELP } from '../../commandLine/options.ts';
+import { examples, TASK_HELP, withTasks } from '../../commandLine/options.ts';
 import { registerTraining } from '../../training/registerTraining.ts';
 
 export function registerFinetune(program: Command): void {
@@ -20,16 +20,16 @@ export function registerFinetune(program: Command): void {
     .description(
       [
         "Trains a task's head on a pre-trained model, and the model with it unless model.freeze is set. Input is a table (CSV",
-        "with commas, semicolons or tabs) with the task's columns: sequence and label (splice-site, 0 or 1), utr and rl,",
-        'te_log or rnaseq_log (ribosome-load, translation-efficiency, expression-level), sequence and class_id (ncrna-family);',
-        'FASTA with the label behind the id; or, for secondary-structure, dot-bracket, CT, bpseq or ST. Folders are read by',
-        'name; rna data makes such files of the published sets. Without data.validation a part of the RNAs is held out.',
+        "with commas, semicolons or tabs) with the task's columns, FASTA with the label behind the id, or, where base pairs",
+        'are learnt, dot-bracket, CT, bpseq or ST. Folders are read by name; rna data makes such files of the published sets.',
+        'Without data.validation a part of the RNAs is held out.',
         'The run is kept in the folder out: config.yaml, log.jsonl, timings.jsonl, checkpoints/, and at the end report.html',
         "and model/, the best by the task's held-out score, which rna predict, rna evaluate and rna fold take, with the",
         'threshold or scale that it was tuned with. Ctrl-C saves a checkpoint and ends the run; the same command resumes it,',
         'to the same bits, and with a larger train.epochs makes it longer. Paths are relative to the working directory. rna finetune TASK --help lists every field of the config.',
       ].join(' '),
     );
+  withTasks(program, command);
   examples(command, [
     'rna finetune secondary-structure finetune.yaml --model.checkpoint runs/first/model --out runs/fold',
     'rna finetune splice-site --model.checkpoint multimolecule/rinalmo-micro --data donor.csv --out runs/donor',

@@ -118,21 +118,14 @@ async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig)
  * it asks for more.
  */
 function withClassNames(head: Head, config: FinetuneConfig, { train, validation }: Data): FinetuneConfig {
-  if (head.kind !== 'classes' || 'names' in config.head) return config;
+  if (head.withClassNames === undefined || 'names' in config.head) return config;
   const names = new Map<number, string>();
   for (const { target, group } of [...train, ...validation]) {
     if (group === undefined || (names.get(target as number) ?? group) !== group) return config;
     names.set(target as number, group);
   }
-  const { classes: asked } = config.head as { classes: number };
-  const isDefault = asked === (head.sizes.parse({}) as { classes?: number }).classes;
-  // A class without an RNA keeps its number.
-  const ordered = Array.from(
-    { length: isDefault ? Math.max(...names.keys()) + 1 : asked },
-    (_, label) => names.get(label) ?? String(label),
-  );
-  if (new Set(ordered).size < ordered.length) return config;
-  return { ...config, head: { ...config.head, classes: ordered.length, names: ordered } };
+  const sizes = head.withClassNames(head.sizes.parse(config.head), names);
+  return sizes === undefined ? config : { ...config, head: { ...sizes } };
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */

@@ -22,7 +22,7 @@ export function registerFold(program: Command): void {
         'of the id that do not suit a file name become _; without it, dot-bracket goes to stdout.',
       ].join(' '),
     )
-    .argument('<model>', `${MODEL_HELP}; it must have a secondary-structure head`)
+    .argument('<model>', `${MODEL_HELP}; it must have a head that predicts base pairs`)
     .argument('<input...>', 'FASTA files, gzipped or not, or - for stdin')
     .option('-o, --out <folder>', 'the folder to write to; it is made if it is not there')
     .option('--format <list>', 'dbn, ct and bpseq, separated by commas', listOf(['dbn', 'ct', 'bpseq']), ['dbn'])

@@ -12,24 +12,17 @@ import {
   writeBpseq,
   writeCt,
   writeDotBracket,
-  type FastaRecord,
   type Structure,
+  standardLetters,
 } from '@rna/structure';
-import {
-  secondaryStructure,
-  secondaryStructureSizes,
-  type OpenedModel,
-  type Precision,
-  type SecondaryStructureSizes,
-} from '@rna/model';
+import { type OpenedModel, type Precision, predictsPairs, type PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, noteOtherLetters, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
-import { fileNames } from '../../files/outputPaths.ts';
+import { fileNames, notePairsLeftOut } from '../../files/outputPaths.ts';
 import { pairLines, writeText } from '../../tables/pairTable.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
-import { notePairsLeftOut } from '../../files/outputPaths.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<
   string,
@@ -64,23 +57,19 @@ export async function fold(options: FoldOptions): Promise<void> {
       if (!options.allowNcPairs) noteOtherLetters(fasta);
       const names = out === undefined ? undefined : fileNames(fasta.plan);
       await withModel(options.model, options, async (model) => {
-        const sizes = requireHead(model, options.model);
+        const task = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
         await withEncoder(
           model,
           async (encoder) => {
-            const predict = pairPredictor({
-              encoder,
-              task: { head: secondaryStructure, sizes },
-              parameters: encoder.parameters,
-            });
+            const predict = pairPredictor({ encoder, task, parameters: encoder.parameters });
             if (out !== undefined) await mkdir(out, { recursive: true });
             const bar = progressBar('fold', fasta.plan.length, 'records');
             let done = 0;
             try {
               for await (const record of fasta.records()) {
                 signal.throwIfAborted();
-                const sequence = standard(record.sequence);
+                const sequence = standardLetters(record.sequence);
                 const probabilities = await predict(sequence).catch((error: unknown) => {
                   leftOut(naming(error, record.file, record), options);
                 });
@@ -112,16 +101,12 @@ function leftOut(error: unknown, { skipBad }: FoldOptions): void {
   note(`left out: ${error.message}`);
 }
 
-/** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */
-const standard = (sequence: FastaRecord['sequence']): string => sequence.toUpperCase().replaceAll('T', 'U');
-
-function requireHead(opened: OpenedModel, model: string): SecondaryStructureSizes {
-  const sizes = secondaryStructureSizes(opened);
-  if (sizes === undefined)
+function requireHead({ task }: OpenedModel, model: string): PairTask {
+  if (!predictsPairs(task))
     throw new CommandError(
-      `${model} has no secondary-structure head; fine-tune one with rna finetune, or name a fine-tuned model`,
+      `${model} has no head that predicts base pairs; fine-tune one with rna finetune, or name a fine-tuned model`,
     );
-  return sizes;
+  return task;
 }
 
 function chooseThreshold({ scalars }: OpenedModel, options: FoldOptions): number {

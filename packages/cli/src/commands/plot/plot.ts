@@ -1,13 +1,12 @@
 /** The work of `rna plot`: reads the logs of runs and draws them over each other. Runs under way can be drawn too. */
-import { readFile } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
-import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { basename, extname, resolve } from 'node:path';
+import { UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
-import { outcomes, renderRuns, type ReportedRun } from '../../report/runPage.ts';
-import { runCurves, runFigure } from '@rna/figures';
+import { outcomes, renderRuns } from '../../report/runPage.ts';
+import { runFigure } from '@rna/figures';
 import { textTable } from '../../report/table.ts';
 import { note, writeResult } from '../../commandLine/terminal.ts';
-import { parseLog, RUN_FILES } from '@rna/train';
+import { readRun } from '../../training/readRun.ts';
 
 export interface PlotOptions {
   /** `.svg` or `.html`; without it the SVG goes to stdout. */
@@ -28,25 +27,6 @@ export async function plot(folders: readonly string[], { out }: PlotOptions): Pr
   await writeAtomically(out, (sink) => sink.write(new TextEncoder().encode(text)));
   await writeResult(textTable(outcomes(runs)));
   note(`${out} is written`);
-}
-
-/** Reads a run's log and config. A last line that a running process has not finished is left out. */
-export async function readRun(folder: string, name: string): Promise<ReportedRun> {
-  const path = join(folder, RUN_FILES.log);
-  const text = await textOf(path);
-  if (text === undefined) throw new CommandError(`${folder} holds no training run: it has no ${RUN_FILES.log}`);
-  const config = await textOf(join(folder, RUN_FILES.config));
-  return { ...runCurves(name, parseLog(text, path)), ...(config !== undefined && { config }) };
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
-    throw error;
-  }
 }
 
 /** The folders' own names where these differ, else their paths as given. */

@@ -8,6 +8,7 @@ import {
   probability,
   TASK_HELP,
   weightsOption,
+  withTasks,
 } from '../../commandLine/options.ts';
 import type { PredictOptions } from './predict.ts';
 
@@ -17,10 +18,10 @@ export function registerPredict(program: Command): void {
     .summary('predict what a model was fine-tuned for')
     .description(
       [
-        'Predictions of a fine-tuned model for each RNA: the probability of a splice site, a class with the probabilities of',
-        'all classes, a ribosome load, translation efficiency or expression level in the unit of the training data, as a CSV',
-        'table (or JSON) of a row an RNA; or secondary structures, as rna fold writes them. INPUT is FASTA, or - for FASTA on',
-        "stdin; for all but secondary structures also a table with the task's sequence column, and folders, read by name.",
+        'Predictions of a fine-tuned model for each RNA: the probability of a yes, a class with the probabilities of all',
+        'classes, or a number in the unit of the training data, as a CSV table (or JSON) of a row an RNA; or base pairs, as',
+        'rna fold writes them. INPUT is FASTA, or - for FASTA on stdin; for all but base pairs also a table with the',
+        "task's sequence column, and folders, read by name.",
       ].join(' '),
     )
     .argument('<task>', TASK_HELP)
@@ -35,7 +36,7 @@ export function registerPredict(program: Command): void {
     )
     .option(
       '--threshold <t>',
-      'take pairs, or a splice site for one, above this probability (default: the one tuned with the model, else 0.5)',
+      'take pairs, or answer yes, above this probability (default: the one tuned with the model, else 0.5)',
       probability,
     )
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
@@ -50,6 +51,7 @@ export function registerPredict(program: Command): void {
         await predict({ ...options, task, model, input });
       },
     );
+  withTasks(program, command);
   examples(command, [
     'rna predict splice-site runs/donor/model windows.fasta --out sites.csv',
     'rna predict ribosome-load runs/mrl/model utrs.csv --json',

@@ -5,7 +5,14 @@
  */
 import { figureFile, mutationMap, type ScoredMutation } from '@rna/figures';
 import { scoreVariants, type Encoder, type OpenedModel, type Precision, type VariantScore } from '@rna/model';
-import { asRna, bootstrapOf, formatMutations, regressionScores, singleMutations, type Interval } from '@rna/structure';
+import {
+  standardLetters,
+  bootstrapOf,
+  formatMutations,
+  regressionScores,
+  singleMutations,
+  type Interval,
+} from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -143,7 +150,7 @@ async function scan(options: ScoreOptions): Promise<void> {
       });
       if (options.svg !== undefined) {
         const drawn = mutations.map(({ position, to }, i): ScoredMutation => ({ position, to, score: scores[i]! }));
-        const svg = mutationMap(`Single substitutions of ${record.id}`, asRna(record.sequence), drawn);
+        const svg = mutationMap(`Single substitutions of ${record.id}`, standardLetters(record.sequence), drawn);
         const text = figureFile({ name: 'mutations', caption: '', svg });
         await writeAtomically(options.svg, (sink) => sink.write(new TextEncoder().encode(text)));
       }

@@ -6,7 +6,7 @@
 import { basename } from 'node:path';
 import {
   applyMutations,
-  asRna,
+  standardLetters,
   findInvalidLetter,
   formatMutations,
   InputError,
@@ -50,7 +50,7 @@ export async function readVariants(input: string, options: VariantOptions): Prom
 
 /** The letters themselves, or the one record of a FASTA file. */
 async function readWildType(text: string): Promise<string> {
-  if (/^[A-Za-z]+$/.test(text) && findInvalidLetter(text) < 0) return asRna(text);
+  if (/^[A-Za-z]+$/.test(text) && findInvalidLetter(text) < 0) return standardLetters(text);
   const records: string[] = [];
   await withFasta(text, {}, async (fasta) => {
     for await (const { sequence } of fasta.records()) records.push(sequence);
@@ -58,7 +58,7 @@ async function readWildType(text: string): Promise<string> {
   const [only] = records;
   if (only === undefined || records.length > 1)
     throw new CommandError(`${text}: ${records.length} records; a wild type is one`);
-  return asRna(only);
+  return standardLetters(only);
 }
 
 async function readVariantTable(
@@ -106,7 +106,7 @@ async function readVariantTable(
     );
     if (byMutation >= 0 && bySequence >= 0 && cells[bySequence] !== '') {
       const expected = applyMutations(wildType, mutations);
-      if (asRna(cells[bySequence]!) !== expected)
+      if (standardLetters(cells[bySequence]!) !== expected)
         throw new InputError(
           file,
           line,
@@ -140,7 +140,7 @@ function wildTypeOf(
     throw new UsageError(
       `${file} does not say what the wild type is; give it with --wild-type, as letters or as a FASTA file`,
     );
-  return asRna(row.cells[bySequence]!);
+  return standardLetters(row.cells[bySequence]!);
 }
 
 async function readVariantFasta(
@@ -159,7 +159,7 @@ async function readVariantFasta(
   let wildType = given;
   await withFasta(input, {}, async (fasta) => {
     for await (const { id, line, sequence } of fasta.records()) {
-      const wild = (wildType ??= asRna(sequence));
+      const wild = (wildType ??= standardLetters(sequence));
       const mutations = inLine(fasta.name, line, () => mutationsBetween(wild, sequence));
       variants.push({ cells: [id, formatMutations(mutations)], mutations, measured: NaN });
     }

@@ -1,7 +1,7 @@
 /** `rna structures`: what it is told. The work is in structures.ts, loaded when it is called. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { StructuresOptions } from './structures.ts';
-import { examples, INPUT_HELP, listOf, wholeNumber } from '../../commandLine/options.ts';
+import { examples, INPUT_HELP, listOf, wholeNumber, positive } from '../../commandLine/options.ts';
 
 export function registerStructures(program: Command): void {
   const command = program
@@ -76,10 +76,4 @@ export function registerStructures(program: Command): void {
     'rna structures rnas.fasta --out rnas.jsonl --json --probs',
     'rna structures rnas.fasta --out rnas.ct --format ct --scores',
   ]);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('Expected a number above 0.');
-  return value;
 }

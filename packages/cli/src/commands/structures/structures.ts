@@ -13,7 +13,7 @@ import {
   InputError,
   parseFoldingConstraint,
   parseFoldingParameters,
-  standard,
+  standardLetters,
   type FoldingArithmetic,
 } from '@rna/structure';
 import { UsageError, CommandError } from '../../commandLine/errors.ts';
@@ -211,7 +211,7 @@ async function matching(
   const input = fasta.records();
   for await (const { record, end } of readJournal(path)) {
     const next = await input.next();
-    if (next.done || next.value.id !== record.id || standard(next.value.sequence) !== record.sequence) break;
+    if (next.done || next.value.id !== record.id || standardLetters(next.value.sequence) !== record.sequence) break;
     records++;
     bytes = end;
   }
@@ -256,7 +256,7 @@ async function* tasks(
   let index = 0;
   for await (const { id, sequence: letters } of fasta.records()) {
     if (index++ < skip) continue;
-    const sequence = standard(letters);
+    const sequence = standardLetters(letters);
     const constraint = constraints?.of.get(id);
     if (constraint !== undefined)
       parseFoldingConstraint(constraint.text, sequence, { file: constraints!.file, line: constraint.line });

@@ -1,6 +1,6 @@
 /** Reads drawn figures and pages back: what is in them is counted and compared with what was put in. */
 import { parseHTML } from 'linkedom';
-import type { Markup } from '@rna/figures';
+import type { Markup } from '../src/markup.ts';
 
 export interface Node {
   readonly textContent: string;

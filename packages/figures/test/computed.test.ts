@@ -1,13 +1,14 @@
 /**
- * The parts of the report that are computed rather than drawn: binned and smoothed curves, the
- * plane layout, number formats and the terminal's table.
+ * What figures compute before anything is drawn: binned and smoothed curves, the plane layout, ticks and number formats.
  */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatCount, formatLoss, formatRate, formatScore, type Pair } from '@rna/figures';
-import { scoreTable, textTable } from '../src/report/table.ts';
-import { endsUp, radialLayout, binned, smoothed, positionTicks } from '@rna/figures';
+import type { Pair } from '../src/data.ts';
+import { formatCount, formatLoss, formatRate, formatScore } from '../src/format.ts';
+import { endsUp, radialLayout } from '../src/layout.ts';
+import { binned, smoothed } from '../src/series.ts';
+import { positionTicks } from '../src/ticks.ts';
 
 const finite = fc.double({ noNaN: true, min: -1e3, max: 1e3 });
 
@@ -109,28 +110,4 @@ test('numbers have the digits that mean something, and a dash where there is non
   ]);
   expect([0, 1234567].map(formatCount)).toEqual(['0', '1,234,567']);
   expect([0, 1e-3, 2.5e-4].map(formatRate)).toEqual(['0', '1e-3', '2.5e-4']);
-});
-
-describe('textTable', () => {
-  const scores = { precision: 0.5, recall: 0.25, f1: NaN };
-  const row = (set: string) => ({ set, model: 'trained', rnas: 1234, strict: scores, tolerant: scores });
-
-  test('aligns words left and numbers right', () => {
-    expect(textTable(scoreTable([row('tRNA'), row('5S rRNA')])).split('\n')).toEqual([
-      'Base pairs of RNAs that were kept apart',
-      '',
-      '                         exact pairs ─────────  within ±1 ───────────',
-      'RNAs     model    count  precision  recall  F1  precision  recall  F1',
-      '───────  ───────  ─────  ─────────  ──────  ──  ─────────  ──────  ──',
-      'tRNA     trained  1,234      0.500   0.250   –      0.500   0.250   –',
-      '5S rRNA  trained  1,234      0.500   0.250   –      0.500   0.250   –',
-      '',
-    ]);
-  });
-
-  test('a terminal sequence in an id does not reach the terminal', () => {
-    const text = textTable(scoreTable([row('\u001b[31mred\u001b[0m\r\nnext\u0007')]));
-    expect(text).toContain('red next');
-    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
-  });
 });
