@@ -6,7 +6,7 @@
  * from `clipFactor`'s report, which the host has not seen yet.
  */
 import { defineKernel, flatVector, vectorwise } from './kernel.ts';
-import { REPORT } from './norm2.ts';
+import { REPORT } from './gradientNorm.ts';
 
 /**
  * With g = clip · gradient:

@@ -5,7 +5,7 @@ import { attention, attentionBackwardKey, attentionBackwardQuery } from './atten
 import { floats, inHalves, integers, roundToHalf, uniform, type Call, type KernelCheck, type Values } from './check.ts';
 import { keepFactor } from './elementwise.check.ts';
 import type { RandomStream } from './random.ts';
-import { segmentTable } from './sequences.ts';
+import { segmentTable } from './segments.ts';
 
 /** A pack of sequences and its heads, for a check's call. */
 export interface AttentionSize {

@@ -16,7 +16,7 @@
  * workgroup) or goes through workgroup memory; the arithmetic is the same.
  */
 import { dropoutWgsl } from './elementwise.ts';
-import { defineKernel, octave, type AdapterTraits, type Grid, type Tuning } from './kernel.ts';
+import { defineKernel, isNewerLavapipe, octave, type AdapterTraits, type Grid, type Tuning } from './kernel.ts';
 import { range } from './text.ts';
 
 export type AttentionVariant = {
@@ -46,14 +46,18 @@ const sizes = {
  * uniform: a model's packs are much alike.
  */
 const tuning: Tuning<typeof sizes, AttentionVariant> = {
-  space: ({ class: adapter, subgroups, subgroupSize }: AdapterTraits) => [
-    ...(subgroups && subgroupSize !== undefined
-      ? [4, 8, 16].map((rows) => ({ exchange: 'subgroup' as const, lanes: subgroupSize, rows }))
-      : []),
-    ...(adapter === 'gpu' ? [32, 64] : [8, 32]).flatMap((lanes) =>
-      [8, 16].map((rows) => ({ exchange: 'workgroup' as const, lanes, rows })),
-    ),
-  ],
+  space: (traits: AdapterTraits) => {
+    const { class: adapter, subgroups, subgroupSize: lanes } = traits;
+    const subgroupRows = isNewerLavapipe(traits) ? [8, 16, 32] : [4, 8, 16];
+    return [
+      ...(subgroups && lanes !== undefined
+        ? subgroupRows.map((rows) => ({ exchange: 'subgroup' as const, lanes, rows }))
+        : []),
+      ...(adapter === 'gpu' ? [32, 64] : [8, 32]).flatMap((workgroup) =>
+        [8, 16].map((rows) => ({ exchange: 'workgroup' as const, lanes: workgroup, rows })),
+      ),
+    ];
+  },
   shape: ({ tokens, headDim }) => `${octave(tokens, 64, 8192)}x${headDim}`,
 };
 

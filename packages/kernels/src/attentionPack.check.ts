@@ -12,7 +12,8 @@ import {
 import { attentionDelta, attentionMap, attentionPack, attentionUnpack } from './attentionPack.ts';
 import { floats, inHalves, integers, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
-import { ropeTable, segmentTable } from './sequences.ts';
+import { ropeTable } from './rope.ts';
+import { segmentTable } from './segments.ts';
 
 const BENCHMARK: AttentionSize = { lengths: [64, 400, 120, 30, 410], heads: 20, kvHeads: 20, headDim: 24 };
 

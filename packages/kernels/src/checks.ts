@@ -7,7 +7,8 @@ import * as attention from './attention.check.ts';
 import * as attentionPack from './attentionPack.check.ts';
 import * as crossEntropy from './crossEntropy.check.ts';
 import * as embedding from './embedding.check.ts';
-import * as norm from './norm.check.ts';
+import * as layerNorm from './layerNorm.check.ts';
+import * as rmsNorm from './rmsNorm.check.ts';
 import * as elementwise from './elementwise.check.ts';
 import * as matmul from './matmul.check.ts';
 import * as lossScale from './lossScale.check.ts';
@@ -15,7 +16,7 @@ import * as movingAverage from './movingAverage.check.ts';
 import * as multiplyAdd from './multiplyAdd.check.ts';
 import * as stepGuard from './stepGuard.check.ts';
 import * as softmax from './softmax.check.ts';
-import * as norm2 from './norm2.check.ts';
+import * as gradientNorm from './gradientNorm.check.ts';
 import * as pair from './pair.check.ts';
 import * as pairLoss from './pairLoss.check.ts';
 import * as instanceNorm from './instanceNorm.check.ts';
@@ -31,7 +32,8 @@ import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
 
 const modules = [
-  norm,
+  layerNorm,
+  rmsNorm,
   softmax,
   embedding,
   crossEntropy,
@@ -39,7 +41,7 @@ const modules = [
   attentionPack,
   activations,
   adamW,
-  norm2,
+  gradientNorm,
   lossScale,
   stepGuard,
   movingAverage,

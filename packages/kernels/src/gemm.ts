@@ -15,7 +15,7 @@
  * Where B is stored column by column, `register` and `subgroup` take it in vectors
  * along the inner index (`along: 'inner'`): `loadB4(col, k4) -> vec4f`.
  */
-import { flatGrid, octave, type AdapterTraits, type Grid } from './kernel.ts';
+import { flatGrid, isNewerLavapipe, octave, type AdapterTraits, type Grid } from './kernel.ts';
 import { four, lines, range } from './text.ts';
 
 export type GemmVariant = {
@@ -31,13 +31,22 @@ export type GemmVariant = {
 export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows: 8, vectors: 2 };
 
 /** What is worth timing: on software drivers the forms without workgroup memory, whose barriers are dear there. */
-export function gemmSpace({ class: adapter, subgroups, subgroupSize: lanes }: AdapterTraits): Partial<GemmVariant>[] {
-  const subgroup = [
-    [8, 1],
-    [16, 1],
-    [16, 2],
-    [32, 2],
-  ] as const;
+export function gemmSpace(traits: AdapterTraits): Partial<GemmVariant>[] {
+  const { class: adapter, subgroups, subgroupSize: lanes } = traits;
+  const subgroup: readonly (readonly [rows: number, vectors: number])[] = isNewerLavapipe(traits)
+    ? [
+        [16, 1],
+        [32, 1],
+        [16, 2],
+        [24, 2],
+        [32, 2],
+      ]
+    : [
+        [8, 1],
+        [16, 1],
+        [16, 2],
+        [32, 2],
+      ];
   return [
     ...(adapter === 'gpu'
       ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors })))

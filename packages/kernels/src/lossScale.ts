@@ -6,7 +6,7 @@
  * steps in a row that were. It is a power of two, so scaling rounds nothing.
  */
 import { defineKernel } from './kernel.ts';
-import { REPORT, REPORT_SIZE } from './norm2.ts';
+import { REPORT, REPORT_SIZE } from './gradientNorm.ts';
 
 /** Where the scaler's state [3] holds what: the scale, steps taken since it last changed, steps not taken so far. */
 export const SCALER = { scale: 0, good: 1, skipped: 2 } as const;

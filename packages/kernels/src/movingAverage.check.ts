@@ -1,7 +1,7 @@
 /** Check of `movingAverage`. */
 import { floats, normals, uniform, type KernelCheck } from './check.ts';
 import { movingAverage } from './movingAverage.ts';
-import { REPORT } from './norm2.ts';
+import { REPORT } from './gradientNorm.ts';
 
 export const movingAverageCheck: KernelCheck = {
   kernel: movingAverage,

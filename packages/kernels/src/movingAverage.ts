@@ -4,7 +4,7 @@
  * was not applied does not count.
  */
 import { defineKernel, flatVector, vectorwise } from './kernel.ts';
-import { REPORT } from './norm2.ts';
+import { REPORT } from './gradientNorm.ts';
 
 /** average ← average + rate · (parameter − average), where the report says that the step was applied. */
 export const movingAverage = defineKernel({

@@ -1,6 +1,6 @@
 /** Check of `stepGuard`. What it comes to over many steps is tested with the optimiser. */
 import { floats, uniform, type Call, type KernelCheck } from './check.ts';
-import { REPORT } from './norm2.ts';
+import { REPORT } from './gradientNorm.ts';
 import { SCALED_REPORT } from './lossScale.ts';
 import type { RandomStream } from './random.ts';
 import { GUARD, GUARD_SIZE, GUARD_WINDOW, REASON, stepGuard } from './stepGuard.ts';

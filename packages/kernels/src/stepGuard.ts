@@ -7,7 +7,7 @@
  * changed for good is taken for usual after half a window.
  */
 import { defineKernel } from './kernel.ts';
-import { REPORT } from './norm2.ts';
+import { REPORT } from './gradientNorm.ts';
 import { SCALED_REPORT } from './lossScale.ts';
 
 /** Steps over which the medians are taken; before so many there are none. One invocation each. */

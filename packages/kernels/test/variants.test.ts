@@ -28,6 +28,7 @@ const traits: AdapterTraits = {
 };
 const adapters: AdapterTraits[] = [
   traits,
+  { ...traits, mesa: 26.1 },
   { ...traits, subgroupSize: 4 },
   { ...traits, subgroups: false, subgroupSize: undefined },
   { ...traits, class: 'gpu', subgroupSize: 32 },
@@ -35,7 +36,7 @@ const adapters: AdapterTraits[] = [
 ];
 const kernels = checks.map(({ kernel }) => kernel as Kernel);
 
-describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter) => {
+describe.each(adapters)('on a $class with subgroups of $subgroupSize, Mesa $mesa', (adapter) => {
   test('the table names fields of the kernels and values of their type', () => {
     for (const kernel of kernels) {
       for (const { variant, upTo = {} } of tableEntries(kernel.name, adapter)) {
@@ -78,6 +79,15 @@ describe.each(adapters)('on a $class with subgroups of $subgroupSize', (adapter)
 test('a table entry with a bound counts up to it, and not where the size is not known', () => {
   const vectors = (uniforms?: Record<string, number>): unknown => tableVariant('conv2d', traits, uniforms)['vectors'];
   expect([vectors({ cols: 32 }), vectors({ cols: 33 }), vectors()]).toEqual([1, 2, 2]);
+});
+
+test('lavapipe of Mesa 26 and newer has larger tiles than that of Mesa 25, and wider drivers have their lanes', () => {
+  const rows = (adapter: AdapterTraits): unknown => tableVariant('matmul', adapter)['rows'];
+  expect([25.3, 26, 26.1, 27].map((mesa) => rows({ ...traits, mesa }))).toEqual([16, 32, 32, 32]);
+  expect(tableVariant('attention', { ...traits, mesa: 26.1, subgroupSize: 16 })).toMatchObject({ lanes: 16, rows: 32 });
+  expect(tableVariant('matmul', { ...traits, class: 'gpu', mesa: 26.1 })).toEqual(
+    tableVariant('matmul', { ...traits, class: 'gpu' }),
+  );
 });
 
 test('octave rounds up to a power of two within its bounds', () => {

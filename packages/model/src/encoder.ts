@@ -128,7 +128,7 @@ export class Encoder {
             ? this.#recomputedBlock(x, block, pack, options)
             : device.scope(() => this.#block(x, block, pack, options));
         // What a tape recorded stays for the walk back.
-        if (x.owner?.kind === 'scope') x.dispose();
+        x.release();
         x = next;
         options.onBlock?.(block, x);
       }

@@ -19,11 +19,13 @@ export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
   const { info } = adapter;
   const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
   const software = /llvmpipe|lavapipe|swiftshader|software|warp/.test(text);
+  const mesa = /\bmesa (\d+\.\d+)/.exec(text)?.[1];
   const traits: AdapterTraits = {
     class: software ? 'cpu' : 'gpu',
     description: [info.vendor, info.architecture, info.description || info.device]
       .filter((part) => part !== '')
       .join(' '),
+    ...(mesa !== undefined && { mesa: Number(mesa) }),
     subgroups: adapter.features.has('subgroups'),
     subgroupSize: info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
     f16: adapter.features.has('shader-f16'),

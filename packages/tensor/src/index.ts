@@ -10,7 +10,14 @@ export {
 } from './autotune.ts';
 export { adapterTraits } from './adapter.ts';
 export { Device, type DeviceOptions, type ObservedCall, type OutputShape } from './device.ts';
-export { DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, TuningError } from './errors.ts';
+export {
+  DeviceError,
+  DeviceLostError,
+  MemoryBudgetError,
+  ShapeError,
+  TuningError,
+  type MemoryShortage,
+} from './errors.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
@@ -41,7 +48,8 @@ export * from './ops/elementwise.ts';
 export * from './ops/matmul.ts';
 export { lowRankLinear, type LowRank } from './ops/lowRank.ts';
 export * from './ops/storage.ts';
-export * from './ops/norm.ts';
+export * from './ops/layerNorm.ts';
+export * from './ops/rmsNorm.ts';
 export * from './ops/activations.ts';
 export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
@@ -50,6 +58,7 @@ export * from './ops/pair.ts';
 export * from './ops/segments.ts';
 export * from './ops/apc.ts';
 export * from './ops/adamW.ts';
+export { gradientNorm, type GradientNormOptions } from './ops/gradientNorm.ts';
 export { conv2d, normConv2d } from './ops/conv2d.ts';
 export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
 export * from './ops/residualBlock.ts';

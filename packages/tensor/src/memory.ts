@@ -91,7 +91,8 @@ export class MemoryPool {
   allocate(bytes: number, what: string): Storage {
     if (bytes > this.#largest) {
       throw new MemoryBudgetError(
-        `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)}; use a shorter sequence or a smaller batch, or an adapter with a larger maxStorageBufferBindingSize`,
+        `${what} needs ${megabytes(bytes)} in one buffer, and this adapter binds at most ${megabytes(this.#largest)} (maxStorageBufferBindingSize)`,
+        { limit: 'binding', needed: bytes, used: 0, available: this.#largest },
       );
     }
     const size = Math.min(sizeClass(bytes), this.#largest);
@@ -100,7 +101,8 @@ export class MemoryPool {
       if (this.#live + this.#pooled + size > this.#budget) this.trim();
       if (this.#live + size > this.#budget) {
         throw new MemoryBudgetError(
-          `${what} needs ${megabytes(size)}, and ${megabytes(this.#live)} of the budget of ${megabytes(this.#budget)} are in use; use a smaller batch or a shorter sequence, or raise the memory budget (RNA_MEMORY_BUDGET, in MB)`,
+          `${what} needs ${megabytes(size)}, and ${megabytes(this.#live)} of the budget of ${megabytes(this.#budget)} are in use`,
+          { limit: 'budget', needed: size, used: this.#live, available: this.#budget },
         );
       }
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

@@ -65,6 +65,14 @@ export class Tensor {
     this.gradient = undefined;
   }
 
+  /**
+   * Frees the tensor ahead of the end of the scope that holds it. Does nothing to one that a tape needs, or that is the
+   * caller's to dispose of, such as a parameter.
+   */
+  release(): void {
+    if (this.owner?.kind === 'scope') this.dispose();
+  }
+
   /** Takes the tensor out of its scope: it lives until `dispose`. */
   keep(): this {
     this.owner?.drop(this);

@@ -170,9 +170,7 @@ export function addAnswers(record: TuningRecord, adapter: string, answers: Adapt
 /** Reads a record from its JSON. Throws a TuningError that names `source` and the place where it is no record. */
 export function parseTuningRecord(text: string, source: string): TuningRecord {
   const fail = (problem: string): never => {
-    throw new TuningError(
-      `${source} holds no kernel timings that this version can read (${problem}); it can be deleted (rna tune --clear), and rna tune makes it anew`,
-    );
+    throw new TuningError(`${source} holds no kernel timings that this version can read (${problem})`, source);
   };
   let record: unknown;
   try {

@@ -28,6 +28,9 @@ describe('memory', () => {
     expect(() => device.empty([8 * 2 ** 20], 'f32', 'activations')).not.toThrow();
     expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(MemoryBudgetError);
     expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(
+      expect.objectContaining({ shortage: expect.objectContaining({ limit: 'budget' }) as unknown }),
+    );
+    expect(() => device.empty([12 * 2 ** 20], 'f32', 'activations')).toThrow(
       /activations \[12582912\] needs .* of the budget of 64\.0 MiB/,
     );
     expect(await values(kept)).toEqual([2, 2, 2, 2]);

@@ -197,9 +197,8 @@ describe('the record', () => {
     ],
   ])('refuses %s', (text, problem) => {
     expect(() => parseTuningRecord(text, 'kept.json')).toThrow(TuningError);
-    expect(() => parseTuningRecord(text, 'kept.json')).toThrow(
-      /^kept\.json holds no kernel timings .*it can be deleted/s,
-    );
+    expect(() => parseTuningRecord(text, 'kept.json')).toThrow(/^kept\.json holds no kernel timings/);
+    expect(() => parseTuningRecord(text, 'kept.json')).toThrow(expect.objectContaining({ source: 'kept.json' }));
     expect(() => parseTuningRecord(text, 'kept.json')).toThrow(problem);
   });
 });

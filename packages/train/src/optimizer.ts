@@ -10,7 +10,6 @@
  */
 import { isEmbedding } from '@rna/model';
 import {
-  clipFactor,
   GUARD_SIZE,
   lossScale,
   portable,
@@ -19,16 +18,14 @@ import {
   SCALED_REPORT,
   SCALED_REPORT_SIZE,
   scale,
-  SQUARED_TENSORS,
   stepGuard,
-  stridedSum,
-  sumOfSquares,
 } from '@rna/kernels';
 import {
   adamWBundles,
   adamWUpdate,
   bundleGradient,
   disposeBundle,
+  gradientNorm,
   type AdamWBundle,
   type AdamWTensor,
   type Device,
@@ -100,10 +97,6 @@ export type Refusal = Exclude<keyof typeof REASON, 'taken'>;
 
 const REFUSALS: readonly Refusal[] = ['notFinite', 'spike', 'overflow'];
 
-/** Elements that a thread of the sum of squares takes at least, and threads of a tensor at most. */
-const ELEMENTS_PER_THREAD = 64;
-const MAX_THREADS = 8192;
-const SUMS = 256;
 // A uniform may not be infinite.
 const UNLIMITED = 3e38;
 
@@ -282,49 +275,11 @@ export class AdamW {
 
   #report(gradients: readonly Tensor[], loss: Tensor): Tensor {
     const device = this.#device;
-    // Tensors of like size share a call.
-    const calls = chunks(
-      [...gradients].sort((a, b) => b.size - a.size),
-      SQUARED_TENSORS,
-    ).map((tensors) => ({
-      tensors,
-      threads: Math.min(MAX_THREADS, Math.ceil(tensors[0]!.size / ELEMENTS_PER_THREAD)),
-    }));
-    const count = calls.reduce((sum, { tensors, threads }) => sum + tensors.length * threads, 0);
-    const partials = device.empty([count], 'f32', 'gradient norm');
-    let first = 0;
-    for (const { tensors, threads } of calls) {
-      const x = (slot: number): Tensor => tensors[slot] ?? tensors[0]!;
-      const size = (slot: number): number => tensors[slot]?.size ?? 0;
-      device.run(
-        sumOfSquares,
-        { x0: x(0), x1: x(1), x2: x(2), x3: x(3), x4: x(4), x5: x(5), x6: x(6), partials },
-        {},
-        {
-          tensors: tensors.length,
-          threads,
-          first,
-          count0: size(0),
-          count1: size(1),
-          count2: size(2),
-          count3: size(3),
-          count4: size(4),
-          count5: size(5),
-          count6: size(6),
-        },
-      );
-      first += tensors.length * threads;
-    }
-    const cols = Math.min(SUMS, count);
-    const { y } = device.run(stridedSum, { x: partials }, { y: [cols] }, { count, cols });
-    const uniforms = { count: cols, maxNorm: this.#maxNorm };
     const scaling = this.#scaling;
-    const { report } = device.run(
-      clipFactor,
-      { squares: y, loss },
-      { report: [scaling === undefined ? REPORT_SIZE : SCALED_REPORT_SIZE] },
-      uniforms,
-    );
+    const report = gradientNorm(gradients, loss, {
+      maxNorm: this.#maxNorm,
+      reportSize: scaling === undefined ? REPORT_SIZE : SCALED_REPORT_SIZE,
+    });
     if (scaling !== undefined)
       device.run(
         lossScale,
@@ -367,8 +322,4 @@ export async function readReport(report: Tensor): Promise<StepReport> {
     ...(usualNorm > 0 && { usualNorm }),
     ...(scale !== undefined && skipped !== undefined && { scaling: { scale, skipped } }),
   };
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -158,7 +158,7 @@ function pairMap({ device, representation, weight }: HeadInput, { convDim, block
       const input = x;
       const next = device.scope(() => residualBlock(input, each));
       // What a tape recorded stays for the walk back.
-      if (x.owner?.kind === 'scope') x.dispose();
+      x.release();
       x = next;
     }
     return pairLogits(conv2d(x, out.filters, out.bias));

@@ -72,13 +72,20 @@ export function product(
 
 const CHUNK_ROWS = 64;
 
+/**
+ * Chunks of rows in which sums over rows are made before the chunks are summed, √rows but at least 64 long: parallel,
+ * and the same order on every adapter.
+ */
+export function rowChunks(rows: number): { chunkRows: number; chunks: number } {
+  const chunkRows = Math.max(CHUNK_ROWS, Math.ceil(Math.sqrt(rows)));
+  return { chunkRows, chunks: Math.ceil(rows / chunkRows) };
+}
+
 /** Σ over rows of x [rows, cols], not recorded: shape [cols]. */
 export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
   const { device } = x;
   return device.scope(() => {
-    // Two levels, chunks of √rows but at least 64: parallel, and the same order on every adapter.
-    const chunkRows = Math.max(CHUNK_ROWS, Math.ceil(Math.sqrt(rows)));
-    const chunks = Math.ceil(rows / chunkRows);
+    const { chunkRows, chunks } = rowChunks(rows);
     const aligned = cols % 4 === 0;
     const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows }, { aligned });
     if (chunks === 1) return y.alias([cols]); // in a scope, which frees the other name of the storage

@@ -1,6 +1,6 @@
 /** Checks of the global gradient norm. What they do with NaN and infinity is tested with the optimiser. */
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
-import { clipFactor, SQUARED_TENSORS, stridedSum, sumOfSquares } from './norm2.ts';
+import { clipFactor, SQUARED_TENSORS, stridedSum, sumOfSquares } from './gradientNorm.ts';
 import type { RandomStream } from './random.ts';
 
 const slots = Array.from({ length: SQUARED_TENSORS }, (_, slot) => slot);

@@ -1,13 +1,5 @@
-/** Checks of LayerNorm and RMSNorm. */
+/** What the checks of LayerNorm and RMSNorm have in common: a norm with or without a mean taken off. */
 import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
-import {
-  layerNorm,
-  layerNormBackward,
-  layerNormBackwardWeight,
-  rmsNorm,
-  rmsNormBackward,
-  rmsNormBackwardWeight,
-} from './norm.ts';
 import type { RandomStream } from './random.ts';
 
 const SIZES = [
@@ -20,6 +12,7 @@ const SIZES = [
 const BENCHMARK = [[1024, 640]] as const;
 const EPS = 1e-5;
 
+/** Which norm a check is of. */
 interface Kind {
   readonly centred: boolean;
   readonly forward: KernelCheck;
@@ -61,7 +54,7 @@ function forwardCall(random: RandomStream, rows: number, cols: number, centred: 
   };
 }
 
-function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCheck {
+export function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCheck {
   return {
     kernel,
     calls: (random) => [
@@ -84,9 +77,6 @@ function forwardCheck(kernel: KernelCheck['kernel'], centred: boolean): KernelCh
   };
 }
 
-export const layerNormCheck = forwardCheck(layerNorm, true);
-export const rmsNormCheck = forwardCheck(rmsNorm, false);
-
 function backwardCall(
   random: RandomStream,
   rows: number,
@@ -105,7 +95,7 @@ function backwardCall(
   };
 }
 
-function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
+export function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
   const call = (random: RandomStream, rows: number, cols: number): Call =>
     backwardCall(random, rows, cols, kind, { dx: rows * cols });
   return {
@@ -140,7 +130,7 @@ function backwardCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
   };
 }
 
-function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
+export function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
   const call = (random: RandomStream, rows: number, cols: number): Call => {
     // Small cases take one chunk, so that the output is the whole gradient.
     const chunkRows = rows > 16 ? 16 : rows;
@@ -191,10 +181,3 @@ function weightCheck(kernel: KernelCheck['kernel'], kind: Kind): KernelCheck {
       ].map(([rows, cols]) => call(random, rows!, cols!)),
   };
 }
-
-const layer: Kind = { centred: true, forward: layerNormCheck };
-const rms: Kind = { centred: false, forward: rmsNormCheck };
-export const layerNormBackwardCheck = backwardCheck(layerNormBackward, layer);
-export const layerNormBackwardWeightCheck = weightCheck(layerNormBackwardWeight, layer);
-export const rmsNormBackwardCheck = backwardCheck(rmsNormBackward, rms);
-export const rmsNormBackwardWeightCheck = weightCheck(rmsNormBackwardWeight, rms);

@@ -1,4 +1,4 @@
-/** Tables that the attention kernels read, made on the host: rotary angles, and each token's sequence in the pack. */
+/** The table of rotary angles that attention reads, made on the host. */
 import { cos, pow, sin } from './portableMath.ts';
 
 /**
@@ -16,18 +16,6 @@ export function ropeTable(headDim: number, positions: number, theta: number): Fl
       const angle = Math.fround(position * frequency);
       table[position * headDim + d] = cos(angle);
       table[position * headDim + d + half] = sin(angle);
-    }
-  }
-  return table;
-}
-
-/** First and end row of each token's sequence, [tokens, 2], from the cumulative lengths [sequences + 1]. */
-export function segmentTable(cuSeqlens: Uint32Array): Uint32Array<ArrayBuffer> {
-  const table = new Uint32Array(2 * (cuSeqlens.at(-1) ?? 0));
-  for (let s = 0; s + 1 < cuSeqlens.length; s++) {
-    for (let t = cuSeqlens[s]!; t < cuSeqlens[s + 1]!; t++) {
-      table[2 * t] = cuSeqlens[s]!;
-      table[2 * t + 1] = cuSeqlens[s + 1]!;
     }
   }
   return table;
