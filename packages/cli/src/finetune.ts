@@ -7,7 +7,7 @@ import { RandomStream } from '@rna/kernels';
 import {
   Encoder,
   headParameters,
-  initializeParameters,
+  initialHead,
   loadParameters,
   parameter,
   type Head,
@@ -19,6 +19,7 @@ import { finetune as train, finetuneConfig, trainingPrecision, type Evaluation, 
 import { readLabelled, type LabelledFileRna } from './data/labelled.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { withModel } from './loadModel.ts';
+import { FOR_TRAINING, withPriors } from './folding/priors.ts';
 import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from './report/table.ts';
 import { interruptible, note, writeResult } from './terminal.ts';
@@ -45,22 +46,30 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
     withModel(config.model.checkpoint, {}, (model) => {
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
-      return keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) =>
-        onDevice(async (device) => {
-          // On the f32 originals, which are what is trained.
-          const encoder = config.model.untrained
-            ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
-            : new Encoder(device, model.config, await loadParameters(device, model, 'f32'), trainingPrecision(config));
-          return train({
-            encoder,
-            task,
-            parameters: headOf(model, task, encoder, config),
-            config,
-            train: records,
-            validation,
-            ...places,
-          });
-        }),
+      return withPriors(task, FOR_TRAINING(), (priors) =>
+        keepRun(`finetune ${head.task}`, schema, config, signal, (places, onDevice) =>
+          onDevice(async (device) => {
+            // On the f32 originals, which are what is trained.
+            const encoder = config.model.untrained
+              ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+              : new Encoder(
+                  device,
+                  model.config,
+                  await loadParameters(device, model, 'f32'),
+                  trainingPrecision(config),
+                );
+            return train({
+              encoder,
+              task,
+              parameters: headOf(model, task, encoder, config),
+              config,
+              ...(priors && { priors }),
+              train: records,
+              validation,
+              ...places,
+            });
+          }),
+        ),
       );
     }),
   );
@@ -138,10 +147,8 @@ function headOf(
   { device, config, parameters }: Encoder,
   { seed, model: { untrained } }: FinetuneConfig,
 ): ParameterMap {
-  const shapes = headParameters(task, config.dim);
-  if (model.task?.head !== task.head || untrained)
-    return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
-  return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
+  if (model.task?.head !== task.head || untrained) return initialHead(device, task, config, seed + HEAD_SEED_OFFSET);
+  return new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
 }
 
 function resultText(

@@ -24,6 +24,7 @@ import {
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta } from './fastaInput.ts';
+import { withPriors } from './folding/priors.ts';
 import { naming, withEncoder, withModel } from './loadModel.ts';
 import { fileNames } from './outputs.ts';
 import { pairLines, writeText } from './pairTable.ts';
@@ -60,42 +61,58 @@ export async function fold(options: FoldOptions): Promise<void> {
       await withModel(options.model, options, async (model) => {
         const sizes = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
-        await withEncoder(
-          model,
-          async (encoder) => {
-            const predict = pairPredictor({
-              encoder,
-              task: { head: secondaryStructure, sizes },
-              parameters: encoder.parameters,
-            });
-            if (out !== undefined) await mkdir(out, { recursive: true });
-            const bar = progressBar('fold', fasta.plan.length, 'records');
-            let done = 0;
-            try {
-              for await (const record of fasta.records()) {
-                signal.throwIfAborted();
-                const sequence = standard(record.sequence);
-                const probabilities = await predict(sequence).catch((error: unknown) => {
-                  throw naming(error, fasta.name, record);
-                });
-                const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
-                await write(
-                  { id: record.id, sequence, partners },
-                  probabilities,
-                  names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
-                  options,
-                );
-                bar.update(++done);
+        const task = { head: secondaryStructure, sizes };
+        await withPriors(task, {}, (priors) =>
+          withEncoder(
+            model,
+            async (encoder) => {
+              const predict = pairPredictor({
+                encoder,
+                task,
+                parameters: encoder.parameters,
+                ...(priors && { priors }),
+              });
+              if (out !== undefined) await mkdir(out, { recursive: true });
+              const bar = progressBar('fold', fasta.plan.length, 'records');
+              let done = 0;
+              try {
+                for await (const [record, next] of withNext(fasta.records())) {
+                  signal.throwIfAborted();
+                  const sequence = standard(record.sequence);
+                  const probabilities = await predict(sequence, next && standard(next.sequence)).catch(
+                    (error: unknown) => {
+                      throw naming(error, fasta.name, record);
+                    },
+                  );
+                  const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
+                  await write(
+                    { id: record.id, sequence, partners },
+                    probabilities,
+                    names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
+                    options,
+                  );
+                  bar.update(++done);
+                }
+              } finally {
+                bar.stop();
               }
-            } finally {
-              bar.stop();
-            }
-          },
-          options,
+            },
+            options,
+          ),
         );
       });
     }),
   );
+}
+
+/** Each item with the one after it, which is read first. */
+async function* withNext<T>(items: AsyncIterable<T>): AsyncGenerator<readonly [T, T | undefined], void, undefined> {
+  let last: T | undefined;
+  for await (const item of items) {
+    if (last !== undefined) yield [last, item];
+    last = item;
+  }
+  if (last !== undefined) yield [last, undefined];
 }
 
 /** As the head's training data are written. Letters are ASCII here, or the reader would have refused them. */

@@ -17,6 +17,7 @@ import * as stepGuard from './stepGuard.check.ts';
 import * as softmax from './softmax.check.ts';
 import * as norm2 from './norm2.check.ts';
 import * as pair from './pair.check.ts';
+import * as pairPrior from './pairPrior.check.ts';
 import * as pairLoss from './pairLoss.check.ts';
 import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
@@ -50,6 +51,7 @@ const modules = [
   quantize,
   reduction,
   pair,
+  pairPrior,
   pairLoss,
   instanceNorm,
   conv2d,

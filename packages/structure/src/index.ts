@@ -11,6 +11,7 @@ export * from './secondary/protocols.ts';
 export * from './secondary/structure.ts';
 export * from './secondary/structureScores.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
+export * from './folding/enginePairs.ts';
 export * from './folding/fold.ts';
 export { parseFoldingParameters, type FoldingParameters } from './folding/parameters.ts';
 export * from './folding/rules.ts';

@@ -52,5 +52,6 @@ export * from './ops/apc.ts';
 export * from './ops/adamW.ts';
 export { conv2d, normConv2d } from './ops/conv2d.ts';
 export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
+export { pairDistance, pairPrior, type PriorScale } from './ops/pairPrior.ts';
 export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

@@ -23,6 +23,7 @@ import { checkOutputFile } from '../outputs.ts';
 import { interruptible, note, progressBar, writeResult } from '../terminal.ts';
 import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
+import { isParameterSet, readParameterSet } from './parameterSets.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from './pool.ts';
 
 export interface StructuresOptions {
@@ -39,13 +40,6 @@ export interface StructuresOptions {
   readonly constraints?: string;
   readonly jobs?: number;
 }
-
-/** Parameter sets that come with the program. */
-const SETS = {
-  contrafold: 'contrafold/contrafold.params.complementary',
-  eternafold: 'eternafold/EternaFoldParams.v1',
-} as const;
-const isSet = (name: string): name is keyof typeof SETS => name in SETS;
 
 /** Throws an InputError, UsageError or CommandError before any output is begun. */
 export async function structures(options: StructuresOptions): Promise<void> {
@@ -83,13 +77,13 @@ export async function readSettings({
   arithmetic,
   probs,
 }: Pick<StructuresOptions, 'params' | 'gamma' | 'rules' | 'arithmetic' | 'probs'>): Promise<FoldingSettings> {
-  const file = isSet(params) ? new URL(`../../data/${SETS[params]}`, import.meta.url) : params;
-  const parameters = { text: await readFile(file, 'utf8'), file: params };
+  const text = isParameterSet(params) ? await readParameterSet(params) : await readFile(params, 'utf8');
+  const parameters = { text, file: params };
   parseFoldingParameters(parameters.text, parameters.file);
   return {
     parameters,
     gamma,
-    rules: FOLDING_RULES[rules ?? (isSet(params) ? params : 'contrafold')],
+    rules: FOLDING_RULES[rules ?? (isParameterSet(params) ? params : 'contrafold')],
     arithmetic,
     probabilities: probs ?? false,
   };
