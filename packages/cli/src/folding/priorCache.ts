@@ -25,9 +25,9 @@ export interface PriorCache {
   write(engine: FoldingEngine, sequence: string, pairs: ProbablePairs): Promise<void>;
 }
 
-/** `rna/pairs` below the user's cache folder. */
+/** `RNA_PAIRS_CACHE`, else `rna/pairs` below the user's cache folder. */
 export function priorCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rna', 'pairs');
+  return env.RNA_PAIRS_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rna', 'pairs');
 }
 
 /** @param parameters Texts of the engines' parameter files. */
@@ -63,7 +63,7 @@ export function openPriorCache(
         await writeAtomically(path, (sink) => sink.write(encode(pairs, sequence.length)));
       } catch (error) {
         throw new CommandError(
-          `${path} cannot be written: ${(error as Error).message}; XDG_CACHE_HOME names another folder for caches`,
+          `${path} cannot be written: ${(error as Error).message}; RNA_PAIRS_CACHE names another folder`,
           { cause: error },
         );
       }
