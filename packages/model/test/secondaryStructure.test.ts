@@ -120,7 +120,7 @@ describe('secondary-structure head', () => {
     ],
   ] as const)(
     'runs its blocks again where a tape has no room for their maps, with the same bits: %s',
-    async (_, sizes, kept_) => {
+    async (_, sizes, mapsAtLeast) => {
       const length = 128;
       const pairs = 'prior' in sizes ? await priors(sequenceOf(length), ['contrafold', 'eternafold']) : undefined;
       const map = length * length * sizes.convDim * 4;
@@ -154,12 +154,12 @@ describe('secondary-structure head', () => {
         return { values, peak: own.memory.use().peak };
       };
       const kept = await gradients(device);
-      const tight = await openDevice({ poison: true, memoryBudget: (kept_ - 1) * map + 4 * length * length * 2 });
+      const tight = await openDevice({ poison: true, memoryBudget: (mapsAtLeast - 1) * map + 4 * length * length * 2 });
       const again = await gradients(tight);
       tight.destroy();
       expect(again.values).toEqual(kept.values);
       expect(again.values.every((value) => value.every(Number.isFinite))).toBe(true);
-      expect(kept.peak / map).toBeGreaterThan(kept_);
+      expect(kept.peak / map).toBeGreaterThan(mapsAtLeast);
       // Inputs of both blocks and of the last convolution, three more maps, and what is small.
       expect(again.peak / map).toBeLessThan(6 + 1.5);
     },
