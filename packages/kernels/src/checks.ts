@@ -18,6 +18,7 @@ import * as stepGuard from './stepGuard.check.ts';
 import * as softmax from './softmax.check.ts';
 import * as gradientNorm from './gradientNorm.check.ts';
 import * as pair from './pair.check.ts';
+import * as pairPrior from './pairPrior.check.ts';
 import * as pairLoss from './pairLoss.check.ts';
 import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
@@ -52,6 +53,7 @@ const modules = [
   quantize,
   reduction,
   pair,
+  pairPrior,
   pairLoss,
   instanceNorm,
   conv2d,

@@ -10,6 +10,7 @@ interface Size {
   readonly above: number;
   readonly channels: number;
   readonly size: number;
+  readonly dilation: number;
   readonly cols: number;
 }
 
@@ -22,7 +23,8 @@ const shape = (
   cols: number,
   rows = height,
   above = 0,
-): Size => ({ height, width, rows, above, channels, size, cols });
+  dilation = 1,
+): Size => ({ height, width, rows, above, channels, size, dilation, cols });
 const sizeOf = (call: Call): Size =>
   shape(
     uniform(call, 'height'),
@@ -32,6 +34,7 @@ const sizeOf = (call: Call): Size =>
     uniform(call, 'cols'),
     uniform(call, 'rows'),
     uniform(call, 'above'),
+    uniform(call, 'dilation'),
   );
 const padded = (cols: number): number => Math.ceil(cols / 4) * 4;
 const turned = (call: Call): boolean => call.variant?.['turn'] === true;
@@ -48,6 +51,10 @@ const SIZES = [
   shape(5, 7, 4, 3, 8, 4, 0),
   shape(8, 6, 3, 5, 5, 4, 2),
   shape(12, 11, 20, 3, 12, 11, 1),
+  // Taps apart, farther than the map is wide in the last.
+  shape(9, 8, 6, 3, 7, 9, 0, 2),
+  shape(13, 6, 3, 5, 4, 5, 4, 2),
+  shape(5, 4, 4, 3, 8, 5, 0, 7),
 ];
 const BENCHMARK = [128, 256].flatMap((length) => [
   shape(length, length, 64, 1, 64),
@@ -57,14 +64,14 @@ const BENCHMARK = [128, 256].flatMap((length) => [
 
 /** Calls f(output pixel, input pixel, tap) for every tap that falls inside the map. */
 function overTaps(
-  { height, width, rows, above, size }: Size,
+  { height, width, rows, above, size, dilation }: Size,
   f: (pixel: number, under: number, tap: number) => void,
 ): void {
   const radius = (size - 1) / 2;
   for (let pixel = 0; pixel < rows * width; pixel++) {
     for (let tap = 0; tap < size * size; tap++) {
-      const row = Math.floor(pixel / width) + above + Math.floor(tap / size) - radius;
-      const col = (pixel % width) + (tap % size) - radius;
+      const row = Math.floor(pixel / width) + above + dilation * (Math.floor(tap / size) - radius);
+      const col = (pixel % width) + dilation * ((tap % size) - radius);
       if (row >= 0 && row < height && col >= 0 && col < width) f(pixel, row * width + col, tap);
     }
   }
@@ -244,10 +251,10 @@ export const sumFiltersCheck: KernelCheck = {
   tolerance: 1e-6,
 };
 
-const tapSums = (random: RandomStream, { height, width, rows, above, size }: Size, bias: boolean): Call => ({
+const tapSums = (random: RandomStream, { height, width, rows, above, size, dilation }: Size, bias: boolean): Call => ({
   inputs: { x: normals(random, height * width * size ** 2), bias: normals(random, 1) },
   outputs: { y: rows * width },
-  uniforms: { count: rows * width, height, width, above, size },
+  uniforms: { count: rows * width, height, width, above, size, dilation },
   variant: { bias },
 });
 
@@ -261,22 +268,24 @@ export const sumTapsCheck: KernelCheck = {
       shape(20, 20, 1, 5, 1),
       shape(8, 5, 1, 3, 1, 6, 1),
       shape(7, 4, 1, 5, 1, 5, 0),
+      shape(9, 8, 1, 3, 1, 5, 3, 3),
     ].map((size, i) => tapSums(random, size, i % 2 === 0)),
   benchmark: (random) => [
     tapSums(random, shape(128, 128, 1, 3, 1), true),
     tapSums(random, shape(256, 256, 1, 3, 1), true),
   ],
   reference: (call) => {
-    const [count, height, width, above, size, x] = [
+    const [count, height, width, above, size, dilation, x] = [
       uniform(call, 'count'),
       uniform(call, 'height'),
       uniform(call, 'width'),
       uniform(call, 'above'),
       uniform(call, 'size'),
+      uniform(call, 'dilation'),
       floats(call, 'x'),
     ];
     const y = new Float64Array(count).fill(call.variant?.['bias'] === true ? floats(call, 'bias')[0]! : 0);
-    overTaps(shape(height, width, 1, size, 1, count / width, above), (pixel, under, tap) => {
+    overTaps(shape(height, width, 1, size, 1, count / width, above, dilation), (pixel, under, tap) => {
       y[pixel]! += x[under * size ** 2 + tap]!;
     });
     return { y };

@@ -4,6 +4,7 @@
  * operand is read out of the map in place (implicit im2col): a row is a pixel,
  * an inner index is (tap, input channel), tap = size · row + column of the
  * filter. Filters are stored [outputs, channels, size, size] and packed first.
+ * Their taps are `dilation` pixels apart.
  *
  * The gradient of the map is the same kernel with the filters turned around.
  * The gradient of the filters is a product over all pixels, taken in chunks
@@ -70,8 +71,8 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
   let pixelRow = quotient(pixel, u.width);
   let tapRow = quotient(tap, u.size);
   // Above and left of the map the differences wrap to large numbers.
-  let row = pixelRow + u.above + tapRow - u.size / 2u;
-  let col = pixel - pixelRow * u.width + tap - tapRow * u.size - u.size / 2u;
+  let row = pixelRow + u.above + (tapRow - u.size / 2u) * u.dilation;
+  let col = pixel - pixelRow * u.width + (tap - tapRow * u.size - u.size / 2u) * u.dilation;
   let inside = row < u.height && col < u.width;
   return select(0.0, x[select(0u, (row * u.width + col) * u.channels + c, inside)], inside);
 }`;
@@ -85,16 +86,16 @@ export const sumTaps = defineKernel({
   name: 'sumTaps',
   inputs: { x: 'f32', bias: 'f32' },
   outputs: { y: 'f32' },
-  uniforms: { count: 'u32', height: 'u32', width: 'u32', above: 'u32', size: 'u32' },
+  uniforms: { count: 'u32', height: 'u32', width: 'u32', above: 'u32', size: 'u32', dilation: 'u32' },
   variant: withoutBias,
   ...elementwise,
   body: ({ bias }) => /* wgsl */ `${flatIndex}
-  let row = i / u.width + u.above - u.size / 2u;
-  let col = i % u.width - u.size / 2u;
+  let row = i / u.width + u.above - u.size / 2u * u.dilation;
+  let col = i % u.width - u.size / 2u * u.dilation;
   var sum = ${bias ? 'bias[0]' : '0.0'};
   for (var tap = 0u; tap < u.size * u.size; tap++) {
-    let r = row + tap / u.size;
-    let c = col + tap % u.size;
+    let r = row + tap / u.size * u.dilation;
+    let c = col + tap % u.size * u.dilation;
     if (r < u.height && c < u.width) { sum += x[(r * u.width + c) * u.size * u.size + tap]; }
   }
   y[i] = sum;`,
@@ -108,6 +109,7 @@ const mapUniforms = {
   above: 'u32',
   channels: 'u32',
   size: 'u32',
+  dilation: 'u32',
   cols: 'u32',
 } as const;
 

@@ -25,6 +25,7 @@ export * from './crossEntropy.ts';
 export * from './attention.ts';
 export * from './attentionPack.ts';
 export * from './pair.ts';
+export * from './pairPrior.ts';
 export * from './pairLoss.ts';
 export * from './instanceNorm.ts';
 export * from './conv2d.ts';

@@ -130,7 +130,7 @@ function normCall(random: RandomStream, pixels: number, channels: number, relu: 
     inputs: { x, stats: statistics(x, channels).map(Math.fround), residual: normals(random, x.length) },
     outputs: { y: x.length },
     uniforms: { count: x.length, channels },
-    variant: { relu, residual },
+    variant: { relu, residual, aligned: channels % 4 === 0 },
   };
 }
 
@@ -161,7 +161,7 @@ function backwardCall(random: RandomStream, pixels: number, channels: number, re
     inputs,
     outputs: { dx: pixels * channels },
     uniforms: { ...forward.uniforms, pixels },
-    variant: { relu },
+    variant: { relu, aligned: channels % 4 === 0 },
   };
   return { ...call, inputs: { ...inputs, sums: gradientSums(call, pixels) } };
 }
@@ -170,8 +170,9 @@ export const instanceNormBackwardSumsCheck: KernelCheck = {
   kernel: instanceNormBackwardSums,
   calls: (random) =>
     SIZES.map(([pixels, channels], i) => {
-      const { inputs, variant } = backwardCall(random, pixels, channels, i % 2 === 1);
-      return { ...chunkedCall(inputs, pixels, channels, CHUNK), variant: variant! };
+      const relu = i % 2 === 1;
+      const { inputs } = backwardCall(random, pixels, channels, relu);
+      return { ...chunkedCall(inputs, pixels, channels, CHUNK), variant: { relu } };
     }),
   benchmark: (random) =>
     BENCHMARK.map(([pixels, channels]) => {

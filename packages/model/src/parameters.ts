@@ -20,20 +20,25 @@ export function parameter(parameters: ReadonlyMap<string, Tensor>, name: string)
  * Fresh parameters, drawn from (seed, index of the parameter). Norms start at 1 and 0, beta at 1. RiNALMo and
  * the heads start as the reference does, with PyTorch's defaults: U(±1/√fan_in) for weights and their biases,
  * N(0, 1) for the embedding with a zero `<pad>` row. SSR-LM starts as LLaMA does: N(0, 0.02).
+ * @param initial The value of all of a parameter's elements, where they are not drawn.
  */
 export function initializeParameters(
   device: Device,
   shapes: ParameterShapes,
   model: EncoderConfig['model'],
   seed: number,
+  initial: (name: string) => number | undefined = () => undefined,
 ): ParameterMap {
   let fanIn = 1;
   return new Map(
     [...shapes].map(([name, shape], index) => {
       const random = new RandomStream(seed, index);
       const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
+      const given = initial(name);
       const head = isTaskHead(name);
-      if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
+      if (given !== undefined) {
+        values.fill(given);
+      } else if (name.endsWith('norm.weight') || name.endsWith('Norm.weight') || name.endsWith('.beta')) {
         values.fill(1);
       } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
         values.fill(0);

@@ -17,6 +17,7 @@ export * from './secondary/structure.ts';
 export * from './secondary/structureScores.ts';
 export { expectedAccuracy, maximumExpectedAccuracy } from './folding/accuracy.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
+export * from './folding/enginePairs.ts';
 export * from './folding/fold.ts';
 export { parseFoldingParameters, type FoldingParameters } from './folding/parameters.ts';
 export * from './folding/rules.ts';

@@ -61,5 +61,6 @@ export * from './ops/adamW.ts';
 export { gradientNorm, type GradientNormOptions } from './ops/gradientNorm.ts';
 export { conv2d, normConv2d } from './ops/conv2d.ts';
 export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
+export { pairDistance, pairPrior, type PriorScale } from './ops/pairPrior.ts';
 export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';

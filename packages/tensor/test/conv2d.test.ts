@@ -32,6 +32,7 @@ interface Size {
   readonly channels: number;
   readonly outputs: number;
   readonly size: number;
+  readonly dilation?: number;
 }
 
 const uniforms = (random: RandomStream, count: number): Float32Array =>
@@ -39,7 +40,7 @@ const uniforms = (random: RandomStream, count: number): Float32Array =>
 
 /** Output, and the gradients of Σ dy·output, of a convolution in doubles. */
 function convolution(
-  { height, width, channels, outputs, size }: Size,
+  { height, width, channels, outputs, size, dilation = 1 }: Size,
   x: ArrayLike<number>,
   filters: ArrayLike<number>,
   bias: ArrayLike<number>,
@@ -57,8 +58,8 @@ function convolution(
       y[at] = bias[o]!;
       dbias[o]! += dy[at]!;
       for (let tap = 0; tap < size * size; tap++) {
-        const row = Math.floor(pixel / width) + Math.floor(tap / size) - (size - 1) / 2;
-        const col = (pixel % width) + (tap % size) - (size - 1) / 2;
+        const row = Math.floor(pixel / width) + dilation * (Math.floor(tap / size) - (size - 1) / 2);
+        const col = (pixel % width) + dilation * ((tap % size) - (size - 1) / 2);
         if (row < 0 || row >= height || col < 0 || col >= width) continue;
         for (let c = 0; c < channels; c++) {
           const [f, i] = [(o * channels + c) * size * size + tap, (row * width + col) * channels + c];
@@ -114,7 +115,7 @@ async function valueAndGradients(
 }
 
 async function check(size: Size, seed: number): Promise<void> {
-  const { height, width, channels, outputs } = size;
+  const { height, width, channels, outputs, dilation } = size;
   const random = new RandomStream(seed);
   const [x, filters] = [
     uniforms(random, height * width * channels),
@@ -127,7 +128,7 @@ async function check(size: Size, seed: number): Promise<void> {
     device.tensor(filters, [outputs, channels, size.size, size.size]),
     device.tensor(bias),
   ];
-  const actual = await valueAndGradients(inputs, device.tensor(dy), (a, b, c) => conv2d(a, b, c));
+  const actual = await valueAndGradients(inputs, device.tensor(dy), (a, b, c) => conv2d(a, b, c, dilation));
   (['y', 'dx', 'dfilters', 'dbias'] as const).forEach((name, i) => {
     expect(difference(actual[i]!, expected[name]), `${name} of ${JSON.stringify(size)}`).toBeLessThan(1e-5);
   });
@@ -142,6 +143,7 @@ describe('conv2d', () => {
       channels: fc.integer({ min: 1, max: 7 }),
       outputs: fc.integer({ min: 1, max: 7 }),
       size: fc.constantFrom(1, 3, 5),
+      dilation: fc.constantFrom(1, 1, 2, 3),
     });
     await fc.assert(fc.asyncProperty(size, fc.nat(), check), { numRuns: 25 });
   });
@@ -155,6 +157,14 @@ describe('conv2d', () => {
     [33, 5, 1],
   ])('%i channels to %i, size %i, over several chunks', async (channels, outputs, size) => {
     await check({ height: 31, width: 40, channels, outputs, size }, 7);
+  });
+
+  it.each([
+    [8, 8, 2],
+    [3, 1, 4],
+    [1, 5, 8],
+  ])('%i channels to %i, taps %i apart, over several chunks', async (channels, outputs, dilation) => {
+    await check({ height: 31, width: 40, channels, outputs, size: 3, dilation }, 8);
   });
 
   it('lets NaN through', async () => {

@@ -7,8 +7,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   backward,
   conv2d,
+  pairDistance,
   pairLogits,
   pairLoss,
+  pairPrior,
   pairResNet,
   pairSum,
   residualBlock,
@@ -36,9 +38,23 @@ interface Sizes {
   readonly channels: number;
   readonly size: number;
   readonly blocks: number;
+  /** Filters of a block; a bottleneck's without it. */
+  readonly extents?: readonly [number, ...number[]];
+  readonly dilations?: readonly number[];
+  readonly engines?: number;
+  readonly distances?: number;
 }
 
-function weights({ length, channels, size, blocks }: Sizes): { pq: Tensor; net: PairResNet; all: Tensor[] } {
+function weights({
+  length,
+  channels,
+  size,
+  blocks,
+  extents = [1, size, 1],
+  dilations,
+  engines = 0,
+  distances = 0,
+}: Sizes): { pq: Tensor; net: PairResNet; all: Tensor[] } {
   const random = new RandomStream(9);
   const all: Tensor[] = [];
   const make = (shape: Shape): Tensor => {
@@ -54,17 +70,39 @@ function weights({ length, channels, size, blocks }: Sizes): { pq: Tensor; net: 
   };
   const filters = (extent: number, outputs = channels): Tensor => make([outputs, channels, extent, extent]);
   const pq = make([length, 2 * channels]);
+  const bias = make([channels]);
+  const [extent, ...others] = extents;
   const net = {
-    bias: make([channels]),
-    blocks: Array.from({ length: blocks }, (): BlockFilters => [filters(1), filters(size), filters(1)]),
+    bias,
+    ...(engines > 0 && {
+      prior: {
+        weight: make([channels, engines]),
+        logOdds: device
+          .tensor(
+            Float32Array.from({ length: length * length * engines }, () => 4 * random.normal()),
+            [length, length, engines],
+          )
+          .keep(),
+        scale: { factor: 0.25, shift: 1 },
+      },
+    }),
+    ...(distances > 0 && { distances: make([distances, channels]) }),
+    ...(dilations && { dilations }),
+    blocks: Array.from({ length: blocks }, (): BlockFilters => [
+      filters(extent),
+      ...others.map((each) => filters(each)),
+    ]),
     out: { filters: filters(size, 1), bias: make([1]) },
   };
   return { pq, net, all };
 }
 
-function opByOp(pq: Tensor, { bias, blocks, out }: PairResNet): Tensor {
+function opByOp(pq: Tensor, { bias, prior, distances, blocks, dilations = [1], out }: PairResNet): Tensor {
+  const sum = pairSum(pq, bias);
+  const known = prior ? pairPrior(sum, prior.logOdds, prior.weight, prior.scale) : sum;
+  const input = distances ? pairDistance(known, distances) : known;
   return conv2d(
-    blocks.reduce((x, filters) => residualBlock(x, filters), pairSum(pq, bias)),
+    blocks.reduce((x, filters, b) => residualBlock(x, filters, dilations[b % dilations.length]), input),
     out.filters,
     out.bias,
   );
@@ -91,7 +129,7 @@ async function results(
   const loss = backward(device, () => pairLoss(pairLogits(net(made.pq, made.net)), labels));
   const found: unknown[] = [await logits.read(), await loss.read()];
   for (const { gradient } of made.all) found.push(await gradient?.read());
-  [logits, loss, labels, ...made.all].forEach((tensor) => {
+  [logits, loss, labels, ...made.all, ...(made.net.prior ? [made.net.prior.logOdds] : [])].forEach((tensor) => {
     tensor.dispose();
   });
   return found;
@@ -103,6 +141,12 @@ describe('pairResNet', () => {
     [{ length: 70, channels: 5, size: 5, blocks: 1 }, [8, 56]],
     [{ length: 66, channels: 1, size: 1, blocks: 1 }, [16]],
     [{ length: 9, channels: 6, size: 3, blocks: 1 }, [undefined]],
+    [
+      { length: 75, channels: 4, size: 3, blocks: 3, extents: [3, 3], dilations: [1, 8], engines: 2, distances: 16 },
+      [8, 24, 72, undefined],
+    ],
+    [{ length: 66, channels: 8, size: 3, blocks: 1, extents: [3], dilations: [5], engines: 1 }, [8, 40]],
+    [{ length: 70, channels: 3, size: 5, blocks: 2, extents: [5, 1, 3, 1], dilations: [4, 1], distances: 64 }, [8]],
   ] as const)('has the bits of its ops one by one: %o in bands of %o rows', async (sizes, cuts) => {
     const whole = await results(sizes, opByOp);
     for (const rows of cuts)
@@ -148,6 +192,15 @@ describe('pairResNet', () => {
         });
       }) - before,
     ).toBeLessThan(4 * map);
+    all.forEach((tensor) => {
+      tensor.dispose();
+    });
+  });
+
+  it('refuses bands that a filter reaches beyond', () => {
+    const { pq, net, all } = weights({ length: 32, channels: 4, size: 3, blocks: 1, dilations: [9] });
+    expect(() => pairResNet(pq, net, 8)).toThrow('filters reach over 9 rows, so bands of 8 are too small');
+    device.scope(() => pairResNet(pq, net, 16)).dispose();
     all.forEach((tensor) => {
       tensor.dispose();
     });

@@ -9,7 +9,7 @@
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
 import { packTokens, runHead, STREAM, type Head, predictsPairs } from '@rna/model';
-import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel } from './predictions.ts';
+import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel, priorsOf } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
 import type { Evaluation } from './trainState.ts';
@@ -90,10 +90,18 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     return order.indices;
   };
 
-  const microBatch = async (indices: readonly number[], step: number, micro: number): Promise<MicroBatch> => {
+  const sequencesOf = (indices: readonly number[]): string[] => indices.map((index) => train[index]!.sequence);
+
+  const microBatch = async (
+    indices: readonly number[],
+    step: number,
+    micro: number,
+    asked: ReturnType<typeof priorsOf>,
+  ): Promise<MicroBatch> => {
     const rnas = indices.map((index) => train[index]!);
     const batch = packTokens(rnas.map(({ sequence }) => tokenize(sequence)));
     const frozen = freeze ? await representations(indices) : undefined;
+    const priors = await asked;
     const encoderKey = deriveKey(seed, STREAM.dropout, step, micro);
     const headKey = deriveKey(seed, STREAM.headDropout, step, micro);
     return {
@@ -108,6 +116,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
           representation,
           cuSeqlens: batch.cuSeqlens,
           ...(dropout && { dropoutKey: headKey }),
+          ...(priors && { priors }),
         });
         return head.loss(
           output,
@@ -123,8 +132,14 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     async batchAt({ epoch, row }, step) {
       const indices = orderOf(epoch).slice(row * batchSize, (row + 1) * batchSize);
       const microBatches: MicroBatch[] = [];
-      for (const part of microBatchesOf(indices, options))
-        microBatches.push(await microBatch(part, step, microBatches.length));
+      // All of a step's priors are computed while the device is at the step before.
+      const parts = microBatchesOf(indices, options).map((part) => {
+        const asked = priorsOf(options, sequencesOf(part));
+        // A failure is met where it is awaited.
+        asked.catch(() => undefined);
+        return { part, asked };
+      });
+      for (const { part, asked } of parts) microBatches.push(await microBatch(part, step, microBatches.length, asked));
       const isLast = row + 1 >= stepsPerEpoch;
       return {
         epoch,

@@ -12,7 +12,7 @@ import {
   type Scalars,
   type TaskHead,
 } from '@rna/model';
-import { tokenize, type PairPredictor } from '@rna/structure';
+import { tokenize, type EnginePairs, type EnginePairsProvider, type PairPredictor } from '@rna/structure';
 
 /** An encoder with a head on it. */
 export interface TaskModel<S extends object = object, T = unknown, P = unknown> {
@@ -20,6 +20,8 @@ export interface TaskModel<S extends object = object, T = unknown, P = unknown> 
   readonly task: TaskHead<S, T, P>;
   /** The head's, under the names of `headParameters`; others are left alone. */
   readonly parameters: ParameterMap;
+  /** Where pair probabilities come from, for a head that takes those of folding engines. */
+  readonly priors?: EnginePairsProvider;
 }
 
 /** An RNA with what a head is to predict of it. */
@@ -58,15 +60,22 @@ export async function* predictions<S extends object, T, P>(
 /** Tokens that a sequence takes in a pass. */
 export const tokensOf = ({ sequence }: { readonly sequence: string }): number => sequence.length + 2;
 
-/** Predictions of one pass. */
+/** Predictions of one pass. `next` is the first sequence of the pass after it, if it is known. */
 export async function predictPack<S extends object, T, P>(
-  { encoder, task, parameters }: TaskModel<S, T, P>,
+  model: TaskModel<S, T, P>,
   sequences: readonly string[],
   scalars: Scalars,
+  next?: string,
 ): Promise<P[]> {
+  const { encoder, task, parameters } = model;
   const batch = packTokens(sequences.map((sequence) => tokenize(sequence)));
+  const priors = await priorsOf(model, sequences, next);
   const output = encoder.device.scope(() =>
-    runHead(task, parameters, { representation: encoder.forward(batch), cuSeqlens: batch.cuSeqlens }),
+    runHead(task, parameters, {
+      representation: encoder.forward(batch),
+      cuSeqlens: batch.cuSeqlens,
+      ...(priors && { priors }),
+    }),
   );
   try {
     return task.head.predict(await output.read(), task.sizes, scalars);
@@ -75,14 +84,33 @@ export async function predictPack<S extends object, T, P>(
   }
 }
 
+/**
+ * What the folding engines of a model's head say of sequences, all asked for at once; undefined for a head without any.
+ * @param next The sequence that will be asked for after them
+ * @throws RangeError where the head needs them and the model has no provider.
+ */
+export async function priorsOf<S extends object, T, P>(
+  { task: { head, sizes }, priors }: Pick<TaskModel<S, T, P>, 'task' | 'priors'>,
+  sequences: readonly string[],
+  next?: string,
+): Promise<readonly EnginePairs[] | undefined> {
+  const engines = head.engines?.(sizes) ?? [];
+  if (engines.length === 0) return undefined;
+  if (priors === undefined)
+    throw new RangeError(
+      `${head.task}: this head takes the pair probabilities of ${engines.join(' and ')}; give the model \`priors\`, enginePairsInProcess for one`,
+    );
+  return Promise.all(sequences.map((sequence, i) => priors(sequence, engines, sequences[i + 1] ?? next)));
+}
+
 /** An encoder with a head that predicts base pairs. */
 export type StructureModel = TaskModel<object, Int32Array, Float32Array>;
 
 /** Pair probabilities by a model, without dropout; none for an RNA that has no pair of positions. */
 export function pairPredictor(model: StructureModel): PairPredictor {
-  return async (sequence) => {
+  return async (sequence, next) => {
     if (sequence.length < 2) return new Float32Array(0);
-    const [probabilities] = await predictPack(model, [sequence], new Map());
+    const [probabilities] = await predictPack(model, [sequence], new Map(), next);
     return probabilities!;
   };
 }

@@ -137,6 +137,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       encoder,
       task,
       parameters: run.parameters,
+      ...(run.priors && { priors: run.priors }),
       train: run.train,
       validation: run.validation,
       scalars,

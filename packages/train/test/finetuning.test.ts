@@ -5,6 +5,7 @@
 import {
   Encoder,
   headParameters,
+  initialHead,
   initializeParameters,
   openModel,
   openTensorFile,
@@ -14,7 +15,13 @@ import {
 import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { evaluateStructures } from '@rna/structure';
+import { readFileSync } from 'node:fs';
+import {
+  enginePairsInProcess,
+  evaluateStructures,
+  parseFoldingParameters,
+  type EnginePairsProvider,
+} from '@rna/structure';
 import { FIRST_CURSOR, finetune, finetuneConfig, finetuningTask, pairPredictor, validateConfig } from '../src/index.ts';
 import { memoryLog, memoryStore } from './memoryRun.ts';
 import { disposeAll, rnas, tinyConfig } from './tinyModel.ts';
@@ -145,6 +152,107 @@ describe('finetune', () => {
     const [store, log] = [memoryStore(), memoryLog()];
     await expect(run(3, store, log)).rejects.toThrow('killed');
     expect(await run(undefined, store, log)).toEqual(whole);
+  });
+});
+
+describe('with a prior', () => {
+  const parameters = (file: string) =>
+    parseFoldingParameters(readFileSync(new URL(`../../cli/data/${file}`, import.meta.url), 'utf8'), file);
+  const inProcess = enginePairsInProcess({
+    contrafold: parameters('contrafold/contrafold.params.complementary'),
+    eternafold: parameters('eternafold/EternaFoldParams.v1'),
+  });
+
+  function priorModel(priors: EnginePairsProvider | undefined) {
+    const config = tinyConfig('ssr-lm');
+    const encoder = Encoder.initialize(device, config, 5);
+    const own = { ...sizes, block: 'basic', dilations: [1, 2], distances: 8, prior: 'both' } as const;
+    const head = { head: secondaryStructure, sizes: own };
+    const weights = initialHead(device, head, config, 6);
+    return {
+      encoder,
+      task: head,
+      parameters: weights,
+      ...(priors && { priors }),
+      dispose: () => {
+        disposeAll(encoder.parameters);
+        disposeAll(weights);
+      },
+    };
+  }
+
+  const run = async (priors: EnginePairsProvider, stop?: number, store = memoryStore(), log = memoryLog()) => {
+    const model = priorModel(priors);
+    const config = configOf(false, {
+      head: model.task.sizes,
+      train: { epochs: 3, batchSize: 2, ema: 0.9 },
+      run: { evaluateEvery: 2, checkpointEvery: 2 },
+    });
+    const onProgress = ({ step }: { step: number }): void => {
+      if (step === stop) throw new Error('killed');
+    };
+    try {
+      await finetune({ ...model, config, train: few, validation: labelled.slice(4, 7), log, store, onProgress });
+    } finally {
+      model.dispose();
+    }
+    const files = store.checkpoints.get('step-000000006')!;
+    return {
+      files: [...files].map(([name, bytes]) => [name, new TextDecoder('latin1').decode(bytes)]),
+      lines: log.lines,
+    };
+  };
+
+  it('a run resumes to the bit, in whatever order the pairs come', async () => {
+    const whole = await run(inProcess);
+    const [store, log] = [memoryStore(), memoryLog()];
+    await expect(run(inProcess, 3, store, log)).rejects.toThrow('killed');
+    // The first that is asked for comes last.
+    let asked = 0;
+    const late: EnginePairsProvider = async (...args) => {
+      const wait = 40 - 10 * (asked++ % 4);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      return inProcess(...args);
+    };
+    expect(await run(late, undefined, store, log)).toEqual(whole);
+    const { loss, evaluation } = JSON.parse(whole.lines[0]!) as { loss?: number; evaluation?: { f1: number } };
+    expect([loss, evaluation!.f1 > 0.3]).toEqual([undefined, true]);
+  });
+
+  it('tells its provider the sequence after the one that it asks for', async () => {
+    const asked: (readonly [string, string | undefined])[] = [];
+    const model = priorModel((sequence, engines, next) => {
+      asked.push([sequence, next]);
+      return inProcess(sequence, engines);
+    });
+    const records = rnas.slice(0, 3);
+    await evaluateStructures(pairPredictor(model), records, { threshold: 0.5 });
+    const [a, b, c] = records.map(({ sequence }) => sequence);
+    expect(asked).toEqual([
+      [a, b],
+      [b, c],
+      [c, undefined],
+    ]);
+    model.dispose();
+  });
+
+  it('is not without a provider, and a checkpoint keeps its sizes', async () => {
+    const without = priorModel(undefined);
+    await expect(pairPredictor(without)('GGGAAACCC')).rejects.toThrow(
+      'this head takes the pair probabilities of contrafold and eternafold',
+    );
+    without.dispose();
+    const store = memoryStore();
+    await run(inProcess, undefined, store);
+    const reader = await store.open('step-000000006');
+    const file = await openTensorFile(await reader.open('model.safetensors'));
+    const opened = await openModel(file, tinyConfig('ssr-lm'));
+    expect(opened.task?.sizes).toEqual(without.task.sizes);
+    expect([...opened.shapes].filter(([name]) => /prior|distance/.test(name))).toEqual([
+      ['secondaryStructure.prior.weight', [8, 2]],
+      ['secondaryStructure.distance.weight', [8, 8]],
+      ['secondaryStructure.prior.logit', [2]],
+    ]);
   });
 });
 

@@ -5,12 +5,12 @@
  * everything about a task from here (index.ts lists them); adding a task is
  * adding such a file. Batches are packed, as everywhere.
  */
-import type { PredictionKind } from '@rna/structure';
+import type { EnginePairs, FoldingEngine, PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
-import type { HeadConfig, ParameterShapes, Shape } from '../config.ts';
-import { parameter, type ParameterMap } from '../parameters.ts';
+import type { EncoderConfig, HeadConfig, ParameterShapes, Shape } from '../config.ts';
+import { initializeParameters, parameter, type ParameterMap } from '../parameters.ts';
 
 /**
  * Numbers that a fine-tuned file keeps beside its weights, such as `threshold` or the mean and deviation of targets.
@@ -39,6 +39,8 @@ export interface HeadInput {
   readonly weight: (name: string) => Tensor;
   /** Key of the pass's dropout masks; no dropout without it. */
   readonly dropoutKey?: readonly [number, number];
+  /** What the folding engines that `engines` names say of each sequence. */
+  readonly priors?: readonly EnginePairs[];
 }
 
 /** How labelled RNAs stand in a table: names of columns, and what a cell means. */
@@ -72,8 +74,12 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   readonly names?: { readonly official: HeadNames; readonly port?: HeadNames };
   /** The pass takes one sequence at a time. */
   readonly oneSequence?: true;
+  /** The folding engines whose pair probabilities the pass takes with each sequence. Without it: none. */
+  engines?(sizes: S): readonly FoldingEngine[];
   /** Every parameter and its shape, in the order of the pass, without the task's prefix. */
   parameters(dim: number, sizes: S): ParameterShapes;
+  /** The value that a parameter begins with, where it is not drawn. */
+  initial?(parameter: string, sizes: S): number | undefined;
   /** The sizes of a published file that says nothing but its tensors; undefined if they are not this head's. */
   sizesOf?(shapeOf: (parameter: string) => Shape | undefined, dim: number): S | undefined;
   /** Recorded where a tape is open. The output is what `loss` and `predict` take. */
@@ -127,6 +133,20 @@ export const headPrefix = ({ task }: Pick<Head, 'task'>): string =>
 export function headParameters({ head, sizes }: TaskHead, dim: number): ParameterShapes {
   const prefix = headPrefix(head);
   return new Map([...head.parameters(dim, sizes)].map(([name, shape]) => [prefix + name, shape]));
+}
+
+/** A head's parameters before any training, drawn from the seed as `initializeParameters` says. */
+export function initialHead(
+  device: Device,
+  task: TaskHead,
+  { dim, model }: Pick<EncoderConfig, 'dim' | 'model'>,
+  seed: number,
+): ParameterMap {
+  const { head, sizes } = task;
+  const prefix = headPrefix(head);
+  return initializeParameters(device, headParameters(task, dim), model, seed, (name) =>
+    head.initial?.(name.slice(prefix.length), sizes),
+  );
 }
 
 /**

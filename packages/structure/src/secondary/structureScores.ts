@@ -16,8 +16,11 @@ import {
 } from './metrics.ts';
 import { partnersFromPairs, type Structure } from './structure.ts';
 
-/** Pair probabilities of a sequence: strict upper triangle, row-major, [length · (length − 1) / 2]. */
-export type PairPredictor = (sequence: string) => Promise<Float32Array>;
+/**
+ * Pair probabilities of a sequence: strict upper triangle, row-major, [length · (length − 1) / 2]. `next` is the
+ * sequence that will be asked for after it, for which something may be made ready meanwhile.
+ */
+export type PairPredictor = (sequence: string, next?: string) => Promise<Float32Array>;
 
 /** The scores of one RNA. */
 export interface StructureScore {
@@ -51,8 +54,8 @@ export async function evaluateStructures(
   onRna?: (score: StructureScore, probabilities: Float32Array) => void,
 ): Promise<StructureEvaluation> {
   const rnas: StructureScore[] = [];
-  for (const record of records) {
-    const probabilities = await predict(record.sequence);
+  for (const [index, record] of records.entries()) {
+    const probabilities = await predict(record.sequence, records[index + 1]?.sequence);
     const score = scoreRna(
       record,
       greedyPairs(probabilities, record.sequence, options),
@@ -81,9 +84,9 @@ export async function chooseThreshold(
     readonly area: number;
     readonly curve: Float64Array;
   }[] = [];
-  for (const record of records) {
+  for (const [index, record] of records.entries()) {
     const { sequence, partners } = record;
-    const probabilities = await predict(sequence);
+    const probabilities = await predict(sequence, records[index + 1]?.sequence);
     decoded.push({
       record,
       pairs: greedyPairs(probabilities, sequence, { ...options, threshold: CANDIDATE_THRESHOLDS[0]! }),

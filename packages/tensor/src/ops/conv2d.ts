@@ -25,6 +25,8 @@ interface ConvolveOptions {
   readonly bias?: Tensor | undefined;
   /** Turns the filters around and exchanges their two channel dimensions: the gradient of the map. */
   readonly turn?: boolean;
+  /** Pixels from one filter tap to the next; default 1. */
+  readonly dilation?: number;
   /** Default: all rows. Those beyond the window are read where a filter reaches them; single filter taps reach none. */
   readonly window?: RowWindow;
 }
@@ -34,7 +36,7 @@ export function convolve(
   x: Tensor,
   filters: Tensor,
   { height, width }: MapSize,
-  { bias, turn = false, window = { rows: height, above: 0 } }: ConvolveOptions,
+  { bias, turn = false, dilation = 1, window = { rows: height, above: 0 } }: ConvolveOptions,
 ): Tensor {
   const { device } = x;
   const [first = 0, second = 0, size = 0] = filters.shape;
@@ -49,7 +51,7 @@ export function convolve(
         k.sumTaps,
         { x: products, bias: bias ?? x },
         { y: shape },
-        { count: window.rows * width, height, width, above: window.above, size },
+        { count: window.rows * width, height, width, above: window.above, size, dilation },
         { bias: bias !== undefined },
       ).y;
     }
@@ -65,7 +67,7 @@ export function convolve(
       k.conv2d,
       { x, b, bias: bias ?? x },
       { y: shape },
-      { height, width, ...window, channels: inner, size, cols },
+      { height, width, ...window, channels: inner, size, dilation, cols },
       { bias: bias !== undefined },
     ).y;
   });
@@ -100,7 +102,12 @@ export const filtersTakeRowsOf = ({ shape: [outputs = 0, channels = 0] }: Tensor
   outputs < channels ? 'dy' : 'x';
 
 /** The gradient of the filters: a product over all pixels in chunks, summed in order. Not recorded. */
-export function filterGradient(filters: Tensor, map: MapSize, bands: readonly (() => FilterBand)[]): Tensor {
+export function filterGradient(
+  filters: Tensor,
+  map: MapSize,
+  bands: readonly (() => FilterBand)[],
+  dilation: number,
+): Tensor {
   const {
     device,
     shape: [outputs = 0, channels = 0, size = 0],
@@ -127,6 +134,7 @@ export function filterGradient(filters: Tensor, map: MapSize, bands: readonly ((
             above,
             channels: inner,
             size,
+            dilation,
             cols,
             chunkPixels,
           },
@@ -166,14 +174,15 @@ export function mapSize(op: string, x: Tensor, filters: Tensor, bias?: Tensor): 
  * @param x [height, width, channels]
  * @param filters [outputs, channels, size, size]
  * @param bias [outputs]
+ * @param dilation Pixels from one filter tap to the next
  * @returns [height, width, outputs]
  */
-export function conv2d(x: Tensor, filters: Tensor, bias?: Tensor): Tensor {
+export function conv2d(x: Tensor, filters: Tensor, bias?: Tensor, dilation = 1): Tensor {
   const map = mapSize('conv2d', x, filters, bias);
-  const y = convolve(x, filters, map, { bias });
+  const y = convolve(x, filters, map, { bias, dilation });
   return record(y, bias === undefined ? [x, filters] : [x, filters, bias], (dy, [needsX, needsFilters, needsBias]) => [
-    needsX === true ? convolve(dy, filters, map, { turn: true }) : undefined,
-    needsFilters === true ? filterGradient(filters, map, [() => ({ x, dy, above: 0 })]) : undefined,
+    needsX === true ? convolve(dy, filters, map, { turn: true, dilation }) : undefined,
+    needsFilters === true ? filterGradient(filters, map, [() => ({ x, dy, above: 0 })], dilation) : undefined,
     needsBias === true ? columnSum(dy, map.height * map.width, bias!.size) : undefined,
   ]);
 }
@@ -183,22 +192,25 @@ export function conv2d(x: Tensor, filters: Tensor, bias?: Tensor): Tensor {
  * kept, so a tape holds one map less: maps over pairs are what fills the memory.
  * @param x [height, width, channels], more than one pixel
  * @param filters [outputs, channels, size, size]
+ * @param dilation Pixels from one filter tap to the next
  * @returns [height, width, outputs]
  */
-export function normConv2d(x: Tensor, filters: Tensor): Tensor {
+export function normConv2d(x: Tensor, filters: Tensor, dilation = 1): Tensor {
   const { device } = x;
   const map = mapSize('normConv2d', x, filters);
   const stats = instanceStats(x);
   const normalised = (): Tensor => normalise(x, stats, { relu: true });
-  const y = device.scope(() => convolve(normalised(), filters, map, {}));
+  const y = device.scope(() => convolve(normalised(), filters, map, { dilation }));
   return record(
     y,
     [x, filters],
     (dy, [needsX, needsFilters]) => [
       needsX === true
-        ? device.scope(() => instanceNormGradient(x, stats, convolve(dy, filters, map, { turn: true }), true))
+        ? device.scope(() => instanceNormGradient(x, stats, convolve(dy, filters, map, { turn: true, dilation }), true))
         : undefined,
-      needsFilters === true ? filterGradient(filters, map, [() => ({ x: normalised(), dy, above: 0 })]) : undefined,
+      needsFilters === true
+        ? filterGradient(filters, map, [() => ({ x: normalised(), dy, above: 0 })], dilation)
+        : undefined,
     ],
     [stats],
   );

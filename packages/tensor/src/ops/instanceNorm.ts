@@ -74,12 +74,13 @@ export function instanceStats(...bands: readonly Tensor[]): Tensor {
 
 /** The normalised map, or relu of it, plus the residual if there is one; not recorded. */
 export function normalise(x: Tensor, stats: Tensor, { relu = false, residual }: InstanceNormOptions): Tensor {
+  const channels = x.shape.at(-1)!;
   return x.device.run(
     k.instanceNorm,
     { x, stats, residual: residual ?? x },
     { y: x.shape },
-    { count: x.size, channels: x.shape.at(-1)! },
-    { relu, residual: residual !== undefined },
+    { count: x.size, channels },
+    { relu, residual: residual !== undefined, aligned: channels % 4 === 0 },
   ).y;
 }
 
@@ -113,7 +114,7 @@ export function instanceNormGradients(
       { x, stats, sums, dy: dy[i]! },
       { dx: x.shape },
       { count: x.size, channels, pixels },
-      { relu },
+      { relu, aligned: channels % 4 === 0 },
     ).dx;
   };
 }

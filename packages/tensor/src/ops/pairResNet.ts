@@ -16,6 +16,13 @@ import { chunkRowsOf, convolve, filterGradient, filtersTakeRowsOf, type MapSize 
 import { instanceNormGradients, instanceStats, normalise } from './instanceNorm.ts';
 import { columnSum } from './matmul.ts';
 import { concatenate, pairSumGradient } from './pair.ts';
+import {
+  pairDistanceBand,
+  pairDistanceGradient,
+  pairPriorBand,
+  pairPriorGradient,
+  type PriorScale,
+} from './pairPrior.ts';
 import type { BlockFilters } from './residualBlock.ts';
 
 /** [rows, width, channels] each, in order; all but the last have the same number of rows. */
@@ -24,7 +31,12 @@ type Bands = readonly Tensor[];
 export interface PairResNet {
   /** Of the sum over a pair, [channels]. */
   readonly bias: Tensor;
+  /** Added to that sum, as `pairPrior` and `pairDistance` take them. */
+  readonly prior?: { readonly logOdds: Tensor; readonly weight: Tensor; readonly scale: PriorScale };
+  readonly distances?: Tensor;
   readonly blocks: readonly BlockFilters[];
+  /** Pixels between the filter taps of the blocks, gone through again and again; default 1. */
+  readonly dilations?: readonly number[];
   /** [1, channels, size, size], and its bias [1]. */
   readonly out: { readonly filters: Tensor; readonly bias: Tensor };
 }
@@ -33,20 +45,22 @@ export interface PairResNet {
 const BAND_BYTES = 2 ** 25;
 const LEAST_BAND_ROWS = 64;
 
-/** Rows of a band: whole chunks of every sum. */
-function bandRowsOf(map: MapSize, channels: number): number {
-  const unit = Math.max(LEAST_BAND_ROWS, chunkRowsOf(map));
+/** Rows of a band: whole chunks of every sum, and as many as the farthest filter reaches. */
+function bandRowsOf(map: MapSize, channels: number, reach: number): number {
+  // All three are powers of two.
+  const unit = Math.max(LEAST_BAND_ROWS, chunkRowsOf(map), 2 ** Math.ceil(Math.log2(Math.max(1, reach))));
   return Math.max(1, Math.floor(BAND_BYTES / (4 * map.width * channels * unit))) * unit;
 }
 
 /**
- * conv(block(… block(pairSum(pq, bias)))).
+ * conv(block(… block(pairSum(pq, bias) + prior + distances))).
  * @param pq [length, 2·channels] as `pairSum` takes it, more than one row
- * @param bandRows Rows of a band, a multiple of `chunkRowsOf`; by default as many as fit in 32 MiB. No bit depends on
- * it.
+ * @param bandRows Rows of a band, a multiple of `chunkRowsOf` that no filter reaches beyond; by default as many as fit
+ * in 32 MiB. No bit depends on it.
  * @returns [length, length, 1]
  */
-export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRows?: number): Tensor {
+export function pairResNet(pq: Tensor, net: PairResNet, bandRows?: number): Tensor {
+  const { bias, prior, distances, out } = net;
   const { device } = pq;
   const [length = 0] = pq.shape;
   const channels = bias.size;
@@ -61,16 +75,26 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
     bias.shape,
     out.filters.shape,
   );
-  const rows = bandRows ?? bandRowsOf(map, channels);
-  const inputs = [pq, bias, ...blocks.flat(), out.filters, out.bias];
+  const blocks = dilatedBlocks(net);
+  const reach = Math.max(
+    reachOf(out.filters),
+    ...blocks.flatMap(({ filters, dilation }) => filters.map((each) => reachOf(each, dilation))),
+  );
+  const rows = bandRows ?? bandRowsOf(map, channels, reach);
+  if (rows < reach && rows < length)
+    throw new RangeError(`pairResNet: filters reach over ${reach} rows, so bands of ${rows} are too small`);
+  const beside = [...(prior ? [prior.weight] : []), ...(distances ? [distances] : [])];
+  const weights = [pq, bias, ...beside, ...blocks.flatMap(({ filters }) => filters), out.filters, out.bias];
+  const keptInputs = prior ? [prior.logOdds] : [];
+  const inputs = [...weights, ...keptInputs];
   const keeps = device.tape !== undefined && inputs.some(({ tracked }) => tracked);
 
   // The input of each block, and the output of the last one.
   const { maps, y } = device.scope(() => {
-    const made: Bands[] = [pairSumBands(pq, bias, rows)];
-    for (const filters of blocks) {
+    const made: Bands[] = [inputBands(pq, net, rows)];
+    for (const block of blocks) {
       const input = made.at(-1)!;
-      made.push(residualBlockBands(input, filters, map));
+      made.push(residualBlockBands(input, block, map));
       if (!keeps) free(input);
     }
     return {
@@ -81,9 +105,12 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
   return record(
     y,
     inputs,
-    (dy, [needsPq, needsBias, ...needs]) =>
+    (dy, needed) =>
       device.scope(() => {
-        const [needsOut, needsOutBias] = needs.slice(3 * blocks.length);
+        const [needsPq, needsBias, ...others] = needed;
+        const needsBeside = others.slice(0, beside.length);
+        const needs = others.slice(beside.length, weights.length - 2);
+        const [needsOut, needsOutBias] = needs.slice(-2);
         const last = maps.at(-1)!;
         const cut = perBand(
           last,
@@ -92,13 +119,16 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
               .y,
         );
         const gradients = [
-          needsOut === true ? bandsFilterGradient(last, undefined, cut, out.filters, map) : undefined,
+          needsOut === true ? bandsFilterGradient(last, undefined, cut, out.filters, map, 1) : undefined,
           needsOutBias === true ? columnSum(dy, length * length, 1) : undefined,
         ];
         free(last);
         let dx: Bands = convolveBands(cut, out.filters, map, { turn: true, frees: true });
+        let end = needs.length - 2;
         for (let b = blocks.length - 1; b >= 0; b--) {
-          const back = residualBlockGradient(maps[b]!, blocks[b]!, dx, map, needs.slice(3 * b, 3 * b + 3));
+          const begin = end - blocks[b]!.filters.length;
+          const back = residualBlockGradient(maps[b]!, blocks[b]!, dx, map, needs.slice(begin, end));
+          end = begin;
           free(maps[b]!);
           gradients.unshift(...back.filters);
           dx = back.dx;
@@ -106,11 +136,39 @@ export function pairResNet(pq: Tensor, { bias, blocks, out }: PairResNet, bandRo
         return [
           needsPq === true ? pairSumGradient(pq.shape, dx) : undefined,
           needsBias === true ? pixelSum(dx) : undefined,
+          ...beside.map(({ shape }, i) => {
+            if (needsBeside[i] !== true) return undefined;
+            return i === 0 && prior
+              ? pairPriorGradient(dx, prior.logOdds, shape, prior.scale)
+              : pairDistanceGradient(dx, shape);
+          }),
           ...gradients,
+          ...keptInputs.map(() => undefined),
         ];
       }),
     maps.flat(),
   );
+}
+
+interface DilatedBlock {
+  readonly filters: BlockFilters;
+  readonly dilation: number;
+}
+
+const dilatedBlocks = ({ blocks, dilations = [1] }: PairResNet): DilatedBlock[] =>
+  blocks.map((filters, b) => ({ filters, dilation: dilations[b % dilations.length]! }));
+
+/** The map that the first block takes. */
+function inputBands(pq: Tensor, { bias, prior, distances }: PairResNet, bandRows: number): Bands {
+  let bands = pairSumBands(pq, bias, bandRows);
+  const next = (make: (band: Tensor, first: number) => Tensor): void => {
+    const before = bands;
+    bands = perBand(before, make);
+    free(before);
+  };
+  if (prior) next((x, first) => pairPriorBand(x, prior.logOdds, prior.weight, prior.scale, first));
+  if (distances) next((x, first) => pairDistanceBand(x, distances, first));
+  return bands;
 }
 
 function pairSumBands(pq: Tensor, bias: Tensor, bandRows: number): Bands {
@@ -131,15 +189,15 @@ function pairSumBands(pq: Tensor, bias: Tensor, bandRows: number): Bands {
   });
 }
 
-/** The bands of x + relu(norm(conv(relu(norm(conv(relu(norm(conv(x)))))))). */
-function residualBlockBands(x: Bands, [first, second, third]: BlockFilters, map: MapSize): Bands {
-  const { device } = first;
-  return device.scope(() => {
-    const c1 = convolveBands(x, first, map);
-    const c2 = convolveBands(c1, second, map, { stats: instanceStats(...c1), frees: true });
-    const c3 = convolveBands(c2, third, map, { stats: instanceStats(...c2), frees: true });
-    const stats = instanceStats(...c3);
-    return c3.map((c, i) => {
+/** The bands of x + relu(norm(conv( … relu(norm(conv(x)))))). */
+function residualBlockBands(x: Bands, { filters: [first, ...others], dilation }: DilatedBlock, map: MapSize): Bands {
+  return first.device.scope(() => {
+    const last = others.reduce<Bands>(
+      (c, filters) => convolveBands(c, filters, map, { dilation, stats: instanceStats(...c), frees: true }),
+      convolveBands(x, first, map, { dilation }),
+    );
+    const stats = instanceStats(...last);
+    return last.map((c, i) => {
       const y = normalise(c, stats, { relu: true, residual: x[i]! });
       c.dispose();
       return y;
@@ -150,39 +208,33 @@ function residualBlockBands(x: Bands, [first, second, third]: BlockFilters, map:
 /** The gradients of a block's input and filters. Frees dy. */
 function residualBlockGradient(
   x: Bands,
-  [w1, w2, w3]: BlockFilters,
+  { filters, dilation }: DilatedBlock,
   dy: Bands,
   map: MapSize,
   needs: readonly (boolean | undefined)[],
 ) {
-  const { device } = w1;
-  return device.scope(() => {
-    const ofFilters = (
-      index: number,
-      input: Bands,
-      stats: Tensor | undefined,
-      gradient: Bands,
-      filters: Tensor,
-    ): Tensor | undefined =>
-      needs[index] === true ? bandsFilterGradient(input, stats, gradient, filters, map) : undefined;
-    let c1 = convolveBands(x, w1, map);
-    const stats1 = instanceStats(...c1);
-    const c2 = convolveBands(c1, w2, map, { stats: stats1, frees: true });
-    const stats2 = instanceStats(...c2);
-    const c3 = convolveBands(c2, w3, map, { stats: stats2 });
-    const dc3 = normGradient(c3, instanceStats(...c3), dy);
-    const dw3 = ofFilters(2, c2, stats2, dc3, w3);
-    const dn2 = convolveBands(dc3, w3, map, { turn: true, frees: true });
-    const dc2 = normGradient(c2, stats2, dn2, true);
-    c1 = convolveBands(x, w1, map);
-    const dw2 = ofFilters(1, c1, stats1, dc2, w2);
-    const dn1 = convolveBands(dc2, w2, map, { turn: true, frees: true });
-    const dc1 = normGradient(c1, stats1, dn1, true);
-    const dw1 = ofFilters(0, x, undefined, dc1, w1);
-    const dx = convolveBands(dc1, w1, map, { turn: true, frees: true }).map((through, i) =>
-      accumulate(dy[i]!, through),
-    );
-    return { dx, filters: [dw1, dw2, dw3] };
+  return filters[0].device.scope(() => {
+    const firstMap = (): Bands => convolveBands(x, filters[0], map, { dilation });
+    // What each convolution gives. The first map is made twice, so that one less is alive at a time.
+    const maps: Bands[] = [firstMap()];
+    const stats: Tensor[] = [];
+    for (const [i, each] of filters.slice(1).entries()) {
+      stats.push(instanceStats(...maps[i]!));
+      maps.push(convolveBands(maps[i]!, each, map, { dilation, stats: stats[i]!, frees: i === 0 }));
+    }
+    stats.push(instanceStats(...maps.at(-1)!));
+    const gradients: (Tensor | undefined)[] = [];
+    let through = dy;
+    for (let i = filters.length - 1; i >= 0; i--) {
+      const gradient = normGradient(maps[i]!, stats[i]!, through, i < filters.length - 1);
+      if (i === 1) maps[0] = firstMap();
+      const [input, before] = i === 0 ? [x, undefined] : [maps[i - 1]!, stats[i - 1]!];
+      gradients.unshift(
+        needs[i] === true ? bandsFilterGradient(input, before, gradient, filters[i]!, map, dilation) : undefined,
+      );
+      through = convolveBands(gradient, filters[i]!, map, { dilation, turn: true, frees: true });
+    }
+    return { dx: through.map((each, i) => accumulate(dy[i]!, each)), filters: gradients };
   });
 }
 
@@ -237,13 +289,14 @@ function inputOf(bands: Bands, index: number, reach: number, stats: Tensor | und
   return { x: normal, above };
 }
 
-const reachOf = ({ shape }: Tensor): number => (shape[3]! - 1) / 2;
+const reachOf = ({ shape }: Tensor, dilation = 1): number => (dilation * (shape[3]! - 1)) / 2;
 
 interface BandOptions {
   /** Of the map, which is normalised with them, and negative values made 0, on the way in. */
   readonly stats?: Tensor;
   readonly bias?: Tensor;
   readonly turn?: boolean;
+  readonly dilation?: number;
   /** Frees each band of the input once it is done with. */
   readonly frees?: boolean;
 }
@@ -252,16 +305,16 @@ function convolveBands(
   bands: Bands,
   filters: Tensor,
   { width }: MapSize,
-  { stats, bias, turn = false, frees = false }: BandOptions = {},
+  { stats, bias, turn = false, dilation = 1, frees = false }: BandOptions = {},
 ): Tensor[] {
-  const reach = reachOf(filters);
+  const reach = reachOf(filters, dilation);
   const made = perBand(bands, (band, _, i) => {
     const { x, above } = inputOf(bands, i, reach, stats);
     const y = convolve(
       x,
       filters,
       { height: x.shape[0]!, width },
-      { bias, turn, window: { rows: band.shape[0]!, above } },
+      { bias, turn, dilation, window: { rows: band.shape[0]!, above } },
     );
     if (frees && (reach === 0 || i > 0)) bands[reach === 0 ? i : i - 1]!.dispose();
     return y;
@@ -287,8 +340,9 @@ function bandsFilterGradient(
   dy: Bands,
   filters: Tensor,
   map: MapSize,
+  dilation: number,
 ): Tensor {
-  const reach = reachOf(filters);
+  const reach = reachOf(filters, dilation);
   const reaches = filtersTakeRowsOf(filters);
   return filterGradient(
     filters,
@@ -298,6 +352,7 @@ function bandsFilterGradient(
       const { x: around, above } = withNeighbours(dy, i, reach);
       return { x: inputOf(bands, i, 0, stats).x, dy: around, above };
     }),
+    dilation,
   );
 }
 

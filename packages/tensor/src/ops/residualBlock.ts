@@ -3,18 +3,21 @@ import type { Tensor } from '../tensor.ts';
 import { conv2d, normConv2d } from './conv2d.ts';
 import { instanceNorm } from './instanceNorm.ts';
 
-export type BlockFilters = readonly [first: Tensor, second: Tensor, third: Tensor];
+/** One after the other. */
+export type BlockFilters = readonly [first: Tensor, ...others: Tensor[]];
 
 /**
- * x + relu(norm(conv(relu(norm(conv(relu(norm(conv(x)))))))), each op recorded: a tape keeps four maps.
+ * x + relu(norm(conv( … relu(norm(conv(x)))))), each op recorded: a tape keeps a map more than there are convolutions.
  * @param x [height, width, channels], more than one pixel
- * @param filters Three of [channels, channels, size, size], of any odd sizes
+ * @param filters [channels, channels, size, size] each, of any odd sizes
+ * @param dilation Pixels from one filter tap to the next
  */
-export function residualBlock(x: Tensor, [first, second, third]: BlockFilters): Tensor {
+export function residualBlock(x: Tensor, [first, ...others]: BlockFilters, dilation = 1): Tensor {
   const { device } = x;
   // A scope around each step's input frees that map as soon as the step is done.
-  const c1 = (): Tensor => conv2d(x, first);
-  const c2 = (): Tensor => normConv2d(device.scope(c1), second);
-  const c3 = (): Tensor => normConv2d(device.scope(c2), third);
-  return instanceNorm(device.scope(c3), { relu: true, residual: x });
+  const last = others.reduce(
+    (before, filters) => (): Tensor => normConv2d(device.scope(before), filters, dilation),
+    (): Tensor => conv2d(x, first, undefined, dilation),
+  );
+  return instanceNorm(device.scope(last), { relu: true, residual: x });
 }

@@ -19,14 +19,7 @@ import {
   meanScore,
   type StructureScore,
 } from '@rna/structure';
-import {
-  Encoder,
-  headParameters,
-  initializeParameters,
-  secondaryStructure,
-  type EncoderConfig,
-  type SecondaryStructureSizes,
-} from '@rna/model';
+import { Encoder, initialHead, secondaryStructure, type EncoderConfig, type SecondaryStructureSizes } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
 import {
   finetune,
@@ -107,11 +100,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     const { seed } = options;
     const encoder = Encoder.initialize(device, MODEL, seed);
     const task = { head: secondaryStructure, sizes: HEAD };
-    const model = {
-      encoder,
-      task,
-      parameters: initializeParameters(device, headParameters(task, MODEL.dim), MODEL.model, seed + HEAD_SEED_OFFSET),
-    };
+    const model = { encoder, task, parameters: initialHead(device, task, MODEL, seed + HEAD_SEED_OFFSET) };
     const configs = demoConfigs(options);
 
     note('scoring the untrained model');

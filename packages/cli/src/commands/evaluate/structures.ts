@@ -41,6 +41,7 @@ import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { readStructures, type StructureRecord } from '../../input/trainingInput.ts';
 import { FOLDING_BASELINES, scoreFolding } from '../../folding/baselines.ts';
 import { clsEmbeddings } from './embeddings.ts';
+import { withPriors } from '../../folding/priors.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import { writeReport } from './reportFolder.ts';
 import {
@@ -74,75 +75,77 @@ export async function scoreStructures(
     note(
       `${formatCount(withoutPairs)} of ${formatCount(records.length)} RNAs have no base pair in their file; their recall and F1 count as 0`,
     );
-  await withEncoder(
-    model,
-    async (encoder) => {
-      const predict = pairPredictor({ encoder, task, parameters: encoder.parameters });
-      const run = <T>(
-        label: string,
-        rnas: readonly StructureRecord[],
-        work: (predict: PairPredictor) => Promise<T>,
-      ): Promise<T> => withProgress(label, rnas, predict, signal, work);
-      const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
-      const { threshold, source } = thresholdToUse(model, options, tuned);
-      note(
-        `pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`,
-      );
-      const curves: PairCurves[] = [];
-      const { rnas } = await run('evaluate', records, (each) =>
-        evaluateStructures(each, records, { ...rules, threshold }, (score, probabilities) => {
-          const drawn = options.report === undefined ? undefined : pairCurves(probabilities, score.target);
-          if (drawn !== undefined) curves.push(drawn);
-        }),
-      );
-      const predicted = new Map<string, readonly StructureScore[]>([[options.model, rnas]]);
-      if (options.baselines)
-        for (const name of FOLDING_BASELINES) predicted.set(name, await scoreFolding(name, records, signal));
-      const summaries = new Map(
-        [...predicted].map(
-          ([name, scores]) =>
-            [
-              name,
-              summarise(
-                scores.map((score, i): GroupedScore => ({
-                  ...score,
-                  file: records[i]!.file,
-                  ...(identities && { identity: identities[i]! }),
-                })),
-              ),
-            ] as const,
-        ),
-      );
-      const none = options.by.find(
-        (by) => by !== 'pair-type' && !summaries.get(options.model)!.groups.some((group) => group.by === by),
-      );
-      if (none !== undefined) note(`--by ${none}: ${UNGROUPED[none as Grouping]}`);
-      if (options.csv !== undefined) await writeCsv(options.csv, records, rnas);
-      if (options.report !== undefined) {
-        await writeStructureReport(options.report, {
-          options,
-          model,
-          task,
-          encoder,
-          rules,
-          threshold,
-          source,
-          records,
-          predicted,
-          curves,
-          summaries,
-          identities,
-          predict,
-          signal,
-        });
-      }
-      await writeResult(
-        options.json
-          ? jsonOf(options, task.head.task, summaries, threshold, source, rules)
-          : tablesOf(options, summaries).map(textTable).join('\n'),
-      );
-    },
-    options,
+  await withPriors(task, {}, (priors) =>
+    withEncoder(
+      model,
+      async (encoder) => {
+        const predict = pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) });
+        const run = <T>(
+          label: string,
+          rnas: readonly StructureRecord[],
+          work: (predict: PairPredictor) => Promise<T>,
+        ): Promise<T> => withProgress(label, rnas, predict, signal, work);
+        const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
+        const { threshold, source } = thresholdToUse(model, options, tuned);
+        note(
+          `pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`,
+        );
+        const curves: PairCurves[] = [];
+        const { rnas } = await run('evaluate', records, (each) =>
+          evaluateStructures(each, records, { ...rules, threshold }, (score, probabilities) => {
+            const drawn = options.report === undefined ? undefined : pairCurves(probabilities, score.target);
+            if (drawn !== undefined) curves.push(drawn);
+          }),
+        );
+        const predicted = new Map<string, readonly StructureScore[]>([[options.model, rnas]]);
+        if (options.baselines)
+          for (const name of FOLDING_BASELINES) predicted.set(name, await scoreFolding(name, records, signal));
+        const summaries = new Map(
+          [...predicted].map(
+            ([name, scores]) =>
+              [
+                name,
+                summarise(
+                  scores.map((score, i): GroupedScore => ({
+                    ...score,
+                    file: records[i]!.file,
+                    ...(identities && { identity: identities[i]! }),
+                  })),
+                ),
+              ] as const,
+          ),
+        );
+        const none = options.by.find(
+          (by) => by !== 'pair-type' && !summaries.get(options.model)!.groups.some((group) => group.by === by),
+        );
+        if (none !== undefined) note(`--by ${none}: ${UNGROUPED[none as Grouping]}`);
+        if (options.csv !== undefined) await writeCsv(options.csv, records, rnas);
+        if (options.report !== undefined) {
+          await writeStructureReport(options.report, {
+            options,
+            model,
+            task,
+            encoder,
+            rules,
+            threshold,
+            source,
+            records,
+            predicted,
+            curves,
+            summaries,
+            identities,
+            predict,
+            signal,
+          });
+        }
+        await writeResult(
+          options.json
+            ? jsonOf(options, task.head.task, summaries, threshold, source, rules)
+            : tablesOf(options, summaries).map(textTable).join('\n'),
+        );
+      },
+      options,
+    ),
   );
 }
 
@@ -234,10 +237,10 @@ async function withProgress<T>(
   const bar = progressBar(label, records.length, 'RNAs');
   let done = 0;
   try {
-    return await task(async (sequence) => {
+    return await task(async (sequence, next) => {
       signal.throwIfAborted();
       const record = records[done]!;
-      const probabilities = await predict(sequence).catch((error: unknown) => {
+      const probabilities = await predict(sequence, next).catch((error: unknown) => {
         throw naming(error, record.file, record);
       });
       bar.update(++done);

@@ -7,7 +7,7 @@ import { RandomStream } from '@rna/kernels';
 import {
   Encoder,
   headParameters,
-  initializeParameters,
+  initialHead,
   loadParameters,
   parameter,
   STREAM,
@@ -32,6 +32,7 @@ import { lossTable, scoreTable, textTable, type Table } from '../../report/table
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readConfig } from '../../input/trainingInput.ts';
 import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
+import { FOR_TRAINING, withPriors } from '../../folding/priors.ts';
 
 // Keeps the head's parameters apart from an encoder drawn from the same seed.
 const HEAD_SEED_OFFSET = 0x68656164;
@@ -54,30 +55,33 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
       checkHead(model, task, config);
       const run = await openTrainingRun(`finetune ${head.task}`, schema, config, signal);
       try {
-        const state = await withRecovery({
-          ...run.places,
-          ...run.devices,
-          run: async (device) => {
-            // On the f32 originals, which are what is trained.
-            const encoder = config.model.untrained
-              ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
-              : new Encoder(
-                  device,
-                  model.config,
-                  await loadParameters(device, model, 'f32'),
-                  trainingPrecision(config),
-                );
-            return train({
-              encoder,
-              task,
-              parameters: headOf(model, task, encoder, config),
-              config,
-              train: records,
-              validation,
-              ...run.places,
-            });
-          },
-        });
+        const state = await withPriors(task, FOR_TRAINING(), (priors) =>
+          withRecovery({
+            ...run.places,
+            ...run.devices,
+            run: async (device) => {
+              // On the f32 originals, which are what is trained.
+              const encoder = config.model.untrained
+                ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
+                : new Encoder(
+                    device,
+                    model.config,
+                    await loadParameters(device, model, 'f32'),
+                    trainingPrecision(config),
+                  );
+              return train({
+                encoder,
+                task,
+                parameters: headOf(model, task, encoder, config),
+                config,
+                ...(priors && { priors }),
+                train: records,
+                validation,
+                ...run.places,
+              });
+            },
+          }),
+        );
         return await run.finish(state);
       } catch (error) {
         throw await run.explain(error);
@@ -153,10 +157,8 @@ function headOf(
   { device, config, parameters }: Encoder,
   { seed, model: { untrained } }: FinetuneConfig,
 ): ParameterMap {
-  const shapes = headParameters(task, config.dim);
-  if (model.task?.head !== task.head || untrained)
-    return initializeParameters(device, shapes, config.model, seed + HEAD_SEED_OFFSET);
-  return new Map([...shapes.keys()].map((name) => [name, parameter(parameters, name)]));
+  if (model.task?.head !== task.head || untrained) return initialHead(device, task, config, seed + HEAD_SEED_OFFSET);
+  return new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
 }
 
 function resultText(

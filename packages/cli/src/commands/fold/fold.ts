@@ -23,6 +23,7 @@ import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames, notePairsLeftOut } from '../../files/outputPaths.ts';
 import { pairLines, writeText } from '../../tables/pairTable.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { withPriors } from '../../folding/priors.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<
   string,
@@ -59,36 +60,45 @@ export async function fold(options: FoldOptions): Promise<void> {
       await withModel(options.model, options, async (model) => {
         const task = requireHead(model, options.model);
         const threshold = chooseThreshold(model, options);
-        await withEncoder(
-          model,
-          async (encoder) => {
-            const predict = pairPredictor({ encoder, task, parameters: encoder.parameters });
-            if (out !== undefined) await mkdir(out, { recursive: true });
-            const bar = progressBar('fold', fasta.plan.length, 'records');
-            let done = 0;
-            try {
-              for await (const record of fasta.records()) {
-                signal.throwIfAborted();
-                const sequence = standardLetters(record.sequence);
-                const probabilities = await predict(sequence).catch((error: unknown) => {
-                  leftOut(naming(error, record.file, record), options);
-                });
-                if (probabilities !== undefined) {
-                  const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
-                  await write(
-                    { ...record, sequence, partners },
-                    probabilities,
-                    names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
-                    options,
+        await withPriors(task, {}, (priors) =>
+          withEncoder(
+            model,
+            async (encoder) => {
+              const predict = pairPredictor({
+                encoder,
+                task,
+                parameters: encoder.parameters,
+                ...(priors && { priors }),
+              });
+              if (out !== undefined) await mkdir(out, { recursive: true });
+              const bar = progressBar('fold', fasta.plan.length, 'records');
+              let done = 0;
+              try {
+                for await (const [record, next] of withNext(fasta.records())) {
+                  signal.throwIfAborted();
+                  const sequence = standardLetters(record.sequence);
+                  const probabilities = await predict(sequence, next && standardLetters(next.sequence)).catch(
+                    (error: unknown) => {
+                      leftOut(naming(error, record.file, record), options);
+                    },
                   );
+                  if (probabilities !== undefined) {
+                    const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
+                    await write(
+                      { ...record, sequence, partners },
+                      probabilities,
+                      names && out !== undefined ? join(out, names.get(record.id)!) : undefined,
+                      options,
+                    );
+                  }
+                  bar.update(++done);
                 }
-                bar.update(++done);
+              } finally {
+                bar.stop();
               }
-            } finally {
-              bar.stop();
-            }
-          },
-          options,
+            },
+            options,
+          ),
         );
       });
     }),
@@ -99,6 +109,15 @@ export async function fold(options: FoldOptions): Promise<void> {
 function leftOut(error: unknown, { skipBad }: FoldOptions): void {
   if (!skipBad || !(error instanceof InputError)) throw error;
   note(`left out: ${error.message}`);
+}
+/** Each item with the one after it, which is read first. */
+async function* withNext<T>(items: AsyncIterable<T>): AsyncGenerator<readonly [T, T | undefined], void, undefined> {
+  let last: T | undefined;
+  for await (const item of items) {
+    if (last !== undefined) yield [last, item];
+    last = item;
+  }
+  if (last !== undefined) yield [last, undefined];
 }
 
 function requireHead({ task }: OpenedModel, model: string): PairTask {

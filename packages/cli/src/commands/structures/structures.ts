@@ -33,6 +33,7 @@ import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
 import { foldingThreads } from '../../folding/memory.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
+import { isParameterSet, readParameterSet } from '../../folding/parameterSets.ts';
 
 export interface StructuresOptions {
   readonly input: string;
@@ -50,13 +51,6 @@ export interface StructuresOptions {
   readonly constraints?: string;
   readonly jobs?: number;
 }
-
-/** Parameter sets that come with the program. */
-const SETS = {
-  contrafold: 'contrafold/contrafold.params.complementary',
-  eternafold: 'eternafold/EternaFoldParams.v1',
-} as const;
-const isSet = (name: string): name is keyof typeof SETS => name in SETS;
 
 /** Throws an InputError, UsageError or CommandError before any output is begun. */
 export async function structures(options: StructuresOptions): Promise<void> {
@@ -138,13 +132,13 @@ export async function readSettings({
   arithmetic,
   probs,
 }: Pick<StructuresOptions, 'params' | 'gamma' | 'rules' | 'arithmetic' | 'probs'>): Promise<FoldingSettings> {
-  const file = isSet(params) ? new URL(`../../../data/${SETS[params]}`, import.meta.url) : params;
-  const parameters = { text: await readFile(file, 'utf8'), file: params };
+  const text = isParameterSet(params) ? await readParameterSet(params) : await readFile(params, 'utf8');
+  const parameters = { text, file: params };
   parseFoldingParameters(parameters.text, parameters.file);
   return {
     parameters,
     gamma,
-    rules: FOLDING_RULES[rules ?? (isSet(params) ? params : 'contrafold')],
+    rules: FOLDING_RULES[rules ?? (isParameterSet(params) ? params : 'contrafold')],
     arithmetic,
     probabilities: probs ?? false,
   };
