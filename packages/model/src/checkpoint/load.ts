@@ -24,6 +24,7 @@ import {
   isIgnored,
   metadataScalars,
   SCALAR_NAMES,
+  unwrapped,
   type Layout,
   type ParameterMapping,
   type SourceTensor,
@@ -64,10 +65,11 @@ export interface OpenedModel {
  *   from `parameters` and `read` also for a weight that is not a finite number.
  */
 export async function openModel(
-  tensors: TensorFile,
+  file: TensorFile,
   config?: ModelConfig,
   heads: readonly Head[] = HEADS,
 ): Promise<OpenedModel> {
+  const tensors = unwrapped(file);
   const layout = detectLayout(tensors);
   const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout);
   const fitted: EncoderConfig = sizes;
