@@ -4,7 +4,6 @@
  * the field. Each file is written whole or not at all; after a failure those of
  * the records before it are there.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs,
@@ -24,7 +23,9 @@ import {
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from './errors.ts';
 import { withFasta } from './fastaInput.ts';
+import { makeFolder } from './files.ts';
 import { naming, withEncoder, withModel } from './loadModel.ts';
+import { isFiniteArray, overflow } from './nonFinite.ts';
 import { fileNames } from './outputs.ts';
 import { pairLines, writeText } from './pairTable.ts';
 import { interruptible, note, progressBar, writeResult } from './terminal.ts';
@@ -68,7 +69,7 @@ export async function fold(options: FoldOptions): Promise<void> {
               task: { head: secondaryStructure, sizes },
               parameters: encoder.parameters,
             });
-            if (out !== undefined) await mkdir(out, { recursive: true });
+            if (out !== undefined) await makeFolder(out);
             const bar = progressBar('fold', fasta.plan.length, 'records');
             let done = 0;
             try {
@@ -78,6 +79,7 @@ export async function fold(options: FoldOptions): Promise<void> {
                 const probabilities = await predict(sequence).catch((error: unknown) => {
                   throw naming(error, fasta.name, record);
                 });
+                if (!isFiniteArray(probabilities)) throw await overflow(encoder, fasta.name, record);
                 const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
                 await write(
                   { id: record.id, sequence, partners },

@@ -10,6 +10,7 @@ import { CommandError, UsageError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 import { fold, type FoldOptions } from './fold.ts';
 import { naming, withEncoder, withModel } from './loadModel.ts';
+import { isFinitePrediction, overflow } from './nonFinite.ts';
 import { checkOutputFile } from './outputs.ts';
 import { csvLine, predictionColumns } from './predictionTable.ts';
 import { headOfTask } from './tasks.ts';
@@ -82,7 +83,9 @@ export async function predict(options: PredictOptions): Promise<void> {
                 scalars,
               )) {
                 signal.throwIfAborted();
-                yield [waiting.shift()!, prediction];
+                const record = waiting.shift()!;
+                if (!isFinitePrediction(prediction)) throw await overflow(encoder, record.file, record);
+                yield [record, prediction];
                 bar.update(++done);
               }
             } catch (error) {

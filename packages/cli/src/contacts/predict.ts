@@ -1,10 +1,10 @@
 /**
  * The work of `rna contacts predict`: for each record a table of pair probabilities and one of its most probable pairs.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { predictContacts, topContacts, type Precision } from '@rna/model';
 import { withFasta } from '../fastaInput.ts';
+import { makeFolder } from '../files.ts';
 import { naming, withEncoder, withModel } from '../loadModel.ts';
 import { fileNames } from '../outputs.ts';
 import { pairLines, pairRow, PAIR_HEADER, writeText } from '../pairTable.ts';
@@ -34,7 +34,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
           model,
           async (encoder) => {
             requireDigest(fitted, contacts, digest(), name);
-            await mkdir(out, { recursive: true });
+            await makeFolder(out);
             const bar = progressBar('contacts', fasta.plan.length, 'records');
             let done = 0;
             try {

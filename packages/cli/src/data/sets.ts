@@ -3,11 +3,11 @@
  * published names, writing the sets, all of them or none, and the summary of
  * what was written.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { basePairs, dotBracket, isCanonicalPair, writeDotBracket, type Structure } from '@rna/structure';
 import { CommandError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
+import { makeFolder, writeAtomically } from '../files.ts';
 import { checkOutputFolder } from '../outputs.ts';
 import { formatCount } from '@rna/figures';
 import { textTable, type Column } from '../report/table.ts';
@@ -97,7 +97,7 @@ export async function writeSets(out: string, { title, sets, notes }: Preparation
         await write(join(staged, String(k)));
         signal.throwIfAborted();
       }
-      for (const file of files) await mkdir(dirname(file), { recursive: true });
+      for (const file of files) await makeFolder(dirname(file));
       for (const [k, file] of files.entries()) await rename(join(staged, String(k)), file);
     } finally {
       await rm(staged, { recursive: true });
