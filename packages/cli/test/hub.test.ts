@@ -86,7 +86,7 @@ const cutAfter = (count: number, response: ServerResponse, bytes: Uint8Array, fr
     ...(from > 0 && { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
   });
   // A reset connection takes unread bytes with it, so they get a moment to arrive.
-  response.write(bytes.subarray(from, from + count), () => setTimeout(() => response.destroy(), 50));
+  response.write(bytes.subarray(from, from + count), () => setTimeout(() => response.destroy(), 250));
   return true;
 };
 const isWeights = (request: IncomingMessage): boolean => request.url?.endsWith('model.safetensors') === true;
@@ -150,11 +150,7 @@ describe('download', () => {
     expect(await cached()).toEqual(['config.json', 'model.safetensors']);
   });
 
-  test('refuses wrong sizes and wrong hashes, and keeps nothing of them', async () => {
-    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength + 5), 'x-linked-etag': `"${sha256(bytes)}"` });
-    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
-      `${NAME}: the download of model.safetensors broke off (the connection closed after 300000 of 300005 bytes)`,
-    );
+  test('refuses wrong hashes, and keeps nothing of them', async () => {
     headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${'0'.repeat(64)}"` });
     await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
       /has the sha256 [0-9a-f]{64} instead of 0{64}/,
