@@ -44,15 +44,13 @@ test('the same means in .npy, .csv, .parquet and .safetensors', async () => {
   expect(npy.shape).toEqual([3, 64]);
   expect(npy.values).toEqual(Float32Array.from(rows.flatMap((row) => [...row])));
 
-  const table = parse(readFileSync(await embed(folder, 'x.csv', '--pool', 'mean')), { columns: true }) as Record<
-    string,
-    string
-  >[];
+  const csv = readFileSync(await embed(folder, 'x.csv', '--pool', 'mean'));
+  const table = parse<Record<string, string>>(csv, { columns: true });
   expect(table.map(({ id }) => id)).toEqual(['s0', 's1', 's2']);
   expect(table.map((row) => Float32Array.from({ length: 64 }, (_, e) => Number(row[`e${e}`])))).toEqual(rows);
 
   const parquet = readFileSync(await embed(folder, 'x.PARQUET', '--pool', 'mean'));
-  const file = parquet.buffer.slice(parquet.byteOffset, parquet.byteOffset + parquet.byteLength) as ArrayBuffer;
+  const file = parquet.buffer.slice(parquet.byteOffset, parquet.byteOffset + parquet.byteLength);
   const objects = await parquetReadObjects({ file });
   expect(objects.map(({ id }) => id as string)).toEqual(['s0', 's1', 's2']);
   expect(objects.map((row) => Float32Array.from({ length: 64 }, (_, e) => row[`e${e}`] as number))).toEqual(rows);
@@ -108,7 +106,7 @@ test('many rows, ids that need quotes, numbers of every size', async () => {
   await writeParquet(parquet, vectors(), new Map());
   const array = readNpy(Buffer.from(npy.bytes())).values;
   expect(array.length).toBe(6 * count);
-  const table = parse(Buffer.from(csv.bytes()), { from_line: 2 }) as string[][];
+  const table = parse(Buffer.from(csv.bytes()), { from_line: 2 });
   expect(table.map(([id]) => id)).toEqual(ids);
   expect(Float32Array.from(table.flatMap(([, ...cells]) => cells.map(Number)))).toEqual(array);
   const objects = await parquetReadObjects({ file: parquet.bytes().buffer as ArrayBuffer });
