@@ -2,13 +2,27 @@
  * The packages as they would be published.
  *
  *     npm run build           per package `dist`: ES modules and declarations
+ *     npm run pack            builds, and packs into `packed/` tarballs that npm installs
  *     npm run check:publish   builds, packs, and checks what was packed
  *
+ * Packing turns `workspace:` into versions and puts `publishConfig.exports` in the place of `exports`, which point at
+ * sources in a checkout. pnpm does both; what `npm pack` makes in a package's folder has neither and installs nowhere.
+ *
  * The check looks at the tarballs, not at the checkout: publint and
- * arethetypeswrong read them, then they are unpacked beside each other and
- * imported by plain Node. Nothing is sent anywhere.
+ * arethetypeswrong read them, then they are unpacked beside each other, imported
+ * by plain Node, and their declarations compiled as a strict user would. Nothing
+ * is sent anywhere.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -21,6 +35,7 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly bin?: Readonly<Record<string, string>>;
+  readonly exports?: Readonly<Record<string, unknown>>;
   readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> };
   readonly dependencies?: Readonly<Record<string, string>>;
 }
@@ -37,30 +52,40 @@ export function build(): void {
   ]);
 }
 
+/** Packs what `build` made into tarballs in `folder`. */
+export function pack(folder: string): void {
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { packageManager: string };
+  run(
+    'npx',
+    [
+      '--yes',
+      '--prefer-offline',
+      packageManager,
+      '--recursive',
+      '--filter',
+      './packages/*',
+      'pack',
+      '--pack-destination',
+      folder,
+    ],
+    { cwd: root },
+  );
+}
+
 /** Packs what `build` made and returns every fault found, one text each; an empty list is a pass. */
 export function checkPackages(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'rna-publish-'));
   try {
-    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-      packageManager: string;
-    };
-    run(
-      'npx',
-      [
-        '--yes',
-        '--prefer-offline',
-        packageManager,
-        '--recursive',
-        '--filter',
-        './packages/*',
-        'pack',
-        '--pack-destination',
-        folder,
-      ],
-      { cwd: root },
-    );
+    pack(folder);
     const packages = readdirSync(packagesFolder).map((name) => unpack(name, folder));
-    return packages.flatMap((unpacked) => [...lint(unpacked), ...importAll(unpacked, folder)]);
+    return [
+      ...packages.flatMap((unpacked) => [
+        ...manifestFaults(unpacked),
+        ...lint(unpacked),
+        ...importAll(unpacked, folder),
+      ]),
+      ...compileAsUser(packages, folder),
+    ];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -87,6 +112,62 @@ function unpack(name: string, folder: string): Unpacked {
   }
   return { manifest, tarball, folder: target };
 }
+
+/** What of a manifest holds in a checkout alone. */
+function manifestFaults({ manifest }: Unpacked): string[] {
+  const text = JSON.stringify(manifest);
+  return [
+    ...(text.includes('workspace:') ? [`${manifest.name}: its packed manifest has a dependency on the workspace`] : []),
+    ...(text.includes('./src/') ? [`${manifest.name}: its packed manifest points at sources`] : []),
+  ];
+}
+
+/**
+ * Compiles a program that takes the entries, and the README's snippet, against the declarations: strictly, without
+ * `skipLibCheck`, with the TypeScript of this project and the newest. The newest has WebGPU in its own DOM library,
+ * which contradicts @webgpu/types: what it says of that file alone is left out. So is @rna/figures, since the
+ * declarations of Observable Plot want those of d3, which it does not bring.
+ */
+function compileAsUser(packages: readonly Unpacked[], folder: string): string[] {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  writeFileSync(join(folder, 'readme.ts'), /^## As a library\n[^]*?^```ts\n([^]*?)^```$/m.exec(readme)![1]!);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
+  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
+  symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
+  const compile = (compiler: string, lib: readonly string[], entries: readonly string[]): string[] => {
+    const program = entries.map((entry, i) => `export * as e${i} from ${JSON.stringify(entry)};\n`).join('');
+    writeFileSync(join(folder, 'entries.ts'), program);
+    const compilerOptions = {
+      target: 'ES2023',
+      module: 'NodeNext',
+      lib,
+      types: ['node'],
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['entries.ts', 'readme.ts'] }),
+    );
+    return faults(`declarations, ${compiler}`, () =>
+      run(process.execPath, [join(root, 'node_modules', compiler, 'bin/tsc'), '-p', folder], { cwd: folder }),
+    );
+  };
+  const checked = packages.filter(({ manifest }) => manifest.name !== '@rna/figures');
+  const entries = checked.flatMap(({ manifest }) => entriesOf(manifest));
+  const lib = ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'];
+  const ofOthers = (line: string): boolean => /@webgpu[+/]types/.test(line);
+  const newest = compile('typescript-newest', lib, entries).filter((report) => {
+    const errors = report.split('\n').filter((line) => /error TS\d+/.test(line));
+    return errors.length === 0 || !errors.every(ofOthers);
+  });
+  return [...compile('typescript', lib, entries), ...newest];
+}
+
+const entriesOf = ({ name, exports = {} }: Manifest): string[] =>
+  Object.keys(exports).map((entry) => name + entry.slice(1));
 
 function lint({ manifest, tarball }: Unpacked): string[] {
   const tool = (...args: string[]): string[] =>
@@ -116,11 +197,8 @@ function lint({ manifest, tarball }: Unpacked): string[] {
 
 /** Imports every entry and starts every command, from the unpacked files alone. */
 function importAll({ manifest, folder: unpacked }: Unpacked, folder: string): string[] {
-  const entries = Object.keys((manifest as { exports?: Record<string, unknown> }).exports ?? {}).map(
-    (entry) => manifest.name + entry.slice(1),
-  );
   return [
-    ...entries.flatMap((entry) =>
+    ...entriesOf(manifest).flatMap((entry) =>
       faults(entry, () =>
         run(
           process.execPath,
@@ -146,12 +224,19 @@ function faults(what: string, check: () => unknown): string[] {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [, , what] = process.argv;
   build();
-  const found = process.argv[2] === 'check' ? checkPackages() : [];
-  process.stderr.write(
-    found.length > 0
-      ? `${found.join('\n\n')}\n`
-      : `${process.argv[2] === 'check' ? 'the packages are fit to be published' : 'built packages/*/dist'}\n`,
-  );
+  const packed = join(root, 'packed');
+  if (what === 'pack') {
+    rmSync(packed, { recursive: true, force: true });
+    mkdirSync(packed);
+    pack(packed);
+  }
+  const found = what === 'check' ? checkPackages() : [];
+  const done = {
+    pack: 'packed packed/*.tgz; npm install packed/*.tgz installs them all',
+    check: 'the packages are fit to be published',
+  }[what ?? ''];
+  process.stderr.write(found.length > 0 ? `${found.join('\n\n')}\n` : `${done ?? 'built packages/*/dist'}\n`);
   process.exitCode = found.length > 0 ? 1 : 0;
 }

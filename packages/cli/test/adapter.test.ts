@@ -2,9 +2,10 @@
  * Adapters on the command line: trained with low-rank terms, opened with their base by every command, the same as the
  * merged model.
  */
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { memorySink, writeSafetensors } from '@rna/model';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rna, tensors } from './harness.ts';
 import { rnas, structures, tinyModel } from './training.ts';
@@ -94,4 +95,23 @@ test('an adapter is a model that names its base', async () => {
   const lost = await rna('convert', adapter, join(base, 'other.safetensors'));
   expect(lost.code).not.toBe(0);
   expect(lost.stderr).toMatch(/is an adapter of .*pretrained\/model.*no such file or folder/s);
+});
+
+test('adapters whose bases go round in a circle are refused', async () => {
+  const [one, two] = [join(base, 'one'), join(base, 'two')];
+  for (const [folder, of] of [
+    [one, join(base, 'alias')],
+    [two, one],
+  ] as const) {
+    mkdirSync(folder);
+    const sink = memorySink();
+    await writeSafetensors(sink, [], new Map([['base_model_name_or_path', of]]));
+    writeFileSync(join(folder, 'head.safetensors'), sink.bytes());
+  }
+  symlinkSync(two, join(base, 'alias'));
+  const { code, stderr } = await rna('convert', one, join(base, 'out.pt'));
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    `rna: ${one}: an adapter that is in the end its own base; name the model that it was trained on`,
+  );
 });

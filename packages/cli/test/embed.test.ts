@@ -23,7 +23,9 @@ const TOLERANCE = 3e-5;
 // With ambiguity codes, lower case, T and U, a single nucleotide, and letters that no alphabet has.
 const {
   batch: { seqs: mixed },
-} = JSON.parse(readFileSync(modelFixture('tokens.json'), 'utf8')) as { batch: { seqs: string[] } };
+} = JSON.parse(readFileSync(new URL('../../structure/test/fixtures/tokens.json', import.meta.url), 'utf8')) as {
+  batch: { seqs: string[] };
+};
 
 /** The rows [length + 2, width] of each of the mixed sequences in the oracle's padded [6, longest, width]. */
 async function mixedRows(model: string, name: string): Promise<Float32Array[]> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -86,7 +86,7 @@ const cutAfter = (count: number, response: ServerResponse, bytes: Uint8Array, fr
     ...(from > 0 && { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
   });
   // A reset connection takes unread bytes with it, so they get a moment to arrive.
-  response.write(bytes.subarray(from, from + count), () => setTimeout(() => response.destroy(), 50));
+  response.write(bytes.subarray(from, from + count), () => setTimeout(() => response.destroy(), 250));
   return true;
 };
 const isWeights = (request: IncomingMessage): boolean => request.url?.endsWith('model.safetensors') === true;
@@ -150,11 +150,7 @@ describe('download', () => {
     expect(await cached()).toEqual(['config.json', 'model.safetensors']);
   });
 
-  test('refuses wrong sizes and wrong hashes, and keeps nothing of them', async () => {
-    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength - 5), 'x-linked-etag': `"${sha256(bytes)}"` });
-    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
-      `${NAME}: the downloaded model.safetensors has 300000 bytes instead of 299995; it was deleted, fetch it again`,
-    );
+  test('refuses wrong hashes, and keeps nothing of them', async () => {
     headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${'0'.repeat(64)}"` });
     await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
       /has the sha256 [0-9a-f]{64} instead of 0{64}/,
@@ -168,14 +164,14 @@ describe('download', () => {
     );
     files.delete('model.safetensors');
     await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(
-      'has neither model.safetensors nor model.safetensors.index.json',
+      'has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin',
     );
     files.set('model.safetensors', weights);
     interfere = (_, response) => {
-      response.writeHead(503).end();
+      response.writeHead(500).end();
       return true;
     };
-    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(/the hub answered 503/);
+    await expect(fetchHubModel(NAME, { endpoint, cacheDir })).rejects.toThrow(/the hub answered 500/);
   });
 
   test('offline, the error says what to fetch and where to put it', async () => {
@@ -184,6 +180,178 @@ describe('download', () => {
     await expect(failing).rejects.toThrow(`  http://127.0.0.1:1/${NAME}/resolve/main/model.safetensors\n`);
     await expect(failing).rejects.toThrow(`put the files into\n  ${join(cacheDir, NAME)}\n`);
   });
+});
+
+describe('a hub that does harm', () => {
+  const fetchModel = (options: HubOptions = {}): Promise<string> =>
+    fetchHubModel(NAME, { endpoint, cacheDir, ...options });
+  const redirects = (location: string): void => {
+    headers = () => ({ location });
+  };
+
+  test('sends more than it announced, or without an end', async () => {
+    let sent = 0;
+    interfere = (request, response) => {
+      if (!isWeights(request)) return false;
+      response.writeHead(200);
+      const more = (): void => {
+        if (response.destroyed) return;
+        sent += 100_000;
+        response.write(Buffer.alloc(100_000), () => setImmediate(more));
+      };
+      more();
+      return true;
+    };
+    await expect(fetchModel()).rejects.toThrow(
+      `${NAME}: the hub sends more of model.safetensors than the 300000 bytes that it announced; nothing of it was kept`,
+    );
+    expect(sent).toBeLessThan(50_000_000);
+    expect(await cached()).toEqual(['config.json']);
+  });
+
+  test.each(['-5', '1e99', 'many', '999999999999999'])('announces %s bytes', async (size) => {
+    headers = (bytes) => ({ 'x-linked-size': size, 'x-linked-etag': `"${sha256(bytes)}"` });
+    await expect(fetchModel()).rejects.toThrow(`${NAME}: the hub announces ${size} bytes for model.safetensors`);
+  });
+
+  test('announces a config of 100 MB', async () => {
+    files.set('config.json', new Uint8Array(100_000_000));
+    await expect(fetchModel()).rejects.toThrow(
+      'announces 100000000 bytes for config.json; 16777216 at most are fetched',
+    );
+  });
+
+  test('is too slow', async () => {
+    interfere = (request, response, bytes) => {
+      if (!isWeights(request)) return false;
+      response.writeHead(200, { 'content-length': bytes.byteLength });
+      let at = 0;
+      const drip = setInterval(() => {
+        if (response.destroyed) clearInterval(drip);
+        else response.write(bytes.subarray(at, ++at));
+      }, 50);
+      return true;
+    };
+    await expect(fetchModel({ patience: { seconds: 0.3, bytes: 1000 } })).rejects.toThrow(
+      /the download of model\.safetensors broke off \(less than 1000 bytes came in 0\.3 s\)/,
+    );
+  });
+
+  test('answers nothing', async () => {
+    server.removeAllListeners('request');
+    await expect(fetchModel({ patience: { seconds: 0.2, bytes: 1 } })).rejects.toThrow(
+      /cannot reach the hub \(.*timeout/,
+    );
+  });
+
+  test.each([
+    ['http://example.com/weights', 'an address that is not https'],
+    ['ftp://example.com/weights', 'an address that is not https'],
+    ['file:///etc/passwd', 'an address that is not https'],
+    ['https://127.0.0.1/weights', 'this machine or its network'],
+    ['https://localhost:9/weights', 'this machine or its network'],
+    ['https://[::1]/weights', 'this machine or its network'],
+    ['https://[::ffff:127.0.0.1]/weights', 'this machine or its network'],
+    ['https://0x7f.1/weights', 'this machine or its network'],
+    ['https://169.254.169.254/latest', 'this machine or its network'],
+    ['https://db.internal/weights', 'this machine or its network'],
+  ])('redirects to %s', async (location, why) => {
+    redirects(location);
+    await expect(fetchModel()).rejects.toThrow(`${NAME}: the hub redirects to "${location}", ${why}; refused`);
+  });
+
+  test('redirects to nonsense, and in a circle', async () => {
+    redirects('http://[nonsense');
+    await expect(fetchModel()).rejects.toThrow('the hub redirects to "http://[nonsense", which is no address');
+    redirects(`/some-lab/rinalmo-nano/resolve/main/model.safetensors`);
+    await expect(fetchModel()).rejects.toThrow(/redirects more than 5 times/);
+  });
+
+  test('is busy, and says for how long', async () => {
+    let busy = 3;
+    interfere = (request, response) => {
+      if (!isWeights(request) || busy === 0) return false;
+      response.writeHead(busy-- % 2 === 0 ? 503 : 429, { 'retry-after': '0' }).end();
+      return true;
+    };
+    await fetchModel();
+    expect(busy).toBe(0);
+    expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+  });
+
+  test('is busy for longer than anybody waits', async () => {
+    interfere = (_, response) => {
+      response.writeHead(429, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }).end();
+      return true;
+    };
+    await expect(fetchModel()).rejects.toThrow(/the hub is busy \(429\) and asks to wait 3[56]\d\d s/);
+  });
+
+  test('a digest in capitals is compared all the same', async () => {
+    headers = (bytes) => ({
+      'x-linked-size': String(bytes.byteLength),
+      'x-linked-etag': `"${sha256(bytes).toUpperCase()}"`,
+    });
+    await fetchModel();
+    await rm(join(cacheDir, NAME), { recursive: true });
+    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': `"${'AB'.repeat(32)}"` });
+    await expect(fetchModel()).rejects.toThrow(/has the sha256 [0-9a-f]{64} instead of (ab){32}/);
+  });
+
+  test('bytes of a version without a digest are not gone on with', async () => {
+    headers = (bytes) => ({ 'x-linked-size': String(bytes.byteLength), 'x-linked-etag': '' });
+    const version = createHash('sha256').update('').digest('hex').slice(0, 16);
+    await mkdir(join(cacheDir, NAME), { recursive: true });
+    await writeFile(join(cacheDir, NAME, `model.safetensors.${version}.partial`), new Uint8Array(1000));
+    await fetchModel();
+    expect(await readFile(join(cacheDir, NAME, 'model.safetensors'))).toEqual(Buffer.from(weights));
+  });
+
+  test('a link in place of a partial file is not followed', async () => {
+    const version = createHash('sha256').update(sha256(weights)).digest('hex').slice(0, 16);
+    const mine = join(cacheDir, 'mine.txt');
+    await writeFile(mine, 'my own');
+    await mkdir(join(cacheDir, NAME), { recursive: true });
+    await symlink(mine, join(cacheDir, NAME, `model.safetensors.${version}.partial`));
+    await expect(fetchModel()).rejects.toThrow(/\.partial is a symbolic link, which is not followed; remove it/);
+    expect(await readFile(mine, 'utf8')).toBe('my own');
+  });
+
+  test('an address that is none', async () => {
+    await expect(fetchModel({ endpoint: 'my hub' })).rejects.toThrow(
+      `${NAME}: HF_ENDPOINT is "my hub"; expected the address of a hub`,
+    );
+  });
+});
+
+test('four at once fetch each file once', async () => {
+  const folders = await Promise.all(Array.from({ length: 4 }, () => fetchHubModel(NAME, { endpoint, cacheDir })));
+  expect(new Set(folders)).toEqual(new Set([join(cacheDir, NAME)]));
+  expect(requests.filter((line) => line === 'GET config.json')).toHaveLength(1);
+  expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+});
+
+test("a killed process's lock is taken away", async () => {
+  await mkdir(join(cacheDir, NAME), { recursive: true });
+  const lock = join(cacheDir, NAME, 'config.json.lock');
+  await writeFile(lock, 'somebody');
+  const old = new Date(Date.now() - 60_000);
+  await utimes(lock, old, old);
+  await fetchHubModel(NAME, { endpoint, cacheDir });
+  expect(await cached()).toEqual(['config.json', 'model.safetensors']);
+});
+
+test('weights of PyTorch where there are no others, in one file and in shards', async () => {
+  files.set('pytorch_model.bin', weights).delete('model.safetensors');
+  await fetchHubModel(NAME, { endpoint, cacheDir });
+  expect(await cached()).toEqual(['config.json', 'pytorch_model.bin']);
+  await rm(join(cacheDir, NAME), { recursive: true });
+  files.delete('pytorch_model.bin');
+  const index = { weight_map: { a: 'pytorch_model-1.bin' } };
+  files.set('pytorch_model.bin.index.json', new TextEncoder().encode(JSON.stringify(index)));
+  files.set('pytorch_model-1.bin', weights);
+  await fetchHubModel(NAME, { endpoint, cacheDir });
+  expect(await cached()).toEqual(['config.json', 'pytorch_model-1.bin', 'pytorch_model.bin.index.json']);
 });
 
 describe('models by name', () => {
@@ -266,6 +434,8 @@ describe('models by name', () => {
     await expect(openModelFiles('rinalmo-giga')).rejects.toThrow(
       'rinalmo-giga: no such file or folder, and not the name of a hub model',
     );
-    await expect(openModelFiles(cacheDir)).rejects.toThrow('the folder has neither model.safetensors nor');
+    await expect(openModelFiles(cacheDir)).rejects.toThrow(
+      'the folder has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin',
+    );
   });
 });

@@ -10,6 +10,8 @@
  */
 import * as z from 'zod';
 import { CheckpointError } from './errors.ts';
+import { LIMITS } from './checkpoint/limits.ts';
+import { standIn } from './checkpoint/standIn.ts';
 
 export interface EncoderConfig {
   readonly model: 'rinalmo' | 'ssr-lm';
@@ -89,23 +91,77 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS;
 
-const size = z.int().positive();
+const size = z.int().positive().max(LIMITS.width);
+const layers = z.int().positive().max(LIMITS.layers);
 
-// Bookkeeping that the hub's tools write into every config.json.
+// What transformers' own class of configs writes into every config.json, in one version or another, and what is
+// written beside it for generating text. None of it changes an encoder's numbers. What would (quantization_config,
+// pruned_heads, rope_scaling) is left out, and so refused.
 const HUB_BOOKKEEPING = [
-  '_name_or_path',
   'architectures',
+  'attn_implementation',
   'auto_map',
+  'bad_words_ids',
+  'begin_suppress_tokens',
+  'chunk_size_feed_forward',
+  'cross_attention_hidden_size',
+  'decoder_start_token_id',
+  'diversity_penalty',
+  'do_sample',
   'dtype',
+  'early_stopping',
+  'encoder_no_repeat_ngram_size',
+  'exponential_decay_length_penalty',
+  'finetuning_task',
+  'forced_bos_token_id',
+  'forced_eos_token_id',
   'id2label',
+  'initializer_range',
+  'is_encoder_decoder',
   'label2id',
+  'length_penalty',
+  'max_length',
+  'max_position_embeddings',
+  'min_length',
+  'no_repeat_ngram_size',
+  'num_beam_groups',
+  'num_beams',
   'num_labels',
+  'num_return_sequences',
+  'output_attentions',
+  'output_hidden_states',
+  'output_scores',
+  'prefix',
   'problem_type',
+  'remove_invalid_values',
+  'repetition_penalty',
   'return_dict',
+  'return_dict_in_generate',
+  'sep_token_id',
+  'suppress_tokens',
+  'task_specific_params',
+  'temperature',
+  'tf_legacy_loss',
+  'tie_encoder_decoder',
+  'tokenizer_class',
+  'top_k',
+  'top_p',
   'torch_dtype',
+  'torchscript',
   'transformers_version',
+  'typical_p',
+  'use_bfloat16',
   'use_cache',
+  'use_return_dict',
 ] as const;
+
+/** Fields of the same origin that are as good as absent with one value, and would change the model with another. */
+const ABSENT = {
+  add_cross_attention: z.literal(false).optional(),
+  is_decoder: z.literal(false).optional(),
+  pruned_heads: z.strictObject({}).nullish(),
+  quantization_config: z.null().optional(),
+};
 
 // Fields of the port that describe training, heads or code paths that this
 // encoder does not have. `hidden_act` and `emb_layer_norm_before` are unused in
@@ -114,18 +170,13 @@ const PORT_UNUSED = [
   ...HUB_BOOKKEEPING,
   'attention_dropout',
   'attention_probs_dropout_prob',
-  'chunk_size_feed_forward',
   'emb_layer_norm_before',
   'gradient_checkpointing',
   'head',
   'hidden_act',
   'hidden_dropout',
   'hidden_dropout_prob',
-  'initializer_range',
   'lm_head',
-  'max_position_embeddings',
-  'output_attentions',
-  'output_hidden_states',
   'tie_word_embeddings',
 ] as const;
 
@@ -139,11 +190,12 @@ const unused = (names: readonly string[]): Record<string, z.ZodType> =>
 
 const portConfig = z.strictObject({
   ...unused(PORT_UNUSED),
+  ...ABSENT,
   ...taskHeadField,
   model_type: z.literal('rinalmo'),
   vocab_size: z.literal([22, 26, 28]),
   hidden_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: layers,
   num_attention_heads: size,
   intermediate_size: size,
   // 1e-12 stands in the oldest hub file by mistake; the weights were trained with 1e-5.
@@ -151,8 +203,6 @@ const portConfig = z.strictObject({
   position_embedding_type: z.literal('rotary').optional(),
   token_dropout: z.literal(true).optional(),
   learnable_beta: z.literal(true).optional(),
-  is_decoder: z.literal(false).optional(),
-  add_cross_attention: z.literal(false).optional(),
   pad_token_id: z.literal(0).optional(),
   bos_token_id: z.literal(1).optional(),
   eos_token_id: z.literal(2).optional(),
@@ -161,18 +211,33 @@ const portConfig = z.strictObject({
   null_token_id: z.literal(5).optional(),
 });
 
+// The slope of the rotation is base^(-2i/d): a base below 1 turns faster instead of slower, and one near 0 overflows.
+const ropeTheta = z.number().min(1).max(1e12);
+
 const llamaConfig = z.strictObject({
   ...unused(HUB_BOOKKEEPING),
+  ...ABSENT,
   ...taskHeadField,
   model_type: z.literal('ssr-lm'),
   vocab_size: z.literal(OFFICIAL_VOCABULARY_SIZE),
   hidden_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: layers,
   num_attention_heads: size,
   num_key_value_heads: size,
   intermediate_size: size,
-  rms_norm_eps: z.number().positive(),
-  rope_theta: z.number().positive(),
+  rms_norm_eps: z.number().positive().max(1),
+  rope_theta: ropeTheta,
+  // Where transformers 5 keeps the base.
+  rope_parameters: z.strictObject({ rope_type: z.literal('default').optional(), rope_theta: ropeTheta }).nullish(),
+  rope_scaling: z.null().optional(),
+  head_dim: z.int().positive().nullish(),
+  hidden_act: z.literal('silu').optional(),
+  attention_bias: z.literal(false).optional(),
+  mlp_bias: z.literal(false).optional(),
+  pretraining_tp: z.literal(1).optional(),
+  tie_word_embeddings: z.literal(false).optional(),
+  attention_dropout: z.number().optional(),
+  ...unused(['pad_token_id', 'bos_token_id', 'eos_token_id']),
 });
 
 /**
@@ -181,6 +246,14 @@ const llamaConfig = z.strictObject({
  */
 export function parseConfig(json: string, file: string): ModelConfig {
   let fields: unknown;
+  const other = standIn(json);
+  if (other !== undefined) throw new CheckpointError(file, other);
+  if (json.length > LIMITS.jsonBytes) {
+    throw new CheckpointError(
+      file,
+      `${json.length} letters are too many for a config; ${LIMITS.jsonBytes} at most are read`,
+    );
+  }
   try {
     fields = JSON.parse(json);
   } catch (cause) {
@@ -188,15 +261,16 @@ export function parseConfig(json: string, file: string): ModelConfig {
   }
   const modelType = (fields as { model_type?: unknown } | null)?.model_type;
   if (modelType === 'rinalmo') return checkConfig(fromPort(validate(portConfig, fields, file)), file);
-  if (modelType === 'ssr-lm') return checkConfig(fromLlama(validate(llamaConfig, fields, file)), file);
+  if (modelType === 'ssr-lm')
+    return checkConfig(fromLlama(validate(llamaConfig, withRopeTheta(fields), file), file), file);
   throw new CheckpointError(
     file,
-    `"model_type" is ${JSON.stringify(modelType) ?? 'missing'}; expected "rinalmo" or "ssr-lm"`,
+    `"model_type" is ${JSON.stringify(modelType)?.slice(0, 60) ?? 'missing'}; expected "rinalmo" or "ssr-lm"`,
   );
 }
 
 function validate<T>(schema: z.ZodType<T>, fields: unknown, file: string): T {
-  const result = schema.safeParse(fields);
+  const result = schema.safeParse(withoutPrivate(fields));
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
     if (issue.code === 'unrecognized_keys') {
@@ -207,6 +281,19 @@ function validate<T>(schema: z.ZodType<T>, fields: unknown, file: string): T {
   throw new CheckpointError(file, problems.join('; '));
 }
 
+/** Names that begin with an underscore are private to transformers: where a file came from, which code runs it. */
+const withoutPrivate = (fields: unknown): unknown =>
+  Object.fromEntries(Object.entries(fields as object).filter(([name]) => !name.startsWith('_')));
+
+/** Lifts the base of the rotary embedding out of `rope_parameters`, where transformers 5 keeps it. */
+function withRopeTheta(fields: unknown): unknown {
+  const { rope_theta, rope_parameters } = fields as {
+    rope_theta?: unknown;
+    rope_parameters?: { rope_theta?: unknown } | null;
+  };
+  return { ...(fields as object), rope_theta: rope_theta ?? rope_parameters?.rope_theta };
+}
+
 function fromPort(fields: z.infer<typeof portConfig>): ModelConfig {
   return {
     ...(fields.task_head && { head: fields.task_head }),
@@ -215,13 +302,27 @@ function fromPort(fields: z.infer<typeof portConfig>): ModelConfig {
   };
 }
 
-function fromLlama(fields: z.infer<typeof llamaConfig>): ModelConfig {
+function fromLlama(fields: z.infer<typeof llamaConfig>, file: string): ModelConfig {
+  const { rope_theta: base, rope_parameters: rope } = fields;
+  if ((rope?.rope_theta ?? base) !== base) {
+    throw new CheckpointError(
+      file,
+      `"rope_theta" is ${base}, but ${rope!.rope_theta} in "rope_parameters"; give it once`,
+    );
+  }
+  const headDim = fields.hidden_size / fields.num_attention_heads;
+  if ((fields.head_dim ?? headDim) !== headDim) {
+    throw new CheckpointError(
+      file,
+      `"head_dim" is ${fields.head_dim}; ${fields.num_attention_heads} heads over a hidden size of ${fields.hidden_size} have ${headDim}`,
+    );
+  }
   return {
     ...(fields.task_head && { head: fields.task_head }),
     ...ssrLm(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads, fields.intermediate_size),
     kvHeads: fields.num_key_value_heads,
     normEps: fields.rms_norm_eps,
-    ropeTheta: fields.rope_theta,
+    ropeTheta: base,
   };
 }
 
@@ -230,7 +331,13 @@ function fromLlama(fields: z.infer<typeof llamaConfig>): ModelConfig {
  * @throws CheckpointError if heads do not divide dim evenly into even head dims, or kvHeads does not divide heads.
  */
 export function checkConfig<C extends EncoderConfig>(config: C, file: string): C {
-  const { dim, heads, kvHeads } = config;
+  const { dim, heads, kvHeads, ffnDim } = config;
+  if (ffnDim < 1) {
+    throw new CheckpointError(
+      file,
+      'its "intermediate_size" leaves the feed-forward layer no width; RiNALMo has 4 times the hidden size',
+    );
+  }
   if (dim % heads !== 0 || (dim / heads) % 2 !== 0) {
     throw new CheckpointError(
       file,

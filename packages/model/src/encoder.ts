@@ -29,7 +29,7 @@ import {
 } from '@rna/tensor';
 import { encoderParameters, type EncoderConfig } from './config.ts';
 import { lowRankOf, type LoraSizes } from './lora.ts';
-import type { PackedTokens } from './packing.ts';
+import { checkPack, type PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
 import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
 import { TOKEN } from '@rna/structure';
@@ -110,7 +110,7 @@ export class Encoder {
 
   /**
    * The representation of a pack, [tokens, dim], `<cls>` and `<eos>` rows included. A sequence's rows do not
-   * depend on its neighbours in the pack.
+   * depend on its neighbours in the pack. Throws a TypeError or RangeError for what is no pack of known tokens.
    */
   forward(batch: PackedTokens, options: ForwardOptions = {}): Tensor {
     const { device, config } = this;
@@ -118,6 +118,7 @@ export class Encoder {
     if (!(Number.isInteger(layers) && layers >= 0 && layers <= config.layers)) {
       throw new RangeError(`layers must be an integer in 0 … ${config.layers}, got ${layers}`);
     }
+    checkPack(batch, config.vocabularySize);
     return device.scope(() => {
       const pack = uploadPack(device, batch.cuSeqlens, config.dim / config.heads, config.ropeTheta);
       let x = this.#embed(batch);

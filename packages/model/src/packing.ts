@@ -16,8 +16,16 @@ export interface PackedTokens {
   readonly cuSeqlens: Uint32Array;
 }
 
-/** Packs sequences of token ids, in order. Throws an EmptyBatchError for no sequence, a RangeError for an empty one. */
+/**
+ * Packs sequences of token ids, in order. Throws an EmptyBatchError for no sequence, a RangeError for an empty one, a
+ * TypeError for what is no array of ids: text goes through `tokenize` first.
+ */
 export function packTokens(sequences: readonly Uint32Array[]): PackedTokens {
+  // Callers without types get here with text and plain numbers, which would be packed as zeros.
+  const given: unknown = sequences;
+  if (!Array.isArray(given)) throw new TypeError(`packTokens: ${EXPECTED}, got ${describe(given)}`);
+  const wrong = given.findIndex((sequence) => !(sequence instanceof Uint32Array));
+  if (wrong >= 0) throw new TypeError(`packTokens: ${EXPECTED}, got ${describe(given[wrong])} as sequence ${wrong}`);
   if (sequences.length === 0) throw new EmptyBatchError('packTokens: the batch is empty; give at least one sequence');
   const cuSeqlens = new Uint32Array(sequences.length + 1);
   for (const [i, sequence] of sequences.entries()) {
@@ -31,6 +39,34 @@ export function packTokens(sequences: readonly Uint32Array[]): PackedTokens {
   const tokens = new Uint32Array(cuSeqlens[sequences.length]!);
   for (const [i, sequence] of sequences.entries()) tokens.set(sequence, cuSeqlens[i]);
   return { tokens, cuSeqlens };
+}
+
+const EXPECTED =
+  'expected an array of one Uint32Array of token ids for each sequence, as tokenize of @rna/structure gives them';
+
+/**
+ * Throws a TypeError for what is no pack, and a RangeError where the sequences do not fill the row of tokens, or a token
+ * is none of the `vocabularySize` that a model knows.
+ */
+export function checkPack({ tokens, cuSeqlens }: PackedTokens, vocabularySize: number): void {
+  const given: readonly unknown[] = [tokens, cuSeqlens];
+  if (!given.every((array) => array instanceof Uint32Array)) {
+    throw new TypeError('expected a pack { tokens, cuSeqlens } of two Uint32Array; packTokens makes one of sequences');
+  }
+  const isRising = cuSeqlens.every((end, i) => (i === 0 ? end === 0 : end > cuSeqlens[i - 1]!));
+  if (!isRising || cuSeqlens.length < 2 || cuSeqlens.at(-1) !== tokens.length) {
+    throw new RangeError(`cuSeqlens must rise from 0 to the ${tokens.length} tokens of the pack`);
+  }
+  const unknown = tokens.findIndex((token) => token >= vocabularySize);
+  if (unknown >= 0) {
+    throw new RangeError(`token ${tokens[unknown]} at ${unknown} is none of the model's ${vocabularySize}`);
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `the text "${value.slice(0, 20)}"`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `${/^[aeiou]/i.test(value.constructor.name) ? 'an' : 'a'} ${value.constructor.name}`;
 }
 
 /**

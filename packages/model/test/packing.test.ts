@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  checkPack,
   EmptyBatchError,
   groupByTokenBudget,
   packTokens,
   sequenceRange,
   unpackRows,
   unpackTokens,
+  type PackedTokens,
 } from '../src/packing.ts';
 import { collect } from './collect.ts';
 
@@ -30,6 +32,43 @@ describe('packTokens', () => {
         expect(unpackTokens(packTokens(batch))).toEqual(batch);
       }),
     );
+  });
+
+  it('refuses what is no array of ids, in types and when it runs', () => {
+    // @ts-expect-error Text is no array of ids.
+    expect(() => packTokens(['GGGAAA'])).toThrow(
+      new TypeError(
+        'packTokens: expected an array of one Uint32Array of token ids for each sequence, as tokenize of @rna/structure gives them, got the text "GGGAAA" as sequence 0',
+      ),
+    );
+    // @ts-expect-error Nor is a text alone,
+    expect(() => packTokens('GGGAAA')).toThrow(/got the text "GGGAAA"$/);
+    // @ts-expect-error an array of plain numbers,
+    expect(() => packTokens([[0, 5, 2]])).toThrow(/got an Array as sequence 0$/);
+    // @ts-expect-error or a sequence without an array around it.
+    expect(() => packTokens(Uint32Array.of(0, 5, 2))).toThrow(/got an Uint32Array$/);
+    // @ts-expect-error Nothing is left out.
+    expect(() => packTokens([Uint32Array.of(0, 2), undefined])).toThrow(/got undefined as sequence 1$/);
+  });
+
+  it('is checked before a model runs it', () => {
+    const pack = (tokens: number[], ends: number[]): PackedTokens => ({
+      tokens: Uint32Array.from(tokens),
+      cuSeqlens: Uint32Array.from(ends),
+    });
+    expect(() => {
+      checkPack(pack([0, 5, 2], [0, 3]), 22);
+    }).not.toThrow();
+    expect(() => {
+      checkPack(pack([0, 22, 2], [0, 3]), 22);
+    }).toThrow(new RangeError("token 22 at 1 is none of the model's 22"));
+    for (const ends of [[0], [], [0, 2], [1, 3], [0, 2, 2, 3], [0, 4]]) {
+      expect(() => {
+        checkPack(pack([0, 5, 2], ends), 22);
+      }).toThrow(RangeError);
+    }
+    // @ts-expect-error Tokens alone are no pack.
+    expect(() => checkPack(Uint32Array.of(0, 5, 2), 22)).toThrow(TypeError);
   });
 
   it('refuses an empty batch by name, and an empty sequence', () => {

@@ -52,7 +52,7 @@ describe('what is refused', () => {
     ['module', /the pickle asks for torch\.nn\.modules\.linear\.Linear/],
     [
       'nested',
-      /"model" is a dict with the keys weight, bias; expected a tensor or a number\. Save the state dict itself/,
+      /"model" is a dict with the keys weight, bias; expected a tensor or a number\. If these are the weights, save them alone: torch\.save\(torch\.load\("file\.pt", map_location="cpu"\)\["model"\]/,
     ],
     ['list', /holds a list; expected a state dict/],
     [

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import { openTensorFile } from '../src/checkpoint/open.ts';
-import { openSafetensors, openShards, writeSafetensors, type TensorEntry } from '../src/checkpoint/safetensors.ts';
+import { openSafetensors, writeSafetensors, type TensorEntry } from '../src/checkpoint/safetensors.ts';
+import { openShards } from '../src/checkpoint/shards.ts';
 import { blobSource, memorySink, memorySource, type ByteSource } from '../src/checkpoint/source.ts';
 import { DTYPE_BYTES, readFloat32, readFloat32Chunks, type DType } from '../src/checkpoint/tensorFile.ts';
 import { digest, entry, fixtureBytes, openFixture, safetensorsBytes } from './checkpoint.fixtures.ts';
@@ -204,7 +205,7 @@ describe('damaged files are refused', () => {
     [
       'a page of HTML',
       memorySource('m.safetensors', new TextEncoder().encode('<!DOCTYPE html><html>')),
-      /not a safetensors file/,
+      /a web page and not the file itself/,
     ],
     ['a header over 100 MB', rawFile('{}', four, 100_000_001), /header claims 100000001 bytes/],
     ['a file cut inside its header', rawFile(`{"a":${one}}`, four, 5000), /cut off inside its header/],

@@ -158,8 +158,17 @@ export class Device {
     });
   }
 
-  /** Opens a device on `adapter` with the limits and features that it can use. */
-  static async open(adapter: GPUAdapter, options: DeviceOptions): Promise<Device> {
+  /**
+   * Opens a device on `adapter` with the limits and features that it can use. Throws a DeviceError for the null that
+   * `requestAdapter` gives where there is none.
+   */
+  static async open(adapter: GPUAdapter | null, options: DeviceOptions): Promise<Device> {
+    if (adapter === null) {
+      throw new DeviceError(
+        'no WebGPU adapter: requestAdapter gave null. There is no graphics driver that may be used, or it is switched off; ' +
+          'a browser says why on chrome://gpu or about:support, and in Node `npm run setup` installs a software driver',
+      );
+    }
     const wait = options.wait ?? ((promise) => promise);
     const traits = adapterTraits(adapter);
     const { subgroupMatrix, ...plain } = traits;

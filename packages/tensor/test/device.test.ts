@@ -1,15 +1,7 @@
 /** The device: memory and its budget, scopes, ownership, errors that name what failed, a lost device. */
 import { defineKernel, elementwise, flatIndex } from '@rna/kernels';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  add,
-  DeviceError,
-  DeviceLostError,
-  MemoryBudgetError,
-  ShapeError,
-  type Device,
-  type Tensor,
-} from '../src/index.ts';
+import { add, DeviceError, DeviceLostError, MemoryBudgetError, ShapeError, Device, type Tensor } from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
@@ -124,5 +116,27 @@ describe('errors', () => {
     device.destroy();
     await expect(x.read()).rejects.toThrow(/lost|destroyed/);
     await expect(device.idle()).rejects.toBeInstanceOf(DeviceLostError);
+  });
+});
+
+describe('opening', () => {
+  it('says that there is no adapter, as requestAdapter gives null', async () => {
+    await expect(Device.open(null, { memoryBudget: 1 })).rejects.toThrow(
+      expect.objectContaining({
+        name: 'DeviceError',
+        message: expect.stringContaining('no WebGPU adapter') as unknown,
+      }),
+    );
+  });
+
+  it('refuses a memory budget that is no number by name', async () => {
+    process.env['RNA_MEMORY_BUDGET'] = 'abc';
+    try {
+      await expect(openDevice()).rejects.toThrow(
+        new DeviceError("RNA_MEMORY_BUDGET must be a positive number of MB, got 'abc'"),
+      );
+    } finally {
+      delete process.env['RNA_MEMORY_BUDGET'];
+    }
   });
 });

@@ -70,21 +70,31 @@ function progressLines(label: string, total: number, unit: string): ProgressBar 
   };
 }
 
+/** In milliseconds; what stops sooner need not be announced. */
+const NOTICEABLE = 500;
+
 /**
  * Runs a task that stops at the first Ctrl-C (or SIGTERM, or SIGHUP, as of a terminal that was closed) where it checks
- * the signal, and so saves what it has or removes its unfinished files. The second ends the process.
+ * the signal, and so saves what it has or removes its unfinished files; a note says so where that takes a while. The
+ * second ends the process.
  */
 export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  let announcement: NodeJS.Timeout | undefined;
   const onSignal = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     controller.abort(new InterruptedError('interrupted'));
+    // One long record is finished first, and the command would seem not to have heard.
+    announcement = setTimeout(() => {
+      note('stopping as soon as what is being computed is done; once more ends it at once');
+    }, NOTICEABLE);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   signals.forEach((name) => process.on(name, onSignal));
   try {
     return await task(controller.signal);
   } finally {
+    clearTimeout(announcement);
     signals.forEach((name) => process.off(name, onSignal));
   }
 }

@@ -16,7 +16,7 @@ import {
   type TensorFile,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
-import { SHARD_INDEX_FILE, WEIGHTS_FILE } from './hub.ts';
+import { WEIGHTS_FILES } from './hub.ts';
 
 /** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */
 export const ADAPTER_FILES = [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ADAPTER_HEAD_FILE];
@@ -27,7 +27,7 @@ export async function openAdapterFiles(
 ): Promise<{ parts: AdapterParts; close: () => Promise<void> } | undefined> {
   const at = (file: string): string => join(name, file);
   if (
-    [WEIGHTS_FILE, SHARD_INDEX_FILE].some((file) => existsSync(at(file))) ||
+    WEIGHTS_FILES.some((file) => existsSync(at(file))) ||
     ![ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE].some((file) => existsSync(at(file)))
   )
     return undefined;

@@ -3,8 +3,11 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
+import { realpath } from 'node:fs/promises';
 import {
+  ADAPTER_BASE_FIELD,
   adapterBase,
+  CheckpointError,
   Encoder,
   FULL_PRECISION,
   loadParameters,
@@ -28,19 +31,30 @@ export interface ModelOptions {
 
 /**
  * Opens a model by path or hub name, an adapter with its base, runs `task` on it and closes its files. Warnings go to
- * stderr.
+ * stderr. `outer` are the adapters that it is the base of; throws a CheckpointError where it is one of them itself.
  */
 export async function withModel<T>(
   name: string,
   options: ModelOptions,
   task: (model: OpenedModel) => Promise<T>,
+  outer: readonly string[] = [],
 ): Promise<T> {
   const adapter = await openAdapterFiles(name);
   if (adapter === undefined) return withWholeModel(name, options, task);
   try {
+    const folder = await realpath(name);
+    if (outer.includes(folder)) {
+      throw new CheckpointError(
+        name,
+        `an adapter that is in the end its own base; name the model that it was trained on as "${ADAPTER_BASE_FIELD}"`,
+      );
+    }
     const base = adapterBase(adapter.parts).name;
     note(`${name} is an adapter of ${base}`);
-    return await withModel(base, options, async (model) => task(await openAdapter(model, adapter.parts)));
+    return await withModel(base, options, async (model) => task(await openAdapter(model, adapter.parts)), [
+      ...outer,
+      folder,
+    ]);
   } finally {
     await adapter.close();
   }

@@ -15,7 +15,7 @@ import {
   type TensorFile,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
-import { CONFIG_FILE, fetchHubModel, isHubName, SHARD_INDEX_FILE, WEIGHTS_FILE, type HubOptions } from './hub.ts';
+import { CONFIG_FILE, fetchHubModel, isHubName, type HubOptions, isShardIndex, WEIGHTS_FILES } from './hub.ts';
 
 export interface ModelFiles {
   readonly tensors: TensorFile;
@@ -49,7 +49,7 @@ export async function openModelFiles(
     await Promise.all(sources.map((source) => source.close()));
   };
   try {
-    const tensors = weights.endsWith('.index.json')
+    const tensors = isShardIndex(weights)
       ? await openShards(await readFile(weights, 'utf8'), weights, (shard) => openSource(join(folder, shard)))
       : await openTensorFile(await openSource(weights));
     return { tensors, config, close };
@@ -72,8 +72,7 @@ async function locate(model: string, options: HubOptions): Promise<{ folder: str
 }
 
 function inFolder(folder: string): { folder: string; weights: string } {
-  const weights = [WEIGHTS_FILE, SHARD_INDEX_FILE].map((file) => join(folder, file)).find((path) => existsSync(path));
-  if (weights === undefined)
-    throw new CheckpointError(folder, `the folder has neither ${WEIGHTS_FILE} nor ${SHARD_INDEX_FILE}`);
+  const weights = WEIGHTS_FILES.map((file) => join(folder, file)).find((path) => existsSync(path));
+  if (weights === undefined) throw new CheckpointError(folder, `the folder has none of ${WEIGHTS_FILES.join(', ')}`);
   return { folder, weights };
 }

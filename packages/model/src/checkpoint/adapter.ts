@@ -28,6 +28,7 @@ import {
 } from './names.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
+import { standIn } from './standIn.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 import { blockOf, isEncoder, isTaskHead } from '../parameterGroups.ts';
 
@@ -35,7 +36,9 @@ export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE = 'adapter_model.safetensors';
 export const ADAPTER_HEAD_FILE = 'head.safetensors';
 
-const BASE = 'base_model_name_or_path';
+/** Where PEFT's config and the files' metadata name the base. */
+export const ADAPTER_BASE_FIELD = 'base_model_name_or_path';
+const BASE = ADAPTER_BASE_FIELD;
 const BASE_DIGEST = 'base_digest';
 const PEFT_PREFIX = 'base_model.model.';
 
@@ -202,6 +205,8 @@ export type PeftConfig = z.infer<typeof peftConfig>;
  */
 export function parsePeftConfig(json: string, file: string): PeftConfig {
   let fields: unknown;
+  const other = standIn(json);
+  if (other !== undefined) throw new CheckpointError(file, other);
   try {
     fields = JSON.parse(json);
   } catch (cause) {

@@ -26,6 +26,7 @@ import {
   type Layout,
   type ParameterMapping,
   type SourceTensor,
+  unwrapped,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 import { isLmHead } from '../parameterGroups.ts';
@@ -64,10 +65,11 @@ export interface OpenedModel {
  *   from `parameters` and `read` also for a weight that is not a finite number.
  */
 export async function openModel(
-  tensors: TensorFile,
+  file: TensorFile,
   config?: ModelConfig,
   heads: readonly Head[] = HEADS,
 ): Promise<OpenedModel> {
+  const tensors = unwrapped(file);
   const layout = detectLayout(tensors);
   const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout, heads);
   const fitted: EncoderConfig = sizes;

@@ -219,6 +219,54 @@ function storedNames(parameter: string, table: NameTable, prefix: string): strin
 
 // ---- what a file is --------------------------------------------------------
 
+// What wraps a module for training on several devices, or compiles it, becomes a part of every name below it.
+const WRAPPERS: ReadonlySet<string> = new Set([
+  'module', // DataParallel, DistributedDataParallel, DeepSpeed
+  '_orig_mod', // torch.compile
+  '_forward_module', // Lightning Fabric
+  '_fsdp_wrapped_module',
+  '_checkpoint_wrapped_module',
+]);
+
+const withoutWrappers = (name: string): string =>
+  name
+    .split('.')
+    .filter((part) => !WRAPPERS.has(part))
+    .join('.');
+
+/**
+ * A file under the names that its model has without the wrappers of its training, such as `module.` and `_orig_mod.`;
+ * if no encoder is seen then and all names begin with the same attribute of a training script, without that either.
+ * @throws CheckpointError if two tensors have one name then.
+ */
+export function unwrapped(file: TensorFile): TensorFile {
+  const plain = renamed(file, withoutWrappers);
+  if (layoutsOf(plain).length > 0) return plain;
+  const [first = ''] = plain.tensors.keys();
+  const attribute = first.slice(0, first.indexOf('.') + 1);
+  if (attribute === '' || ![...plain.tensors.keys()].every((name) => name.startsWith(attribute))) return plain;
+  const inner = renamed(plain, (name) => (name.startsWith(attribute) ? name.slice(attribute.length) : name));
+  return layoutsOf(inner).length > 0 ? inner : plain;
+}
+
+function renamed(file: TensorFile, rename: (name: string) => string): TensorFile {
+  const of = <T>(named: ReadonlyMap<string, T>): Map<string, T> => {
+    const result = new Map<string, T>();
+    for (const [name, value] of named) {
+      const short = rename(name);
+      if (result.has(short)) {
+        throw new CheckpointError(
+          file.name,
+          `"${name}" and another tensor are both "${short}" without their wrappers' names`,
+        );
+      }
+      result.set(short, value);
+    }
+    return result;
+  };
+  return { ...file, tensors: of(file.tensors), scalars: of(file.scalars) };
+}
+
 // The embedding's name is enough to tell the schemes and their prefixes apart.
 const SIGNATURES: readonly { scheme: Scheme; prefixes: readonly string[]; embedding: string }[] = [
   { scheme: 'official', prefixes: ['', 'lm.', 'rinalmo.'], embedding: 'embedding.weight' },
@@ -226,15 +274,19 @@ const SIGNATURES: readonly { scheme: Scheme; prefixes: readonly string[]; embedd
   { scheme: 'llama', prefixes: ['model.'], embedding: 'embed_tokens.weight' },
 ];
 
+const candidates = SIGNATURES.flatMap(({ scheme, prefixes, embedding }) =>
+  prefixes.map((prefix) => ({ scheme, prefix, embedding: prefix + embedding })),
+);
+
+const layoutsOf = ({ tensors }: TensorFile): typeof candidates =>
+  candidates.filter(({ embedding }) => tensors.has(embedding));
+
 /**
  * The naming scheme that a file follows.
  * @throws CheckpointError if no embedding is found, there are several, or it has an unknown number of rows.
  */
 export function detectLayout(file: TensorFile): Layout {
-  const candidates = SIGNATURES.flatMap(({ scheme, prefixes, embedding }) =>
-    prefixes.map((prefix) => ({ scheme, prefix, embedding: prefix + embedding })),
-  );
-  const found = candidates.filter(({ embedding }) => file.tensors.has(embedding));
+  const found = layoutsOf(file);
   const [first] = found;
   if (first === undefined) {
     const some = [...file.tensors.keys()]

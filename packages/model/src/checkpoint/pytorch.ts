@@ -5,6 +5,10 @@
  * pickle may name only the few globals listed below, each of which is a plain
  * function here, and every other global is refused by name.
  *
+ * A training checkpoint of Lightning (`.ckpt`) is such a file with the state
+ * dict under `state_dict`. Whatever else it holds (callbacks, optimiser, sizes)
+ * may name any global: a placeholder without behaviour stands for each.
+ *
  * Not read: files from before PyTorch 1.6 (no ZIP), whole pickled modules.
  */
 import { Reader, ZipReader, type Entry } from '@zip.js/zip.js/lib/zip-core-custom.js';
@@ -12,6 +16,8 @@ import { inflateSync } from 'fflate';
 import pickle from 'pickleparser';
 import { elementCount, type Shape } from '../config.ts';
 import { CheckpointError } from '../errors.ts';
+import { LIMITS } from './limits.ts';
+import { pickleProblem } from './pickleScan.ts';
 import type { ByteSource } from './source.ts';
 import { DTYPE_BYTES, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 
@@ -53,8 +59,16 @@ class TensorView {
  */
 export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
   const archive = await openArchive(source);
+  if (archive.size('data.pkl') > LIMITS.pickleBytes) {
+    throw new CheckpointError(
+      source.name,
+      `its pickle claims ${archive.size('data.pkl')} bytes; ${LIMITS.pickleBytes} at most are read`,
+    );
+  }
   const stateDict = unpickle(await archive.read('data.pkl'), source.name);
-  const byteOrder = archive.has('byteorder') ? new TextDecoder().decode(await archive.read('byteorder')) : 'little';
+  const byteOrder = archive.has('byteorder')
+    ? new TextDecoder().decode(await archive.read('byteorder', 0, Math.min(16, archive.size('byteorder'))))
+    : 'little';
   if (byteOrder !== 'little') {
     throw new CheckpointError(
       source.name,
@@ -65,20 +79,29 @@ export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
   const scalars = new Map<string, number>();
   for (const [name, value] of stateDict) {
     if (typeof name !== 'string') {
-      throw new CheckpointError(source.name, `the state dict has the key ${String(name)}; expected names of tensors`);
+      throw new CheckpointError(source.name, `the state dict has the key ${keyText(name)}; expected names of tensors`);
+    }
+    if (name.length > LIMITS.nameLength) {
+      throw new CheckpointError(
+        source.name,
+        `a tensor has a name of ${name.length} letters (${keyText(name)}); ${LIMITS.nameLength} at most are read`,
+      );
     }
     if (typeof value === 'number') scalars.set(name, value);
     else if (value instanceof TensorView) tensors.set(name, storedTensor(name, value, archive));
     else
       throw new CheckpointError(
         source.name,
-        `"${name}" is ${describe(value)}; expected a tensor or a number${STATE_DICT_HINT}`,
+        `"${name}" is ${describe(value)}; expected a tensor or a number${value instanceof Map ? innerHint(name) : STATE_DICT_HINT}`,
       );
   }
   return { name: source.name, tensors, metadata: new Map(), scalars };
 }
 
 const STATE_DICT_HINT = '. Save the state dict itself: torch.save(model.state_dict(), "file.pt")';
+
+const innerHint = (key: string): string =>
+  `. If these are the weights, save them alone: torch.save(torch.load("file.pt", map_location="cpu")["${key}"], "weights.pt")`;
 
 function storedTensor(name: string, view: TensorView, archive: Archive): StoredTensor {
   const { storage, offset, shape, strides } = view;
@@ -88,6 +111,8 @@ function storedTensor(name: string, view: TensorView, archive: Archive): StoredT
   const width = DTYPE_BYTES[storage.dtype];
   const record = `data/${storage.key}`;
   const count = elementCount(shape);
+  if (shape.length > LIMITS.extents) fail(`${shape.length} extents; ${LIMITS.extents} at most are read`);
+  if (!Number.isSafeInteger(count)) fail(`its shape [${shape.join(', ')}] has more elements than any file`);
   if (!archive.has(record)) fail(`its storage "${record}" is not in the archive`);
   if (archive.size(record) < storage.elements * width) {
     fail(`its storage "${record}" has ${archive.size(record)} bytes instead of ${storage.elements * width}`);
@@ -135,6 +160,25 @@ const globals = new Map<string, (...args: unknown[]) => unknown>([
   ['torch.Size', (extents) => extents],
 ]);
 
+/** Stands for an object of a class that is not known here. It takes whatever a pickle does to it and keeps nothing. */
+class Placeholder {
+  __setstate__(): void {
+    // Attributes of an unknown object are not kept.
+  }
+  push(): void {
+    // Nor are its items,
+  }
+  set(): void {
+    // nor its entries.
+  }
+}
+
+/** A class or function that makes placeholders; a pickle may call it or construct with it. */
+const placeholderClass = (): (() => Placeholder) =>
+  function () {
+    return new Placeholder();
+  };
+
 function rebuildTensor(storage: unknown, offset: unknown, shape: unknown, strides: unknown): TensorView {
   if (!(storage instanceof Storage) || !isIndex(offset) || !isIndices(shape) || !isIndices(strides)) {
     throw new Error('a tensor is not made of a storage, an offset, a shape and strides');
@@ -150,7 +194,14 @@ class StorageType {
   constructor(readonly dtype: DType) {}
 }
 
+const LIGHTNING_VERSION = 'pytorch-lightning_version';
+const STATE_DICT = 'state_dict';
+
+/** The state dict of a pickle, itself or inside a training checkpoint. */
 function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
+  const problem = pickleProblem(bytes);
+  if (problem !== undefined) throw new CheckpointError(file, `its pickle cannot be read: ${problem}`);
+  let unknown: string | undefined;
   const parser = new pickle.Parser({
     unpicklingTypeOfDictionary: 'Map',
     nameResolver: {
@@ -159,11 +210,10 @@ function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
         // The parser passes on what it gets here; its type only foresees what can be called.
         if (dtype !== undefined) return new StorageType(dtype) as never;
         const known = globals.get(`${module}.${name}`);
-        if (known !== undefined) return known;
-        throw new CheckpointError(
-          file,
-          `the pickle asks for ${module}.${name}, which a state dict does not need; refused${STATE_DICT_HINT}`,
-        );
+        // A pickle may set attributes of what it names, so each gets a function of its own.
+        if (known !== undefined) return (...args: unknown[]) => known(...args);
+        unknown ??= `${module}.${name}`;
+        return placeholderClass();
       },
     },
     persistentResolver: {
@@ -178,27 +228,50 @@ function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
     if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError(file, `its pickle cannot be read: ${(cause as Error).message}`, { cause });
   }
+  const inner: unknown = result instanceof Map ? result.get(STATE_DICT) : undefined;
+  if (result instanceof Map && inner instanceof Map && isCheckpoint(result)) return inner;
+  if (unknown !== undefined) {
+    throw new CheckpointError(
+      file,
+      `the pickle asks for ${unknown}, which a state dict does not need; refused${STATE_DICT_HINT}`,
+    );
+  }
   if (!(result instanceof Map)) {
     throw new CheckpointError(file, `holds ${describe(result)}; expected a state dict${STATE_DICT_HINT}`);
   }
   return result;
 }
 
+/** Lightning's checkpoints say so; other scripts put an epoch or an optimiser beside the state dict. */
+const isCheckpoint = (dict: ReadonlyMap<unknown, unknown>): boolean =>
+  dict.has(LIGHTNING_VERSION) || ![...dict.values()].some((value) => value instanceof TensorView);
+
 function resolveStorage(id: unknown, file: string): Storage {
   const [kind, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
   if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isIndex(elements)) {
     throw new CheckpointError(
       file,
-      `the pickle refers to ${JSON.stringify(id)}; expected one of ${Object.keys(STORAGE_DTYPES).join(', ')}`,
+      `the pickle refers to ${describe(id)} that is no storage of numbers; expected one of ${Object.keys(STORAGE_DTYPES).join(', ')}`,
     );
   }
   return new Storage(type.dtype, key, elements);
 }
 
+/** A key of a dict, short enough for a message. */
+function keyText(key: unknown): string {
+  const text = typeof key === 'string' || typeof key === 'number' ? String(key) : describe(key);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
 function describe(value: unknown): string {
   if (value === null) return 'None';
-  if (value instanceof Map) return `a dict with the keys ${[...value.keys()].slice(0, 5).map(String).join(', ')}`;
+  if (value instanceof Map) {
+    return value.size === 0
+      ? 'an empty dict'
+      : `a dict with the keys ${[...value.keys()].slice(0, 5).map(keyText).join(', ')}`;
+  }
   if (value instanceof TensorView) return 'a single tensor';
+  if (value instanceof Placeholder) return 'an object of an unknown class';
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
@@ -219,6 +292,7 @@ class SourceReader extends Reader<ByteSource> {
   }
 
   override readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    if (length > LIMITS.archiveDirectoryBytes) throw new Error(`a directory of ${length} bytes`);
     return this.source.read(index, Math.max(0, Math.min(length, this.source.size - index)));
   }
 }
@@ -254,6 +328,14 @@ async function openArchive(source: ByteSource): Promise<Archive> {
   };
   const inflate = async (entry: Entry): Promise<Uint8Array> => {
     if (inflated?.entry === entry) return inflated.bytes;
+    const { uncompressedSize, compressedSize } = entry;
+    if (uncompressedSize > Math.min(LIMITS.inflatedBytes, compressedSize * LIMITS.inflation)) {
+      throw new CheckpointError(
+        source.name,
+        `the record "${entry.filename}" claims ${uncompressedSize} bytes out of ${compressedSize} deflated ones, ` +
+          `which is more than ${uncompressedSize > LIMITS.inflatedBytes ? `the ${LIMITS.inflatedBytes} that are read` : 'they can hold'}`,
+      );
+    }
     const compressed = await source.read(await startOf(entry), entry.compressedSize);
     let bytes: Uint8Array;
     try {
@@ -280,10 +362,12 @@ async function openArchive(source: ByteSource): Promise<Archive> {
 
 /** The archive's records by their name below its one top-level folder. */
 async function listRecords(source: ByteSource): Promise<Map<string, Entry>> {
-  let entries: Entry[];
+  const entries: Entry[] = [];
   const reader = new ZipReader(new SourceReader(source));
   try {
-    entries = await reader.getEntries();
+    for await (const entry of reader.getEntriesGenerator()) {
+      if (entries.push(entry) > LIMITS.archiveRecords) throw new Error(`more than ${LIMITS.archiveRecords} records`);
+    }
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError(

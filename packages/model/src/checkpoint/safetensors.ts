@@ -8,17 +8,16 @@
 import * as z from 'zod';
 import { elementCount, type Shape } from '../config.ts';
 import { CheckpointError } from '../errors.ts';
+import { LIMITS } from './limits.ts';
 import type { ByteSink, ByteSource } from './source.ts';
 import { DTYPE_BYTES, isDType, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 
-/** The limit of the format's reference implementation. */
-const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 const METADATA = '__metadata__';
 
 const headerEntry = z.strictObject({
   dtype: z.string(),
-  shape: z.array(z.int().nonnegative()),
+  shape: z.array(z.int().nonnegative()).max(LIMITS.extents),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 // Entries and not a record: zod leaves out a key named __proto__.
@@ -50,9 +49,9 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   }
   const lengthBytes = await source.read(0, LENGTH_BYTES);
   const headerBytes = Number(new DataView(lengthBytes.buffer, lengthBytes.byteOffset, 8).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES) {
+  if (headerBytes > LIMITS.headerBytes) {
     fail(
-      `the header claims ${headerBytes} bytes, the format allows ${MAX_HEADER_BYTES}: ` +
+      `the header claims ${headerBytes} bytes, ${LIMITS.headerBytes} at most are read: ` +
         'this is not a safetensors file (expected .safetensors, or a .pt saved by PyTorch 1.6 or later)',
     );
   }
@@ -117,6 +116,12 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
   const fail = (problem: string): never => {
     throw new CheckpointError(file, `tensor "${name}": ${problem}`);
   };
+  if (name.length > LIMITS.nameLength) {
+    throw new CheckpointError(
+      file,
+      `a tensor has a name of ${name.length} letters ("${name.slice(0, 60)}…"); ${LIMITS.nameLength} at most are read`,
+    );
+  }
   const parsed = headerEntry.safeParse(value);
   if (!parsed.success) {
     return fail(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
@@ -127,7 +132,7 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
     data_offsets: [begin, end],
   } = parsed.data;
   if (!isDType(dtype))
-    return fail(`dtype ${dtype} is not known; expected one of ${Object.keys(DTYPE_BYTES).join(', ')}`);
+    return fail(`dtype ${dtype.slice(0, 20)} is not known; expected one of ${Object.keys(DTYPE_BYTES).join(', ')}`);
   const expected = elementCount(shape) * DTYPE_BYTES[dtype];
   if (end - begin !== expected) {
     fail(`[${shape.join(', ')}] ${dtype} takes ${expected} bytes, the header gives it ${end - begin}`);
@@ -169,56 +174,6 @@ function checkLayout(entries: readonly Entry[], dataBytes: number, file: string)
   if (position !== dataBytes) {
     throw new CheckpointError(file, `${dataBytes - position} bytes after the last tensor belong to no tensor`);
   }
-}
-
-const indexFile = z.object({ weight_map: z.record(z.string(), z.string()) });
-
-/**
- * Opens a model in shards. `index` is the text of `model.safetensors.index.json`,
- * `openShard` finds a file of the same folder by its plain name.
- * @throws CheckpointError if the index and the shards disagree on any tensor.
- */
-export async function openShards(
-  index: string,
-  indexName: string,
-  openShard: (fileName: string) => Promise<ByteSource>,
-): Promise<TensorFile> {
-  const weightMap = parseShardIndex(index, indexName);
-  const tensors = new Map<string, StoredTensor>();
-  const metadata = new Map<string, string>();
-  const problems: string[] = [];
-  for (const fileName of new Set(weightMap.values())) {
-    const shard = await openSafetensors(await openShard(fileName));
-    for (const [name, tensor] of shard.tensors) {
-      if (weightMap.get(name) === fileName) tensors.set(name, tensor);
-      else problems.push(`"${name}" is in ${fileName}, the index puts it in ${weightMap.get(name) ?? 'no file'}`);
-    }
-    for (const [key, value] of shard.metadata) metadata.set(key, value);
-  }
-  for (const [name, fileName] of weightMap) {
-    if (!tensors.has(name)) problems.push(`"${name}" is not in ${fileName}`);
-  }
-  if (problems.length > 0) throw new CheckpointError(indexName, problems.join('; '));
-  return { name: indexName, tensors, metadata, scalars: new Map() };
-}
-
-/** Tensor name to shard file name, from the text of a shard index. */
-export function parseShardIndex(index: string, indexName: string): ReadonlyMap<string, string> {
-  let parsed: z.infer<typeof indexFile>;
-  try {
-    parsed = indexFile.parse(JSON.parse(index));
-  } catch (cause) {
-    throw new CheckpointError(indexName, 'expected JSON with a "weight_map" from tensor names to file names', {
-      cause,
-    });
-  }
-  const weightMap = new Map(Object.entries(parsed.weight_map));
-  for (const fileName of weightMap.values()) {
-    if (!/^[\w][\w.-]*$/.test(fileName)) {
-      throw new CheckpointError(indexName, `shard "${fileName}" is not the plain name of a file in the same folder`);
-    }
-  }
-  return weightMap;
 }
 
 export interface TensorEntry {

@@ -20,8 +20,9 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
+/** Throws a CheckpointError unless a source has the range: to be asked before anything is allocated for it. */
 export function checkRange(source: { name: string; size: number }, offset: number, length: number): void {
-  if (offset < 0 || length < 0 || offset + length > source.size) {
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.size)) {
     throw new CheckpointError(
       source.name,
       `bytes ${offset} to ${offset + length} were asked for, but the file has ${source.size}: it is cut off or damaged`,
@@ -29,14 +30,29 @@ export function checkRange(source: { name: string; size: number }, offset: numbe
   }
 }
 
+/** A source that refuses a range outside before it is asked for it, so that nothing is allocated for a claim. */
+export function checkedSource(source: ByteSource): ByteSource {
+  return {
+    name: source.name,
+    size: source.size,
+    async read(offset, length) {
+      checkRange(source, offset, length);
+      return source.read(offset, length);
+    },
+  };
+}
+
+/** Bytes in memory, such as those of `readFile`. They are not copied, so they must stay as they are. */
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  // `slice` of Node's Buffer, which is a Uint8Array too, is a view and no copy.
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const source = {
     name,
     size: bytes.byteLength,
     read: (offset: number, length: number) =>
       new Promise<Uint8Array>((resolve) => {
         checkRange(source, offset, length);
-        resolve(bytes.slice(offset, offset + length));
+        resolve(view.slice(offset, offset + length));
       }),
   };
   return source;
@@ -60,7 +76,7 @@ export function memorySink(): ByteSink & { bytes(): Uint8Array } {
   const parts: Uint8Array[] = [];
   return {
     write(bytes) {
-      parts.push(bytes.slice());
+      parts.push(new Uint8Array(bytes));
       return Promise.resolve();
     },
     bytes() {

@@ -67,7 +67,7 @@ export async function readFloat32(
   }
   const bytes = await tensor.read(start * width, count * width);
   // Typed arrays need an aligned start, which a slice of a larger buffer may not have.
-  return convert(bytes.byteOffset % width === 0 ? bytes : bytes.slice());
+  return convert(bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes));
 }
 
 export interface Chunk {

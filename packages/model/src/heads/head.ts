@@ -8,6 +8,7 @@
 import type { EnginePairs, FoldingEngine, PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
+import { LIMITS } from '../checkpoint/limits.ts';
 import { CheckpointError } from '../errors.ts';
 import type { EncoderConfig, HeadConfig, ParameterShapes, Shape } from '../config.ts';
 import { initializeParameters, parameter, type ParameterMap } from '../parameters.ts';
@@ -185,6 +186,12 @@ export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], fi
     throw new CheckpointError(
       file,
       `has a head for the task "${task}"; known are ${heads.map((each) => each.task).join(', ')}`,
+    );
+  const [large] = Object.entries(sizes).filter(([, value]) => typeof value === 'number' && value > LIMITS.headSize);
+  if (large !== undefined)
+    throw new CheckpointError(
+      file,
+      `the size "${large[0]}" of its ${task} head is ${String(large[1])}; ${LIMITS.headSize} at most are read`,
     );
   const checked = head.sizes.safeParse(sizes);
   if (!checked.success) {

@@ -86,7 +86,7 @@ export function defaultMemoryBudget(adapter: GPUAdapter): number {
   const text = process.env['RNA_MEMORY_BUDGET'];
   if (text !== undefined && text !== '') {
     const megabytes = Number(text);
-    if (!(megabytes > 0)) throw new RangeError(`RNA_MEMORY_BUDGET must be a positive number of MB, got '${text}'`);
+    if (!(megabytes > 0)) throw new DeviceError(`RNA_MEMORY_BUDGET must be a positive number of MB, got '${text}'`);
     return megabytes * 2 ** 20;
   }
   return adapterTraits(adapter).class === 'cpu' ? Math.min(0.75 * freemem(), 0.75 * totalmem()) : Infinity;

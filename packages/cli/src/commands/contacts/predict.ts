@@ -1,7 +1,6 @@
 /**
  * The work of `rna contacts predict`: for each record a table of pair probabilities and one of its most probable pairs.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { predictContacts, topContacts, type Precision } from '@rna/model';
 import { withFasta } from '../../input/fastaInput.ts';
@@ -10,6 +9,7 @@ import { fileNames } from '../../files/outputPaths.ts';
 import { pairLines, pairRow, PAIR_HEADER, writeText } from '../../tables/pairTable.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { readContacts, requireDigest, requireSizes, withDigest } from './file.ts';
+import { makeFolder } from '../../files/files.ts';
 
 export interface ContactsPredictOptions extends Precision {
   readonly model: string;
@@ -34,7 +34,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
           model,
           async (encoder) => {
             requireDigest(fitted, contacts, digest(), name);
-            await mkdir(out, { recursive: true });
+            await makeFolder(out);
             const bar = progressBar('contacts', fasta.plan.length, 'records');
             let done = 0;
             try {

@@ -3,7 +3,6 @@
  * one parameter at a time under others.
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import {
   configJson,
@@ -15,7 +14,7 @@ import {
   type Scheme,
 } from '@rna/model';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
-import { writeAtomically } from '../../files/files.ts';
+import { writeAtomically, makeFolder } from '../../files/files.ts';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../../models/hub.ts';
 import { withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
@@ -55,7 +54,7 @@ export async function convert(options: ConvertOptions): Promise<void> {
           `--to ${scheme}: ${source} is a ${model.config.model} model; ${model.config.model === 'ssr-lm' ? 'it has the llama names alone' : 'give official or port'}`,
         );
       }
-      if (isFolder) await mkdir(out, { recursive: true });
+      if (isFolder) await makeFolder(out);
       await writeAtomically(weights, (sink) =>
         writeModel(
           sink,

@@ -6,8 +6,8 @@
  * Nothing is left out without being counted.
  */
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { appendFile, rm, stat } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
 import { findInvalidLetter, readable, recordFormat, removeGaps, unpackedName, type FileRecord } from '@rna/structure';
 import {
   byKind,
@@ -26,7 +26,7 @@ import {
   type Spool,
 } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
-import { writeAtomically } from '../../files/files.ts';
+import { writeAtomically, partialFolder } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { createBuckets, type Buckets } from './buckets.ts';
@@ -75,7 +75,7 @@ export async function buildCorpus(options: BuildOptions): Promise<void> {
   if (inputs.length === 0) throw new UsageError('no input: give files or folders with --ncrna or --other');
   const table = await interruptible(async (signal) => {
     const clusters = options.clusters === undefined ? undefined : await readClusters(options.clusters);
-    const folder = await mkdtemp(join(dirname(out), `.${basename(out)}.partial-`));
+    const folder = await partialFolder(out);
     try {
       return await build(inputs, clusters, folder, options, signal);
     } finally {

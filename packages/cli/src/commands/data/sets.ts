@@ -3,7 +3,7 @@
  * published names, writing the sets, all of them or none, and the summary of
  * what was written.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import {
   basePairs,
@@ -15,7 +15,7 @@ import {
   pairsLeftOut,
 } from '@rna/structure';
 import { CommandError } from '../../commandLine/errors.ts';
-import { writeAtomically } from '../../files/files.ts';
+import { writeAtomically, makeFolder } from '../../files/files.ts';
 import { checkOutputFolder } from '../../files/outputPaths.ts';
 import { formatCount, counted } from '@rna/figures';
 import { textTable, type Column } from '../../report/table.ts';
@@ -140,7 +140,7 @@ export async function writeSets(out: string, { title, sets, notes }: Preparation
         await write(join(staged, String(k)));
         signal.throwIfAborted();
       }
-      for (const file of files) await mkdir(dirname(file), { recursive: true });
+      for (const file of files) await makeFolder(dirname(file));
       for (const [k, file] of files.entries()) await rename(join(staged, String(k)), file);
     } finally {
       await rm(staged, { recursive: true });

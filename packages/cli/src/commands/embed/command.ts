@@ -13,17 +13,18 @@ import {
 export function registerEmbed(program: Command): void {
   const command = program
     .command('embed')
-    .summary('write the representations of sequences to a safetensors file')
+    .summary('write the representations of sequences to a safetensors, npy, csv or parquet file')
     .description(
       [
         'Writes one tensor per record, named by its id: [length + 2, dim], where the first row is <cls> and the last <eos>,',
-        'or [dim] with --pool cls or mean. Values are those of inference, without dropout. Case is ignored and T is read as U.',
+        'or [dim] with --pool cls or mean. A name that ends in .npy gets one array [records, dim], or [records, length + 2, dim]',
+        'where all records have one length; .csv and .parquet get the id and columns e0, e1, … of pooled vectors. Values are those of inference, without dropout. Case is ignored and T is read as U.',
         'The whole input is checked before any work; on an error no file is written.',
       ].join(' '),
     )
     .argument('<model>', MODEL_HELP)
     .argument('<input>', INPUT_HELP)
-    .requiredOption('-o, --out <file>', 'the safetensors file to write')
+    .requiredOption('-o, --out <file>', 'the file to write: name.safetensors, name.npy, name.csv or name.parquet')
     .addOption(
       new Option(
         '--pool <how>',
@@ -52,7 +53,7 @@ export function registerEmbed(program: Command): void {
     });
   examples(command, [
     'rna embed multimolecule/rinalmo-micro rnas.fasta --out rnas.safetensors',
-    'rna embed runs/mine/checkpoints/best rnas.fasta --out means.safetensors --pool mean',
+    'rna embed runs/mine/checkpoints/best rnas.fasta --out means.csv --pool mean',
     'zcat rnas.fasta.gz | rna embed ./model - --out rnas.safetensors --layer 6 --logits',
   ]);
 }

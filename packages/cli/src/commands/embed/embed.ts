@@ -1,10 +1,11 @@
 /**
  * The work of `rna embed`: records of any lengths packed together within a
- * token budget, through the encoder, into one safetensors file. The file's
- * header is known from a first pass over the input, so results are written as
+ * token budget, through the encoder, into one file, of the format that its
+ * name's ending says. A safetensors file's header is known from a first pass over the input, so results are written as
  * they come and memory does not grow with the number of records; of attention
  * maps no more than a few blocks' are held at once.
  */
+import { extname } from 'node:path';
 import {
   groupByTokenBudget,
   packTokens,
@@ -25,6 +26,8 @@ import { writeAtomically } from '../../files/files.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
 
 export interface EmbedOptions extends Precision {
   readonly model: string;
@@ -41,15 +44,55 @@ export interface EmbedOptions extends Precision {
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function embed(options: EmbedOptions): Promise<void> {
+  const format = outputFormat(options);
   await checkOutputFile(options.out);
   await interruptible((signal) =>
     withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
-      checkNames(fasta, options);
+      if (format === '.safetensors') checkNames(fasta, options);
+      if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
-        await withEncoder(model, (encoder) => write(encoder, fasta, options, signal), options);
+        await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
       });
     }),
+  );
+}
+
+const FORMATS = ['.safetensors', '.npy', '.csv', '.parquet'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** The format that the output's name asks for. Throws a UsageError for another, or for what the format cannot hold. */
+function outputFormat({ out, pool, logits, attentions }: EmbedOptions): Format {
+  const ending = extname(out).toLowerCase();
+  const format = FORMATS.find((each) => each === ending);
+  if (format === undefined) {
+    throw new UsageError(
+      `${out}: the ending says the format; give a name that ends in ${FORMATS.slice(0, -1).join(', ')} or ${FORMATS.at(-1)!}`,
+    );
+  }
+  if (format === '.safetensors') return format;
+  if (logits || attentions) {
+    throw new UsageError(
+      `${out}: ${format} holds one array, so --${logits ? 'logits' : 'attentions'} needs a name that ends in .safetensors`,
+    );
+  }
+  if (pool === 'none' && format !== '.npy') {
+    throw new UsageError(
+      `${out}: ${format} holds one vector a record; give --pool mean or --pool cls, or a name that ends in .safetensors for every token`,
+    );
+  }
+  return format;
+}
+
+/** Refuses records of several lengths, which are no rows of one array. */
+function checkOneLength({ name, plan }: FastaInput, { out }: EmbedOptions): void {
+  const other = plan.find(({ length }) => length !== plan[0]!.length);
+  if (other === undefined) return;
+  throw new InputError(
+    name,
+    other.line,
+    `record "${other.id}" has ${other.length} nucleotides and the first ${plan[0]!.length}, but ${out} holds one array of all tokens`,
+    'give a name that ends in .safetensors, or --pool mean or --pool cls',
   );
 }
 
@@ -86,7 +129,13 @@ function checkOptions({ config, lmHead }: OpenedModel, { model, layer = 0, logit
     );
 }
 
-async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions, signal: AbortSignal): Promise<void> {
+async function write(
+  encoder: Encoder,
+  fasta: FastaInput,
+  options: EmbedOptions,
+  format: Format,
+  signal: AbortSignal,
+): Promise<void> {
   const bar = progressBar('embed', fasta.plan.length, 'records');
   let done = 0;
   // Entries are written in order, and each takes its parts from the one stream of results.
@@ -126,8 +175,23 @@ async function write(encoder: Encoder, fasta: FastaInput, options: EmbedOptions,
       { name: id, dtype: 'F32', shape: options.pool === 'none' ? [tokens, config.dim] : [config.dim], data: last },
     ];
   });
+  const vectors = {
+    ids: fasta.plan.map(({ id }) => id),
+    shape: options.pool === 'none' ? [(fasta.plan[0]?.length ?? 0) + 2, config.dim] : [config.dim],
+    rows: (async function* () {
+      for await (const row of parts) {
+        yield row;
+        bar.update(++done);
+      }
+    })(),
+  };
+  const about = description(options);
   try {
-    await writeAtomically(options.out, (sink) => writeSafetensors(sink, entries, description(options)));
+    await writeAtomically(options.out, (sink) => {
+      if (format === '.npy') return writeNpy(sink, vectors);
+      if (format === '.csv') return writeCsv(sink, vectors);
+      return format === '.parquet' ? writeParquet(sink, vectors, about) : writeSafetensors(sink, entries, about);
+    });
   } finally {
     bar.stop();
     await parts.return();
@@ -178,7 +242,7 @@ interface Run {
 async function runBatch(run: Run, batch: readonly FastaFileRecord[]): Promise<Float32Array[]> {
   try {
     const packed = packTokens(batch.map(({ sequence }) => tokenize(sequence)));
-    return await readOutputs(run, forward(run, packed), packed);
+    return await readOutputs(run, forward(run, packed), packed, batch);
   } catch (error) {
     if (error instanceof MemoryBudgetError && batch.length > 1) {
       const middle = Math.ceil(batch.length / 2);
@@ -218,7 +282,7 @@ async function* runWithAttentions(run: Run, record: FastaFileRecord): AsyncGener
         yield await map.read();
         map.dispose();
       }
-      if (outputs !== undefined) yield* await readOutputs(run, outputs, packed);
+      if (outputs !== undefined) yield* await readOutputs(run, outputs, packed, [record]);
     }
   } catch (error) {
     throw naming(error, record.file, record);
@@ -258,23 +322,31 @@ function forward(
   });
 }
 
-/** Reads a pack's outputs and frees them: per sequence its logits, if wanted, and its (pooled) representation. */
+/**
+ * Reads a pack's outputs and frees them: per sequence its logits, if wanted, and its (pooled) representation. Throws an
+ * InputError for a record of which they are not finite.
+ */
 async function readOutputs(
   { encoder, options }: Run,
   { representation, logits }: Outputs,
   packed: PackedTokens,
+  batch: readonly FastaFileRecord[],
 ): Promise<Float32Array[]> {
   const { dim, vocabularySize } = encoder.config;
   const [rows, logitRows] = await Promise.all([representation.read(), logits?.read()]);
   representation.dispose();
   logits?.dispose();
-  return Array.from({ length: packed.cuSeqlens.length - 1 }, (_, sequence) => {
+  const outputs = batch.map((_, sequence) => {
     const { start, end } = sequenceRange(packed, sequence);
     return [
       ...(logitRows ? [logitRows.subarray(start * vocabularySize, end * vocabularySize)] : []),
       pooled(rows.subarray(start * dim, end * dim), dim, options.pool),
     ];
-  }).flat();
+  });
+  for (const [sequence, arrays] of outputs.entries()) {
+    if (!arrays.every(isFiniteArray)) throw await overflow(encoder, batch[sequence]!.file, batch[sequence]!);
+  }
+  return outputs.flat();
 }
 
 /** A sequence's rows [length + 2, dim], its first row, or the mean of the rows between `<cls>` and `<eos>`. */

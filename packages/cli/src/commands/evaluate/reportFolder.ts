@@ -1,8 +1,7 @@
 /** The folder of `rna evaluate --report`: the page, and each figure as a file of its own. */
-import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Encoder, OpenedModel } from '@rna/model';
-import { writeAtomically } from '../../files/files.ts';
+import { writeAtomically, makeFolder } from '../../files/files.ts';
 import { readRun } from '../../training/readRun.ts';
 import { figureFile } from '@rna/figures';
 import type { ConfigGroup } from '../../report/data.ts';
@@ -24,7 +23,7 @@ export async function writeReport(
 ): Promise<void> {
   const write = (name: string, text: string): Promise<void> =>
     writeAtomically(join(folder, name), (sink) => sink.write(new TextEncoder().encode(text)));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const figure of page.figures) await write(`${figure.name}.svg`, figureFile(figure));
   const run = await runOf(options.model);
   const {

@@ -4,7 +4,6 @@
  * the field. Each file is written whole or not at all; after a failure those of
  * the records before it are there.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeBasePairs,
@@ -17,6 +16,8 @@ import {
 } from '@rna/structure';
 import { type OpenedModel, type Precision, predictsPairs, type PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
+import { makeFolder } from '../../files/files.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, noteOtherLetters, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
@@ -70,7 +71,7 @@ export async function fold(options: FoldOptions): Promise<void> {
                 parameters: encoder.parameters,
                 ...(priors && { priors }),
               });
-              if (out !== undefined) await mkdir(out, { recursive: true });
+              if (out !== undefined) await makeFolder(out);
               const bar = progressBar('fold', fasta.plan.length, 'records');
               let done = 0;
               try {
@@ -83,6 +84,7 @@ export async function fold(options: FoldOptions): Promise<void> {
                     },
                   );
                   if (probabilities !== undefined) {
+                    if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
                     const partners = decodeBasePairs(probabilities, sequence, { ...options, threshold });
                     await write(
                       { ...record, sequence, partners },

@@ -14,6 +14,7 @@ import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
+import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
 
 export interface PredictOptions
   extends
@@ -82,7 +83,9 @@ export async function predict(options: PredictOptions): Promise<void> {
                 scalars,
               )) {
                 signal.throwIfAborted();
-                yield [waiting.shift()!, prediction];
+                const record = waiting.shift()!;
+                if (!isFinitePrediction(prediction)) throw await overflow(encoder, record.file, record);
+                yield [record, prediction];
                 bar.update(++done);
               }
             } catch (error) {
