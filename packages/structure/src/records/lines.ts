@@ -70,7 +70,7 @@ export async function* splitLines(
   file: string,
 ): AsyncGenerator<string[], void, undefined> {
   const splitter = lineSplitter(file);
-  for await (const chunk of chunks) {
+  for await (const chunk of chunks as AsyncIterable<string>) {
     const lines = splitter.push(chunk);
     if (lines.length > 0) yield lines;
   }
