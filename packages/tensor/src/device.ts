@@ -12,12 +12,9 @@ import {
   bindingNames,
   decodeHalves,
   elementTypes,
-  encodeHalves,
   fill,
   halfStorage,
-  kernelWgsl,
   packUniforms,
-  pipelineKey,
   type AdapterTraits,
   type AnyKernel,
   type Bindings,
@@ -27,9 +24,11 @@ import {
   type Variant,
 } from '@rna/kernels';
 import { adapterTraits, SUBGROUP_MATRIX_FEATURE } from './adapter.ts';
-import { DeviceError, DeviceLostError } from './errors.ts';
-import { MemoryPool, type Storage } from './memory.ts';
-import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipelines.ts';
+import { AdapterErrors, namesOf } from './adapterErrors.ts';
+import { DeviceError } from './errors.ts';
+import { MemoryPool } from './memory.ts';
+import { PipelineCache } from './pipelineCache.ts';
+import type { PipelineCompiler } from './pipelines.ts';
 import { Scope } from './scope.ts';
 import { productsAreRight } from './subgroupMatrixProbe.ts';
 import type { Tape } from './tape.ts';
@@ -37,6 +36,7 @@ import {
   byteLength,
   describe,
   elements,
+  hostBytes,
   requireShape,
   Tensor,
   type DType,
@@ -47,7 +47,6 @@ import {
 import { variantChoice, type AdapterAnswers, type VariantChoice } from './tuning.ts';
 
 const SLOTS = 256;
-const MAX_BIND_GROUPS = 8192;
 const STAGING_KEPT = 4;
 const MAX_UPLOADED = 64 * 2 ** 20;
 
@@ -85,13 +84,6 @@ export interface ObservedCall {
 
 type Arguments<B extends Bindings> = { readonly [N in keyof B]: Tensor };
 
-interface Pipeline {
-  readonly label: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly signature: string;
-}
-
 export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: GPUAdapter;
@@ -104,14 +96,13 @@ export class Device {
   /** The open tape, if a `backward` runs. */
   tape: Tape | undefined;
   /** Calls and submissions so far, for benchmarks and tests. */
-  readonly counts = { calls: 0, submits: 0, pipelines: 0 };
+  readonly counts = { calls: 0, submits: 0 };
 
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #choose: VariantChoice;
   readonly #compiler: PipelineCompiler | undefined;
-  readonly #pipelines = new Map<string, Pipeline>();
-  readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #errors: AdapterErrors;
+  readonly #pipelines: PipelineCache;
   readonly #arena: GPUBuffer;
   readonly #slots: DataView<ArrayBuffer>;
   readonly #slotBytes: number;
@@ -123,13 +114,11 @@ export class Device {
   #slot = 0;
   #uploaded = 0;
   #recorded: string[] = [];
-  #submitted: readonly string[] = [];
-  #failure: Error | undefined;
-  #pendingErrors = new Set<Promise<void>>();
 
   private constructor(adapter: GPUAdapter, gpu: GPUDevice, traits: AdapterTraits, options: DeviceOptions) {
     this.adapter = adapter;
     this.gpu = gpu;
+    this.#errors = new AdapterErrors(gpu);
     this.traits = traits;
     this.#wait = options.wait ?? ((promise) => promise);
     this.#compiler = options.compiler;
@@ -139,7 +128,7 @@ export class Device {
     this.memory = new MemoryPool(gpu, options.memoryBudget, () => {
       this.submit();
       // They name buffers that are about to go; those still needed are made again at their next call.
-      this.#bindGroups.clear();
+      this.#pipelines.clearBindGroups();
     });
     this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
     this.#arena = gpu.createBuffer({
@@ -148,14 +137,12 @@ export class Device {
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
     this.#slots = new DataView(new ArrayBuffer(SLOTS * this.#slotBytes));
-    gpu.addEventListener('uncapturederror', (event) => {
-      this.#fail(new DeviceError(`${event.error.message}${this.#lastKernels()}`));
-    });
-    void gpu.lost.then((info) => {
-      this.#failure = new DeviceLostError(
-        `the device was lost (${info.reason}): ${info.message || 'no further reason given'}${this.#lastKernels()}`,
-      );
-    });
+    this.#pipelines = new PipelineCache(
+      gpu,
+      { buffer: this.#arena, slotBytes: this.#slotBytes },
+      this.#errors,
+      this.#compiler,
+    );
   }
 
   /**
@@ -286,7 +273,7 @@ export class Device {
     } catch (error) {
       await this.#settle();
       throw new DeviceError(
-        `read of ${describe(tensor.shape)} failed: ${error instanceof Error ? error.message : String(error)}${this.#lastKernels()}`,
+        `read of ${describe(tensor.shape)} failed: ${error instanceof Error ? error.message : String(error)}${this.#errors.lastKernels()}`,
       );
     }
     await this.#settle();
@@ -356,7 +343,7 @@ export class Device {
    * summed.
    */
   variantsInUse(): string[] {
-    return [...this.#pipelines.keys()].sort();
+    return this.#pipelines.labels();
   }
 
   /** Runs a synchronous function and tells `observer` of each of its calls of `run`, before the call is recorded. */
@@ -419,7 +406,7 @@ export class Device {
         `${kernel.name}: '${bytes}' is a quantised matrix, which only the right operand of a product may be`,
       );
     }
-    const pipeline = this.#pipeline(kernel, variant);
+    const pipeline = this.#pipelines.pipeline(kernel, variant);
     const grid = (kernel as Kernel).grid(uniforms, variant);
     if (this.#slot === SLOTS) this.submit();
     const offset = this.#slot * this.#slotBytes;
@@ -428,7 +415,7 @@ export class Device {
     const storages = tensors.map((tensor) => tensor.storage);
     const pass = this.#openPass();
     pass.setPipeline(pipeline.pipeline);
-    pass.setBindGroup(0, this.#bindGroup(pipeline, storages), [offset]);
+    pass.setBindGroup(0, this.#pipelines.bindGroup(pipeline, storages), [offset]);
     pass.dispatchWorkgroups(...grid);
     for (const storage of storages) storage.lastUse = this.counts.submits;
     this.#recorded.push(pipeline.label);
@@ -441,7 +428,7 @@ export class Device {
     this.#endPass();
     this.gpu.queue.writeBuffer(this.#arena, 0, this.#slots.buffer, 0, this.#slot * this.#slotBytes);
     const recorded = this.#recorded;
-    this.#guard(
+    this.#errors.guard(
       () => {
         this.gpu.queue.submit([this.#encoder!.finish()]);
       },
@@ -450,7 +437,7 @@ export class Device {
     this.#encoder = undefined;
     this.#slot = 0;
     this.#recorded = [];
-    this.#submitted = recorded;
+    this.#errors.submitted(recorded);
     this.counts.submits++;
   }
 
@@ -460,60 +447,13 @@ export class Device {
     this.gpu.destroy();
   }
 
-  // ---- pipelines and bind groups ----
-
-  #pipeline(kernel: AnyKernel, variant: Variant): Pipeline {
-    const label = pipelineKey(kernel, variant);
-    const cached = this.#pipelines.get(label);
-    if (cached !== undefined) return cached;
-    const reads = Object.keys(kernel.inputs).length;
-    const writes = bindingNames(kernel).length - reads;
-    const signature = `${'r'.repeat(reads)}${'w'.repeat(writes)}`;
-    const uniformBytes = Object.keys(kernel.uniforms).length * 4;
-    if (uniformBytes > this.#slotBytes)
-      throw new RangeError(`${kernel.name}: ${uniformBytes} bytes of uniforms do not fit a slot of ${this.#slotBytes}`);
-    const layout = this.#layout(signature);
-    const source = { label, code: kernelWgsl(kernel, variant), signature };
-    const pipeline = this.#guard(
-      () => computePipeline(this.gpu, source, layout),
-      () => `kernel ${label}`,
-      source.code,
-    );
-    this.#compiler?.add(source);
-    this.counts.pipelines++;
-    const made = { label, pipeline, layout, signature };
-    this.#pipelines.set(label, made);
-    return made;
+  /** Waits for what the adapter has found and throws the first failure. */
+  async #settle(): Promise<void> {
+    this.#compiler?.clear();
+    await this.#errors.settle(this.#wait);
   }
 
-  #layout(signature: string): GPUBindGroupLayout {
-    let layout = this.#layouts.get(signature);
-    if (layout === undefined) this.#layouts.set(signature, (layout = bindGroupLayout(this.gpu, signature)));
-    return layout;
-  }
-
-  #bindGroup(pipeline: Pipeline, storages: readonly Storage[]): GPUBindGroup {
-    const key = `${pipeline.signature}:${storages.map((storage) => storage.id).join(',')}`;
-    let group = this.#bindGroups.get(key);
-    if (group === undefined) {
-      if (this.#bindGroups.size >= MAX_BIND_GROUPS) this.#bindGroups.clear();
-      group = this.gpu.createBindGroup({
-        label: pipeline.label,
-        layout: pipeline.layout,
-        entries: [
-          { binding: 0, resource: { buffer: this.#arena, size: this.#slotBytes } },
-          ...storages.map(({ buffer, offset, bytes, whole }, i) => ({
-            binding: i + 1,
-            resource: { buffer, offset, ...(whole && { size: bytes }) },
-          })),
-        ],
-      });
-      this.#bindGroups.set(key, group);
-    }
-    return group;
-  }
-
-  // ---- commands and errors ----
+  // ---- commands ----
 
   #open(): GPUCommandEncoder {
     this.#encoder ??= this.gpu.createCommandEncoder();
@@ -542,74 +482,4 @@ export class Device {
       })
     );
   }
-
-  /** Runs an action inside error scopes, whose findings reach the next wait. */
-  #guard<T>(action: () => T, what: () => string, code?: string): T {
-    const filters: GPUErrorFilter[] = ['out-of-memory', 'internal', 'validation'];
-    filters.forEach((filter) => {
-      this.gpu.pushErrorScope(filter);
-    });
-    const result = action();
-    const found = Promise.all(filters.map(() => this.gpu.popErrorScope())).then(
-      (errors) => {
-        const error = errors.find((candidate) => candidate !== null);
-        if (error)
-          this.#fail(
-            new DeviceError(`${what()}: ${error.message}${code === undefined ? '' : sourceLines(error.message, code)}`),
-          );
-      },
-      () => undefined,
-    ); // A lost device rejects here; gpu.lost reports it.
-    this.#pendingErrors.add(found);
-    void found.then(() => this.#pendingErrors.delete(found));
-    return result;
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-  }
-
-  /** Waits for the findings of the error scopes and throws the first failure. A lost device stays failed. */
-  async #settle(): Promise<void> {
-    this.#compiler?.clear();
-    if (this.#pendingErrors.size > 0) await this.#wait(Promise.all(this.#pendingErrors));
-    const failure = this.#failure;
-    if (failure === undefined) return;
-    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
-    throw failure;
-  }
-
-  #lastKernels(): string {
-    return this.#submitted.length === 0 ? '' : `; the last kernels submitted were ${namesOf(this.#submitted)}`;
-  }
-}
-
-/** Values as a tensor stores them. */
-function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<ArrayBuffer> {
-  if (tensor.dtype === 'i8')
-    throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
-  if (tensor.dtype !== 'f16') return values;
-  if (!(values instanceof Float32Array) || values.length !== tensor.size) {
-    throw new TypeError(
-      `write: a tensor in half precision takes all its ${tensor.size} values at once, as a Float32Array`,
-    );
-  }
-  const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
-  halves.set(encodeHalves(values));
-  return halves;
-}
-
-function namesOf(labels: readonly string[]): string {
-  const names = [...new Set(labels)];
-  return names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ');
-}
-
-/** The lines of WGSL that a compiler message points at (`:12:5 error: …`). */
-function sourceLines(message: string, code: string): string {
-  const lines = code.split('\n');
-  const numbers = [...message.matchAll(/:(\d+):\d+/g)].map((match) => Number(match[1]));
-  return [...new Set(numbers)]
-    .filter((n) => n <= lines.length)
-    .map((n) => `\n  ${n} | ${lines[n - 1]}`)
-    .join('');
 }

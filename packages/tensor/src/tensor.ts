@@ -3,6 +3,7 @@
  * It knows who owns it (a scope, a tape, or the caller) so that nothing waits
  * for the garbage collector; it has no arithmetic, which is in `ops/`.
  */
+import { encodeHalves } from '@rna/kernels';
 import { quantizedRowWords } from '@rna/kernels';
 import type { Device } from './device.ts';
 import { ShapeError } from './errors.ts';
@@ -160,4 +161,19 @@ export function describe(shape: Shape): string {
 /** Throws a ShapeError naming `op` unless the condition holds. */
 export function requireShape(condition: boolean, op: string, ...shapes: readonly Shape[]): asserts condition {
   if (!condition) throw new ShapeError(`${op}: shapes ${shapes.map(describe).join(' and ')} do not fit`);
+}
+
+/** Values as a tensor stores them. */
+export function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<ArrayBuffer> {
+  if (tensor.dtype === 'i8')
+    throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
+  if (tensor.dtype !== 'f16') return values;
+  if (!(values instanceof Float32Array) || values.length !== tensor.size) {
+    throw new TypeError(
+      `write: a tensor in half precision takes all its ${tensor.size} values at once, as a Float32Array`,
+    );
+  }
+  const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
+  halves.set(encodeHalves(values));
+  return halves;
 }
