@@ -3,8 +3,7 @@
  * It knows who owns it (a scope, a tape, or the caller) so that nothing waits
  * for the garbage collector; it has no arithmetic, which is in `ops/`.
  */
-import { encodeHalves } from '@rna/kernels';
-import { quantizedRowWords } from '@rna/kernels';
+import { encodeHalves, quantizedRowWords } from '@rna/kernels';
 import type { Device } from './device.ts';
 import { ShapeError } from './errors.ts';
 import type { Storage } from './memory.ts';
