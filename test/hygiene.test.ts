@@ -52,6 +52,10 @@ test('no rule is switched off and no type error hidden without a reason', () => 
   ).toEqual([]);
 });
 
+test('no comment is a fragment that begins with Of', () => {
+  expect(lines(code, /(?:\/\*\*|\/\/|^\s*\*) Of [a-z]/)).toEqual([]);
+});
+
 test('no test is left alone or out', () => {
   const tests = code.filter(({ path }) => path.endsWith('.test.ts') && path !== 'test/hygiene.test.ts');
   expect(lines(tests, /\b(?:test|it|describe)\.(?:only|skip|todo)\b/)).toEqual([]);

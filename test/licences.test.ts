@@ -17,7 +17,7 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Of an expression with OR, one licence that is allowed will do; with AND, all must be. */
+/** One allowed licence will do in an expression with OR; with AND, all must be allowed. */
 const isAllowed = (licence: string): boolean =>
   licence
     .replace(/[()]/g, '')

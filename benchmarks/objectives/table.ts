@@ -4,7 +4,7 @@ import type { Objective } from './objectives.ts';
 export interface Result {
   readonly objective: Objective;
   readonly seed: number;
-  /** Of exact pairs, means over RNAs. */
+  /** Scores of exact pairs, means over RNAs. */
   readonly f1: number;
   readonly precision: number;
   readonly recall: number;

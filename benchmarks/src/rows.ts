@@ -15,7 +15,7 @@ const rowSchema = z.strictObject({
   suite: z.enum(SUITES),
   case: z.string().min(1),
   implementation: z.string().min(1),
-  /** Of the samples, each the mean of `runs` runs. */
+  /** The median of the samples, each the mean of `runs` runs. */
   medianMs: positive,
   minMs: positive,
   maxMs: positive,

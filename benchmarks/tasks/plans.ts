@@ -1,7 +1,7 @@
 /** What each size takes of the data (the longest RNA, and how many of each set, drawn once), and how it trains. */
 import { fileURLToPath } from 'node:url';
 
-/** Of a set; all without a number. */
+/** How many RNAs of a set are taken; all without a number. */
 export interface SetLimits {
   readonly maxLength?: number;
   readonly train?: number;

@@ -105,7 +105,7 @@ test('rna data ribosome-load splits the counted table as pandas does in the refe
           .join('\n'),
       )
       .digest('hex');
-  // Of the same table by pandas 3.0.3, with the reference's calls.
+  // From the same table by pandas 3.0.3, with the reference's calls.
   expect(digest('train')).toBe('dc7eccc9e3f372f4a8caf0a2ad77ce354d91b570e88375f6ea1271362587e184');
   expect(digest('validation')).toBe('b88fbef92be39906d1b2ac258b058497507943701653571d200efdc837a18a27');
   expect(digest('test')).toBe('d4f71822175e0bdb56f431c8454efd8643acbbf1055eb68713b2400856719aab');
@@ -281,7 +281,7 @@ test('rna data ncrna-family filters and balances families of Rfam as scikit-lear
   });
   const { out, counts, notes } = await prepare('ncrna-family', folder);
   expect(counts).toEqual({ 'train.csv': 4860, 'validation.csv': 1350, 'test.csv': 173 });
-  // Of the same files by scikit-learn 1.9.1 and pandas 3.0.3, with the reference's calls.
+  // From the same files by scikit-learn 1.9.1 and pandas 3.0.3, with the reference's calls.
   const digest = (set: string): string =>
     sha256(
       rows(out, `${set}.csv`)

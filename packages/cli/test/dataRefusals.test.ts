@@ -148,7 +148,7 @@ describe('all sets are written or none', () => {
       rna('data', 'splice', folder, '--species', 'fly', '--out', out, ...more);
     expect((await run(join(outer, 'new', 'out'))).stderr).toContain('splice_worm_acceptor_100.csv:2: "?"');
     expect(everything(outer)).toEqual([]);
-    // Of an earlier run every file stays as it was.
+    // Every file of an earlier run stays as it was.
     expect((await run(outer, '--site', 'donor')).code).toBe(0);
     const texts = () =>
       everything(join(outer, 'donor')).map((name) => readFileSync(join(outer, 'donor', name), 'utf8'));

@@ -42,7 +42,7 @@ export interface PairCurves {
 export interface ScoredModel {
   readonly name: string;
   readonly rnas: readonly StructureScore[];
-  /** Of those RNAs that have a pair; absent where a model gives no probabilities. */
+  /** The curves of those RNAs that have a pair; absent where a model gives no probabilities. */
   readonly curves?: readonly PairCurves[];
 }
 

@@ -14,7 +14,7 @@ interface Options {
   readonly quantized?: boolean;
   /** Buffers that are stored in half precision. */
   readonly f16?: readonly string[];
-  /** Of the inner index in one part. */
+  /** How much of the inner index one part takes. */
   readonly depth?: number;
 }
 

@@ -80,7 +80,7 @@ describe('bootstrap', () => {
     // Means of two draws of 0 and 1: 0, 0.5 or 1 in parts of 1/4, 1/2, 1/4.
     expect(bootstrap([0, 1], { confidence: 0.4 })).toEqual({ mean: 0.5, low: 0.5, high: 0.5 });
     expect(bootstrap([0, 1], { confidence: 0.8 })).toEqual({ mean: 0.5, low: 0, high: 1 });
-    // Of two resamples, the quarters lie a quarter of the way from either.
+    // The quarters of two resamples lie a quarter of the way from either.
     const [all, half] = [0.999_999, 0.5].map((confidence) =>
       bootstrap([0, 8, 16, 24], { resamples: 2, confidence, seed: 4 }),
     );

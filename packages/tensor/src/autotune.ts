@@ -78,11 +78,11 @@ const MARGIN = 0.95;
 const LEAST_MS = 20;
 const MOST_CALLS = 1000;
 /**
- * Of a buffer's largest value: far above what another order of summation changes, in half precision too, far below what
- * a missed element does.
+ * The difference that is allowed, as a share of a buffer's largest value. It is far above what another order of
+ * summation changes, in half precision too, and far below what a missed element does.
  */
 const TOLERANCE = 4e-3;
-/** Of a first call, which compiles: a gain in every step that costs a start this much is none. */
+/** The time that a first call, which compiles, may take: a gain in every step that costs a start more is none. */
 const MOST_FIRST_MS = 5000;
 
 /**

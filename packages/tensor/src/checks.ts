@@ -33,7 +33,7 @@ const GUARDS: readonly [Guard, Guard] = [
   { float: NaN, integer: 1_000_003 },
   { float: 7.25e6, integer: 5 },
 ];
-// Of whole vectors, and longer than the rows by which a tile could overshoot.
+// A length of whole vectors, and longer than the rows by which a tile could overshoot.
 const GUARD_ELEMENTS = 4096;
 
 /** Half a step of a half's 11 bits, relative to its value: what storing in half precision may cost. */

@@ -20,7 +20,7 @@ export interface Pipeline {
 
 export interface UniformArena {
   readonly buffer: GPUBuffer;
-  /** Of the slot that one call takes. */
+  /** The bytes that one call takes. */
   readonly slotBytes: number;
 }
 

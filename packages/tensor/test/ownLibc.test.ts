@@ -12,7 +12,7 @@ import { driverRecordFile, graphicsDevices, ICD_FILE, nodeOf, ownLibcFolder } fr
 
 const node = nodeOf();
 const folder = ownLibcFolder();
-// Of a process that was not started by it.
+// The environment of a process that was not started by it.
 const env: NodeJS.ProcessEnv = {
   ...process.env,
   VK_DRIVER_FILES: undefined,

@@ -56,7 +56,7 @@ function swiftShaderManifest(browser: string | undefined): string | undefined {
 
 interface DriverProject {
   readonly name: string;
-  /** Of its process. */
+  /** The environment of its process. */
   readonly env: Record<string, string>;
   /** Test files in this folder. */
   readonly tests: readonly string[];

@@ -29,7 +29,7 @@ interface Node {
   readonly required?: readonly string[];
   readonly items?: Node;
   readonly enum?: readonly unknown[];
-  /** Of a field that takes either of several kinds, such as a word or a number. */
+  /** The kinds of a field that takes either of several, such as a word or a number. */
   readonly anyOf?: readonly Node[];
   readonly default?: unknown;
   readonly description?: string;
@@ -84,7 +84,7 @@ export function validateConfig<T>(schema: z.ZodType<T>, value: unknown, file: st
   throw new ConfigError(lines.map((line) => `${file}: ${line}`).join('\n'));
 }
 
-/** Of a group that is missing, the fields in it that have no default. */
+/** The fields without a default in a group that is missing. */
 function missing(node: Node, path: string): string[] {
   const asked = (node.required ?? []).flatMap((key) => missing(node.properties![key]!, join(path, key)));
   return asked.length > 0 ? asked : [`${path === '' ? 'the config' : path} is missing; expected ${expectation(node)}`];

@@ -20,7 +20,7 @@ export interface PretrainingOptions {
   readonly dropout?: boolean;
   /** Keep no activations of a block, run it again on the way back (see `ForwardOptions`). Default false. */
   readonly recompute?: boolean;
-  /** Of the dropout; the batches have their own. */
+  /** The seed of the dropout; the batches have their own. */
   readonly seed: number;
 }
 

@@ -186,7 +186,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
   }
 }
 
-// Of a model that has none.
+// For a model that has none.
 const DEFAULT_THRESHOLD = 0.5;
 
 const contentOf = (rnas: readonly LabelledRna[]): string =>
@@ -194,7 +194,7 @@ const contentOf = (rnas: readonly LabelledRna[]): string =>
     hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))),
   );
 
-/** Of the head, and of what is trained beside it. */
+/** The optimiser's groups: the head's parameters, and those that are trained beside it. */
 function finetuneGroups<S extends object, T, P>(
   { config: { unfreeze, optimizer }, encoder, task, parameters }: FinetuneRun<S, T, P>,
   trained: ReadonlyMap<string, Tensor>,

@@ -99,7 +99,7 @@ export type Settings = TrainState['settings'];
 
 /** The file as it is stored. Checkpoints of earlier versions have no digests. */
 const storedState = trainState.extend({
-  /** Of the checkpoint's other files. */
+  /** Digests of the checkpoint's other files. */
   files: z.record(z.string(), z.strictObject({ bytes: z.int().nonnegative(), digest: z.string() })).optional(),
   /** The SHA-256 of all of the above, as JSON without spaces. */
   digest: z.string().optional(),

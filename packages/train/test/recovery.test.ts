@@ -146,7 +146,7 @@ describe('withRecovery', () => {
     const seed = Date.now();
     const random = new RandomStream(seed);
     const moments = Array.from({ length: 3 }, () => random.below(Math.floor(total / 2)));
-    // Of each device one moment, then none.
+    // Each device is lost at one moment, and the last at none.
     const broken = await trainTiny((_, calls) => calls === moments[0] && moments.shift() !== undefined);
     expect(broken.losses).toBeGreaterThan(0);
     expect([broken.log, broken.files], `moments drawn from ${seed}`).toEqual([whole.log, whole.files]);

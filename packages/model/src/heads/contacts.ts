@@ -174,7 +174,7 @@ export async function predictContacts(
   return probabilities;
 }
 
-/** Of a strict upper triangle the pairs of `contactFeatures`. Throws a RangeError for another length, and for NaN. */
+/** The pairs of `contactFeatures`, taken from a strict upper triangle. Throws a RangeError for another length, and for NaN. */
 function farProbabilities(
   probabilities: Float32Array,
   length: number,

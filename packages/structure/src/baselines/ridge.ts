@@ -18,7 +18,7 @@ export interface Ridge extends Baseline<number> {
 export const RIDGE_PENALTIES: readonly number[] = [1, 10, 100, 1000, 10_000];
 
 const FOLDS = 5;
-// Of longer sequences, the words count and the letters further up do not.
+// Letters further up do not count in longer sequences; their words do.
 const MOST_POSITIONS = 100;
 const WORD = 3;
 const FRAMES = 3;

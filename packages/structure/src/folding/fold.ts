@@ -39,7 +39,7 @@ export type FoldingArithmetic = 'program' | 'exact';
 export interface Folding {
   /** The natural logarithm of the partition function: the sum over all structures that the constraint allows. */
   readonly logPartition: number;
-  /** Of all pairs i < j: the strict upper triangle, row-major, [length · (length − 1) / 2]. */
+  /** The probabilities of all pairs i < j: the strict upper triangle, row-major, [length · (length − 1) / 2]. */
   readonly probabilities: Float32Array;
   /** [length]: of the structure of maximum expected accuracy; -1 where unpaired. */
   readonly partners: Int32Array;

@@ -44,7 +44,7 @@ export function pairProbabilities(
   const { externalBranch, externalUnpaired } = weights;
   const offsets = rowOffsets(length);
   const probabilities = new Float64Array(pairs);
-  // Of the first k positions, outside of all loops; complete up to i.
+  // Entry k is the sum over the first k positions, outside of all loops. It is complete up to i.
   const prefix = new Float64Array(length + 1);
   const any = new Float64Array(length);
   const aroundOne = new Float64Array(length);

@@ -13,7 +13,7 @@ import { commentedName, firstWord, hasEnergy, titleId } from './title.ts';
 
 interface Pending {
   readonly id: string;
-  /** Of its header, or of its first line without one. */
+  /** The line of its header, or its first line where it has none. */
   readonly line: Line;
   sequence: string;
   brackets: string;

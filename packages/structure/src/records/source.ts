@@ -22,7 +22,7 @@ export interface FileRecord {
   readonly sequence: string;
   /** [length], if the file has a structure for it. */
   readonly partners?: Int32Array;
-  /** Of its first line, from 1. */
+  /** The line that it begins on, counted from 1. */
   readonly line: number;
   /** Pairs of an alignment's consensus that have no second nucleotide here. */
   readonly droppedPairs: number;

@@ -15,8 +15,8 @@ const UNPAIRED = '.:,-_~';
 
 /** Kinds of brackets that dot-bracket has. */
 export const BRACKET_KINDS = OPENING.length;
-// Of pairs so tangled that they need more kinds than there are, the kinds with the most pairs are written; they are
-// looked for among so many.
+// Pairs may be so tangled that they need more kinds than there are. Then the kinds with the most pairs are written,
+// which are looked for among so many.
 const MOST_LEVELS = 4 * BRACKET_KINDS;
 
 /**

@@ -15,7 +15,7 @@ export interface IntervalDepths {
 export function intervalDepths(length: number): IntervalDepths {
   let leaves = 1;
   while (leaves < length) leaves *= 2;
-  // Of the positions below each node: how many pairs open and are not closed in them, and the least depth on the way.
+  // Each node knows of the positions below it how many pairs stay open in them, and the least depth on the way.
   const sum = new Int32Array(2 * leaves);
   const least = new Int32Array(2 * leaves);
 

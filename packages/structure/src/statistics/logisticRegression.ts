@@ -37,7 +37,7 @@ export interface LogisticOptions {
 const MOST_ITERATIONS = 200;
 // At first most coordinates may violate and few be kept: a step's matrix grows with the square of those that it moves.
 const MOST_JOINING = 50;
-// Of the decrease that the quadratic model promises, a step must give this part (Armijo).
+// A step must give this part of the decrease that the quadratic model promises (Armijo).
 const LEAST_DECREASE = 1e-4;
 
 /**

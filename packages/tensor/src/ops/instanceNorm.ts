@@ -25,8 +25,8 @@ interface Chunks {
 }
 
 /**
- * Of a map in bands of its rows. Of a square one with 64 rows or more a chunk is a row, so bands do not show in the
- * sums.
+ * The chunks over which a map in bands of its rows is summed. In a square map with 64 rows or more a chunk is a row, so
+ * bands do not show in the sums.
  */
 function chunksOf(bands: readonly Tensor[]): Chunks {
   const channels = bands[0]!.shape.at(-1) ?? 1;

@@ -10,7 +10,7 @@ interface ProductOptions {
   readonly bias?: Tensor | undefined;
   /** [rows, cols], added to the product. */
   readonly residual?: Tensor | undefined;
-  /** Of the result; [rows, cols] by default. */
+  /** The shape of the result; [rows, cols] by default. */
   readonly shape?: Shape;
   /** How the result is stored; f32 by default. */
   readonly dtype?: FloatType;

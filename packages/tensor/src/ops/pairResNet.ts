@@ -29,7 +29,7 @@ import type { BlockFilters } from './residualBlock.ts';
 type Bands = readonly Tensor[];
 
 export interface PairResNet {
-  /** Of the sum over a pair, [channels]. */
+  /** The bias of the sum over a pair, [channels]. */
   readonly bias: Tensor;
   /** Added to that sum, as `pairPrior` and `pairDistance` take them. */
   readonly prior?: { readonly logOdds: Tensor; readonly weight: Tensor; readonly scale: PriorScale };
@@ -292,7 +292,7 @@ function inputOf(bands: Bands, index: number, reach: number, stats: Tensor | und
 const reachOf = ({ shape }: Tensor, dilation = 1): number => (dilation * (shape[3]! - 1)) / 2;
 
 interface BandOptions {
-  /** Of the map, which is normalised with them, and negative values made 0, on the way in. */
+  /** Statistics of the map, which is normalised with them, and negative values made 0, on the way in. */
   readonly stats?: Tensor;
   readonly bias?: Tensor;
   readonly turn?: boolean;

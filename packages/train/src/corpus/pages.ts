@@ -16,7 +16,7 @@ const PAGES_PER_READ = 64;
 
 /** Where a stream stands in a file. */
 export interface PagedStream {
-  /** Of its first page in the file. */
+  /** Where its first page begins in the file. */
   readonly offset: number;
   /** Without the checksums. */
   readonly bytes: number;

@@ -99,7 +99,7 @@ export function createStatistics() {
   };
 }
 
-// Of the four positions in a byte of a structure: those that are paired, those in a crossing pair.
+// A byte of a structure holds four positions. The tables count those that are paired, and those in a crossing pair.
 const positions = (byte: number): number[] => [0, 2, 4, 6].map((shift) => (byte >> shift) & 3);
 const PAIRED = Uint8Array.from({ length: 256 }, (_, byte) => positions(byte).filter((code) => code !== 0).length);
 const CROSSING = Uint8Array.from({ length: 256 }, (_, byte) => positions(byte).filter((code) => code === 3).length);

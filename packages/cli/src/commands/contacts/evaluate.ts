@@ -48,7 +48,7 @@ const MEASURE_KEYS = Object.keys(MEASURES) as (keyof typeof MEASURES)[];
 /** The scores of a regression or a baseline, an entry for each RNA. */
 interface Scored {
   readonly name: string;
-  /** Of a regression: which of the attention maps count. */
+  /** Which of the attention maps count in a regression. */
   readonly maps?: string;
   readonly rnas: readonly ContactPrecision[];
 }
@@ -157,7 +157,7 @@ const values = ({ rnas }: Scored, key: keyof ContactPrecision): number[] => rnas
 const intervals = (of: (key: keyof ContactPrecision) => readonly number[]): Record<keyof ContactPrecision, Interval> =>
   Object.fromEntries(MEASURE_KEYS.map((key) => [key, bootstrap(of(key))])) as Record<keyof ContactPrecision, Interval>;
 
-/** Of the differences RNA by RNA, which vary less than the precisions. */
+/** Intervals of the differences RNA by RNA, which vary less than the precisions. */
 const differences = (trained: Scored, random: Scored): Record<keyof ContactPrecision, Interval> =>
   intervals((key) => {
     const without = values(random, key);

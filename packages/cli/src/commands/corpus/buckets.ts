@@ -9,7 +9,7 @@ import { KEY_BYTES, RECORD_KINDS, type EncodedRecord } from '@rna/train';
 
 /** Bytes that all buckets together gather before they are written. */
 const GATHERED = 2 ** 24;
-/** Of a row: length (u32), bytes (u32), kind (u8), whether its cluster has a name (u8), key. */
+/** What stands before a row: length (u32), bytes (u32), kind (u8), whether its cluster has a name (u8), key. */
 const HEAD_BYTES = 10 + KEY_BYTES;
 
 export interface Buckets {

@@ -5,7 +5,7 @@ import { textTable, type Column, type Table } from '../../report/table.ts';
 
 export interface DescribedCorpus {
   readonly file: string;
-  /** Of the file. */
+  /** The size of the file. */
   readonly bytes: number;
   readonly digest: string;
   readonly table: CorpusTable;

@@ -17,7 +17,7 @@ import { readTable, TABLE_FILES } from '../../input/tables.ts';
 export interface RibosomeLoadOptions {
   readonly input: string;
   readonly out: string;
-  /** Of a split at random. */
+  /** The seed of a split at random. */
   readonly seed: number;
   readonly json?: boolean;
 }

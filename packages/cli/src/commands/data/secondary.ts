@@ -56,7 +56,7 @@ const BPRNA = { train: 'TR0', validation: 'VL0', test: 'TS0' } as const;
 
 /** A structure and where it is. */
 interface PlacedStructure extends StructureRecord {
-  /** Of its file from the input on, `/` between folders. */
+  /** The path of its file from the input on, `/` between folders. */
   readonly path: string;
   /** Key of ARCHIVE_FAMILIES. */
   readonly family: string | undefined;

@@ -24,7 +24,7 @@ export interface TranslationOptions {
 interface Utr {
   readonly id: string;
   readonly utr: string;
-  /** Of both tasks, as they are written. */
+  /** The labels of both tasks, as they are written. */
   readonly labels: readonly string[];
 }
 

@@ -178,7 +178,7 @@ function rulesOf({ protocol, allowNcPairs, allowSharpLoops, tuneBy }: EvaluateOp
   return { allowNcPairs: nc, allowSharpLoops: sharp, flexible };
 }
 
-/** Of each RNA with the one most like it in the training set, from MMseqs2 or by alignment here. */
+/** The likeness of each RNA to the one most like it in the training set, from MMseqs2 or by alignment here. */
 async function identitiesOf(
   records: readonly StructureRecord[],
   { mmseqs, train }: EvaluateOptions,

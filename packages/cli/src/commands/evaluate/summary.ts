@@ -56,7 +56,7 @@ export type Grouping = (typeof GROUPINGS)[number];
 /** An RNA's scores with what it may be grouped by. */
 export interface GroupedScore extends StructureScore {
   readonly file: string;
-  /** Of the most similar RNA of the training set, 0 … 1; absent where that was not asked for. */
+  /** The identity with the most similar RNA of the training set, 0 … 1; absent where that was not asked for. */
   readonly identity?: number;
 }
 

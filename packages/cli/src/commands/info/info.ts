@@ -51,7 +51,7 @@ function describeDevice(device: Device) {
     features: [...gpu.features].sort(),
     limits: numbersOf(gpu.limits),
     /**
-     * Of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what
+     * The variants of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what
      * `rna tune` found.
      */
     kernels: Object.fromEntries(
