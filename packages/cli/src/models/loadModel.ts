@@ -94,7 +94,7 @@ export async function withEncoder<T>(
 }
 
 export async function withDevice<T>(task: (device: Device) => Promise<T>): Promise<T> {
-  const device = await openDevice();
+  const device = await openDevice({ quiet: true });
   try {
     return await task(device);
   } finally {

@@ -127,7 +127,7 @@ export async function openTrainingRun<T extends Config>(
       },
     },
     devices: {
-      openDevice: (tuned) => openDevice(tuned && { tuned }),
+      openDevice: (tuned) => openDevice({ quiet: true, ...(tuned && { tuned }) }),
       onDevice: async (device) => {
         display.setPeakFlops(await measurePeakFlops(device));
         display.onCompile();

@@ -26,16 +26,18 @@ const instances: GPU[] = [];
 /**
  * The adapter of this machine. With `RNA_EXPERIMENTAL=1` it shows Dawn's experimental features, of which subgroup
  * matrices are used where it has them. Throws a DeviceError that says what to do when there is none.
+ * @param quiet Keeps two warnings of Dawn off stderr, which for that moment is another file (quietAdapters.ts). It is
+ * for a program that owns its process, since a thread that opens a file in that moment could be given stderr's place.
  */
-export async function requestAdapter(): Promise<GPUAdapter> {
+export async function requestAdapter({ quiet = false } = {}): Promise<GPUAdapter> {
   Object.assign(globalThis, globals);
   // The loader prints a line on stderr when this is unset.
   process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
   forgetForeignDriver();
-  let adapter = await request(usePreferredDriver(say) !== undefined);
-  if (adapter === null && giveUpPrivateDriver(say)) adapter = await request(true);
+  let adapter = await request(usePreferredDriver(say) !== undefined, quiet);
+  if (adapter === null && giveUpPrivateDriver(say)) adapter = await request(true, quiet);
   if (adapter === null && usePrivateDriver() !== undefined) {
-    adapter = await request(true);
+    adapter = await request(true, quiet);
   }
   if (adapter === null) {
     throw new DeviceError(
@@ -48,27 +50,34 @@ export async function requestAdapter(): Promise<GPUAdapter> {
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** Asks Dawn for an adapter; a new instance sees drivers that were named since the last. */
-async function request(anew: boolean): Promise<GPUAdapter | null> {
+async function request(anew: boolean, quiet: boolean): Promise<GPUAdapter | null> {
   if (anew || instances.length === 0)
     instances.push(create(process.env['RNA_EXPERIMENTAL'] === '1' ? ['enable-dawn-features=allow_unsafe_apis'] : []));
   const instance = instances.at(-1)!;
-  return sleepingWait(withoutLimitWarnings(() => instance.requestAdapter({ powerPreference: 'high-performance' })));
+  const ask = () => instance.requestAdapter({ powerPreference: 'high-performance' });
+  return sleepingWait(quiet ? withoutLimitWarnings(ask) : ask());
 }
 
 export interface NodeDeviceOptions extends Partial<DeviceOptions> {
   /** Whether the autotuner's kept answers are used (see `keptTuning`). Default true. */
   readonly tuning?: boolean;
+  /** Keeps Dawn's warnings about limits off stderr (see `requestAdapter`). Default false. */
+  readonly quiet?: boolean;
 }
 
 /**
  * Opens a device on this machine's adapter. `RNA_MEMORY_BUDGET` (MB) overrides the default budget, `RNA_TUNING`
  * says where the autotuner's answers are. Rejects with a TuningError where they cannot be read.
  */
-export async function openDevice({ tuning = true, ...options }: NodeDeviceOptions = {}): Promise<Device> {
-  const adapter = await requestAdapter();
+export async function openDevice({
+  tuning = true,
+  quiet = false,
+  ...options
+}: NodeDeviceOptions = {}): Promise<Device> {
+  const adapter = await requestAdapter({ quiet });
   const kept = tuning && options.tuned === undefined ? await keptTuning()?.load() : undefined;
   const tuned = kept?.adapters[adapterKey(adapter)] ?? {};
-  const compiler = compilesAhead(adapter) ? compileAhead(requestAdapter) : undefined;
+  const compiler = compilesAhead(adapter) ? compileAhead(() => requestAdapter({ quiet })) : undefined;
   return Device.open(adapter, {
     memoryBudget: defaultMemoryBudget(adapter),
     wait: sleepingWait,

@@ -57,7 +57,7 @@ async function measure(options: TuneOptions, file: TuningFile): Promise<TuningRe
   // What cannot be added to is found before the work.
   await file.load();
   return interruptible(async (signal) => {
-    const device = await openDevice({ tuning: false });
+    const device = await openDevice({ tuning: false, quiet: true });
     let bar: ProgressBar | undefined;
     try {
       const key = adapterKey(device.adapter);
