@@ -233,5 +233,7 @@ test('a file of another kind is refused with what is expected', async () => {
     'no format has this extension; expected one of .csv .tsv .txt .fasta',
   );
   await expect(read(secondaryStructure, [file('>a\nACGT\n', 'a.fasta')])).rejects.toThrow('FASTA has no structures');
-  expect(HEADS.filter(({ columns }) => columns === undefined).map(({ task }) => task)).toEqual(['secondary-structure']);
+  expect(HEADS.filter(({ columns }) => columns === undefined).map(({ name: task }) => task)).toEqual([
+    'secondary-structure',
+  ]);
 });

@@ -11,7 +11,7 @@ const names = readdirSync(config('.'))
   .filter((name) => name.startsWith('finetune-'))
   .sort();
 
-const headOf = (name: string): Head => HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))!;
+const headOf = (name: string): Head => HEADS.find(({ name: task }) => name.startsWith(`finetune-${task}-`))!;
 
 function read(name: string) {
   const text = parse(readFileSync(config(name), 'utf8')) as Readonly<Record<string, object>>;
@@ -53,7 +53,7 @@ const blocksOf = (parameters: readonly string[] | undefined): number[] =>
 
 test('every recipe is valid for its task, and every task has one after its paper and a small one', () => {
   expect(names.map(read)).toHaveLength(18);
-  for (const { task } of HEADS) {
+  for (const { name: task } of HEADS) {
     expect(
       names.filter((name) => new RegExp(`^finetune-${task}-(rinalmo|ssr-lm)`).test(name)),
       task,

@@ -14,7 +14,7 @@ import { rnas } from './training.ts';
 
 /** The share of G and C, in percent: a linear layer on the mean of the tokens. */
 const gcContent: Head<object, number, number> = {
-  task: 'gc-content',
+  name: 'gc-content',
   title: 'share of G and C',
   kind: 'number',
   sizes: z.strictObject({}),

@@ -276,7 +276,7 @@ test('the configs that come with the package are valid, and those named after pr
   for (const name of names) {
     const isFinetune = name.startsWith('finetune-');
     const command = isFinetune
-      ? ['finetune', HEADS.find(({ task }) => name.startsWith(`finetune-${task}-`))?.task ?? 'of no task']
+      ? ['finetune', HEADS.find(({ name: task }) => name.startsWith(`finetune-${task}-`))?.name ?? 'of no task']
       : ['pretrain'];
     const given = name.endsWith('small.yaml')
       ? []

@@ -8,7 +8,7 @@ export * from './parameters.ts';
 export * from './precision.ts';
 export * from './variantEffects.ts';
 export * from './randomStreams.ts';
-export * from './checkpoint/adapter.ts';
+export * from './checkpoint/lora.ts';
 export * from './errors.ts';
 export * from './checkpoint/limits.ts';
 export * from './checkpoint/load.ts';

@@ -3,7 +3,7 @@
  * matrix W [out, in] stand A [rank, in] and B [out, rank], and the layer is
  * W + (alpha / rank)·B·A. The matrices are those of `encoderParameters`, so
  * queries, keys and values share an A, and so do both SwiGLU projections. Here
- * are names, shapes, fresh values and the sum; files are checkpoint/adapter.ts's,
+ * are names, shapes, fresh values and the sum; files are checkpoint/lora.ts's,
  * training is the train package's.
  */
 import { RandomStream } from '@rna/kernels';

@@ -6,7 +6,7 @@ import { zipSync } from 'fflate';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { configJson, encoderParameters, parseConfig, PRESETS } from '../src/config.ts';
-import { parsePeftConfig } from '../src/checkpoint/adapter.ts';
+import { parsePeftConfig } from '../src/checkpoint/lora.ts';
 import { LIMITS } from '../src/checkpoint/limits.ts';
 import { openModel } from '../src/checkpoint/load.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';

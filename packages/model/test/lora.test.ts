@@ -7,7 +7,7 @@ import { type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
-  adapterConfigJson,
+  loraConfigJson,
   baseDigest,
   Encoder,
   headParameters,
@@ -18,7 +18,7 @@ import {
   loraParameters,
   memorySink,
   memorySource,
-  openAdapter,
+  openLora,
   openModel,
   openTensorFile,
   packTokens,
@@ -26,10 +26,10 @@ import {
   PRESETS,
   readMerged,
   spliceSite,
-  writeAdapter,
-  writeAdapterHead,
+  writeLora,
+  writeLoraHead,
   writeModel,
-  type AdapterBase,
+  type LoraBase,
   type EncoderConfig,
   type LoraSizes,
   type OpenedModel,
@@ -129,10 +129,10 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
   const adapted = ({ parameters }: Encoder, low: ParameterMap, extra: ParameterMap = new Map()): Encoder =>
     new Encoder(device, sizes, new Map([...parameters, ...low, ...extra]), undefined, lora);
   const peft = (text: string) => parsePeftConfig(text, 'adapter_config.json');
-  const written = async (encoder: Encoder, named: AdapterBase) => ({
-    config: peft(adapterConfigJson({ config: sizes, lora, base: named })),
+  const written = async (encoder: Encoder, named: LoraBase) => ({
+    config: peft(loraConfigJson({ config: sizes, lora, base: named })),
     weights: await file('adapter_model.safetensors', (sink) =>
-      writeAdapter(sink, { config: sizes, lora, base: named, read: (name) => encoder.parameters.get(name)!.read() }),
+      writeLora(sink, { config: sizes, lora, base: named, read: (name) => encoder.parameters.get(name)!.read() }),
     ),
   });
 
@@ -152,7 +152,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
     const encoder = base();
     const before = await representation(encoder);
     const tuned = adapted(encoder, terms(sizes, 7));
-    const named: AdapterBase = {
+    const named: LoraBase = {
       name: 'organisation/base',
       digest: await baseDigest(sizes, (name) => encoder.parameters.get(name)!.read()),
     };
@@ -166,7 +166,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
             (name) => `base_model.model.model.layers.0.self_attn.${name}.weight`,
           ),
     );
-    const opened = await openAdapter(await openBase(encoder), { name: 'adapter', lora: files });
+    const opened = await openLora(await openBase(encoder), { name: 'adapter', lora: files });
     const merged = new Encoder(device, sizes, await loaded(opened));
     const expected = await representation(tuned);
     expect(largestDifference(await representation(merged), expected)).toBeLessThan(1e-5);
@@ -187,7 +187,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
   });
 
   it('names its modules as PEFT finds them', () => {
-    const { target_modules: pattern } = JSON.parse(adapterConfigJson({ config: sizes, lora, base: { name: 'b' } })) as {
+    const { target_modules: pattern } = JSON.parse(loraConfigJson({ config: sizes, lora, base: { name: 'b' } })) as {
       target_modules: string;
     };
     const found = (name: string): boolean => new RegExp(`^(?:${pattern})$`).test(name);
@@ -216,13 +216,13 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
   it('is given the base that it was trained on', async () => {
     const encoder = base();
     const files = await written(adapted(encoder, terms(sizes, 7)), { name: 'organisation/base', digest: '00000000' });
-    const opened = await openAdapter(await openBase(encoder), { name: 'runs/a', lora: files });
+    const opened = await openLora(await openBase(encoder), { name: 'runs/a', lora: files });
     await expect(loaded(opened)).rejects.toThrow(
       /^runs\/a: was trained on other weights than those of its base "organisation\/base"/,
     );
     const other = { ...sizes, ffnDim: 20 };
     const wrong = await openBase(new Encoder(device, other, own(Encoder.initialize(device, other, 1).parameters)));
-    await expect(openAdapter(wrong, { name: 'runs/a', lora: files })).rejects.toThrow(
+    await expect(openLora(wrong, { name: 'runs/a', lora: files })).rejects.toThrow(
       /gate.*lora|A \[3, 16\] and B \[24, 3\] do not fit a matrix \[20, 16\]/s,
     );
   });
@@ -258,7 +258,7 @@ describe('an adapter that PEFT made', () => {
 
   it('may have a term for the values alone', async () => {
     const encoder = new Encoder(device, sizes, own(Encoder.initialize(device, sizes, 1).parameters));
-    const opened = await openAdapter(await openBase(encoder), {
+    const opened = await openLora(await openBase(encoder), {
       name: 'a',
       lora: { config: parsePeftConfig(text, 'c'), weights: await weights() },
     });
@@ -274,7 +274,7 @@ describe('an adapter that PEFT made', () => {
   it('is refused where it is of something else', async () => {
     const encoder = new Encoder(device, sizes, own(Encoder.initialize(device, sizes, 1).parameters));
     const opening = weights('base_model.model.bert.value').then(async (file) =>
-      openAdapter(await openBase(encoder), { name: 'a', lora: { config: parsePeftConfig(text, 'c'), weights: file } }),
+      openLora(await openBase(encoder), { name: 'a', lora: { config: parsePeftConfig(text, 'c'), weights: file } }),
     );
     await expect(opening).rejects.toThrow(
       /adapter_model\.safetensors: is no adapter of a rinalmo encoder of these sizes:\n {2}unexpected "base_model\.model\.bert\.value\.lora_A\.weight"/,
@@ -297,9 +297,9 @@ describe('a head beside a base', () => {
     const read = (name: string): Promise<Float32Array> =>
       (parameters.get(name) ?? encoder.parameters.get(name)!).read();
     const head = await file('head.safetensors', (sink) =>
-      writeAdapterHead(sink, { task, dim: 16, scalars: new Map([['threshold', 0.25]]), base: { name: 'b' }, read }),
+      writeLoraHead(sink, { task, dim: 16, scalars: new Map([['threshold', 0.25]]), base: { name: 'b' }, read }),
     );
-    const opened = await openAdapter(await openBase(encoder), { name: 'a', head });
+    const opened = await openLora(await openBase(encoder), { name: 'a', head });
     expect(opened.task).toEqual(task);
     expect(opened.scalars).toEqual(new Map([['threshold', 0.25]]));
     expect([...opened.shapes.keys()]).toEqual([...encoder.parameters.keys(), ...parameters.keys()]);

@@ -116,7 +116,7 @@ describe('published fine-tuned files', () => {
     const read = (name: string) => model.read(name.replace(/^(translationEfficiency)\./, 'ribosomeLoad.'));
     for (const head of [ribosomeLoad, translationEfficiency]) {
       await expect(written({ config: A, scheme: 'official', task: { head, sizes }, read }, 'pt')).rejects.toThrow(
-        `a .pt cannot say that its head is a ${head.task} head with sizes`,
+        `a .pt cannot say that its head is a ${head.name} head with sizes`,
       );
       expect(
         (await openModel(await written({ config: A, scheme: 'official', task: { head, sizes }, read }), A)).task,
@@ -192,7 +192,7 @@ interface GcSizes {
 
 /** The share of G and C, from a linear layer on the mean of the tokens: everything that adding a task takes. */
 const gcContent: Head<GcSizes, number, number> = {
-  task: 'gc-content',
+  name: 'gc-content',
   title: 'share of G and C',
   kind: 'number',
   sizes: z.strictObject({ scale: z.number().positive().default(1).describe('Factor of the output') }),
@@ -309,5 +309,5 @@ test('every task has a name, a prefix and defaults of its own', () => {
     'expressionLevel',
     'ncrnaFamily',
   ]);
-  expect(new Set(HEADS.map(({ task }) => task)).size).toBe(HEADS.length);
+  expect(new Set(HEADS.map(({ name: task }) => task)).size).toBe(HEADS.length);
 });

@@ -76,7 +76,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   const short = train.find((rna) => !(terms(rna) > 0));
   if (short !== undefined)
     throw new TrainingError(
-      `'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.task}; remove it`,
+      `'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.name}; remove it`,
     );
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
   const representations = frozenRepresentations(encoder, train, {
@@ -200,7 +200,7 @@ async function evaluateHead<S extends object, T, P>(
   const value = metrics[metric];
   if (value === undefined)
     throw new Error(
-      `${head.task}: the best model is that by '${metric}', but the head's metrics are ${Object.keys(metrics).join(', ')}`,
+      `${head.name}: the best model is that by '${metric}', but the head's metrics are ${Object.keys(metrics).join(', ')}`,
     );
   return { metrics, score: order === 'largest' ? value : -value };
 }

@@ -2,15 +2,15 @@
  * Fine-tuning without the encoder's own weights, on top of any recipe: the head
  * alone (`model.freeze`), or with it low-rank terms beside the encoder's
  * matrices (`model.lora`). A run is saved as a whole model, the terms added to
- * the weights, or as a LoRA adapter that names its base (checkpoint/adapter.ts of
+ * the weights, or as a LoRA adapter that names its base (checkpoint/lora.ts of
  * the model package); what a resume needs is the head and the terms themselves,
  * since the base is loaded as it was.
  */
 import {
-  ADAPTER_CONFIG_FILE,
-  ADAPTER_HEAD_FILE,
-  ADAPTER_WEIGHTS_FILE,
-  adapterConfigJson,
+  LORA_CONFIG_FILE,
+  LORA_HEAD_FILE,
+  LORA_WEIGHTS_FILE,
+  loraConfigJson,
   baseDigest,
   CheckpointError,
   Encoder,
@@ -23,10 +23,10 @@ import {
   parameter,
   readFloat32Chunks,
   readMerged,
-  writeAdapter,
-  writeAdapterHead,
+  writeLora,
+  writeLoraHead,
   writeSafetensors,
-  type AdapterBase,
+  type LoraBase,
   type ParameterMap,
   type Scalars,
 } from '@rna/model';
@@ -146,7 +146,7 @@ function partialFiles<S extends object, T, P>(
   const trained = new Map([...low, ...head.map((name) => [name, parameter(parameters, name)] as const)]);
   const read = (name: string): Promise<Float32Array> => parameter(trained, name).read();
   let digest: Promise<string> | undefined;
-  const baseOf = async (): Promise<AdapterBase> => ({
+  const baseOf = async (): Promise<LoraBase> => ({
     name: checkpoint,
     digest: await (digest ??= baseDigest(config, (name) => parameter(encoder.parameters, name).read())),
   });
@@ -167,14 +167,12 @@ function partialFiles<S extends object, T, P>(
       );
       if (save === 'merged') return;
       const base = await baseOf();
-      await writer.file(ADAPTER_HEAD_FILE, (sink) =>
-        writeAdapterHead(sink, { task, dim: config.dim, scalars, base, read }),
-      );
+      await writer.file(LORA_HEAD_FILE, (sink) => writeLoraHead(sink, { task, dim: config.dim, scalars, base, read }));
       if (lora === undefined) return;
-      await writer.file(ADAPTER_CONFIG_FILE, (sink) =>
-        sink.write(new TextEncoder().encode(adapterConfigJson({ config, lora, base }))),
+      await writer.file(LORA_CONFIG_FILE, (sink) =>
+        sink.write(new TextEncoder().encode(loraConfigJson({ config, lora, base }))),
       );
-      await writer.file(ADAPTER_WEIGHTS_FILE, (sink) => writeAdapter(sink, { config, lora, base, read }));
+      await writer.file(LORA_WEIGHTS_FILE, (sink) => writeLora(sink, { config, lora, base, read }));
     },
     async restore(reader) {
       const file = await openTensorFile(await reader.open(CHECKPOINT_FILES.trained));

@@ -98,7 +98,7 @@ export async function priorsOf<S extends object, T, P>(
   if (engines.length === 0) return undefined;
   if (priors === undefined)
     throw new RangeError(
-      `${head.task}: this head takes the pair probabilities of ${engines.join(' and ')}; give the model \`priors\`, enginePairsInProcess for one`,
+      `${head.name}: this head takes the pair probabilities of ${engines.join(' and ')}; give the model \`priors\`, enginePairsInProcess for one`,
     );
   return Promise.all(sequences.map((sequence, i) => priors(sequence, engines, sequences[i + 1] ?? next)));
 }

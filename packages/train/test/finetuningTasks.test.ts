@@ -56,7 +56,7 @@ const shares = labelled((sequence) => 5 + 10 * gc(sequence));
 
 /** A head of its own, whose scalars have names of their own: one is fitted, the other chosen at each evaluation. */
 const shifted: Head<{ readonly scale: number }, number, number> = {
-  task: 'shifted-share',
+  name: 'shifted-share',
   title: 'share of G and C above the mean',
   kind: 'number',
   sizes: z.strictObject({ scale: z.number().default(1).describe('Factor') }),

@@ -8,7 +8,7 @@ import {
   initializeParameters,
   memorySink,
   memorySource,
-  openAdapter,
+  openLora,
   openModel,
   openTensorFile,
   parsePeftConfig,
@@ -88,7 +88,7 @@ async function opened(files: Files, base: OpenedModel): Promise<OpenedModel> {
   const open = (name: string) => openTensorFile(memorySource(name, files.get(name)!));
   if (files.has('model.safetensors')) return openModel(await open('model.safetensors'), base.config);
   const text = files.get('adapter_config.json');
-  return openAdapter(base, {
+  return openLora(base, {
     name: 'run',
     head: await open('head.safetensors'),
     ...(text && {

@@ -7,16 +7,16 @@ import { UsageError } from './errors.ts';
 
 /** The head of a task. Throws a UsageError that names all tasks. */
 export function headOfTask(task: string): Head {
-  const head = HEADS.find((each) => each.task === task);
+  const head = HEADS.find((each) => each.name === task);
   if (head === undefined)
-    throw new UsageError(`there is no task '${task}'; there are ${HEADS.map((each) => each.task).join(', ')}`);
+    throw new UsageError(`there is no task '${task}'; there are ${HEADS.map((each) => each.name).join(', ')}`);
   return head;
 }
 
 /** For a command's help: each task, what it predicts, and how its labels are given. */
 export function tasksHelp(): string {
-  const width = Math.max(...HEADS.map(({ task }) => task.length)) + 2;
-  const lines = HEADS.map(({ task, title, columns }) => {
+  const width = Math.max(...HEADS.map(({ name }) => name.length)) + 2;
+  const lines = HEADS.map(({ name: task, title, columns }) => {
     const labels =
       columns === undefined
         ? 'dot-bracket, CT, bpseq or ST files'

@@ -5,13 +5,13 @@
  */
 import { realpath } from 'node:fs/promises';
 import {
-  ADAPTER_BASE_FIELD,
-  adapterBase,
+  LORA_BASE_FIELD,
+  loraBase,
   CheckpointError,
   Encoder,
   FULL_PRECISION,
   loadParameters,
-  openAdapter,
+  openLora,
   openModel,
   type OpenedModel,
   type Precision,
@@ -19,7 +19,7 @@ import {
 import { InputError, type FastaRecord } from '@rna/structure';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
-import { openAdapterFiles } from './adapterFiles.ts';
+import { openLoraFiles } from './loraFiles.ts';
 import { openModelFiles } from './modelFiles.ts';
 import { messageOf } from '../commandLine/errors.ts';
 import { note, progressBar, type ProgressBar } from '../commandLine/terminal.ts';
@@ -39,19 +39,19 @@ export async function withModel<T>(
   task: (model: OpenedModel) => Promise<T>,
   outer: readonly string[] = [],
 ): Promise<T> {
-  const adapter = await openAdapterFiles(name);
+  const adapter = await openLoraFiles(name);
   if (adapter === undefined) return withWholeModel(name, options, task);
   try {
     const folder = await realpath(name);
     if (outer.includes(folder)) {
       throw new CheckpointError(
         name,
-        `an adapter that is in the end its own base; name the model that it was trained on as "${ADAPTER_BASE_FIELD}"`,
+        `an adapter that is in the end its own base; name the model that it was trained on as "${LORA_BASE_FIELD}"`,
       );
     }
-    const base = adapterBase(adapter.parts).name;
+    const base = loraBase(adapter.parts).name;
     note(`${name} is an adapter of ${base}`);
-    return await withModel(base, options, async (model) => task(await openAdapter(model, adapter.parts)), [
+    return await withModel(base, options, async (model) => task(await openLora(model, adapter.parts)), [
       ...outer,
       folder,
     ]);

@@ -46,7 +46,7 @@ export function predictionColumns(
     case 'number':
       return { names: ['predicted'], cells: (value) => ({ predicted: significant(value as number) }) };
     case 'pairs':
-      throw new RangeError(`${head.task}: base pairs are no cells of a table`);
+      throw new RangeError(`${head.name}: base pairs are no cells of a table`);
   }
 }
 

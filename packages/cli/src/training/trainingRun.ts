@@ -31,7 +31,7 @@ import {
 } from '@rna/train';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
-import { ADAPTER_FILES } from '../models/adapterFiles.ts';
+import { LORA_FILES } from '../models/loraFiles.ts';
 import { CommandError, InterruptedError, messageOf, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
 import { readRun } from './readRun.ts';
@@ -62,7 +62,7 @@ export interface FinishedRun {
 type Config = { readonly out: string };
 
 // A checkpoint has those of a whole model, or those of an adapter.
-const MODEL_FILES = [CHECKPOINT_FILES.config, CHECKPOINT_FILES.weights, ...ADAPTER_FILES];
+const MODEL_FILES = [CHECKPOINT_FILES.config, CHECKPOINT_FILES.weights, ...LORA_FILES];
 const WRITING = '.writing-model';
 const REMOVING = '.removing-model';
 

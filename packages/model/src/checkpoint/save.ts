@@ -70,7 +70,7 @@ function checkSaysItself({ task, config: { dim } }: ModelToWrite): void {
   if (shown === undefined || Object.entries(sizes).some(([name, value]) => shown[name] !== value)) {
     throw new CheckpointError(
       'output',
-      `a .pt cannot say that its head is a ${head.task} head with sizes ${JSON.stringify(sizes)}; write safetensors, or a folder`,
+      `a .pt cannot say that its head is a ${head.name} head with sizes ${JSON.stringify(sizes)}; write safetensors, or a folder`,
     );
   }
 }

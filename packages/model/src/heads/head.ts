@@ -64,7 +64,7 @@ export interface TargetColumns<S, T> {
  */
 export interface Head<S extends object = object, T = unknown, P = unknown> {
   /** The task's name in `config.json` and on the command line. Its parameters have it in camel case as their prefix. */
-  readonly task: string;
+  readonly name: string;
   /** A few words for people. */
   readonly title: string;
   /** What a prediction is, and so how tables and figures show it. */
@@ -127,8 +127,8 @@ export type PairTask = TaskHead<object, Int32Array, Float32Array>;
 export const predictsPairs = (task: TaskHead | undefined): task is PairTask => task?.head.kind === 'pairs';
 
 /** What the parameters of a head begin with: `ncrnaFamily.` of `ncrna-family`. */
-export const headPrefix = ({ task }: Pick<Head, 'task'>): string =>
-  `${task.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.`;
+export const headPrefix = ({ name }: Pick<Head, 'name'>): string =>
+  `${name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.`;
 
 /** Every parameter of a head on an encoder of width `dim`, under the names that all parameters go by. */
 export function headParameters({ head, sizes }: TaskHead, dim: number): ParameterShapes {
@@ -165,7 +165,7 @@ export function runHead(
     cuSeqlens,
   } = input;
   if (head.oneSequence === true && cuSeqlens.length !== 2) {
-    throw new RangeError(`${head.task}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
+    throw new RangeError(`${head.name}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
   }
   const prefix = headPrefix(head);
   return device.scope(() =>
@@ -174,18 +174,18 @@ export function runHead(
 }
 
 /** As `config.json` and a file's metadata name it. */
-export const headConfig = ({ head, sizes }: TaskHead): HeadConfig => ({ task: head.task, sizes: { ...sizes } });
+export const headConfig = ({ head, sizes }: TaskHead): HeadConfig => ({ task: head.name, sizes: { ...sizes } });
 
 /**
  * The head that a config names, its sizes checked. Throws a CheckpointError for an unknown task or sizes that cannot
  * be.
  */
 export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], file: string): TaskHead {
-  const head = heads.find((each) => each.task === task);
+  const head = heads.find((each) => each.name === task);
   if (head === undefined)
     throw new CheckpointError(
       file,
-      `has a head for the task "${task}"; known are ${heads.map((each) => each.task).join(', ')}`,
+      `has a head for the task "${task}"; known are ${heads.map((each) => each.name).join(', ')}`,
     );
   const [large] = Object.entries(sizes).filter(([, value]) => typeof value === 'number' && value > LIMITS.headSize);
   if (large !== undefined)

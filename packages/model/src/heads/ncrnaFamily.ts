@@ -16,7 +16,7 @@ export interface NcrnaFamilySizes {
 
 /** Labels are numbers of classes, predictions probabilities of all classes. */
 export const ncrnaFamily: Head<NcrnaFamilySizes, number, Float32Array> = {
-  task: 'ncrna-family',
+  name: 'ncrna-family',
   title: 'families of non-coding RNA',
   kind: 'classes',
   sizes: z

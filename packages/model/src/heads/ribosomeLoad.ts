@@ -23,7 +23,7 @@ const REFERENCE_PADDING = 102;
 
 /** Labels and predictions are mean ribosome loads. */
 export const ribosomeLoad: Head<ResNet1dSizes, number, number> = {
-  task: 'ribosome-load',
+  name: 'ribosome-load',
   title: 'mean ribosome load',
   kind: 'number',
   sizes: resNet1dSizes,

@@ -72,7 +72,7 @@ const enginesOf = ({ prior = 'none' }: SecondaryStructureSizes): readonly Foldin
 
 /** Labels are partners [length], −1 without; predictions the probabilities of the strict upper triangle, row by row. */
 export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float32Array> = {
-  task: 'secondary-structure',
+  name: 'secondary-structure',
   title: 'base pairs',
   kind: 'pairs',
   sizes: z.strictObject({

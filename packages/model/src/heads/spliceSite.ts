@@ -19,7 +19,7 @@ const logit = (probability: number): number => Math.fround(Math.log(probability 
 
 /** Labels are 0 or 1, predictions probabilities; the scalar `threshold`, 0.5 without it, says which are a yes. */
 export const spliceSite: Head<SpliceSiteSizes, number, number> = {
-  task: 'splice-site',
+  name: 'splice-site',
   title: 'splice sites',
   kind: 'probability',
   sizes: z.strictObject({ hidden: z.int().positive().default(128).describe('Width of the hidden layer') }),

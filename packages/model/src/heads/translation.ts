@@ -10,7 +10,7 @@ import { RESNET_1D_NAMES, resNet1d, resNet1dParameters, resNet1dSizes, type ResN
 import { parseNumber, regressionScores } from '@rna/structure';
 
 const utrTask = (task: string, title: string, column: string): Head<ResNet1dSizes, number, number> => ({
-  task,
+  name: task,
   title,
   kind: 'number',
   sizes: resNet1dSizes,

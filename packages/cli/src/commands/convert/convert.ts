@@ -94,7 +94,7 @@ function report(
   const parts = [
     'encoder',
     ...(lmHead ? ['language-model head'] : []),
-    ...(task ? [`${task.head.task} head`] : []),
+    ...(task ? [`${task.head.name} head`] : []),
     ...scalars.keys(),
   ];
   return [

@@ -56,12 +56,12 @@ export async function scoreLabels(
     by.some((each) => each !== 'file')
   ) {
     throw new UsageError(
-      `${options.model} was fine-tuned for ${head.task}; --protocol, --tune-by, --allow-…, --mmseqs and --by but for file are for structures`,
+      `${options.model} was fine-tuned for ${head.name}; --protocol, --tune-by, --allow-…, --mmseqs and --by but for file are for structures`,
     );
   }
   if (head.kind !== 'probability' && (threshold !== undefined || validation !== undefined)) {
     throw new UsageError(
-      `${options.model} was fine-tuned for ${head.task}, whose answers have no threshold; leave out --threshold and --validation`,
+      `${options.model} was fine-tuned for ${head.name}, whose answers have no threshold; leave out --threshold and --validation`,
     );
   }
   if (options.train !== undefined && !options.baselines)
@@ -286,7 +286,7 @@ function jsonOf({ model }: EvaluateOptions, { head }: TaskHead, results: readonl
   return `${JSON.stringify(
     {
       model,
-      task: head.task,
+      task: head.name,
       rnas,
       ...shown(own!),
       ...(others.length > 0 && { baselines: Object.fromEntries(others.map((each) => [each.name, shown(each)])) }),

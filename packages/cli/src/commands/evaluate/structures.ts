@@ -140,7 +140,7 @@ export async function scoreStructures(
         }
         await writeResult(
           options.json
-            ? jsonOf(options, task.head.task, summaries, threshold, source, rules)
+            ? jsonOf(options, task.head.name, summaries, threshold, source, rules)
             : tablesOf(options, summaries).map(textTable).join('\n'),
         );
       },

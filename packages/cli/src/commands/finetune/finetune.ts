@@ -53,7 +53,7 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
     withModel(config.model.checkpoint, {}, async (model) => {
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
-      const run = await openTrainingRun(`finetune ${head.task}`, schema, config, signal);
+      const run = await openTrainingRun(`finetune ${head.name}`, schema, config, signal);
       try {
         const state = await withPriors(task, FOR_TRAINING(), (priors) =>
           withRecovery({
@@ -144,10 +144,10 @@ function checkHead(
   const differing = Object.keys(found.sizes).filter((name) => text(found.sizes, name) !== text(sizes, name));
   if (differing.length > 0) {
     throw new UsageError(
-      `${checkpoint} has a ${head.task} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`,
+      `${checkpoint} has a ${head.name} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`,
     );
   }
-  note(`${checkpoint} has a ${head.task} head, which is trained further`);
+  note(`${checkpoint} has a ${head.name} head, which is trained further`);
 }
 
 /** The head's parameters: the model's own, or new ones. */

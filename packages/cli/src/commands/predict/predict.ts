@@ -111,9 +111,9 @@ export async function predict(options: PredictOptions): Promise<void> {
 }
 
 function requireTask({ task }: OpenedModel, { task: name, model }: PredictOptions): TaskHead {
-  if (task?.head.task !== name) {
+  if (task?.head.name !== name) {
     throw new CommandError(
-      `${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.task}`}; fine-tune one with rna finetune ${name}, or name such a model`,
+      `${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.name}`}; fine-tune one with rna finetune ${name}, or name such a model`,
     );
   }
   return task;
@@ -141,7 +141,7 @@ async function* jsonLines(
   scalars: Scalars,
 ): AsyncGenerator<string, void, undefined> {
   const { cells } = predictionColumns(task, scalars);
-  yield `{"task":${JSON.stringify(task.head.task)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
+  yield `{"task":${JSON.stringify(task.head.name)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
   let separator = '\n';
   for await (const [{ id, sequence }, prediction] of predicted) {
     yield `${separator}${JSON.stringify({ id, length: sequence.length, ...cells(prediction) })}`;

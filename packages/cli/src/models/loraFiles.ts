@@ -7,28 +7,28 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  ADAPTER_CONFIG_FILE,
-  ADAPTER_HEAD_FILE,
-  ADAPTER_WEIGHTS_FILE,
+  LORA_CONFIG_FILE,
+  LORA_HEAD_FILE,
+  LORA_WEIGHTS_FILE,
   openTensorFile,
   parsePeftConfig,
-  type AdapterParts,
+  type LoraParts,
   type TensorFile,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
 import { WEIGHTS_FILES } from './hub.ts';
 
 /** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */
-export const ADAPTER_FILES = [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ADAPTER_HEAD_FILE];
+export const LORA_FILES = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE];
 
 /** Opens a folder's adapter; undefined where the name is no such folder, or there is a whole model in it. */
-export async function openAdapterFiles(
+export async function openLoraFiles(
   name: string,
-): Promise<{ parts: AdapterParts; close: () => Promise<void> } | undefined> {
+): Promise<{ parts: LoraParts; close: () => Promise<void> } | undefined> {
   const at = (file: string): string => join(name, file);
   if (
     WEIGHTS_FILES.some((file) => existsSync(at(file))) ||
-    ![ADAPTER_CONFIG_FILE, ADAPTER_HEAD_FILE].some((file) => existsSync(at(file)))
+    ![LORA_CONFIG_FILE, LORA_HEAD_FILE].some((file) => existsSync(at(file)))
   )
     return undefined;
   const sources: FileSource[] = [];
@@ -41,11 +41,11 @@ export async function openAdapterFiles(
     return openTensorFile(source);
   };
   try {
-    const lora = existsSync(at(ADAPTER_CONFIG_FILE)) && {
-      config: parsePeftConfig(await readFile(at(ADAPTER_CONFIG_FILE), 'utf8'), at(ADAPTER_CONFIG_FILE)),
-      weights: await open(ADAPTER_WEIGHTS_FILE),
+    const lora = existsSync(at(LORA_CONFIG_FILE)) && {
+      config: parsePeftConfig(await readFile(at(LORA_CONFIG_FILE), 'utf8'), at(LORA_CONFIG_FILE)),
+      weights: await open(LORA_WEIGHTS_FILE),
     };
-    const head = existsSync(at(ADAPTER_HEAD_FILE)) && (await open(ADAPTER_HEAD_FILE));
+    const head = existsSync(at(LORA_HEAD_FILE)) && (await open(LORA_HEAD_FILE));
     return { parts: { name, ...(lora && { lora }), ...(head && { head }) }, close };
   } catch (error) {
     await close();

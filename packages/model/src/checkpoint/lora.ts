@@ -32,18 +32,18 @@ import { standIn } from './standIn.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 import { blockOf, isEncoder, isTaskHead } from '../parameterGroups.ts';
 
-export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
-export const ADAPTER_WEIGHTS_FILE = 'adapter_model.safetensors';
-export const ADAPTER_HEAD_FILE = 'head.safetensors';
+export const LORA_CONFIG_FILE = 'adapter_config.json';
+export const LORA_WEIGHTS_FILE = 'adapter_model.safetensors';
+export const LORA_HEAD_FILE = 'head.safetensors';
 
 /** Where PEFT's config and the files' metadata name the base. */
-export const ADAPTER_BASE_FIELD = 'base_model_name_or_path';
-const BASE = ADAPTER_BASE_FIELD;
+export const LORA_BASE_FIELD = 'base_model_name_or_path';
+const BASE = LORA_BASE_FIELD;
 const BASE_DIGEST = 'base_digest';
 const PEFT_PREFIX = 'base_model.model.';
 
 /** The model that an adapter is for. */
-export interface AdapterBase {
+export interface LoraBase {
   /** A path or a hub name. */
   readonly name: string;
   /** `baseDigest` of its weights; unknown in files that PEFT wrote. */
@@ -78,10 +78,10 @@ export async function baseDigest(
 
 // ---- writing ---------------------------------------------------------------
 
-export interface AdapterToWrite {
+export interface LoraToWrite {
   readonly config: EncoderConfig;
   readonly lora: LoraSizes;
-  readonly base: AdapterBase;
+  readonly base: LoraBase;
   /** The values of A or B under this project's name. */
   readonly read: (name: string) => Promise<Float32Array>;
 }
@@ -101,7 +101,7 @@ function adaptedModules(config: EncoderConfig, lora: LoraSizes): { layer: string
  * The text of `adapter_config.json`: PEFT's LoraConfig, with the modules as an expression that names them in every
  * block.
  */
-export function adapterConfigJson({ config, lora, base }: Omit<AdapterToWrite, 'read'>): string {
+export function loraConfigJson({ config, lora, base }: Omit<LoraToWrite, 'read'>): string {
   const modules = adaptedModules(config, lora)
     .filter(({ layer }) => blockOf(layer) === 0)
     .map(({ source }) => moduleOf(source).replace(/^.*?\.0\./, ''));
@@ -130,7 +130,7 @@ export function adapterConfigJson({ config, lora, base }: Omit<AdapterToWrite, '
 }
 
 /** Writes `adapter_model.safetensors`. */
-export async function writeAdapter(sink: ByteSink, { config, lora, base, read }: AdapterToWrite): Promise<void> {
+export async function writeLora(sink: ByteSink, { config, lora, base, read }: LoraToWrite): Promise<void> {
   const entries = adaptedModules(config, lora).flatMap(({ layer, source }): TensorEntry[] => {
     const [{ a, b }, [first, count], inner] = [loraNames(layer), source.rows, source.shape[1]!];
     const name = PEFT_PREFIX + moduleOf(source);
@@ -147,16 +147,16 @@ export async function writeAdapter(sink: ByteSink, { config, lora, base, read }:
   await writeSafetensors(sink, entries, new Map([['format', 'pt'], ...baseMetadata(base)]));
 }
 
-export interface AdapterHead {
+export interface LoraHead {
   readonly task: TaskHead;
   readonly dim: number;
   readonly scalars: ReadonlyMap<string, number>;
-  readonly base: AdapterBase;
+  readonly base: LoraBase;
   readonly read: (name: string) => Promise<Float32Array>;
 }
 
 /** Writes `head.safetensors`: the head under this project's names, its sizes and scalars as metadata. */
-export async function writeAdapterHead(sink: ByteSink, { task, dim, scalars, base, read }: AdapterHead): Promise<void> {
+export async function writeLoraHead(sink: ByteSink, { task, dim, scalars, base, read }: LoraHead): Promise<void> {
   const entries = headMappings(task, dim, 'own').map(({ parameter, shape }): TensorEntry => ({
     name: parameter,
     dtype: 'F32',
@@ -171,7 +171,7 @@ export async function writeAdapterHead(sink: ByteSink, { task, dim, scalars, bas
   );
 }
 
-const baseMetadata = ({ name, digest }: AdapterBase): [string, string][] => [
+const baseMetadata = ({ name, digest }: LoraBase): [string, string][] => [
   [BASE, name],
   ...(digest === undefined ? [] : [[BASE_DIGEST, digest] as [string, string]]),
 ];
@@ -179,7 +179,7 @@ const baseMetadata = ({ name, digest }: AdapterBase): [string, string][] => [
 // ---- reading ---------------------------------------------------------------
 
 /** An adapter's files as they were opened; at least one of `lora` and `head`. */
-export interface AdapterParts {
+export interface LoraParts {
   /** Folder of the adapter, for messages. */
   readonly name: string;
   readonly lora?: { readonly config: PeftConfig; readonly weights: TensorFile };
@@ -218,11 +218,11 @@ export function parsePeftConfig(json: string, file: string): PeftConfig {
 }
 
 /** The base that an adapter names. Throws a CheckpointError where it names none. */
-export function adapterBase({ name, lora, head }: AdapterParts): AdapterBase {
+export function loraBase({ name, lora, head }: LoraParts): LoraBase {
   const metadata = (key: string): string | undefined => lora?.weights.metadata.get(key) ?? head?.metadata.get(key);
   const base = lora?.config[BASE] ?? metadata(BASE);
   if (base === undefined)
-    throw new CheckpointError(name, `an adapter that names no base model; put "${BASE}" into ${ADAPTER_CONFIG_FILE}`);
+    throw new CheckpointError(name, `an adapter that names no base model; put "${BASE}" into ${LORA_CONFIG_FILE}`);
   const digest = metadata(BASE_DIGEST);
   return { name: base, ...(digest !== undefined && { digest }) };
 }
@@ -232,12 +232,12 @@ export function adapterBase({ name, lora, head }: AdapterParts): AdapterBase {
  * @throws CheckpointError listing every tensor that does not fit the base; from `parameters` also at the end if the
  *   base has other weights than the adapter was trained on.
  */
-export async function openAdapter(
+export async function openLora(
   base: OpenedModel,
-  parts: AdapterParts,
+  parts: LoraParts,
   heads: readonly Head[] = HEADS,
 ): Promise<OpenedModel> {
-  const { name: asked, digest: expected } = adapterBase(parts);
+  const { name: asked, digest: expected } = loraBase(parts);
   const terms =
     parts.lora === undefined
       ? new Map<string, HostLowRank[]>()
@@ -385,7 +385,7 @@ function openHead({ config: { dim }, layout }: OpenedModel, file: TensorFile, he
   if (problems.length > 0)
     throw new CheckpointError(
       file.name,
-      `is no ${found.task.head.task} head for an encoder of width ${dim}:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+      `is no ${found.task.head.name} head for an encoder of width ${dim}:\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
   return {
     task: found.task,
