@@ -307,7 +307,8 @@ test('Ctrl-C leaves nothing behind', async () => {
       (_, i) => `>${i}\nACGU${i.toString(4).replace(/\d/g, (digit) => 'ACGU'[Number(digit)]!)}\n`,
     ).join(''),
   );
-  const isAtWork = (): boolean => readdirSync(folder).some((name) => name.startsWith('.out.corpus.partial-'));
+  const isAtWork = (): boolean =>
+    readdirSync(folder).some((name) => name.startsWith('.out.corpus.') && name.endsWith('.partial'));
   const { code, stderr } = await rnaProcess(['corpus', 'build', join(folder, 'out.corpus'), '--ncrna', input], {
     interruptWhen: isAtWork,
   });

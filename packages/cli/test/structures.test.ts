@@ -158,7 +158,9 @@ test('letters that are not A, C, G, U or T stay unpaired, which is said once', a
   const file = fasta(folder, ['GGGGAAAACCCC', 'GGGNAAAARCCC', 'NNNN']);
   const { stdout, stderr } = await rna('structures', file, '--jobs', '1');
   expect(stdout.split('\n')[5]).toBe('(((......)))');
-  expect(stderr).toBe('rna: "N" in "s1" stays unpaired, as every letter but A, C, G, U and T\n');
+  expect(stderr).toBe(
+    `rna: letters other than A, C, G, T and U stay unpaired: 2 of 3 records have some; the first is "N" in record "s1" (${file}:3)\n`,
+  );
 });
 
 describe('sequences that are too long', () => {
