@@ -62,13 +62,13 @@ describe('wrong usage ends with 2 and one message', () => {
       modelFolder(folder, 'rinalmo-A'),
       fasta(folder, ['ACGU']),
       '--out',
-      join(folder, 'out'),
+      join(folder, 'out.safetensors'),
       '--layer',
       '99',
     ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^rna: --layer 99: .* has 3 blocks; give 0 \(the embedding\) to 3\n$/);
-    expect(existsSync(join(folder, 'out'))).toBe(false);
+    expect(existsSync(join(folder, 'out.safetensors'))).toBe(false);
   });
 });
 
@@ -103,7 +103,7 @@ describe('bad input ends with 1 and one message that names file and line', () =>
   test('stdin goes by that name', async () => {
     const folder = temporaryFolder();
     const { code, stderr } = await rnaProcess(
-      ['embed', modelFolder(folder, 'rinalmo-A'), '-', '--out', join(folder, 'out')],
+      ['embed', modelFolder(folder, 'rinalmo-A'), '-', '--out', join(folder, 'out.safetensors')],
       { stdin: 'ACGU\n' },
     );
     expect(code).toBe(1);
@@ -113,7 +113,7 @@ describe('bad input ends with 1 and one message that names file and line', () =>
   test("an id that is the name of another record's logits", async () => {
     const folder = temporaryFolder();
     const input = fasta(folder, '>a.logits\nAC\n>a\nACGU\n');
-    const argv = ['embed', modelFolder(folder, 'rinalmo-A'), input, '--out', join(folder, 'out')];
+    const argv = ['embed', modelFolder(folder, 'rinalmo-A'), input, '--out', join(folder, 'out.safetensors')];
     expect(await rna(...argv, '--logits')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`${input}:3: "a.logits" is the id of another record`) as unknown,
@@ -154,7 +154,7 @@ describe('a bad model ends with 1 and one message that names it', () => {
   test('a folder without weights', async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'empty'));
-    expect(await attempt(join(folder, 'empty'), folder)).toContain('has neither model.safetensors nor');
+    expect(await attempt(join(folder, 'empty'), folder)).toContain('has none of model.safetensors');
   });
 
   test('a file that is cut off', async () => {
@@ -188,15 +188,14 @@ describe('a bad model ends with 1 and one message that names it', () => {
   test('a missing FASTA file and a missing output folder', async () => {
     const folder = temporaryFolder();
     const model = modelFolder(folder, 'rinalmo-A');
-    expect(await rna('embed', model, join(folder, 'none.fasta'), '--out', join(folder, 'out'))).toEqual({
+    expect(await rna('embed', model, join(folder, 'none.fasta'), '--out', join(folder, 'out.safetensors'))).toEqual({
       code: 1,
       stdout: '',
       stderr: `rna: ${join(folder, 'none.fasta')}: no such file or directory\n`,
     });
-    expect(await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out'))).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('does not exist; make it first') as unknown,
-    });
+    expect(
+      await rna('embed', model, fasta(folder, ['A']), '--out', join(folder, 'no', 'out.safetensors')),
+    ).toMatchObject({ code: 1, stderr: expect.stringContaining('does not exist; make it first') as unknown });
   });
 
   test('one without the head that is asked for', async () => {

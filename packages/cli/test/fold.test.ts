@@ -182,7 +182,7 @@ test('a converted model folds the same, and keeps its threshold', async () => {
 test('the encoder of a fine-tuned model embeds as before', async () => {
   const folder = temporaryFolder();
   const input = fasta(folder, ['ACGUUGCA']);
-  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+  const [a, b] = [join(folder, 'a.safetensors'), join(folder, 'b.safetensors')];
   expect(await rna('embed', await structureModelFolder(folder, 'rinalmo-A'), input, '--out', a)).toMatchObject({
     code: 0,
     stderr: '',

@@ -8,7 +8,7 @@
  * however many variants there are, and a copy that several variants share is
  * run once.
  */
-import { standardLetters, TOKEN, tokenize, type Mutation } from '@rna/structure';
+import { formatMutations, standardLetters, TOKEN, tokenize, type Mutation } from '@rna/structure';
 import type { Encoder } from './encoder.ts';
 import { packTokens } from './packing.ts';
 
@@ -100,15 +100,26 @@ export async function scoreVariants(
       );
     }
     case 'pseudo-likelihood': {
-      const copies = [wild, ...variants.map((mutations) => mutated(wild, mutations))];
-      const queries = copies.flatMap((tokens) => [...sequence].map((_, position) => masked(tokens, [position])));
-      const answers = await ask(encoder, queries, options);
-      const [base, ...rest] = copies.map((tokens, copy) =>
-        sumOf([...sequence], (_, position) =>
-          logProbability(answers[copy * sequence.length + position]!, position, tokens[position + 1]!),
-        ),
+      // What is the same sequence is run once, so the wild type among the variants scores 0 to the bit.
+      const copies = new Map(
+        [[], ...variants].map((mutations) => [formatMutations(mutations), mutated(wild, mutations)]),
       );
-      return Float64Array.from(rest, (value) => value - base!);
+      const queries = [...copies.values()].flatMap((tokens) =>
+        [...sequence].map((_, position) => masked(tokens, [position])),
+      );
+      const answers = await ask(encoder, queries, options);
+      const likelihoods = new Map(
+        [...copies].map(([key, tokens], copy) => [
+          key,
+          sumOf([...sequence], (_, position) =>
+            logProbability(answers[copy * sequence.length + position]!, position, tokens[position + 1]!),
+          ),
+        ]),
+      );
+      return Float64Array.from(
+        variants,
+        (mutations) => likelihoods.get(formatMutations(mutations))! - likelihoods.get('')!,
+      );
     }
   }
 }
