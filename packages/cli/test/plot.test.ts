@@ -113,7 +113,7 @@ describe('rna plot', () => {
 
   test.each([
     [['nowhere'], 1, /^rna: .*nowhere holds no training run: it has no log\.jsonl\n$/],
-    [['broken'], 1, /^rna: .*broken\/log\.jsonl:2: not a line of JSON; remove it\n$/],
+    [['broken'], 1, /^rna: .*broken\/log\.jsonl:2: not a line of JSON; remove the line, or move the log away\n$/],
     [['fine', '--out', 'a.png'], 2, /a\.png: the name must end in \.svg or \.html\n$/],
     [[], 2, /missing required argument 'run'/],
   ])('%j is an error', async ([name, ...rest], code, message) => {

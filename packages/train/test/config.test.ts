@@ -36,7 +36,7 @@ describe('validateConfig', () => {
       'a.yaml: data.train is []; expected a list (of a text) with 1 or more entries',
       'a.yaml: masking.rate is 2; expected a number above 0 and at most 1',
       'a.yaml: masking.scheme is "bert"; expected one of mlm, sm, ssm',
-      'a.yaml: train.steps is "many"; expected a whole number above 0',
+      'a.yaml: train.steps is "many"; expected a whole number above 0 and at most 999999999',
       'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
       'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema',
     ]);
@@ -98,7 +98,9 @@ describe('applyOverrides', () => {
     expect(() => override('--train.steps')).toThrow(
       '--train.steps: a value is missing; expected a whole number above 0',
     );
-    expect(() => override('--train.steps', 'ten')).toThrow("--train.steps is 'ten'; expected a whole number above 0");
+    expect(() => override('--train.steps', 'ten')).toThrow(
+      "--train.steps is 'ten'; expected a whole number above 0 and at most 999999999",
+    );
     expect(() => override('--train', '1')).toThrow(
       '--train is a group; name one of its fields: --train.steps, --train.precision, --train.dropout',
     );

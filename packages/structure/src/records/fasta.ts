@@ -115,9 +115,7 @@ export async function* parseFasta(
       leaveOut(
         line,
         `"${letter}" in record ${quotedId(id)} is not a nucleotide code (A C G T U, IUPAC's ambiguity codes, I, -)`,
-        /[0-9>]/.test(letter)
-          ? 'remove it'
-          : 'correct it; where unknown letters are allowed (rna embed --allow-unknown) it is read as <unk>',
+        /[0-9>]/.test(letter) ? 'remove it' : 'correct it; where unknown letters are allowed it is read as <unk>',
       );
       return;
     }
