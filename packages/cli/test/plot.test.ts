@@ -113,13 +113,13 @@ describe('rna plot', () => {
 
   test.each([
     [['nowhere'], 1, /^rna: .*nowhere holds no training run: it has no log\.jsonl\n$/],
-    [['broken'], 1, /^rna: .*broken\/log\.jsonl:2: not a line of JSON; remove the line, or move the log away\n$/],
+    [['broken'], 1, /^rna: .*broken\/log\.jsonl:\d+: not a line of JSON; remove the line, or move the log away\n$/],
     [['fine', '--out', 'a.png'], 2, /a\.png: the name must end in \.svg or \.html\n$/],
     [[], 2, /missing required argument 'run'/],
   ])('%j is an error', async ([name, ...rest], code, message) => {
     const folder = temporaryFolder();
     runFolder(folder, 'fine', log(3));
-    writeFileSync(join(runFolder(folder, 'broken', log(1)), 'log.jsonl'), '{"step":1}\nhello\n');
+    writeFileSync(join(runFolder(folder, 'broken', log(1)), 'log.jsonl'), 'hello\n', { flag: 'a' });
     const result = await rna('plot', ...(name === undefined ? [] : [join(folder, name), ...rest]));
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(message);

@@ -36,7 +36,7 @@ import {
   type ParameterMap,
   type TaskHead,
 } from '../src/index.ts';
-import { tokenize, parseNumber, regressionScores } from '@rna/structure';
+import { tokenize, parseNumber, regressionScores, sigmoid } from '@rna/structure';
 import { edited, entry, fixtureConfig, openFixture } from './checkpoint.fixtures.ts';
 
 const A = fixtureConfig('rinalmo-A');
@@ -310,4 +310,14 @@ test('every task has a name, a prefix and defaults of its own', () => {
     'ncrnaFamily',
   ]);
   expect(new Set(HEADS.map(({ name: task }) => task)).size).toBe(HEADS.length);
+});
+
+test("splice sites' published scores take a batch within 0 and 1 for probabilities", () => {
+  const probabilities = [0.1, 0.4, 0.9].map(sigmoid);
+  const examples = [1, 0, 1].map((target) => ({ sequence: 'A', target }));
+  expect(spliceSite.published!(probabilities, examples)).toMatchObject({ precision: 100, recall: 50 });
+  expect(spliceSite.published!([...probabilities, 0.8], [...examples, examples[0]!])).toMatchObject({
+    precision: 75,
+    recall: 100,
+  });
 });

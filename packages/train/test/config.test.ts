@@ -41,7 +41,7 @@ describe('validateConfig', () => {
       'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema',
     ]);
     expect(faults({ out: 'x', data: { train: ['a'] } })).toBe(
-      'a.yaml: train.steps is missing; expected a whole number above 0',
+      'a.yaml: train.steps is missing; expected a whole number above 0 and at most 999999999',
     );
     expect(faults({ ...least, data: { train: [3] } })).toBe('a.yaml: data.train.0 is 3; expected a text');
     expect(faults({ ...least, optimizer: { spikeFactor: 0.5 } })).toBe(
