@@ -28,7 +28,7 @@ function count(modules: readonly TestModule[], errors: readonly unknown[]): Coun
   return { passed, failed, skipped };
 }
 
-// eslint-disable-next-line no-restricted-syntax -- vitest takes a reporter from the default export
+// oxlint-disable-next-line import/no-default-export -- vitest takes a reporter from the default export
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     writeFileSync(process.env['RNA_TEST_COUNTS']!, JSON.stringify(count(modules, errors)));

@@ -78,12 +78,14 @@ async function test() {
     timed('type check', () =>
       single(
         ['tsconfig.json', 'tsconfig.dom.json'].every((project) =>
-          tool('typescript/bin/tsc', '--noEmit', '-p', project),
+          tool('typescript-newest/bin/tsc', '--noEmit', '-p', project),
         ),
       ),
     ),
     timed('format', () => single(tool('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'))),
-    timed('lint', () => single(tool('eslint/bin/eslint.js', '--max-warnings', '0', '.'))),
+    timed('lint', () =>
+      single(tool('oxlint/bin/oxlint', '--deny-warnings', '--report-unused-disable-directives', '.')),
+    ),
     timed('tests', () => vitest(process.argv.slice(2))),
   ];
   if (noBrowser !== undefined) {

@@ -15,12 +15,12 @@ export interface SourceFile {
 
 const GENERATED = new Set(['node_modules', 'dist', 'runs']);
 
-/** Every text file of the project; files with a NUL byte count as data. */
+/** Every text file of the project; files with a NUL byte count as data. In a worktree of git `.git` is a file. */
 export function projectFiles(folder = ''): SourceFile[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return GENERATED.has(entry.name) || isHidden(entry.name) ? [] : projectFiles(path);
-    const text = entry.isFile() ? readFileSync(join(root, path), 'utf8') : '\0';
+    const text = entry.isFile() && path !== '.git' ? readFileSync(join(root, path), 'utf8') : '\0';
     return text.includes('\0') ? [] : [{ path, text }];
   });
 }

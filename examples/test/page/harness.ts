@@ -47,8 +47,8 @@ export const harness = {
     const files: Record<string, string> = {};
     const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
       for await (const [name, handle] of folder.entries()) {
-        if (handle.kind === 'directory') await walk(handle as FileSystemDirectoryHandle, `${path}${name}/`);
-        else files[path + name] = await toBase64(await (handle as FileSystemFileHandle).getFile());
+        if (handle.kind === 'directory') await walk(handle, `${path}${name}/`);
+        else files[path + name] = await toBase64(await handle.getFile());
       }
     };
     await walk(await (await openRuns()).getDirectoryHandle(run), '');

@@ -44,7 +44,7 @@ test("the README's library snippet runs and leaves nothing but the weights until
   });
   expect(body).not.toContain('import');
   // The snippet has no types in it; that it compiles is checked with the packed packages (scripts/publish.ts).
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- The text is this repository's own README.
+  // oxlint-disable-next-line typescript/no-implied-eval -- The text is this repository's own README.
   const run = Function(...names.keys(), `return (async () => { ${body} })();`) as (
     ...values: unknown[]
   ) => Promise<void>;

@@ -130,7 +130,7 @@ export type AnyKernel = Omit<
 };
 
 // An absent group of buffers is the empty record, which has no name to misspell.
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- the empty record is meant
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- the empty record is meant
 type None = Record<never, never>;
 
 export function defineKernel<

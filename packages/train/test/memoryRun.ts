@@ -83,7 +83,7 @@ export class PointTask implements TrainingTask {
     this.parameters = new Map([['w', this.w]]);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- a fault is the promise's rejection
+  // oxlint-disable-next-line typescript/require-await -- a fault is the promise's rejection
   async batchAt(cursor: Cursor, step: number) {
     const { device, w, poisoned, spikes } = this;
     const random = new RandomStream(11, cursor.epoch, cursor.row);

@@ -54,7 +54,7 @@ export async function packRun(folder: FileSystemDirectoryHandle): Promise<File> 
  * checkpoint, or one of no step that can be.
  */
 export async function unpackRun(archive: Blob, folder: FileSystemDirectoryHandle): Promise<void> {
-  const zip = new ZipReader(new BlobReader(archive), { checkSignature: true });
+  const zip = new ZipReader(new BlobReader(archive), { checkCrc32: true });
   const checkpoints = await folder.getDirectoryHandle(RUN_FILES.checkpoints, { create: true });
   try {
     const entries = await entriesByFolder(zip);

@@ -37,7 +37,11 @@ export async function withFileLock<T>(lock: string, task: () => Promise<T>): Pro
 async function tryCreate(lock: string, text: string): Promise<boolean> {
   try {
     const handle = await open(lock, 'wx');
-    await handle.writeFile(text).finally(() => handle.close());
+    try {
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
     return true;
   } catch (error) {
     if (code(error) === 'EEXIST') return false;

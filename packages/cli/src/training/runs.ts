@@ -145,7 +145,7 @@ async function flushFolder(folder: string): Promise<void> {
 function openLog(path: string): TrainingLog & { readonly flush: () => void; readonly close: () => void } {
   const descriptor = openSync(path, 'a');
   return {
-    // eslint-disable-next-line @typescript-eslint/require-await -- a fault of the log is the promise's rejection
+    // oxlint-disable-next-line typescript/require-await -- a fault of the log is the promise's rejection
     async rewind(step) {
       ftruncateSync(descriptor, lengthUpTo(readFileSync(path), step, path));
     },

@@ -74,7 +74,7 @@ export function enginePairsInProcess(
     made.set(engine, known);
     return known;
   };
-  // eslint-disable-next-line @typescript-eslint/require-await -- a provider is asynchronous, this one has nothing to wait for
+  // oxlint-disable-next-line typescript/require-await -- a provider is asynchronous, this one has nothing to wait for
   return async (sequence, engines) => Object.fromEntries(engines.map((engine) => [engine, by(engine)(sequence)]));
 }
 
