@@ -55,6 +55,8 @@ const SIZES = [
   shape(9, 8, 6, 3, 7, 9, 0, 2),
   shape(13, 6, 3, 5, 4, 5, 4, 2),
   shape(5, 4, 4, 3, 8, 5, 0, 7),
+  // More outputs and channels than a tile of patches has, and more patches than a workgroup.
+  shape(19, 23, 29, 3, 30, 17, 2, 2),
 ];
 const BENCHMARK = [128, 256].flatMap((length) => [
   shape(length, length, 64, 1, 64),
@@ -88,7 +90,7 @@ function convolution(random: RandomStream, size: Size, bias: boolean): Call {
     },
     outputs: { y: size.rows * size.width * size.cols },
     uniforms: { ...size },
-    variant: { bias },
+    variant: { bias, threeByThree: size.size === 3 },
   };
 }
 

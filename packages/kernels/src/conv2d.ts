@@ -26,7 +26,15 @@ import {
   type GemmText,
   type GemmVariant,
 } from './gemm.ts';
-import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
+import { patchBody, patchDeclarations, patchGrid, patchWorkgroup, type PatchTile } from './conv2dPatches.ts';
+import {
+  defineKernel,
+  elementwise,
+  flatIndex,
+  isNewerLavapipe,
+  type AdapterTraits,
+  type ElementType,
+} from './kernel.ts';
 import { four } from './text.ts';
 
 const unturned: { turn: boolean } = { turn: false };
@@ -113,11 +121,33 @@ const mapUniforms = {
   cols: 'u32',
 } as const;
 
-export type Conv2dVariant = GemmVariant & {
-  /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
-  bias: boolean;
-};
-const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
+export type Conv2dVariant = Omit<GemmVariant, 'algorithm'> &
+  PatchTile & {
+    /** gemm.ts's, or `patches` (conv2dPatches.ts), which is for 3 × 3 filters and for all others `subgroup`. */
+    algorithm: GemmVariant['algorithm'] | 'patches';
+    /** Filters are 3 × 3. */
+    threeByThree: boolean;
+    /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
+    bias: boolean;
+  };
+const convDefaults: Conv2dVariant = { ...gemmDefaults, outputs: 24, depth: 24, threeByThree: false, bias: false };
+
+/** The variant as gemm.ts has it; undefined where it is in patches. */
+function gemmVariant(variant: Conv2dVariant): GemmVariant | undefined {
+  const { algorithm, threeByThree } = variant;
+  if (algorithm !== 'patches') return { ...variant, algorithm };
+  return threeByThree ? undefined : { ...variant, algorithm: 'subgroup' };
+}
+
+/** What is worth timing. */
+function convSpace(traits: AdapterTraits): Partial<Conv2dVariant>[] {
+  const { subgroupSize: lanes } = traits;
+  const patches =
+    isNewerLavapipe(traits) && lanes !== undefined
+      ? [8, 24].map((outputs) => ({ algorithm: 'patches' as const, lanes, outputs, depth: 24 }))
+      : [];
+  return [...patches, ...gemmSpace(traits)];
+}
 
 const forwardText: GemmText = {
   rows: 'u.rows * u.width',
@@ -126,6 +156,15 @@ const forwardText: GemmText = {
   end: 'u.size * u.size * u.channels',
 };
 
+const forwardLoads = /* wgsl */ `
+${valueUnderWgsl}
+fn loadA(row: u32, k: u32) -> f32 {
+  let tap = quotient(k, u.channels);
+  return valueUnder(row, tap, k - tap * u.channels);
+}
+${gatherA4(forwardText.end)}
+fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }`;
+
 /** y [rows, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
   name: 'conv2d',
@@ -133,24 +172,32 @@ export const conv2d = defineKernel({
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
   variant: convDefaults,
-  workgroup: gemmWorkgroup,
-  grid: ({ rows, width, cols }, variant) => gemmGrid(rows * width, cols, variant),
-  subgroups: ({ algorithm }) => algorithm === 'subgroup',
-  tuning: {
-    space: gemmSpace,
-    shape: ({ rows, width, channels, size, cols }) => gemmShape(rows * width, size * size * channels, cols),
+  workgroup: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? patchWorkgroup : gemmWorkgroup(gemm);
   },
-  declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
-${valueUnderWgsl}
-fn loadA(row: u32, k: u32) -> f32 {
-  let tap = quotient(k, u.channels);
-  return valueUnder(row, tap, k - tap * u.channels);
-}
-${gatherA4(forwardText.end)}
-fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }
-fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`,
-  body: (variant) => gemmBody(variant, forwardText),
+  grid: (uniforms, variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined
+      ? patchGrid(uniforms, variant)
+      : gemmGrid(uniforms.rows * uniforms.width, uniforms.cols, gemm);
+  },
+  subgroups: (variant) => gemmVariant(variant)?.algorithm === 'subgroup',
+  tuning: {
+    space: convSpace,
+    shape: ({ rows, width, channels, size, cols }, { threeByThree }) =>
+      `${gemmShape(rows * width, size * size * channels, cols)}${threeByThree ? ' 3x3' : ''}`,
+  },
+  declarations: (variant) => {
+    const gemm = gemmVariant(variant);
+    return /* wgsl */ `
+${gemm === undefined ? patchDeclarations(variant) : gemmDeclarations(gemm) + forwardLoads}
+fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`;
+  },
+  body: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? patchBody(variant) : gemmBody(gemm, forwardText);
+  },
 });
 
 const backwardText: GemmText = {

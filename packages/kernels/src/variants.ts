@@ -85,7 +85,7 @@ function newerLavapipe(lanes: number): Table {
   const attention = always({ exchange: 'subgroup', lanes, rows: 32 });
   return {
     matmul: [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow],
-    conv2d: conv,
+    conv2d: [...conv.slice(0, 1), { variant: { algorithm: 'patches' } }, ...conv.slice(1)],
     conv2dBackwardWeight: conv,
     attention,
     attentionBackwardQuery: attention,

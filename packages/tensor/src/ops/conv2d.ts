@@ -68,7 +68,7 @@ export function convolve(
       { x, b, bias: bias ?? x },
       { y: shape },
       { height, width, ...window, channels: inner, size, dilation, cols },
-      { bias: bias !== undefined },
+      { bias: bias !== undefined, threeByThree: size === 3 },
     ).y;
   });
 }
