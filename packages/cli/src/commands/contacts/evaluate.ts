@@ -17,6 +17,7 @@ import {
 import { CommandError } from '../../commandLine/errors.ts';
 import { foldEach, FOLDING_BASELINES, type FoldingBaseline } from '../../folding/baselines.ts';
 import { withDevice, withEncoder, withModel } from '../../models/loadModel.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { writeText } from '../../tables/pairTable.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
@@ -123,8 +124,11 @@ async function score(
       rnas,
       ({ file }) => file,
       signal,
-      async ({ sequence, partners }) =>
-        contactPrecision(await predictContacts(encoder, sequence, regression), partners, separation),
+      async (rna) => {
+        const probabilities = await predictContacts(encoder, rna.sequence, regression);
+        if (!isFiniteArray(probabilities)) throw await overflow(encoder, rna.file, rna);
+        return contactPrecision(probabilities, rna.partners, separation);
+      },
     ),
   };
 }

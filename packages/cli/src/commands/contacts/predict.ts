@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { predictContacts, topContacts, type Precision } from '@rna/model';
 import { withFasta } from '../../input/fastaInput.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames } from '../../files/outputPaths.ts';
 import { pairLines, pairRow, PAIR_HEADER, writeText } from '../../tables/pairTable.ts';
@@ -49,6 +50,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
                     throw naming(error, record.file, record);
                   },
                 );
+                if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
                 const path = join(out, names.get(id)!);
                 await writeText(`${path}.contacts.tsv`, pairLines(probabilities, length, separation));
                 await writeText(`${path}.top.tsv`, [
