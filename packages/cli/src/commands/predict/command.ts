@@ -49,7 +49,7 @@ export function registerPredict(program: Command): void {
         import('../../commandLine/tasks.ts'),
       ]);
       const [first, ...others] = command.args;
-      // Of three arguments the first must be a task; of fewer it is one where it is called as one.
+      // The first of three arguments must be a task; the first of fewer is one where it is called as one.
       const task = first !== undefined && (others.length > 1 || isTask(first)) ? first : undefined;
       const {
         model,
