@@ -23,6 +23,7 @@ import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { requireLetters } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
@@ -46,6 +47,7 @@ export interface EmbedOptions extends Precision {
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   await checkOutputFile(options.out);
+  if (options.logits) await requireLetters(options.model);
   await interruptible((signal) =>
     withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
       if (format === '.safetensors') checkNames(fasta, options);
