@@ -339,7 +339,7 @@ describe('wrong usage of rna fold', () => {
     [['--engine', 'contrafold', 'x.fasta', '--threshold', '0.5'], '--threshold is for models; it goes by --gamma'],
     [['--engine', 'contrafold', 'x.fasta', '--weights', 'int8', '--config', 'c'], '--config, --weights are for models'],
     [['--engine', 'viennarna', 'x.fasta'], 'Allowed choices are model, contrafold, eternafold'],
-    [['m'], 'no input is named'],
+    [['--engine', 'contrafold'], 'no input is named'],
   ])('%j', async (argv, message) => {
     expect(await rna('fold', ...argv)).toEqual({
       code: 2,

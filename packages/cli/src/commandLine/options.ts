@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
-  'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
+  'builtin, a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
 export const TASK_HELP = 'what is predicted; --help lists the tasks';
 export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
 

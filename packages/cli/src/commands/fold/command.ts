@@ -5,11 +5,11 @@ import {
   activationsOption,
   examples,
   listOf,
-  MODEL_HELP,
   positive,
   probability,
   weightsOption,
 } from '../../commandLine/options.ts';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
 
 export function registerFold(program: Command): void {
   const command = program
@@ -17,7 +17,7 @@ export function registerFold(program: Command): void {
     .summary('predict secondary structures')
     .description(
       [
-        'Predicts base pairs with a model that was fine-tuned for secondary structure, and decodes them greedily: the most',
+        'Predicts base pairs with the built-in model, or one that was fine-tuned for secondary structure, and decodes them greedily: the most',
         'probable pair first, each nucleotide at most once, down to the threshold. Pairs may cross: pseudoknots are written',
         'with [], {}, <> and letters, and --nested forbids them. --engine folds by CONTRAfold or EternaFold instead, on all',
         'cores and without a GPU; no model is named then. Sequences are',
@@ -26,8 +26,6 @@ export function registerFold(program: Command): void {
         'share of nucleotides that the structure is expected to have right.',
       ].join(' '),
     )
-    .argument('<model>', `${MODEL_HELP}; it must have a head that predicts base pairs`)
-    .argument('[input...]', 'FASTA files, gzipped or not, or - for stdin')
     .addOption(
       new Option(
         '--engine <name>',
@@ -66,16 +64,22 @@ export function registerFold(program: Command): void {
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
-    .action(async (model: string, inputs: string[], options: Omit<FoldOptions, 'model' | 'inputs'>) => {
+    .action(async () => {
       const { fold } = await import('./fold.ts');
+      const options = command.opts<Omit<FoldOptions, 'model' | 'inputs'>>();
       // An engine needs no model: all that is named are inputs.
-      await fold(
-        options.engine === 'model' ? { ...options, model, inputs } : { ...options, inputs: [model, ...inputs] },
-      );
+      if (options.engine !== 'model') return fold({ ...options, inputs: command.args });
+      const { model, rest } = await given();
+      return fold({ ...options, model, inputs: rest });
     });
+  const given = withModelArgument(command, {
+    model: 'it must have a head that predicts base pairs',
+    behind: [{ name: 'input', help: 'FASTA files, gzipped or not, or - for stdin' }],
+    many: true,
+  });
   examples(command, [
-    'rna fold ./fine-tuned rnas.fasta',
-    'rna fold ./fine-tuned rnas.fasta.gz more.fasta --skip-bad > rnas.dbn',
+    'rna fold rnas.fasta',
+    'rna fold rnas.fasta.gz more.fasta --skip-bad > rnas.dbn',
     'rna fold ./fine-tuned rnas.fasta --out structures --format dbn,ct,bpseq --probs',
     'rna fold ./fine-tuned rnas.fasta --nested --json | jq -r .structure',
     'rna fold --engine eternafold rnas.fasta more.fasta > rnas.dbn',
