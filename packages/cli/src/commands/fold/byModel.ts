@@ -3,19 +3,29 @@
  * map over pairs is what fills the memory, and a structure from them: the greedy
  * decode, or the nested structure of maximum expected accuracy.
  */
-import { decodeBasePairs, decodeNested, expectedAccuracy, gammaOf, InputError, standardLetters } from '@rna/structure';
+import {
+  decodeBasePairs,
+  decodeNested,
+  expectedAccuracy,
+  gammaOf,
+  InputError,
+  standardLetters,
+  windowedPairs,
+  type Windows,
+} from '@rna/structure';
 import { predictsPairs, type OpenedModel, type PairTask, type Precision } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError } from '../../commandLine/errors.ts';
 import { note } from '../../commandLine/terminal.ts';
 import { withPriors } from '../../folding/priors.ts';
-import type { FastaInput } from '../../input/fastaInput.ts';
+import type { FastaFileRecord, FastaInput } from '../../input/fastaInput.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
+import { chooseWindows, noteWindows, type WindowOptions } from '../../models/windows.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { probablePairs } from '../../tables/pairTable.ts';
 import type { FoldSink } from './output.ts';
 
-export interface FoldByModelOptions extends Precision {
+export interface FoldByModelOptions extends Precision, WindowOptions {
   readonly model: string;
   readonly threshold?: number;
   readonly nested?: boolean;
@@ -40,7 +50,12 @@ export async function foldByModel(
       withEncoder(
         model,
         async (encoder) => {
-          const predict = pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) });
+          const windows = chooseWindows(encoder.device, encoder.config, task, options, 'short');
+          noteWindows(fasta.plan, windows, 'pair probabilities');
+          const predict = windowedPairs(
+            pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) }),
+            windows,
+          );
           await begin();
           for await (const [record, next] of withNext(fasta.records())) {
             signal.throwIfAborted();
@@ -54,7 +69,7 @@ export async function foldByModel(
               await take(undefined);
               continue;
             }
-            if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
+            if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, inWindow(record, windows));
             const partners = decoder.decode(probabilities, sequence);
             await take({
               ...record,
@@ -62,7 +77,11 @@ export async function foldByModel(
               partners,
               accuracy: expectedAccuracy(probabilities, partners),
               pairs: () => probablePairs(probabilities, sequence.length),
-              by: { model: options.model, ...decoder.by },
+              by: {
+                model: options.model,
+                ...decoder.by,
+                ...(sequence.length > windows.size && { window: windows.size, stride: windows.stride }),
+              },
             });
           }
         },
@@ -71,6 +90,12 @@ export async function foldByModel(
     );
   });
 }
+
+/** What of a record the device can run at once. */
+const inWindow = (record: FastaFileRecord, { size }: Windows): FastaFileRecord => ({
+  ...record,
+  sequence: record.sequence.slice(0, size),
+});
 
 /** Says that a record is left out, where that is asked for; otherwise throws what is wrong with it. */
 function leftOut(error: unknown, { skipBad }: FoldByModelOptions): void {

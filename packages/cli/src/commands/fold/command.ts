@@ -7,7 +7,9 @@ import {
   listOf,
   positive,
   probability,
+  strideOption,
   weightsOption,
+  windowOption,
 } from '../../commandLine/options.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 
@@ -61,6 +63,8 @@ export function registerFold(program: Command): void {
       'a line of JSON a record on stdout: id, length, sequence, structure, accuracy (the expected share of nucleotides that the structure has right), the model or engine with its threshold or gamma, pairs',
     )
     .option('--skip-bad', 'leave out records that cannot be read or run, and list them; by default nothing is begun')
+    .addOption(windowOption('their pair probabilities'))
+    .addOption(strideOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

@@ -8,6 +8,7 @@ import type { FoldingEngine } from '@rna/structure';
 import { UsageError } from '../../commandLine/errors.ts';
 import { interruptible, progressBar, type ProgressBar } from '../../commandLine/terminal.ts';
 import { noteOtherLetters, withFasta } from '../../input/fastaInput.ts';
+import { checkWindowOptions } from '../../models/windows.ts';
 import { foldByEngine } from './byEngine.ts';
 import { foldByModel, type FoldByModelOptions } from './byModel.ts';
 import { checkOutput, foldOutput, type FoldOutputOptions, type FoldSink } from './output.ts';
@@ -25,6 +26,7 @@ export async function fold(options: FoldOptions): Promise<void> {
   const { engine, model } = options;
   checkOutput(options);
   checkDecoding(options);
+  checkWindowOptions(options);
   if (options.inputs.length === 0) throw new UsageError('no input is named; give FASTA files, or - for stdin');
   await interruptible((signal) =>
     withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false }, async (fasta) => {
@@ -66,6 +68,8 @@ function checkDecoding(options: FoldOptions): void {
     ...(threshold !== undefined ? ['--threshold'] : []),
     ...(options.allowNcPairs ? ['--allow-nc-pairs'] : []),
     ...(options.allowSharpLoops ? ['--allow-sharp-loops'] : []),
+    ...(options.window !== undefined ? ['--window'] : []),
+    ...(options.stride !== undefined ? ['--stride'] : []),
     ...(options.config !== undefined ? ['--config'] : []),
     ...(options.weights !== 'f32' ? ['--weights'] : []),
     ...(options.activations !== 'f32' ? ['--activations'] : []),
