@@ -30,7 +30,7 @@ describe('help', () => {
 describe('wrong usage ends with 2 and one message', () => {
   test.each([
     [['frobnicate'], 'unknown command'],
-    [['embed', '--out', 'o'], "missing required argument 'model'"],
+    [['embed', '--out', 'o'], "missing required argument 'input'"],
     [['embed', 'm', 'x.fasta'], "required option '-o, --out <file>' not specified"],
     [['embed', 'm', 'x.fasta', '--out', 'o', '--poool', 'cls'], "unknown option '--poool'"],
     [['embed', 'm', 'x.fasta', '--out', 'o', '--pool', 'max'], 'Allowed choices are none, cls, mean'],
