@@ -6,8 +6,10 @@ import {
   examples,
   INPUT_HELP,
   MODEL_HELP,
+  strideOption,
   weightsOption,
   wholeNumber,
+  windowOption,
 } from '../../commandLine/options.ts';
 
 export function registerEmbed(program: Command): void {
@@ -43,6 +45,8 @@ export function registerEmbed(program: Command): void {
       'also ID.attentions [layer, head, query, key], <cls> and <eos> included; records are then run one by one',
     )
     .option('--tokens <n>', 'tokens that are run together (default: what suits the adapter)', wholeNumber(1))
+    .addOption(windowOption('the rows of each nucleotide, and those of <cls> and <eos>'))
+    .addOption(strideOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

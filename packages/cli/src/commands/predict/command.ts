@@ -28,7 +28,7 @@ export function registerPredict(program: Command): void {
     .argument('<model>', `${MODEL_HELP}; fine-tuned for the task`)
     .argument('<input>', 'the RNAs')
     .option('-o, --out <path>', 'the file to write to; for structures a folder (default: stdout)')
-    .option('--json', 'JSON instead of CSV')
+    .option('--json', 'JSON instead of CSV; of structures a line a record, as rna fold writes it')
     .option(
       '--format <list>',
       'of structures: dbn, ct and bpseq, separated by commas (default: dbn)',
