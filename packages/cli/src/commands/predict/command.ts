@@ -29,8 +29,8 @@ export function registerPredict(program: Command): void {
     .option('--json', 'JSON instead of CSV; of structures a line a record, as rna fold writes it')
     .option(
       '--format <list>',
-      'of structures: dbn, ct and bpseq, separated by commas (default: dbn)',
-      listOf(['dbn', 'ct', 'bpseq']),
+      'of structures: dbn, ct, bpseq, svg and r2dt, separated by commas (default: dbn)',
+      listOf(['dbn', 'ct', 'bpseq', 'svg', 'r2dt']),
     )
     .option(
       '--threshold <t>',
