@@ -1,5 +1,6 @@
 export * from './config.ts';
 export * from './encoder.ts';
+export * from './cost.ts';
 export * from './flops.ts';
 export * from './lora.ts';
 export * from './packing.ts';

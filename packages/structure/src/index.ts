@@ -15,6 +15,7 @@ export * from './secondary/pairTypes.ts';
 export * from './secondary/protocols.ts';
 export * from './secondary/structure.ts';
 export * from './secondary/structureScores.ts';
+export * from './secondary/windows.ts';
 export { expectedAccuracy, maximumExpectedAccuracy } from './folding/accuracy.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
 export * from './folding/enginePairs.ts';

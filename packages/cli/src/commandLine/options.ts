@@ -29,6 +29,18 @@ export const activationsOption = (): Option =>
     .choices(['f32', 'f16'])
     .default('f32');
 
+/** Windows for records that are too long; `what` is averaged over them. */
+export const windowOption = (what: string): Option =>
+  new Option(
+    '--window <n>',
+    `run records of more than n nucleotides in overlapping windows of n, and average ${what} (default: only what does not fit the adapter's memory)`,
+  ).argParser(wholeNumber(1));
+
+export const strideOption = (): Option =>
+  new Option('--stride <n>', 'nucleotides from one window to the next (default: half a window)').argParser(
+    wholeNumber(1),
+  );
+
 /**
  * Adds the tasks and what they predict to a command's help. They are loaded before the command is parsed, where it is
  * the one that was called: help is printed at once.

@@ -8,6 +8,7 @@
 import type { EnginePairs, FoldingEngine, PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
+import type { PassCost } from '../cost.ts';
 import { LIMITS } from '../checkpoint/limits.ts';
 import { CheckpointError } from '../errors.ts';
 import type { EncoderConfig, HeadConfig, ParameterShapes, Shape } from '../config.ts';
@@ -77,6 +78,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   readonly oneSequence?: true;
   /** The folding engines whose pair probabilities the pass takes with each sequence. Without it: none. */
   engines?(sizes: S): readonly FoldingEngine[];
+  /** What a pass over a sequence of `length` nucleotides takes. Without it: little beside the encoder's. */
+  cost?(device: Pick<Device, 'gpu' | 'memory'>, length: number, dim: number, sizes: S): PassCost;
   /** Every parameter and its shape, in the order of the pass, without the task's prefix. */
   parameters(dim: number, sizes: S): ParameterShapes;
   /** The value that a parameter begins with, where it is not drawn. */

@@ -2,7 +2,15 @@
 import { Option, type Command } from 'commander';
 import type { EmbedOptions } from './embed.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
-import { activationsOption, examples, INPUT_HELP, weightsOption, wholeNumber } from '../../commandLine/options.ts';
+import {
+  activationsOption,
+  examples,
+  INPUT_HELP,
+  strideOption,
+  weightsOption,
+  wholeNumber,
+  windowOption,
+} from '../../commandLine/options.ts';
 
 export function registerEmbed(program: Command): void {
   const command = program
@@ -35,6 +43,8 @@ export function registerEmbed(program: Command): void {
       'also ID.attentions [layer, head, query, key], <cls> and <eos> included; records are then run one by one',
     )
     .option('--tokens <n>', 'tokens that are run together (default: what suits the adapter)', wholeNumber(1))
+    .addOption(windowOption('the rows of each nucleotide, and those of <cls> and <eos>'))
+    .addOption(strideOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

@@ -26,11 +26,11 @@ export function registerPredict(program: Command): void {
     )
     .argument('[task]', `${TASK_HELP}; without one, what the model was fine-tuned for`)
     .option('-o, --out <path>', 'the file to write to; for structures a folder (default: stdout)')
-    .option('--json', 'JSON instead of CSV')
+    .option('--json', 'JSON instead of CSV; of structures a line a record, as rna fold writes it')
     .option(
       '--format <list>',
-      'of structures: dbn, ct and bpseq, separated by commas (default: dbn)',
-      listOf(['dbn', 'ct', 'bpseq']),
+      'of structures: dbn, ct, bpseq, svg and r2dt, separated by commas (default: dbn)',
+      listOf(['dbn', 'ct', 'bpseq', 'svg', 'r2dt']),
     )
     .option(
       '--threshold <t>',

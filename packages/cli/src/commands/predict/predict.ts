@@ -37,8 +37,7 @@ export async function predict(options: PredictOptions): Promise<void> {
   const { input, out } = options;
   const head = headOfTask(options.task ?? (await taskOf(options)));
   if (head.kind === 'pairs') {
-    if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
-    return fold({ ...options, inputs: [input], format: options.format ?? ['dbn'] });
+    return fold({ ...options, engine: 'model', inputs: [input], format: options.format ?? ['dbn'] });
   }
   if (
     options.format !== undefined ||
