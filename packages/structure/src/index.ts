@@ -28,6 +28,7 @@ export * from './statistics/logisticRegression.ts';
 export * from './statistics/predictionKind.ts';
 export * from './statistics/scores.ts';
 export * from './statistics/similarity.ts';
+export * from './statistics/tableScores.ts';
 export type { Baseline } from './baselines/baseline.ts';
 export * from './baselines/naiveBayes.ts';
 export * from './baselines/ridge.ts';

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import {
   activationsOption,
+  columnsOption,
   examples,
   listOf,
   MODEL_HELP,
@@ -69,6 +70,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
+    .addOption(columnsOption())
     .addOption(
       new Option('--masking <scheme>', 'score masked nucleotides (default: mlm for RiNALMo, ssm for SSR-LM)').choices([
         'ssm',
