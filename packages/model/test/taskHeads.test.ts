@@ -311,6 +311,9 @@ test('every task has a name, a prefix and defaults of its own', () => {
     'ncrnaFamily',
     'regression',
     'classification',
+    'multiLabel',
+    'nucleotideRegression',
+    'nucleotideClassification',
   ]);
   expect(new Set(HEADS.map(({ name: task }) => task)).size).toBe(HEADS.length);
 });

@@ -12,8 +12,11 @@ import {
   InputError,
   readable,
   parseFasta,
+  parseRdat,
   recordFormat,
   standardLetters,
+  unpackedName,
+  type ReactivityRow,
 } from '@rna/structure';
 import { formatCount } from '@rna/figures';
 import type { Head, TargetColumns, TaskHead } from '@rna/model';
@@ -86,8 +89,8 @@ export function labelColumns<S extends object, T>(
 
 const READABLE: KnownFiles = {
   content: 'RNAs',
-  extensions: `${TABLE_FILES.extensions} ${RECORD_FILES.extensions}`,
-  isKnown: (path) => TABLE_FILES.isKnown(path) || RECORD_FILES.isKnown(path),
+  extensions: `${TABLE_FILES.extensions} .rdat ${RECORD_FILES.extensions}`,
+  isKnown: (path) => TABLE_FILES.isKnown(path) || isRdat(path) || RECORD_FILES.isKnown(path),
 };
 
 /**
@@ -235,6 +238,9 @@ async function* readSequences(
   if (TABLE_FILES.isKnown(file)) {
     for await (const row of readTable(file, { required: [column], ...referenceTable(head?.columns) }))
       yield { ...fromRow(file, row, column, id), cells: row.all };
+  } else if (isRdat(file)) {
+    for (const { id, sequence, line } of await parseRdat(readText(file), file))
+      yield { id, sequence: standardLetters(sequence), file, line };
   } else if (isBenchmark(file)) {
     for await (const { id, sequence, line } of readBenchmark(file)) yield { id, sequence, file, line };
   } else {
@@ -258,6 +264,8 @@ async function* readWithLabels<S extends object, T>(
         ...(name !== undefined && { group: name }),
       };
     }
+  } else if (isRdat(file) && head.kind === 'nucleotide-numbers') {
+    yield* readReactivities(file, targets, head.columns?.target);
   } else if (isBenchmark(file)) {
     yield* readBenchmark(file);
   } else if (recordFormat(file) === 'fasta') {
@@ -277,6 +285,54 @@ async function* readWithLabels<S extends object, T>(
       `${file}: ${head.title} are learned from tables (${TABLE_FILES.extensions}) with ${expected}, or FASTA with the label behind the id`,
     );
   }
+}
+
+const isRdat = (path: string): boolean => unpackedName(path).toLowerCase().endsWith('.rdat');
+
+/**
+ * The rows of an RDAT file. A label is what `targets` name: modifiers, whose rows of one sequence are one RNA, in their
+ * order; or by the task's own column whatever the file's one modifier is.
+ */
+async function* readReactivities(
+  file: string,
+  targets: readonly string[],
+  own: string | undefined,
+): AsyncGenerator<LabelledRow, void, undefined> {
+  const rows = await parseRdat(readText(file), file);
+  const modifiers = [...new Set(rows.map(({ modifier }) => modifier ?? 'unnamed'))];
+  const isAny = targets.length === 1 && targets[0] === own;
+  const listed = `${modifiers.map((each) => readable(each)).join(', ')}`;
+  if (isAny && modifiers.length > 1)
+    throw new InputError(
+      file,
+      rows[0]!.line,
+      `the reactivities are to several modifiers (${listed})`,
+      `name those to learn, as with --columns target=${modifiers[0]!}`,
+    );
+  const columnOf = ({ modifier = 'unnamed' }: ReactivityRow): number =>
+    isAny ? 0 : targets.findIndex((target) => target.toLowerCase() === modifier.toLowerCase());
+  const asked = rows.filter((row) => columnOf(row) >= 0);
+  if (asked.length === 0)
+    throw new InputError(
+      file,
+      rows[0]!.line,
+      `no row has reactivities to ${targets.join(' or ')}; the modifiers are ${listed}`,
+      'name these with --columns target=…',
+    );
+  // Rows of one sequence fill each other's columns; the next of a column begins another RNA.
+  const open = new Map<string, { readonly row: ReactivityRow; readonly labels: string[] }[]>();
+  for (const row of asked) {
+    const sequence = standardLetters(row.sequence);
+    const column = columnOf(row);
+    const rnas = open.get(sequence) ?? [];
+    open.set(sequence, rnas);
+    let rna = rnas.find(({ labels }) => labels[column] === '');
+    if (rna === undefined) rnas.push((rna = { row, labels: targets.map(() => '') }));
+    rna.labels[column] = Array.from(row.values, (value) => (Number.isNaN(value) ? 'nan' : String(value))).join(';');
+  }
+  const all = [...open].flatMap(([sequence, rnas]) => rnas.map((rna) => ({ sequence, ...rna })));
+  for (const { sequence, row, labels } of all.sort((a, b) => a.row.line - b.row.line))
+    yield { id: row.id, sequence, file, line: row.line, labels };
 }
 
 const referenceTable = (
