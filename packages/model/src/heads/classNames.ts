@@ -21,7 +21,8 @@ export const UNIQUE_NAMES = 'names must be given once each, and none of them lef
 export const hasUniqueNames = ({ names = [], dropped = [] }: Omit<NamedSizes, 'dropRare'>): boolean =>
   new Set([...names, ...dropped]).size === names.length + dropped.length;
 
-// Names of which each is there once, or more than so many, most of them once, are no classes.
+// More names than this, each of which is there once, are no classes; nor are many of which most are there once.
+const FEW = 10;
 const MANY = 50;
 
 /**
@@ -33,7 +34,7 @@ export function learntNames<S extends NamedSizes>(sizes: S, labels: readonly str
   if (sizes.names !== undefined) return sizes;
   const counts = new Map<string, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  if (counts.size === labels.length || (counts.size > MANY && 2 * counts.size > labels.length))
+  if (counts.size > (counts.size === labels.length ? FEW : MANY) && 2 * counts.size > labels.length)
     throw new RangeError(
       `${labels.length} labels of ${counts.size} names are no classes (${some([...counts.keys()])}); numbers are what regression learns`,
     );

@@ -38,7 +38,7 @@ interface Entries {
 }
 
 /**
- * The rows of a file's text, in order. Rows without reads have no values.
+ * The rows of a file's text, in order. A row without reads, or of nothing but zeros, was not measured and has no values.
  * @throws InputError for a file without reactivities, rows of another number of values than positions, positions outside
  *   of the sequence or on another letter of it, and for a row without a sequence.
  */
@@ -116,7 +116,7 @@ function rowOf(entries: Entries, number: string, { words, line }: Words, file: s
     );
   const values = new Float64Array(sequence.length).fill(NaN);
   const construct = entries.sequence?.text ?? sequence;
-  const isMeasured = annotated(own, 'reads') !== '0';
+  const isMeasured = annotated(own, 'reads') !== '0' && words.some((word) => Number(word) !== 0);
   words.forEach((word, i) => {
     const at = positionOf(positions.words[i]!, entries, construct, positions.line, file);
     const value = word.toLowerCase() === 'nan' ? NaN : Number(word);
@@ -125,19 +125,14 @@ function rowOf(entries: Entries, number: string, { words, line }: Words, file: s
     // Rows with sequences of their own may be shorter than the longest.
     if (isMeasured && at < values.length) values[at] = Number.isFinite(value) ? value : NaN;
   });
-  return {
-    id: `${fileStem(file)}:${number}`,
-    sequence,
-    ...(modifier !== undefined && { modifier }),
-    values,
-    line,
-  };
+  return { id: `${fileStem(file)}:${number}`, sequence, ...(modifier !== undefined && { modifier }), values, line };
 }
 
 /** The place in the sequence, from 0, of a position such as `72`, `G72` or `g-14`. */
 function positionOf(word: string, { offset }: Entries, construct: string, line: number, file: string): number {
   const letter = /^[A-Za-z]/.test(word) ? word[0]!.toUpperCase() : 'X';
-  const at = wholeNumber(/^[A-Za-z]/.test(word) ? word.slice(1) : word, 'a position of SEQPOS', line, file) - offset - 1;
+  const at =
+    wholeNumber(/^[A-Za-z]/.test(word) ? word.slice(1) : word, 'a position of SEQPOS', line, file) - offset - 1;
   const there = construct[at]?.toUpperCase();
   if (there === undefined)
     throw new InputError(
