@@ -7,6 +7,7 @@ export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat
 export * from './records/files.ts';
 export { refuseForeignText } from './records/foreign.ts';
 export { splitLines } from './records/lines.ts';
+export { parseRdat, type ReactivityRow } from './records/rdat.ts';
 export { findInvisible, firstWord } from './records/title.ts';
 export * from './secondary/decode.ts';
 export * from './secondary/dotBracket.ts';
@@ -29,6 +30,7 @@ export * from './statistics/logisticRegression.ts';
 export * from './statistics/predictionKind.ts';
 export * from './statistics/scores.ts';
 export * from './statistics/similarity.ts';
+export * from './statistics/tableScores.ts';
 export type { Baseline } from './baselines/baseline.ts';
 export * from './baselines/naiveBayes.ts';
 export * from './baselines/ridge.ts';

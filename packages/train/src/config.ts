@@ -209,6 +209,15 @@ const finetuneFields = (head: Head) => ({
       .lt(1)
       .default(0.1)
       .describe('Part of data.train that is held out instead where there are no such files; drawn by the seed'),
+    columns: z
+      .strictObject({
+        id: z.string().optional().describe('Column of the ids'),
+        sequence: z.string().optional().describe('Column of the sequences'),
+        target: z.array(z.string()).min(1).optional().describe('Columns of the labels'),
+        group: z.string().optional().describe('Column of what RNAs are grouped by'),
+      })
+      .optional()
+      .describe('Columns of the tables that have other names than the task gives them'),
   }),
   train: z
     .strictObject({

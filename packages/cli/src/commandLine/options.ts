@@ -82,6 +82,45 @@ export function probability(text: string): number {
   return value;
 }
 
+const COLUMN_KEYS = ['id', 'sequence', 'target', 'group'] as const;
+
+/** Names of columns by what they hold; there may be several of labels. */
+export interface ColumnNames extends Partial<Record<Exclude<(typeof COLUMN_KEYS)[number], 'target'>, string>> {
+  readonly target?: readonly string[];
+}
+
+/** Which columns of a table hold what. */
+export const columnsOption = (): Option =>
+  new Option(
+    '--columns <list>',
+    'columns of tables by what they hold: sequence=NAME,target=NAME,id=NAME,group=NAME, target also several times',
+  ).argParser((text: string) => {
+    const columns: { id?: string; sequence?: string; group?: string; target?: string[] } = {};
+    for (const part of text.split(',')) {
+      const equals = part.indexOf('=');
+      const [key, column] = [part.slice(0, equals).trim(), part.slice(equals + 1).trim()];
+      const isKnown = (COLUMN_KEYS as readonly string[]).includes(key);
+      if (equals < 0 || column === '' || !isKnown)
+        throw new InvalidArgumentError(
+          `Expected pairs such as sequence=seq,target=halflife, of ${COLUMN_KEYS.join(', ')}, got '${part}'.`,
+        );
+      if (key === 'target') (columns.target ??= []).push(column);
+      else {
+        const name = key as 'id' | 'sequence' | 'group';
+        if (columns[name] !== undefined) throw new InvalidArgumentError(`Expected ${name} once.`);
+        columns[name] = column;
+      }
+    }
+    return columns satisfies ColumnNames;
+  });
+
+/** The overrides of a config that `--columns` stands for. */
+export const columnOverrides = (columns: ColumnNames): string[] =>
+  Object.entries(columns).flatMap(([key, value]: [string, string | readonly string[]]) => [
+    `--data.columns.${key}`,
+    String(value),
+  ]);
+
 /** A comma-separated list of some of `allowed`, each at most once. */
 export function listOf<T extends string>(allowed: readonly T[]): (text: string) => T[] {
   return (text) => {

@@ -4,6 +4,7 @@ import type { EvaluateOptions } from './evaluateOptions.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import {
   activationsOption,
+  columnsOption,
   examples,
   listOf,
   probability,
@@ -67,6 +68,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
+    .addOption(columnsOption())
     .addOption(
       new Option('--masking <scheme>', 'score masked nucleotides (default: mlm for RiNALMo, ssm for SSR-LM)').choices([
         'ssm',

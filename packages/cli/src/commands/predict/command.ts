@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import {
   activationsOption,
+  columnsOption,
   examples,
   listOf,
   probability,
@@ -21,7 +22,7 @@ export function registerPredict(program: Command): void {
         'Predictions of a fine-tuned model for each RNA (the built-in one predicts base pairs alone): the probability of a yes, a class with the probabilities of all',
         'classes, or a number in the unit of the training data, as a CSV table (or JSON) of a row an RNA; or base pairs, as',
         'rna fold writes them. INPUT is FASTA, or - for FASTA on stdin; for all but base pairs also a table with the',
-        "task's sequence column, and folders, read by name.",
+        "task's sequence column, whose other columns are kept behind the predictions, and folders, read by name.",
       ].join(' '),
     )
     .argument('[task]', `${TASK_HELP}; without one, what the model was fine-tuned for`)
@@ -40,6 +41,7 @@ export function registerPredict(program: Command): void {
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
     .option('--probs', 'of structures: also OUT/ID.probs.tsv')
+    .addOption(columnsOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

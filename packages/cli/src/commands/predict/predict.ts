@@ -13,6 +13,7 @@ import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
+import type { ColumnNames } from '../../commandLine/options.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
@@ -30,6 +31,7 @@ export interface PredictOptions
   readonly out?: string;
   readonly json?: boolean;
   readonly config?: string;
+  readonly columns?: ColumnNames;
 }
 
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
@@ -58,10 +60,10 @@ export async function predict(options: PredictOptions): Promise<void> {
         ...model.scalars,
         ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const]),
       ]);
-      const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
+      const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
-        stdin ?? readUnlabelled(head, [input]);
-      const total = await count(records());
+        stdin ?? readUnlabelled(task, [input], options.columns);
+      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id');
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -94,7 +96,9 @@ export async function predict(options: PredictOptions): Promise<void> {
             }
           };
           try {
-            const lines = options.json ? jsonLines(predicted(), task, scalars) : csvLines(predicted(), task, scalars);
+            const lines = options.json
+              ? jsonLines(predicted(), task, scalars, columns)
+              : csvLines(predicted(), task, scalars, columns);
             if (out === undefined) for await (const line of lines) await writeResult(line);
             else
               await writeAtomically(out, async (sink) => {
@@ -131,39 +135,68 @@ function requireTask({ task }: OpenedModel, { name }: Head, { model }: PredictOp
 
 type Predicted = AsyncIterable<readonly [UnlabelledFileRna, unknown]>;
 
+/** The prediction of each RNA, and behind it the columns of the table that the RNA comes from. */
 async function* csvLines(
   predicted: Predicted,
   task: TaskHead,
   scalars: Scalars,
+  columns: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   const { names, cells } = predictionColumns(task, scalars);
-  yield csvLine(['id', 'length', ...names]);
-  for await (const [{ id, sequence }, prediction] of predicted) {
+  const header = ['id', 'length', ...names];
+  yield csvLine([...header, ...columns.map((column) => keptName(column, header))]);
+  for await (const [{ id, sequence, cells: given = [] }, prediction] of predicted) {
     const row = cells(prediction);
-    yield csvLine([id, sequence.length, ...names.map((name) => row[name]!)]);
+    const own = new Map(given);
+    yield csvLine([
+      id,
+      sequence.length,
+      ...names.map((name) => row[name]!),
+      ...columns.map((column) => own.get(column) ?? ''),
+    ]);
   }
 }
+
+/** What a column of the input is called beside those of the predictions. */
+const keptName = (column: string, header: readonly string[]): string =>
+  header.includes(column) ? `input ${column}` : column;
 
 /** One JSON document, written row by row. */
 async function* jsonLines(
   predicted: Predicted,
   task: TaskHead,
   scalars: Scalars,
+  columns: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   const { cells } = predictionColumns(task, scalars);
   yield `{"task":${JSON.stringify(task.head.name)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
   let separator = '\n';
-  for await (const [{ id, sequence }, prediction] of predicted) {
-    yield `${separator}${JSON.stringify({ id, length: sequence.length, ...cells(prediction) })}`;
+  for await (const [{ id, sequence, cells: given = [] }, prediction] of predicted) {
+    const input = Object.fromEntries(given.filter(([column]) => columns.includes(column)));
+    yield `${separator}${JSON.stringify({
+      id,
+      length: sequence.length,
+      ...cells(prediction),
+      ...(columns.length > 0 && { input }),
+    })}`;
     separator = ',\n';
   }
   yield '\n]}\n';
 }
 
-async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
+/** How many records there are, and the columns of their tables but for that of the ids. */
+async function lookThrough(
+  records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
+  id: string,
+): Promise<{ total: number; columns: readonly string[] }> {
+  const columns = new Set<string>();
   let total = 0;
-  for await (const record of records) if (record !== undefined) total++;
-  return total;
+  for await (const { cells = [] } of records) {
+    total++;
+    for (const [column] of cells) columns.add(column);
+  }
+  columns.delete(id);
+  return { total, columns: [...columns] };
 }
 
 async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {
