@@ -16,18 +16,26 @@ import {
   normalizeQuaternion,
   quaternionMatrix,
   scale,
+  subtract,
   vectorAt,
   type Matrix,
   type Quaternion,
   type Rigid,
   type Vector,
 } from './rigid.ts';
+import type { ChainAtoms } from './sameChain.ts';
 
-/** A chain's atoms: sequence [L], coordinates [L, 23, 3] in Å, mask [L, 23]. */
-export interface ChainAtoms {
-  readonly sequence: string;
-  readonly coordinates: ArrayLike<number>;
-  readonly mask: ArrayLike<number>;
+/**
+ * The frames of the rigid groups of L nucleotides, in the order main, then the torsion groups of the geometry: G is 5 of
+ * `paper`, 6 of `repaired`.
+ */
+export interface GroupFrames {
+  /** [L, G, 3, 3]. */
+  readonly rotations: Float64Array;
+  /** [L, G, 3], Å. */
+  readonly translations: Float64Array;
+  /** [L, G]: 1 for a frame that is known. */
+  readonly mask: Uint8Array;
 }
 
 export interface BuiltAtoms {
@@ -35,6 +43,8 @@ export interface BuiltAtoms {
   readonly coordinates: Float64Array;
   /** [L, 23]: 1 for each atom that the base has. */
   readonly mask: Uint8Array;
+  /** The frames that the groups were built in. */
+  readonly groups: GroupFrames;
 }
 
 /**
@@ -56,6 +66,7 @@ export function buildAtoms(
     );
   const coordinates = new Float64Array(length * ATOM_SLOTS * 3);
   const mask = new Uint8Array(length * ATOM_SLOTS);
+  const groups = noFrames(length, geometry);
   for (let i = 0; i < length; i++) {
     const base = sequence[i]!;
     if (!isBase(base)) throw new RangeError(`buildAtoms: "${base}" of nucleotide ${i + 1} is not A, G, U or C`);
@@ -64,38 +75,73 @@ export function buildAtoms(
       rotation: quaternionMatrix(normalizeQuaternion(quaternion)),
       translation: [frames[7 * i + 4]!, frames[7 * i + 5]!, frames[7 * i + 6]!],
     };
-    for (const [slot, position] of placeAtoms(base, main, torsions, i * TORSION_SLOTS, geometry).entries()) {
+    const built = groupsOf(base, main, torsions, i * TORSION_SLOTS, geometry);
+    for (const [k, frame] of built.entries()) setFrame(groups, i * built.length + k, frame);
+    for (const [slot, position] of placeAtoms(base, built, torsions, i * TORSION_SLOTS, geometry).entries()) {
       const at = i * ATOM_SLOTS + slot;
       coordinates.set(position, 3 * at);
       mask[at] = 1;
     }
   }
-  return { coordinates, mask };
+  return { coordinates, mask, groups };
 }
 
-/** The positions of one nucleotide's atoms, by slot. `first` is the place of its first torsion. */
-function placeAtoms(base: Base, main: Rigid, torsions: ArrayLike<number>, first: number, name: GeometryName): Vector[] {
-  const { epsilon, bases } = geometryOf(name);
-  const { groups, local, pucker, torsions: turned, transforms } = bases[base];
-  const angle = (slot: number): readonly [number, number] => {
-    const [cos, sin] = [torsions[2 * (first + slot)]!, torsions[2 * (first + slot) + 1]!];
-    const length = Math.sqrt(cos * cos + sin * sin) + epsilon;
-    return [cos / length, sin / length];
+function noFrames(length: number, geometry: GeometryName): GroupFrames {
+  const count = length * groupCount(geometry);
+  return {
+    rotations: new Float64Array(9 * count),
+    translations: new Float64Array(3 * count),
+    mask: new Uint8Array(count),
   };
+}
+
+function setFrame({ rotations, translations, mask }: GroupFrames, at: number, { rotation, translation }: Rigid): void {
+  rotations.set(rotation, 9 * at);
+  translations.set(translation, 3 * at);
+  mask[at] = 1;
+}
+
+/** Frames of a nucleotide: main, then the torsion groups. */
+export const groupCount = (geometry: GeometryName): number => 1 + geometryOf(geometry).bases.A.torsions.length;
+
+/** (cos, sin) of a torsion, divided by its length. */
+function unitAngle(torsions: ArrayLike<number>, at: number, epsilon: number): readonly [number, number] {
+  const [cos, sin] = [torsions[2 * at]!, torsions[2 * at + 1]!];
+  const length = Math.sqrt(cos * cos + sin * sin) + epsilon;
+  return [cos / length, sin / length];
+}
+
+/** The frames of one nucleotide's groups. `first` is the place of its first torsion. */
+function groupsOf(base: Base, main: Rigid, torsions: ArrayLike<number>, first: number, name: GeometryName): Rigid[] {
+  const { epsilon, bases } = geometryOf(name);
   const frames = new Map<number, Rigid>([[0, main]]);
-  for (const [k, { group, parent, slot }] of turned.entries()) {
-    const [cos, sin] = angle(slot);
+  for (const [k, { group, parent, slot }] of bases[base].torsions.entries()) {
+    const [cos, sin] = unitAngle(torsions, first + slot, epsilon);
     const turn: Matrix = [1, 0, 0, 0, cos, -sin, 0, sin, cos];
-    const base = composeRigids(transforms[k]!, { rotation: turn, translation: [0, 0, 0] });
-    frames.set(group, composeRigids(frames.get(parent)!, base));
+    const inParent = composeRigids(bases[base].transforms[k]!, { rotation: turn, translation: [0, 0, 0] });
+    frames.set(group, composeRigids(frames.get(parent)!, inParent));
   }
-  const [cosPhase, sinPhase] = name === 'repaired' ? angle(PUCKER_SLOT) : [0, 0];
+  return [...frames.values()];
+}
+
+/** The positions of one nucleotide's atoms, by slot. */
+function placeAtoms(
+  base: Base,
+  frames: readonly Rigid[],
+  torsions: ArrayLike<number>,
+  first: number,
+  name: GeometryName,
+): Vector[] {
+  const { epsilon, bases } = geometryOf(name);
+  const { groups, local, pucker, torsions: turned } = bases[base];
+  const [cosPhase, sinPhase] = name === 'repaired' ? unitAngle(torsions, first + PUCKER_SLOT, epsilon) : [0, 0];
   return ATOM_NAMES[base].map((_, slot) => {
     const moved = add(
       vectorAt(local, slot),
       add(scale(vectorAt(pucker, 2 * slot), cosPhase), scale(vectorAt(pucker, 2 * slot + 1), sinPhase)),
     );
-    return applyRigid(frames.get(groups[slot]!)!, moved);
+    const group = groups[slot]!;
+    return applyRigid(frames[group === 0 ? 0 : 1 + turned.findIndex((torsion) => torsion.group === group)]!, moved);
   });
 }
 
@@ -121,6 +167,34 @@ export function chainFrames(chain: ChainAtoms): ChainFrames {
     mask[i] = 1;
   }
   return { frames, mask };
+}
+
+/**
+ * The frames of the rigid groups as a chain's own atoms give them: the main frame, and for each torsion one with its
+ * origin at the third atom, its x axis along the bond and the fourth atom in the xy plane with y > 0. They are what FAPE
+ * compares a model's frames with.
+ */
+export function chainGroupFrames(chain: ChainAtoms, geometry: GeometryName): GroupFrames {
+  const length = chain.sequence.length;
+  const groups = noFrames(length, geometry);
+  for (let i = 0; i < length; i++) {
+    const base = chain.sequence[i]!;
+    if (!isBase(base)) continue;
+    const { torsions } = geometryOf(geometry).bases[base];
+    const atom = (name: string) => atomAt(chain, i, atomSlot(base, name));
+    const set = (k: number, aside?: Vector, origin?: Vector, ahead?: Vector) => {
+      if (aside === undefined || origin === undefined || ahead === undefined) return;
+      const frame = frameOfPoints(aside, origin, ahead);
+      if (frame.rotation.every(Number.isFinite)) setFrame(groups, i * (torsions.length + 1) + k, frame);
+    };
+    set(0, ...([C4_SLOT, C1_SLOT, NITROGEN_SLOT].map((slot) => atomAt(chain, i, slot)) as [Vector?, Vector?, Vector?]));
+    for (const [k, { atoms }] of torsions.entries()) {
+      const [before, origin, aside] = atoms.slice(1).map(atom) as [Vector?, Vector?, Vector?];
+      if (before !== undefined && origin !== undefined)
+        set(k + 1, aside, origin, add(origin, subtract(origin, before)));
+    }
+  }
+  return groups;
 }
 
 export interface ChainTorsions {
