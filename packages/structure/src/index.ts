@@ -35,3 +35,19 @@ export type { Baseline } from './baselines/baseline.ts';
 export * from './baselines/naiveBayes.ts';
 export * from './baselines/ridge.ts';
 export * from './baselines/weightMatrix.ts';
+export { type AtomTable, type CoordinateFile, type SequenceResidue } from './tertiary/atoms.ts';
+export { chainBreaks, rnaChains, type ChainOptions, type RnaChain, type UnknownNucleotide } from './tertiary/chains.ts';
+export { readMmcif } from './tertiary/mmcif.ts';
+export {
+  ATOM_NAMES,
+  ATOM_SLOTS,
+  BASES,
+  atomSlot,
+  isBase,
+  residueKind,
+  type Base,
+  type ResidueKind,
+} from './tertiary/nucleotides.ts';
+export { readPdb } from './tertiary/pdb.ts';
+export { readCoordinates } from './tertiary/readCoordinates.ts';
+export { writeMmcif, writePdb, type WrittenChain } from './tertiary/write.ts';
