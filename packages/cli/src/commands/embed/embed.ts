@@ -23,6 +23,7 @@ import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
@@ -52,6 +53,7 @@ export async function embed(options: EmbedOptions): Promise<void> {
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
+        checkLengths(model.config, fasta.plan);
         await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
       });
     }),

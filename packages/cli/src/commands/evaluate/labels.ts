@@ -16,6 +16,7 @@ import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
 import { UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { csvLine, labelCell, predictionColumns } from '../../tables/predictionTable.ts';
 import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
@@ -70,6 +71,7 @@ export async function scoreLabels(
     throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
   const rnas = await readLabelled(head, sizes, options.files);
   const tuning = validation && (await readLabelled(head, sizes, validation));
+  checkLengths(model.config, [...rnas, ...(tuning ?? [])]);
   const training = options.baselines ? await readLabelled(head, sizes, options.train!) : [];
   // Before the model's work, which may be long.
   const baseline = training.length === 0 ? undefined : scoreBaseline(task, training, rnas);

@@ -20,6 +20,7 @@ import { makeFolder } from '../../files/files.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, noteOtherLetters, type FastaFileRecord } from '../../input/fastaInput.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames, notePairsLeftOut } from '../../files/outputPaths.ts';
 import { pairLines, writeText } from '../../tables/pairTable.ts';
@@ -60,6 +61,7 @@ export async function fold(options: FoldOptions): Promise<void> {
       const names = out === undefined ? undefined : fileNames(fasta.plan);
       await withModel(options.model, options, async (model) => {
         const task = requireHead(model, options.model);
+        if (!options.skipBad) checkLengths(model.config, fasta.plan);
         const threshold = chooseThreshold(model, options);
         await withPriors(task, {}, (priors) =>
           withEncoder(

@@ -9,6 +9,7 @@ import { readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts'
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
@@ -60,7 +61,7 @@ export async function predict(options: PredictOptions): Promise<void> {
       const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
         stdin ?? readUnlabelled(head, [input]);
-      const total = await count(records());
+      const total = await count(records(), model);
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -150,9 +151,16 @@ async function* jsonLines(
   yield '\n]}\n';
 }
 
-async function count(records: AsyncIterable<unknown> | Iterable<unknown>): Promise<number> {
+/** How many RNAs there are. Throws an InputError for one that is too long for the model. */
+async function count(
+  records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
+  { config }: OpenedModel,
+): Promise<number> {
   let total = 0;
-  for await (const record of records) if (record !== undefined) total++;
+  for await (const record of records) {
+    checkLengths(config, [record]);
+    total++;
+  }
   return total;
 }
 
