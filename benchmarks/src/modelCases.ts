@@ -27,10 +27,12 @@ export type ModelCase =
       readonly heads: number;
       readonly kvHeads: number;
       readonly headDim: number;
-      readonly ropeTheta: number;
+      /** Absent where queries and keys are not rotated. */
+      readonly ropeTheta?: number;
     }
   | { readonly op: 'layerNorm' | 'rmsNorm'; readonly rows: number; readonly cols: number }
   | { readonly op: 'swiglu'; readonly rows: number; readonly cols: number; readonly beta: boolean }
+  | { readonly op: 'gelu'; readonly rows: number; readonly cols: number }
   | { readonly op: 'crossEntropy'; readonly rows: number; readonly cols: number }
   | { readonly op: 'adamW'; readonly shapes: readonly (readonly number[])[] }
   | { readonly op: 'conv2d'; readonly length: number; readonly channels: number; readonly size: number }
@@ -67,7 +69,7 @@ export function packs(tokens: number): ReadonlyMap<string, readonly number[]> {
 export function encoderCases(config: EncoderConfig, tokens: number): ModelCase[] {
   const { dim, heads, kvHeads, ffnDim, vocabularySize, ropeTheta, model } = config;
   const parameters = encoderParameters(config);
-  const names = [...parameters.keys()].filter((name) => !/^blocks\.[1-9]/.test(name) && name !== 'embedding.weight');
+  const names = [...parameters.keys()].filter((name) => !/^(blocks\.[1-9]|embedding\.)/.test(name));
   const linear = names
     .filter((name) => parameters.get(name)!.length === 2)
     .map((name): ModelCase => {
@@ -80,13 +82,15 @@ export function encoderCases(config: EncoderConfig, tokens: number): ModelCase[]
     heads,
     kvHeads,
     headDim: dim / heads,
-    ropeTheta,
+    ...(ropeTheta !== undefined && { ropeTheta }),
   }));
   return distinct([
     ...linear,
     ...attention,
-    { op: model === 'rinalmo' ? 'layerNorm' : 'rmsNorm', rows: tokens, cols: dim },
-    { op: 'swiglu', rows: tokens, cols: ffnDim, beta: model === 'rinalmo' },
+    { op: model === 'ssr-lm' ? 'rmsNorm' : 'layerNorm', rows: tokens, cols: dim },
+    model === 'rna-fm'
+      ? { op: 'gelu', rows: tokens, cols: ffnDim }
+      : { op: 'swiglu', rows: tokens, cols: ffnDim, beta: model === 'rinalmo' },
     { op: 'crossEntropy', rows: tokens, cols: vocabularySize },
     { op: 'adamW', shapes: [...parameters.values()] },
   ]);
@@ -132,6 +136,7 @@ export function caseName(model: ModelCase): string {
     case 'layerNorm':
     case 'rmsNorm':
     case 'swiglu':
+    case 'gelu':
     case 'crossEntropy':
       return `${model.op} ${model.rows}x${model.cols}`;
     case 'adamW':
@@ -173,6 +178,8 @@ export function workOf(model: ModelCase, part: Part): Required<Work> {
       return perElement(model.rows * model.cols, forward ? [8, 8] : [16, 12]);
     case 'swiglu':
       return perElement(model.rows * model.cols, forward ? [8, 12] : [14, 20]);
+    case 'gelu':
+      return perElement(model.rows * model.cols, forward ? [16, 8] : [20, 12]);
     case 'crossEntropy':
       return perElement(model.rows * model.cols, forward ? [4, 4] : [6, 8]);
     // Norm and update: gradient twice, parameter and both moments in and out.

@@ -11,6 +11,7 @@ import {
   conv2d,
   crossEntropy,
   elements,
+  gelu,
   instanceNorm,
   layerNorm,
   linear,
@@ -135,6 +136,8 @@ function partsFor(
         model.cols,
       ]);
     }
+    case 'gelu':
+      return differentiable([normal([model.rows, model.cols])], ([x]) => gelu(x!), [model.rows, model.cols]);
     case 'crossEntropy': {
       const logits = normal([model.rows, model.cols]);
       // One token in seven is masked, as in pre-training.

@@ -46,7 +46,7 @@ function attention(qkv: Rows, { dim, heads, kvHeads, ropeTheta }: EncoderConfig)
   const out = qkv.map(() => new Float64Array(dim));
   for (let h = 0; h < heads; h++) {
     const kv = Math.floor((h * kvHeads) / heads);
-    const part = (at: number): Rows => qkv.map((row, t) => rotated(row, at, headDim, t, ropeTheta));
+    const part = (at: number): Rows => qkv.map((row, t) => rotated(row, at, headDim, t, ropeTheta!)); // as SSR-LM has it
     const [queries, keys] = [part(h * headDim), part(dim + kv * headDim)];
     const values = dim + (kvHeads + kv) * headDim;
     for (const [t, query] of queries.entries()) {

@@ -1,6 +1,6 @@
 /** Ours: the ops of @rna/tensor as models use them. */
 import { readFileSync } from 'node:fs';
-import { defineKernel, elementwise, flatIndex, segmentTable } from '@rna/kernels';
+import { defineKernel, elementwise, flatIndex } from '@rna/kernels';
 import {
   attention,
   backward,
@@ -12,6 +12,7 @@ import {
   rmsNorm,
   softmax,
   sum,
+  uploadPack,
   type Device,
   type Pack,
   type Tensor,
@@ -110,19 +111,12 @@ function workload(device: Device, peerCase: PeerCase, inputs: Arrays, tensors: T
   }
 }
 
-/** One sequence, and rotary angles of zero: the cases have no positions. */
+/** One sequence without positions. */
 function unrotatedPack(device: Device, tokens: number, headDim: number): Pack {
-  const cuSeqlens = Uint32Array.of(0, tokens);
-  return {
-    cuSeqlens,
-    segments: device.tensor(segmentTable(cuSeqlens), [tokens, 2]).keep(),
-    rope: device
-      .tensor(
-        Float32Array.from({ length: tokens * headDim }, (_, i) => (i % headDim < headDim / 2 ? 1 : 0)),
-        [tokens, headDim],
-      )
-      .keep(),
-  };
+  const pack = uploadPack(device, Uint32Array.of(0, tokens), headDim);
+  pack.segments.keep();
+  pack.rope.keep();
+  return pack;
 }
 
 /** The case's q, k and v [heads, tokens, headDim] as one qkv [tokens, 3·heads·headDim]. */

@@ -154,7 +154,10 @@ const geluWork = (call: Call): { flops: number; bytes: number } => ({
 
 export const geluCheck: KernelCheck = {
   kernel: gelu,
-  calls: (random) => geluCalls(random, [1, 999], 'y'),
+  calls: (random) => [
+    ...geluCalls(random, [1, 999], 'y'),
+    ...geluCalls(random, [999], 'y').map((call) => inHalves(gelu, call)),
+  ],
   benchmark: (random) => geluCalls(random, [1024 * 640], 'y'),
   reference: (call) => ({ y: floats(call, 'x').map((x) => x * normalCdf(x)) }),
   work: geluWork,
@@ -163,7 +166,10 @@ export const geluCheck: KernelCheck = {
 
 export const geluBackwardCheck: KernelCheck = {
   kernel: geluBackward,
-  calls: (random) => geluCalls(random, [1, 999], 'dx'),
+  calls: (random) => [
+    ...geluCalls(random, [1, 999], 'dx'),
+    ...geluCalls(random, [999], 'dx').map((call) => inHalves(geluBackward, call)),
+  ],
   benchmark: (random) => geluCalls(random, [1024 * 640], 'dx'),
   reference: (call) => ({
     dx: floats(call, 'x').map((x, i) => floats(call, 'dy')[i]! * (normalCdf(x) + x * normalPdf(x))),

@@ -112,13 +112,14 @@ export const gelu = defineKernel({
   name: 'gelu',
   inputs: { x: 'vec4f' },
   outputs: { y: 'vec4f' },
+  halves: ['x', 'y'],
   uniforms: { count: 'u32' },
   variant: {},
   ...vectorwise,
   declarations: () => erfWgsl,
   body: () => /* wgsl */ `${flatVector}
-  let v = x[i];
-  y[i] = 0.5 * v * (1.0 + erf(v * SQRT_HALF));`,
+  let v = vec4f(x[i]);
+  y[i] = y_t(0.5 * v * (1.0 + erf(v * SQRT_HALF)));`,
 });
 
 /** dx = dy · (Φ(x) + x · φ(x)). */
@@ -126,11 +127,12 @@ export const geluBackward = defineKernel({
   name: 'geluBackward',
   inputs: { dy: 'vec4f', x: 'vec4f' },
   outputs: { dx: 'vec4f' },
+  halves: ['dy', 'x', 'dx'],
   uniforms: { count: 'u32' },
   variant: {},
   ...vectorwise,
   declarations: () => erfWgsl,
   body: () => /* wgsl */ `${flatVector}
-  let v = x[i];
-  dx[i] = dy[i] * (0.5 * (1.0 + erf(v * SQRT_HALF)) + v * exp(-0.5 * v * v) * 0.3989422804014327);`,
+  let v = vec4f(x[i]);
+  dx[i] = dx_t(vec4f(dy[i]) * (0.5 * (1.0 + erf(v * SQRT_HALF)) + v * exp(-0.5 * v * v) * 0.3989422804014327));`,
 });

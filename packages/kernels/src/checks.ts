@@ -7,6 +7,7 @@ import * as attention from './attention.check.ts';
 import * as attentionPack from './attentionPack.check.ts';
 import * as crossEntropy from './crossEntropy.check.ts';
 import * as embedding from './embedding.check.ts';
+import * as positionEmbedding from './positionEmbedding.check.ts';
 import * as layerNorm from './layerNorm.check.ts';
 import * as rmsNorm from './rmsNorm.check.ts';
 import * as elementwise from './elementwise.check.ts';
@@ -37,6 +38,7 @@ const modules = [
   rmsNorm,
   softmax,
   embedding,
+  positionEmbedding,
   crossEntropy,
   attention,
   attentionPack,

@@ -21,6 +21,7 @@ export * from './rmsNorm.ts';
 export * from './softmax.ts';
 export * from './activations.ts';
 export * from './embedding.ts';
+export * from './positionEmbedding.ts';
 export * from './crossEntropy.ts';
 export * from './attention.ts';
 export * from './attentionPack.ts';

@@ -5,8 +5,8 @@
  * this project's parameter names and shapes are written down; checkpoints,
  * modules and optimisers take theirs from it.
  *
- * RiNALMo's `config.json` has the fields of the Hugging Face port, SSR-LM's
- * those of LLaMA. Training settings such as dropout are not read from it.
+ * The `config.json` of RiNALMo and RNA-FM has the fields of their Hugging Face
+ * ports, SSR-LM's those of LLaMA. Training settings such as dropout are not read from it.
  */
 import * as z from 'zod';
 import { CheckpointError } from './errors.ts';
@@ -14,8 +14,11 @@ import { LIMITS } from './checkpoint/limits.ts';
 import { standIn } from './checkpoint/standIn.ts';
 
 export interface EncoderConfig {
-  readonly model: 'rinalmo' | 'ssr-lm';
-  /** Rows of the embedding and of the LM head, always in RiNALMo's official order of tokens. */
+  readonly model: 'rinalmo' | 'ssr-lm' | 'rna-fm';
+  /**
+   * Rows of the embedding and of the LM head, always in RiNALMo's official order of tokens. RNA-FM has no inosine: it
+   * keeps the first of its four unused tokens in that row and the others in three rows behind the last.
+   */
   readonly vocabularySize: number;
   /** Width of the residual stream. */
   readonly dim: number;
@@ -23,11 +26,31 @@ export interface EncoderConfig {
   readonly heads: number;
   /** Key/value heads; fewer than `heads` is grouped-query attention. */
   readonly kvHeads: number;
-  /** Width between the two halves of the SwiGLU, not a multiple of anything. */
+  /** Width inside of the feed-forward layer: of each half of the SwiGLU, where it is one; not a multiple of anything. */
   readonly ffnDim: number;
   readonly normEps: number;
-  readonly ropeTheta: number;
+  /** Base of the rotary positions; absent where positions are learned. */
+  readonly ropeTheta?: number;
+  /** What RNA-FM alone has. */
+  readonly learned?: LearnedPositions;
 }
+
+/** The embedding of RNA-FM (RNAFM paper, as its code has it). */
+export interface LearnedPositions {
+  /** Rows of the table of positions. A sequence's first token reads row 2, so two rows are never read. */
+  readonly rows: number;
+  /** Whether the sum of token and position is normalised. */
+  readonly norm: boolean;
+  /** Whether a sequence's token embeddings are scaled by its share of masks, as RiNALMo's are. */
+  readonly tokenDropout: boolean;
+}
+
+/** The row of the table of positions that a sequence's first token reads: fairseq counts from behind `<pad>`'s id, 1. */
+export const FIRST_POSITION = 2;
+
+/** Tokens of a sequence that an encoder can read at most, `<cls>` and `<eos>` included; undefined without a limit. */
+export const longestInput = ({ learned }: EncoderConfig): number | undefined =>
+  learned && learned.rows - FIRST_POSITION;
 
 /** A task head as a file names it: the task, and sizes that the task's declaration (heads/) checks. */
 export interface HeadConfig {
@@ -44,6 +67,7 @@ export type Shape = readonly number[];
 export type ParameterShapes = ReadonlyMap<string, Shape>;
 
 export const OFFICIAL_VOCABULARY_SIZE = 22;
+export const RNA_FM_VOCABULARY_SIZE = 25;
 
 const NORM_EPS = 1e-5;
 const ROPE_THETA = 10000;
@@ -79,6 +103,20 @@ function ssrLm(dim: number, layers: number, heads: number, ffnDim: number): Enco
   };
 }
 
+function rnaFm(dim: number, layers: number, heads: number, ffnDim: number, learned: LearnedPositions): EncoderConfig {
+  return {
+    model: 'rna-fm',
+    vocabularySize: RNA_FM_VOCABULARY_SIZE,
+    dim,
+    layers,
+    heads,
+    kvHeads: heads,
+    ffnDim,
+    normEps: NORM_EPS,
+    learned,
+  };
+}
+
 export const PRESETS = {
   'rinalmo-nano': rinalmo(320, 6),
   'rinalmo-micro': rinalmo(480, 12),
@@ -87,6 +125,7 @@ export const PRESETS = {
   'ssr-lm-s': ssrLm(288, 6, 6, 1152),
   'ssr-lm-m': ssrLm(1056, 12, 12, 2816),
   'ssr-lm-l': ssrLm(1280, 33, 20, 3413),
+  'rna-fm': rnaFm(640, 12, 20, 5120, { rows: 1026, norm: true, tokenDropout: false }),
 } as const satisfies Record<string, EncoderConfig>;
 
 export type PresetName = keyof typeof PRESETS;
@@ -163,22 +202,31 @@ const ABSENT = {
   quantization_config: z.null().optional(),
 };
 
-// Fields of the port that describe training, heads or code paths that this
-// encoder does not have. `hidden_act` and `emb_layer_norm_before` are unused in
-// the port itself; `tie_word_embeddings` is wrong in its older files.
+// Fields of the ports that describe training, heads or code paths that these
+// encoders do not have.
 const PORT_UNUSED = [
   ...HUB_BOOKKEEPING,
   'attention_dropout',
   'attention_probs_dropout_prob',
-  'emb_layer_norm_before',
   'gradient_checkpointing',
   'head',
-  'hidden_act',
   'hidden_dropout',
   'hidden_dropout_prob',
   'lm_head',
-  'tie_word_embeddings',
 ] as const;
+
+/** Ids of the special tokens in a port's vocabulary. */
+const portTokenIds = {
+  pad_token_id: z.literal(0).optional(),
+  bos_token_id: z.literal(1).optional(),
+  eos_token_id: z.literal(2).optional(),
+  unk_token_id: z.literal(3).optional(),
+  mask_token_id: z.literal(4).optional(),
+  null_token_id: z.literal(5).optional(),
+};
+
+// 1e-12 stands in the oldest hub files by mistake; the weights were trained with 1e-5.
+const portNormEps = z.literal([1e-5, 1e-12]).optional();
 
 /** The field that this project adds to either kind of config.json; the port's `head` is something else. */
 const taskHeadField = {
@@ -188,8 +236,10 @@ const taskHeadField = {
 const unused = (names: readonly string[]): Record<string, z.ZodType> =>
   Object.fromEntries(names.map((name) => [name, z.unknown().optional()]));
 
+// `hidden_act` and `emb_layer_norm_before` are unused in RiNALMo's port itself; `tie_word_embeddings` is wrong in its
+// older files.
 const portConfig = z.strictObject({
-  ...unused(PORT_UNUSED),
+  ...unused([...PORT_UNUSED, 'emb_layer_norm_before', 'hidden_act', 'tie_word_embeddings']),
   ...ABSENT,
   ...taskHeadField,
   model_type: z.literal('rinalmo'),
@@ -198,17 +248,37 @@ const portConfig = z.strictObject({
   num_hidden_layers: layers,
   num_attention_heads: size,
   intermediate_size: size,
-  // 1e-12 stands in the oldest hub file by mistake; the weights were trained with 1e-5.
-  layer_norm_eps: z.literal([1e-5, 1e-12]).optional(),
+  layer_norm_eps: portNormEps,
   position_embedding_type: z.literal('rotary').optional(),
   token_dropout: z.literal(true).optional(),
   learnable_beta: z.literal(true).optional(),
-  pad_token_id: z.literal(0).optional(),
-  bos_token_id: z.literal(1).optional(),
-  eos_token_id: z.literal(2).optional(),
-  unk_token_id: z.literal(3).optional(),
-  mask_token_id: z.literal(4).optional(),
-  null_token_id: z.literal(5).optional(),
+  ...portTokenIds,
+});
+
+const rnaFmConfig = z.strictObject({
+  ...unused(PORT_UNUSED),
+  ...ABSENT,
+  ...taskHeadField,
+  model_type: z.literal('rnafm'),
+  // 73 and 131 rows, and `codon`, are those of mRNA-FM, which reads codons.
+  vocab_size: z.literal([RNA_FM_VOCABULARY_SIZE, 26, 28]),
+  codon: z.literal(false).optional(),
+  hidden_size: size,
+  num_hidden_layers: layers,
+  num_attention_heads: size,
+  intermediate_size: size,
+  max_position_embeddings: z
+    .int()
+    .min(FIRST_POSITION + 1)
+    .max(LIMITS.width),
+  layer_norm_eps: portNormEps,
+  hidden_act: z.literal('gelu').optional(),
+  position_embedding_type: z.literal('absolute').optional(),
+  embed_norm: z.boolean().optional(),
+  emb_layer_norm_before: z.boolean().optional(),
+  token_dropout: z.boolean().optional(),
+  tie_word_embeddings: z.literal(true).optional(),
+  ...portTokenIds,
 });
 
 // The slope of the rotation is base^(-2i/d): a base below 1 turns faster instead of slower, and one near 0 overflows.
@@ -263,9 +333,10 @@ export function parseConfig(json: string, file: string): ModelConfig {
   if (modelType === 'rinalmo') return checkConfig(fromPort(validate(portConfig, fields, file)), file);
   if (modelType === 'ssr-lm')
     return checkConfig(fromLlama(validate(llamaConfig, withRopeTheta(fields), file), file), file);
+  if (modelType === 'rnafm') return checkConfig(fromRnaFmPort(validate(rnaFmConfig, fields, file)), file);
   throw new CheckpointError(
     file,
-    `"model_type" is ${JSON.stringify(modelType)?.slice(0, 60) ?? 'missing'}; expected "rinalmo" or "ssr-lm"`,
+    `"model_type" is ${JSON.stringify(modelType)?.slice(0, 60) ?? 'missing'}; expected "rinalmo", "ssr-lm" or "rnafm"`,
   );
 }
 
@@ -302,6 +373,17 @@ function fromPort(fields: z.infer<typeof portConfig>): ModelConfig {
   };
 }
 
+function fromRnaFmPort(fields: z.infer<typeof rnaFmConfig>): ModelConfig {
+  return {
+    ...(fields.task_head && { head: fields.task_head }),
+    ...rnaFm(fields.hidden_size, fields.num_hidden_layers, fields.num_attention_heads, fields.intermediate_size, {
+      rows: fields.max_position_embeddings,
+      norm: fields.embed_norm ?? fields.emb_layer_norm_before ?? true,
+      tokenDropout: fields.token_dropout ?? false,
+    }),
+  };
+}
+
 function fromLlama(fields: z.infer<typeof llamaConfig>, file: string): ModelConfig {
   const { rope_theta: base, rope_parameters: rope } = fields;
   if ((rope?.rope_theta ?? base) !== base) {
@@ -328,10 +410,11 @@ function fromLlama(fields: z.infer<typeof llamaConfig>, file: string): ModelConf
 
 /**
  * Checks what the fields' types cannot say and returns the config unchanged.
- * @throws CheckpointError if heads do not divide dim evenly into even head dims, or kvHeads does not divide heads.
+ * @throws CheckpointError if heads do not divide dim evenly into even head dims, or kvHeads does not divide heads, which
+ *   only SSR-LM's may.
  */
 export function checkConfig<C extends EncoderConfig>(config: C, file: string): C {
-  const { dim, heads, kvHeads, ffnDim } = config;
+  const { model, dim, heads, kvHeads, ffnDim } = config;
   if (ffnDim < 1) {
     throw new CheckpointError(
       file,
@@ -341,60 +424,82 @@ export function checkConfig<C extends EncoderConfig>(config: C, file: string): C
   if (dim % heads !== 0 || (dim / heads) % 2 !== 0) {
     throw new CheckpointError(
       file,
-      `${heads} heads over a hidden size of ${dim}: the head dim must be a whole even number, as RoPE turns pairs`,
+      `${heads} heads over a hidden size of ${dim}: the head dim must be a whole even number, as attention takes columns in pairs`,
     );
   }
   if (heads % kvHeads !== 0) {
     throw new CheckpointError(file, `${kvHeads} key/value heads do not divide ${heads} query heads`);
+  }
+  if (model !== 'ssr-lm' && kvHeads !== heads) {
+    throw new CheckpointError(
+      file,
+      `${kvHeads} key/value heads for ${heads} query heads: ${model} has as many of one as of the other`,
+    );
   }
   return config;
 }
 
 /**
  * The text of a `config.json` that `parseConfig` reads back to the same config:
- * the port's fields for RiNALMo, LLaMA's for SSR-LM. `vocabularySize` is the
- * number of rows that the file beside it stores (28 under the port's names);
- * `head` is written with them.
+ * the ports' fields for RiNALMo and RNA-FM, LLaMA's for SSR-LM. `vocabularySize`
+ * is the number of rows that the file beside it stores (28 under the ports'
+ * names); `head` is written with them.
  */
 export function configJson(config: EncoderConfig, vocabularySize = config.vocabularySize, head?: HeadConfig): string {
   const shared = {
+    model_type: MODEL_TYPES[config.model],
     vocab_size: vocabularySize,
     hidden_size: config.dim,
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
   };
-  const fields =
-    config.model === 'ssr-lm'
-      ? {
-          model_type: 'ssr-lm',
-          ...shared,
-          num_key_value_heads: config.kvHeads,
-          intermediate_size: config.ffnDim,
-          rms_norm_eps: config.normEps,
-          rope_theta: config.ropeTheta,
-        }
-      : {
-          model_type: 'rinalmo',
-          ...shared,
-          intermediate_size: portIntermediateSize(config),
-          hidden_act: 'gelu',
-          hidden_dropout: 0.1,
-          attention_dropout: 0.1,
-          max_position_embeddings: 1024,
-          initializer_range: 0.02,
-          layer_norm_eps: config.normEps,
-          position_embedding_type: 'rotary',
-          learnable_beta: true,
-          token_dropout: true,
-          tie_word_embeddings: false,
-          pad_token_id: 0,
-          bos_token_id: 1,
-          eos_token_id: 2,
-          unk_token_id: 3,
-          mask_token_id: 4,
-          null_token_id: 5,
-        };
+  const fields = { ...shared, ...modelFields(config) };
   return `${JSON.stringify({ ...fields, ...(head && { task_head: head }) }, null, 2)}\n`;
+}
+
+const MODEL_TYPES = { rinalmo: 'rinalmo', 'ssr-lm': 'ssr-lm', 'rna-fm': 'rnafm' } as const;
+
+const WRITTEN_TOKEN_IDS = {
+  pad_token_id: 0,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  unk_token_id: 3,
+  mask_token_id: 4,
+  null_token_id: 5,
+};
+
+/** The fields in which the models' configs differ. */
+function modelFields(config: EncoderConfig): object {
+  const { kvHeads, ffnDim, normEps, ropeTheta, learned } = config;
+  if (config.model === 'ssr-lm') {
+    return { num_key_value_heads: kvHeads, intermediate_size: ffnDim, rms_norm_eps: normEps, rope_theta: ropeTheta };
+  }
+  const shared = { hidden_act: 'gelu', initializer_range: 0.02, layer_norm_eps: normEps, ...WRITTEN_TOKEN_IDS };
+  if (learned !== undefined) {
+    return {
+      codon: false,
+      intermediate_size: ffnDim,
+      hidden_dropout: 0,
+      attention_dropout: 0,
+      max_position_embeddings: learned.rows,
+      position_embedding_type: 'absolute',
+      embed_norm: learned.norm,
+      token_dropout: learned.tokenDropout,
+      tie_word_embeddings: true,
+      ...shared,
+    };
+  }
+  return {
+    intermediate_size: portIntermediateSize(config),
+    hidden_dropout: 0.1,
+    attention_dropout: 0.1,
+    max_position_embeddings: 1024,
+    position_embedding_type: 'rotary',
+    learnable_beta: true,
+    token_dropout: true,
+    tie_word_embeddings: false,
+    ...shared,
+  };
 }
 
 /** An `intermediate_size` whose two thirds truncate to ffnDim; 4·dim where it does, as published. */
@@ -407,9 +512,10 @@ function portIntermediateSize({ dim, ffnDim }: EncoderConfig): number {
  * in which the forward pass meets them. Linear weights are [out, in].
  */
 export function encoderParameters(config: EncoderConfig): ParameterShapes {
-  const { model, vocabularySize: V, dim: D, layers, heads, kvHeads, ffnDim: F } = config;
+  const { model, vocabularySize: V, dim: D, layers, heads, kvHeads, ffnDim: F, learned } = config;
   const headDim = D / heads;
-  const withBias = model === 'rinalmo';
+  // SSR-LM is LLaMA: no biases, and a decoder alone as its LM head.
+  const withBias = model !== 'ssr-lm';
   const shapes = new Map<string, Shape>();
   const affine = (name: string, weight: Shape, bias: boolean): void => {
     shapes.set(`${name}.weight`, weight);
@@ -417,16 +523,24 @@ export function encoderParameters(config: EncoderConfig): ParameterShapes {
   };
 
   shapes.set('embedding.weight', [V, D]);
+  if (learned !== undefined) {
+    shapes.set('embedding.positions.weight', [learned.rows, D]);
+    if (learned.norm) affine('embedding.norm', [D], true);
+  }
   for (let i = 0; i < layers; i++) {
     const block = `blocks.${i}`;
     affine(`${block}.attention.norm`, [D], withBias);
     // Rows: queries of every head, then keys, then values.
-    shapes.set(`${block}.attention.qkv.weight`, [(heads + 2 * kvHeads) * headDim, D]);
-    shapes.set(`${block}.attention.out.weight`, [D, heads * headDim]);
+    affine(`${block}.attention.qkv`, [(heads + 2 * kvHeads) * headDim, D], model === 'rna-fm');
+    affine(`${block}.attention.out`, [D, heads * headDim], model === 'rna-fm');
     affine(`${block}.feedForward.norm`, [D], withBias);
-    // Rows 0..F-1 go through the activation, rows F..2F-1 multiply it.
-    affine(`${block}.feedForward.gateUp`, [2 * F, D], withBias);
-    if (withBias) shapes.set(`${block}.feedForward.beta`, [1]);
+    if (model === 'rna-fm') {
+      affine(`${block}.feedForward.up`, [F, D], true);
+    } else {
+      // Rows 0..F-1 go through the activation, rows F..2F-1 multiply it.
+      affine(`${block}.feedForward.gateUp`, [2 * F, D], withBias);
+      if (withBias) shapes.set(`${block}.feedForward.beta`, [1]);
+    }
     affine(`${block}.feedForward.down`, [D, F], withBias);
   }
   affine('finalNorm', [D], withBias);
@@ -434,7 +548,9 @@ export function encoderParameters(config: EncoderConfig): ParameterShapes {
     affine('lmHead.dense', [D, D], true);
     affine('lmHead.norm', [D], true);
   }
-  affine('lmHead.decoder', [V, D], withBias);
+  // RNA-FM's decoder is its embedding.
+  if (model === 'rna-fm') shapes.set('lmHead.decoder.bias', [V]);
+  else affine('lmHead.decoder', [V, D], withBias);
   return shapes;
 }
 

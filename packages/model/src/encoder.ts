@@ -1,7 +1,8 @@
 /**
- * The encoder of RiNALMo (RINALMO section 3) and of SSR-LM (paper 3.1): one
- * class, since they differ in a norm, a residual, biases and the slope of the
- * SwiGLU. Its input is packed: tokens of sequences end to end, no padding.
+ * The encoder of RiNALMo (RINALMO section 3), of SSR-LM (paper 3.1) and of
+ * RNA-FM (Chen et al. 2022, RNAFM section 2): one class, since they differ in a
+ * norm, a residual, biases, the feed-forward layer and where positions go in.
+ * Its input is packed: tokens of sequences end to end, no padding.
  *
  * `forward` and `logits` are recorded where a tape is open; without one, at
  * most two blocks' values live at once.
@@ -15,7 +16,9 @@ import {
   gelu,
   layerNorm,
   linear,
+  longestSequence,
   lowRankLinear,
+  positionEmbedding,
   recompute,
   residual,
   rmsNorm,
@@ -27,7 +30,8 @@ import {
   type Pack,
   type Tensor,
 } from '@rna/tensor';
-import { encoderParameters, type EncoderConfig } from './config.ts';
+import { encoderParameters, FIRST_POSITION, longestInput, type EncoderConfig } from './config.ts';
+import { SequenceLengthError } from './errors.ts';
 import { lowRankOf, type LoraSizes } from './lora.ts';
 import { checkPack, type PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
@@ -51,8 +55,8 @@ export interface ForwardOptions {
   readonly onAttention?: (block: number, map: (sequence: number) => Tensor) => void;
 }
 
-/** Dropout of the published training runs: RiNALMo on probabilities and both residual branches, SSR-LM none. */
-const DROPOUT_RATE: Readonly<Record<EncoderConfig['model'], number>> = { rinalmo: 0.1, 'ssr-lm': 0 };
+/** Dropout of the published models: RiNALMo on probabilities and both residual branches, the others none. */
+const DROPOUT_RATE: Readonly<Record<EncoderConfig['model'], number>> = { rinalmo: 0.1, 'ssr-lm': 0, 'rna-fm': 0 };
 
 // RiNALMo keeps the training-time share of masked embeddings (15 % · 80 %) in its scale (RINALMO section 3, step 2).
 const TOKEN_DROPOUT_KEPT = 1 - 0.15 * 0.8;
@@ -110,7 +114,8 @@ export class Encoder {
 
   /**
    * The representation of a pack, [tokens, dim], `<cls>` and `<eos>` rows included. A sequence's rows do not
-   * depend on its neighbours in the pack. Throws a TypeError or RangeError for what is no pack of known tokens.
+   * depend on its neighbours in the pack. Throws a TypeError or RangeError for what is no pack of known tokens, and a
+   * SequenceLengthError for a sequence of more tokens than there are learned positions.
    */
   forward(batch: PackedTokens, options: ForwardOptions = {}): Tensor {
     const { device, config } = this;
@@ -119,9 +124,12 @@ export class Encoder {
       throw new RangeError(`layers must be an integer in 0 … ${config.layers}, got ${layers}`);
     }
     checkPack(batch, config.vocabularySize);
+    const longest = longestSequence(batch.cuSeqlens);
+    const most = longestInput(config) ?? Infinity;
+    if (longest > most) throw new SequenceLengthError(longest, most);
     return device.scope(() => {
       const pack = uploadPack(device, batch.cuSeqlens, config.dim / config.heads, config.ropeTheta);
-      let x = this.#embed(batch);
+      let x = this.#embed(batch, pack);
       options.onBlock?.(-1, x);
       for (let block = 0; block < layers; block++) {
         const next =
@@ -141,10 +149,11 @@ export class Encoder {
   logits(representation: Tensor): Tensor {
     return this.device.scope(() => {
       if (this.config.model === 'ssr-lm') return this.#linear(representation, 'lmHead.decoder');
-      return this.#linear(
-        this.#norm(gelu(this.#linear(representation, 'lmHead.dense')), 'lmHead.norm'),
-        'lmHead.decoder',
-      );
+      const x = this.#norm(gelu(this.#linear(representation, 'lmHead.dense')), 'lmHead.norm');
+      // RNA-FM's decoder is its embedding.
+      return this.config.model === 'rna-fm'
+        ? linear(x, parameter(this.parameters, 'embedding.weight'), parameter(this.parameters, 'lmHead.decoder.bias'))
+        : this.#linear(x, 'lmHead.decoder');
     });
   }
 
@@ -180,16 +189,21 @@ export class Encoder {
       drop(1),
     );
     const m = this.#norm(middle, `${name}.feedForward.norm`, activations);
-    const hidden = swiglu(
-      this.#linear(m, `${name}.feedForward.gateUp`, undefined, activations),
-      this.parameters.get(`${name}.feedForward.beta`),
-    );
+    const hidden =
+      config.model === 'rna-fm'
+        ? gelu(this.#linear(m, `${name}.feedForward.up`, undefined, activations))
+        : swiglu(
+            this.#linear(m, `${name}.feedForward.gateUp`, undefined, activations),
+            this.parameters.get(`${name}.feedForward.beta`),
+          );
     return this.#branch(middle, hidden, `${name}.feedForward.down`, drop(2));
   }
 
-  #embed({ tokens, cuSeqlens }: PackedTokens): Tensor {
+  #embed({ tokens, cuSeqlens }: PackedTokens, pack: Pack): Tensor {
+    const { device, config, parameters } = this;
+    const { learned } = config;
     const factor = new Float32Array(tokens.length).fill(1);
-    if (this.config.model === 'rinalmo') {
+    if (learned?.tokenDropout ?? config.model === 'rinalmo') {
       for (let s = 0; s + 1 < cuSeqlens.length; s++) {
         const [start, end] = [cuSeqlens[s]!, cuSeqlens[s + 1]!];
         const masked = tokens.subarray(start, end).reduce((count, token) => count + (token === TOKEN.mask ? 1 : 0), 0);
@@ -197,8 +211,19 @@ export class Encoder {
         for (let t = start; t < end; t++) factor[t] = tokens[t] === TOKEN.mask ? 0 : kept;
       }
     }
-    const { device } = this;
-    return embedding(device.tensor(tokens), device.tensor(factor), parameter(this.parameters, 'embedding.weight'));
+    const weight = parameter(parameters, 'embedding.weight');
+    if (learned === undefined) return embedding(device.tensor(tokens), device.tensor(factor), weight);
+    return device.scope(() => {
+      // RNA-FM has no inosine: the row in its place is an unused token's.
+      const known = tokens.map((token) => (token === TOKEN.I ? TOKEN.unk : token));
+      const x = positionEmbedding(
+        embedding(device.tensor(known), device.tensor(factor), weight),
+        parameter(parameters, 'embedding.positions.weight'),
+        pack,
+        FIRST_POSITION,
+      );
+      return learned.norm ? this.#norm(x, 'embedding.norm') : x;
+    });
   }
 
   #norm(x: Tensor, name: string, dtype: FloatType = 'f32'): Tensor {

@@ -8,8 +8,10 @@ import { elementCount, encoderParameters, type EncoderConfig } from './config.ts
  */
 export function forwardFlops(config: EncoderConfig, cuSeqlens: ArrayLike<number>): number {
   let weights = 0;
-  for (const [name, shape] of encoderParameters(config))
-    if (name !== 'embedding.weight') weights += elementCount(shape);
+  const shapes = encoderParameters(config);
+  for (const [name, shape] of shapes) if (!name.startsWith('embedding.')) weights += elementCount(shape);
+  // A decoder that is the embedding is a product all the same.
+  if (!shapes.has('lmHead.decoder.weight')) weights += config.vocabularySize * config.dim;
   let pairs = 0;
   for (let i = 0; i + 1 < cuSeqlens.length; i++) pairs += (cuSeqlens[i + 1]! - cuSeqlens[i]!) ** 2;
   return 2 * weights * (cuSeqlens[cuSeqlens.length - 1] ?? 0) + 4 * config.layers * config.dim * pairs;

@@ -17,6 +17,7 @@ export * from './checkpoint/loadParameters.ts';
 export * from './checkpoint/names.ts';
 export * from './checkpoint/open.ts';
 export * from './checkpoint/pytorch.ts';
+export * from './checkpoint/pytorchLegacy.ts';
 export * from './checkpoint/pytorchWriter.ts';
 export * from './checkpoint/safetensors.ts';
 export * from './checkpoint/save.ts';

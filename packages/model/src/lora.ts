@@ -2,7 +2,8 @@
  * Low-rank adaptation of an encoder (LoRA, Hu et al. 2021): beside a frozen
  * matrix W [out, in] stand A [rank, in] and B [out, rank], and the layer is
  * W + (alpha / rank)·B·A. The matrices are those of `encoderParameters`, so
- * queries, keys and values share an A, and so do both SwiGLU projections. Here
+ * queries, keys and values share an A, and so do both SwiGLU projections (`gateUp`;
+ * RNA-FM has `up` alone). Here
  * are names, shapes, fresh values and the sum; files are checkpoint/lora.ts's,
  * training is the train package's.
  */
@@ -14,7 +15,7 @@ import { STREAM } from './randomStreams.ts';
 import { blockLayer } from './parameterGroups.ts';
 
 /** The matrices of a block that may have a low-rank term, by the last part of their names. */
-export const LORA_TARGETS = ['qkv', 'out', 'gateUp', 'down'] as const;
+export const LORA_TARGETS = ['qkv', 'out', 'gateUp', 'up', 'down'] as const;
 export type LoraTarget = (typeof LORA_TARGETS)[number];
 
 export interface LoraSizes {

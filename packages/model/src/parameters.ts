@@ -19,7 +19,8 @@ export function parameter(parameters: ReadonlyMap<string, Tensor>, name: string)
 /**
  * Fresh parameters, drawn from (seed, index of the parameter). Norms start at 1 and 0, beta at 1. RiNALMo and
  * the heads start as the reference does, with PyTorch's defaults: U(±1/√fan_in) for weights and their biases,
- * N(0, 1) for the embedding with a zero `<pad>` row. SSR-LM starts as LLaMA does: N(0, 0.02).
+ * N(0, 1) for the embedding with a zero `<pad>` row. SSR-LM starts as LLaMA does: N(0, 0.02), and so does RNA-FM, as
+ * BERT, with biases of 0.
  * @param initial The value of all of a parameter's elements, where they are not drawn.
  */
 export function initializeParameters(
@@ -42,7 +43,9 @@ export function initializeParameters(
         values.fill(1);
       } else if (name.endsWith('norm.bias') || name.endsWith('Norm.bias')) {
         values.fill(0);
-      } else if (model === 'ssr-lm' && !head) {
+      } else if (model === 'rna-fm' && !head && name.endsWith('.bias')) {
+        values.fill(0);
+      } else if (model !== 'rinalmo' && !head) {
         for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
       } else if (isEmbedding(name)) {
         for (let i = 0; i < values.length; i++) values[i] = random.normal();

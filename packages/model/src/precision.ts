@@ -21,7 +21,7 @@ export const FULL_PRECISION: Precision = { weights: 'f32', activations: 'f32' };
 
 /** Whether a parameter is one of the matrices that a smaller precision applies to. */
 export const isReducible = (name: string): boolean =>
-  ['qkv', 'out', 'gateUp', 'down'].includes(blockLayer(name)?.kind ?? '') || name === 'lmHead.dense.weight';
+  ['qkv', 'out', 'gateUp', 'up', 'down'].includes(blockLayer(name)?.kind ?? '') || name === 'lmHead.dense.weight';
 
 /**
  * A parameter as `weights` stores it, in place of the f32 tensor, which is freed; itself where it stays as it is. Kept.

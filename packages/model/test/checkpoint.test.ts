@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encoderParameters, PRESETS, type EncoderConfig } from '../src/config.ts';
 import { openModel, type OpenedModel } from '../src/checkpoint/load.ts';
-import { encoderMappings, WRITTEN_LAYOUTS, type Layout } from '../src/checkpoint/names.ts';
+import { encoderMappings, savedLayout, WRITTEN_LAYOUTS, type Layout } from '../src/checkpoint/names.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
@@ -63,15 +63,20 @@ describe('names', () => {
         .map((line) => line.split('\t'));
       const officialKeys = rows.filter(([name]) => name !== '(same)').map(([name, shape]) => `${name} ${shape}`);
       const portKeys = rows.map(([, , name, shape]) => `${name!.replace(/ \(.*/, '')} ${shape}`);
-      expect(listed(WRITTEN_LAYOUTS.official).sort()).toEqual(officialKeys.sort());
-      expect(listed(WRITTEN_LAYOUTS.port).sort()).toEqual(portKeys.sort());
+      expect(listed(WRITTEN_LAYOUTS.rinalmo.official).sort()).toEqual(officialKeys.sort());
+      expect(listed(WRITTEN_LAYOUTS.rinalmo.port).sort()).toEqual(portKeys.sort());
     },
   );
 
   test('rows of the sources fill every parameter without overlap', () => {
-    for (const config of [PRESETS['rinalmo-nano'], PRESETS['ssr-lm-s'], fixtureConfig('ssrlm-A')]) {
-      const layout = config.model === 'rinalmo' ? WRITTEN_LAYOUTS.port : WRITTEN_LAYOUTS.llama;
-      for (const { shape, sources } of encoderMappings(config, layout)) {
+    const configs: EncoderConfig[] = [
+      PRESETS['rinalmo-nano'],
+      PRESETS['ssr-lm-s'],
+      fixtureConfig('ssrlm-A'),
+      PRESETS['rna-fm'],
+    ];
+    for (const config of configs) {
+      for (const { shape, sources } of encoderMappings(config, savedLayout(config.model))) {
         let next = 0;
         const starts = sources.map(({ rows: [, count] }) => (next += count) - count);
         expect([sources.map(({ rows: [start] }) => start), next]).toEqual([starts, shape[0]]);

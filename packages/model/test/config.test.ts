@@ -60,6 +60,8 @@ describe('presets', () => {
     ['ssr-lm-s', 1152, 7_979_040],
     ['ssr-lm-m', 2816, 160_652_448],
     ['ssr-lm-l', 3413, 648_906_240],
+    // Less the 241 of its head of contacts.
+    ['rna-fm', 5120, 99_521_546 - 241],
   ])('%s has a feed-forward width of %d and %d parameters', (name, ffnDim, count) => {
     expect(PRESETS[name].ffnDim).toBe(ffnDim);
     expect(parameterCount(encoderParameters(PRESETS[name]))).toBe(count);
@@ -104,7 +106,8 @@ describe('config.json', () => {
 
   test('reads back what it writes', () => {
     const widths = fc.record({
-      model: fc.constantFrom('rinalmo' as const, 'ssr-lm' as const),
+      model: fc.constantFrom('rinalmo' as const, 'ssr-lm' as const, 'rna-fm' as const),
+      learned: fc.record({ rows: fc.integer({ min: 3, max: 5000 }), norm: fc.boolean(), tokenDropout: fc.boolean() }),
       heads: fc.integer({ min: 1, max: 12 }),
       groups: fc.integer({ min: 1, max: 4 }),
       halfHeadDim: fc.integer({ min: 1, max: 50 }),
@@ -112,18 +115,18 @@ describe('config.json', () => {
       ffnDim: fc.integer({ min: 1, max: 6000 }),
     });
     fc.assert(
-      fc.property(widths, ({ model, heads, groups, halfHeadDim, layers, ffnDim }) => {
-        const kvHeads = model === 'rinalmo' ? heads * groups : heads;
+      fc.property(widths, ({ model, heads, groups, halfHeadDim, layers, ffnDim, learned }) => {
+        const kvHeads = model === 'ssr-lm' ? heads : heads * groups;
         const config: EncoderConfig = {
           model,
-          vocabularySize: 22,
+          vocabularySize: model === 'rna-fm' ? 25 : 22,
           dim: heads * groups * 2 * halfHeadDim,
           layers,
           heads: heads * groups,
           kvHeads,
           ffnDim,
           normEps: 1e-5,
-          ropeTheta: 10000,
+          ...(model === 'rna-fm' ? { learned } : { ropeTheta: 10000 }),
         };
         expect(parseConfig(configJson(config), 'written')).toEqual(config);
       }),
@@ -131,6 +134,8 @@ describe('config.json', () => {
   });
 
   test.each(Object.entries(PRESETS))('writes %s as published', (_, config) => {
-    expect(parseConfig(configJson(config, config.model === 'rinalmo' ? 28 : 22), 'written')).toEqual(config);
+    expect(parseConfig(configJson(config, config.model === 'rinalmo' ? 28 : config.vocabularySize), 'written')).toEqual(
+      config,
+    );
   });
 });

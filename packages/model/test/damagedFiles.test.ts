@@ -166,7 +166,7 @@ describe('random configs', () => {
           expect(config.layers).toBeLessThanOrEqual(LIMITS.layers);
           for (const [, shape] of encoderParameters(config))
             for (const extent of shape) expect(extent > 0 && extent < 2 ** 20).toBe(true);
-          expect(Number.isFinite(config.ropeTheta ** -1)).toBe(true);
+          expect(Number.isFinite(config.ropeTheta! ** -1)).toBe(true);
         });
       }),
       { numRuns: 400 },

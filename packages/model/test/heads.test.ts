@@ -119,7 +119,7 @@ async function checkGradients(
   expect(Math.abs((await value.item()) - expectedLoss)).toBeLessThan(TOLERANCE * Math.max(1, expectedLoss));
   value.dispose();
   const headNames = shown(file, headMappings(task, encoder.config.dim, 'official'), 'grad.');
-  const encoderNames = shown(file, encoderMappings(encoder.config, WRITTEN_LAYOUTS.official), encoderPrefix);
+  const encoderNames = shown(file, encoderMappings(encoder.config, WRITTEN_LAYOUTS.rinalmo.official), encoderPrefix);
   expect(headNames.length).toBeGreaterThan(3);
   const excess = [
     ...(await gradientExcess(parameters, headNames, file, 'grad.')),

@@ -25,6 +25,7 @@ import {
   parsePeftConfig,
   PRESETS,
   readMerged,
+  savedLayout,
   spliceSite,
   writeLora,
   writeLoraHead,
@@ -55,12 +56,13 @@ afterEach(() => {
   expect(device.memory.use().tensors).toBe(0);
 });
 
+const PRESET_OF = { rinalmo: 'rinalmo-nano', 'ssr-lm': 'ssr-lm-s', 'rna-fm': 'rna-fm' } as const;
 const config = (model: EncoderConfig['model']): EncoderConfig => ({
-  ...(model === 'rinalmo' ? PRESETS['rinalmo-nano'] : PRESETS['ssr-lm-s']),
+  ...PRESETS[PRESET_OF[model]],
   dim: 16,
   layers: 2,
   heads: 2,
-  kvHeads: model === 'rinalmo' ? 2 : 1,
+  kvHeads: model === 'ssr-lm' ? 1 : 2,
   ffnDim: 24,
 });
 const lora: LoraSizes = { rank: 3, alpha: 6, targets: LORA_TARGETS };
@@ -109,7 +111,7 @@ const openBase = async ({ config: sizes, parameters }: Encoder): Promise<OpenedM
     await file('base', (sink) =>
       writeModel(sink, {
         config: sizes,
-        scheme: sizes.model === 'rinalmo' ? 'port' : 'llama',
+        scheme: savedLayout(sizes.model).scheme,
         read: (name) => parameters.get(name)!.read(),
       }),
     ),
@@ -123,7 +125,7 @@ async function loaded(model: OpenedModel): Promise<ParameterMap> {
 const largestDifference = (a: Float32Array, b: Float32Array): number =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
-describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
+describe.each(['rinalmo', 'ssr-lm', 'rna-fm'] as const)('%s', (model) => {
   const sizes = config(model);
   const base = (): Encoder => new Encoder(device, sizes, own(Encoder.initialize(device, sizes, 1).parameters));
   const adapted = ({ parameters }: Encoder, low: ParameterMap, extra: ParameterMap = new Map()): Encoder =>
@@ -158,7 +160,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
     };
     const files = await written(tuned, named);
     expect([...files.weights.tensors.keys()].filter((name) => name.includes('0.')).slice(0, 4)).toEqual(
-      model === 'rinalmo'
+      model !== 'ssr-lm'
         ? ['query.lora_A', 'query.lora_B', 'key.lora_A', 'key.lora_B'].map(
             (name) => `base_model.model.model.encoder.layer.0.attention.self.${name}.weight`,
           )
@@ -192,7 +194,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
     };
     const found = (name: string): boolean => new RegExp(`^(?:${pattern})$`).test(name);
     const [inside, outside] =
-      model === 'rinalmo'
+      model !== 'ssr-lm'
         ? [
             [
               'encoder.layer.1.attention.self.value',

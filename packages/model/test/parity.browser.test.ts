@@ -2,7 +2,8 @@
 import { Device } from '@rna/tensor';
 import { afterAll, beforeAll } from 'vitest';
 import { commands } from 'vitest/browser';
-import { forwardTests } from './parity.ts';
+import { forwardTests, type Platform } from './parity.ts';
+import { rnaFmForwardTests } from './rnaFmParity.ts';
 
 // The packages name no platform, so the DOM's types are not loaded.
 declare const navigator: { readonly gpu: GPU };
@@ -17,10 +18,12 @@ afterAll(() => {
   device.destroy();
 });
 
-forwardTests({
+const platform: Platform = {
   device: () => device,
   bytes: async (path) =>
     Uint8Array.from(atob(await commands.readFile(`packages/model/test/fixtures/${path}`, 'base64')), (c) =>
       c.charCodeAt(0),
     ),
-});
+};
+forwardTests(platform);
+rnaFmForwardTests(platform);

@@ -4,6 +4,7 @@ import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, beforeAll } from 'vitest';
 import { forwardTests, gradientTests, type Platform } from './parity.ts';
+import { rnaFmForwardTests, rnaFmGradientTests } from './rnaFmParity.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -19,3 +20,5 @@ const platform: Platform = {
 };
 forwardTests(platform);
 gradientTests(platform);
+rnaFmForwardTests(platform);
+rnaFmGradientTests(platform);

@@ -330,7 +330,7 @@ export function gradientTests(platform: Platform): void {
       loss.dispose();
       const excess = await gradientExcess(
         encoder.parameters,
-        encoderMappings(encoder.config, WRITTEN_LAYOUTS[padded ? 'official' : 'llama']),
+        encoderMappings(encoder.config, padded ? WRITTEN_LAYOUTS.rinalmo.official : WRITTEN_LAYOUTS['ssr-lm'].llama),
         file,
         'grad.',
       );
@@ -381,7 +381,7 @@ export function gradientTests(platform: Platform): void {
       );
       if (file.tensors.has(`${tag}.grad.lm.embedding.weight`)) {
         // The LM head has no part in this loss.
-        const mappings = encoderMappings(encoder.config, WRITTEN_LAYOUTS.official).filter(
+        const mappings = encoderMappings(encoder.config, WRITTEN_LAYOUTS.rinalmo.official).filter(
           ({ parameter }) => !parameter.startsWith('lmHead.'),
         );
         for (const [name, ratio] of await gradientExcess(encoder.parameters, mappings, file, `${tag}.grad.lm.`))

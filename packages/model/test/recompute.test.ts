@@ -16,8 +16,9 @@ afterAll(() => {
 });
 
 const LAYERS = 6;
+const PRESET_OF = { rinalmo: 'rinalmo-nano', 'ssr-lm': 'ssr-lm-s', 'rna-fm': 'rna-fm' } as const;
 const config = (model: EncoderConfig['model']): EncoderConfig => ({
-  ...(model === 'rinalmo' ? PRESETS['rinalmo-nano'] : PRESETS['ssr-lm-s']),
+  ...PRESETS[PRESET_OF[model]],
   dim: 16,
   layers: LAYERS,
   heads: 2,
@@ -57,7 +58,7 @@ async function step(encoder: Encoder, recompute: boolean) {
   return { value, gradients, bytes: most - before.live - kept };
 }
 
-describe.each(['rinalmo', 'ssr-lm'] as const)('%s', (model) => {
+describe.each(['rinalmo', 'ssr-lm', 'rna-fm'] as const)('%s', (model) => {
   it('has the same gradients, in less memory', async () => {
     for (const precision of [
       { weights: 'f32', activations: 'f32' },

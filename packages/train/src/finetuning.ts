@@ -8,7 +8,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
-import { packTokens, runHead, STREAM, type TaskHead, predictsPairs } from '@rna/model';
+import { longestInput, packTokens, runHead, STREAM, type TaskHead, predictsPairs } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel, priorsOf } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
@@ -82,6 +82,12 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   if (short !== undefined)
     throw new TrainingError(
       `'${short.id}' has ${short.sequence.length} nucleotides, too few for ${head.name}; remove it`,
+    );
+  const most = longestInput(encoder.config) ?? Infinity;
+  const long = [...train, ...validation].find((rna) => tokensOf(rna) > most);
+  if (long !== undefined)
+    throw new TrainingError(
+      `'${long.id}' has ${long.sequence.length} nucleotides, and the model has positions for ${most - 2}; cut or remove it`,
     );
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
   const representations = frozenRepresentations(encoder, train, {

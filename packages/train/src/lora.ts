@@ -44,7 +44,7 @@ export const loraConfig = z.strictObject({
     .min(1)
     .default([...LORA_TARGETS])
     .describe(
-      "Matrices that have a term: queries, keys and values; the attention's output; both SwiGLU projections; the way down",
+      "Matrices that have a term: queries, keys and values; the attention's output; both SwiGLU projections (gateUp), or RNA-FM's way up (up); the way down",
     ),
 });
 

@@ -4,7 +4,7 @@
  * model, the corpus or the records, and where checkpoints, log and progress go;
  * runPretraining.ts opens devices too.
  */
-import { encoderParameters, headParameters, parameter, type Encoder } from '@rna/model';
+import { encoderParameters, headParameters, longestInput, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import {
@@ -23,6 +23,7 @@ import { adaptEncoder } from './lora.ts';
 import { AdamW, decayGroups, DEFAULT_LOSS_SCALING, type ParameterGroup } from './optimizer.ts';
 import type { LabelledRna, TaskModel } from './predictions.ts';
 import { pretrainingTask } from './pretraining.ts';
+import { ConfigError } from './overrides.ts';
 import { savedModel, type ModelParts } from './savedModel.ts';
 import { train, type TrainingTask, type TrainOptions } from './trainer.ts';
 import type { CheckpointStore, Settings, TrainState } from './trainState.ts';
@@ -83,9 +84,15 @@ export async function pretrain(run: PretrainRun): Promise<TrainState> {
   const { config, encoder } = run;
   const {
     data,
+    batch: { maxTokens },
     train: { dropout, recompute, steps },
     seed,
   } = config;
+  const most = longestInput(encoder.config) ?? Infinity;
+  if (maxTokens > most)
+    throw new ConfigError(
+      `batch.maxTokens is ${maxTokens}, but ${encoder.config.model} has positions for ${most} tokens; give that at most`,
+    );
   const { train: batches, validation } = run.batches ?? runBatches(run, config);
   const task = pretrainingTask({ encoder, batches, ...(validation && { validation }), dropout, recompute, seed });
   const model = { config: encoder.config, parameters: encoder.parameters };

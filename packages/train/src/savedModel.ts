@@ -1,7 +1,7 @@
 /**
  * A model under training as a folder that everything else reads models from:
  * `config.json` and `model.safetensors` under the published names (the Hugging
- * Face port's for RiNALMo, LLaMA's for SSR-LM), the head's scalars in
+ * Face port's for RiNALMo, LLaMA's for SSR-LM, RNA-FM's own), the head's scalars in
  * its metadata. Values go through unrounded, so a resumed run has the same bits.
  */
 import {
@@ -11,7 +11,8 @@ import {
   openModel,
   openTensorFile,
   parseConfig,
-  WRITTEN_LAYOUTS,
+  isLmHead,
+  savedLayout,
   writeModel,
   type EncoderConfig,
   type Scalars,
@@ -37,7 +38,7 @@ export interface ModelParts {
 
 /** How a run saves and loads a model. */
 export function savedModel({ config, task, parameters, scalars = new Map(), partial }: ModelParts): SavedModel {
-  const scheme = config.model === 'ssr-lm' ? 'llama' : 'port';
+  const layout = savedLayout(config.model);
   const find = (name: string): Tensor => {
     const tensor = parameters.get(name);
     if (tensor === undefined) throw new Error(`savedModel: the model has no parameter '${name}'`);
@@ -53,17 +54,13 @@ export function savedModel({ config, task, parameters, scalars = new Map(), part
       await partial?.save(writer, scalars);
       if (partial?.merged === false) return;
       await writer.file(CHECKPOINT_FILES.config, (sink) =>
-        sink.write(
-          new TextEncoder().encode(
-            configJson(config, WRITTEN_LAYOUTS[scheme].vocabularySize, task && headConfig(task)),
-          ),
-        ),
+        sink.write(new TextEncoder().encode(configJson(config, layout.vocabularySize, task && headConfig(task)))),
       );
       await writer.file(CHECKPOINT_FILES.weights, (sink) =>
         writeModel(sink, {
           config,
-          scheme,
-          lmHead: parameters.has('lmHead.decoder.weight'),
+          scheme: layout.scheme,
+          lmHead: [...parameters.keys()].some(isLmHead),
           task,
           scalars,
           read: (name) => partial?.read(name) ?? find(name).read(),

@@ -12,6 +12,7 @@ import {
   openModel,
   openTensorFile,
   parsePeftConfig,
+  savedLayout,
   secondaryStructure,
   writeModel,
   type EncoderConfig,
@@ -77,7 +78,7 @@ async function openBase({ config: sizes, parameters }: Encoder): Promise<OpenedM
   const sink = memorySink();
   await writeModel(sink, {
     config: sizes,
-    scheme: sizes.model === 'ssr-lm' ? 'llama' : 'port',
+    scheme: savedLayout(sizes.model).scheme,
     read: (name) => parameters.get(name)!.read(),
   });
   return openModel(await openTensorFile(memorySource('base', sink.bytes())), sizes);
@@ -145,7 +146,7 @@ async function run(
 const text = (files: Files): unknown[] =>
   [...files].map(([name, bytes]) => [name, new TextDecoder('latin1').decode(bytes)]);
 
-describe.each(['rinalmo', 'ssr-lm'] as const)('%s with low-rank terms', (architecture) => {
+describe.each(['rinalmo', 'ssr-lm', 'rna-fm'] as const)('%s with low-rank terms', (architecture) => {
   it('is saved merged or as an adapter, to the same bits, and is the model in memory', async () => {
     const [merged, adapter] = [
       await run(architecture, config({ lora: LORA })),
@@ -169,7 +170,7 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('%s with low-rank terms', (archite
     for (const [name, bits] of whole) {
       expect(joined.get(name), name).toEqual(bits);
       expect(merged.inMemory.get(name), name).toEqual(bits);
-      const isTrained = /\.(qkv|out|gateUp|down)\.weight$/.test(name) || name.startsWith('secondaryStructure.');
+      const isTrained = /\.(qkv|out|gateUp|up|down)\.weight$/.test(name) || name.startsWith('secondaryStructure.');
       expect(merged.before.get(name)?.every((value, i) => value === bits[i]) ?? false, name).toBe(!isTrained);
     }
   });
@@ -214,8 +215,12 @@ describe('the config', () => {
       /model\.save is adapter, but the encoder's own weights are trained/,
     );
     expect(() => config({ lora: { targets: ['query'] } })).toThrow(
-      /model\.lora\.targets\.0 is "query"; expected one of qkv, out, gateUp, down/,
+      /model\.lora\.targets\.0 is "query"; expected one of qkv, out, gateUp, up, down/,
     );
-    expect(config({ lora: {} }).model.lora).toEqual({ rank: 8, alpha: 16, targets: ['qkv', 'out', 'gateUp', 'down'] });
+    expect(config({ lora: {} }).model.lora).toEqual({
+      rank: 8,
+      alpha: 16,
+      targets: ['qkv', 'out', 'gateUp', 'up', 'down'],
+    });
   });
 });

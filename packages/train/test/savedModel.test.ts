@@ -37,7 +37,7 @@ const restoreInto = async (from: Encoder, config: EncoderConfig): Promise<Encode
   return into;
 };
 
-describe.each(['rinalmo', 'ssr-lm'] as const)('savedModel of %s', (model) => {
+describe.each(['rinalmo', 'ssr-lm', 'rna-fm'] as const)('savedModel of %s', (model) => {
   it('is a model folder with its threshold', async () => {
     const encoder = tinyEncoder(device, model);
     const reader = await saved(encoder);
@@ -63,7 +63,9 @@ describe.each(['rinalmo', 'ssr-lm'] as const)('savedModel of %s', (model) => {
   it('refuses a model of other sizes', async () => {
     const encoder = tinyEncoder(device, model);
     await expect(restoreInto(encoder, { ...tinyConfig(model), ffnDim: 20 })).rejects.toThrow(
-      /step\/model\.safetensors: "blocks\.0\.feedForward\.gateUp\.weight" is \[48, 16\], this run's model has \[40, 16\]/,
+      model === 'rna-fm'
+        ? /step\/model\.safetensors: "blocks\.0\.feedForward\.up\.weight" is \[24, 16\], this run's model has \[20, 16\]/
+        : /step\/model\.safetensors: "blocks\.0\.feedForward\.gateUp\.weight" is \[48, 16\], this run's model has \[40, 16\]/,
     );
     await expect(restoreInto(encoder, { ...tinyConfig(model), layers: 3 })).rejects.toThrow(
       /lacks parameters of this run's model: blocks\.2/,

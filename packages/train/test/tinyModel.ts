@@ -4,8 +4,10 @@ import { Encoder, PRESETS, type EncoderConfig } from '@rna/model';
 import { parseStructureFile, type Structure } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 
+const PRESET_OF = { rinalmo: 'rinalmo-nano', 'ssr-lm': 'ssr-lm-s', 'rna-fm': 'rna-fm' } as const;
+
 export const tinyConfig = (model: EncoderConfig['model']): EncoderConfig => ({
-  ...(model === 'rinalmo' ? PRESETS['rinalmo-nano'] : PRESETS['ssr-lm-s']),
+  ...PRESETS[PRESET_OF[model]],
   dim: 16,
   layers: 2,
   heads: 2,

@@ -31,6 +31,7 @@ const EXPECTED = new Set([
   'InputError',
   'EmptyBatchError',
   'CheckpointError',
+  'SequenceLengthError',
   'CorpusError',
   'ConfigError',
   'TrainingError',

@@ -301,7 +301,7 @@ async function* readReactivities(
   const rows = await parseRdat(readText(file), file);
   const modifiers = [...new Set(rows.map(({ modifier }) => modifier ?? 'unnamed'))];
   const isAny = targets.length === 1 && targets[0] === own;
-  const listed = `${modifiers.map((each) => readable(each)).join(', ')}`;
+  const listed = modifiers.map((each) => readable(each)).join(', ');
   if (isAny && modifiers.length > 1)
     throw new InputError(
       file,

@@ -14,6 +14,7 @@ import {
   openLora,
   openModel,
   parameterCount,
+  SequenceLengthError,
   type OpenedModel,
   type Precision,
 } from '@rna/model';
@@ -22,6 +23,7 @@ import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { BUILTIN } from './builtin.ts';
 import { openLoraFiles } from './loraFiles.ts';
+import { tooLong } from './inputLimit.ts';
 import { openModelFiles } from './modelFiles.ts';
 import { messageOf } from '../commandLine/errors.ts';
 import { note, progressBar, type ProgressBar } from '../commandLine/terminal.ts';
@@ -106,12 +108,13 @@ export async function withDevice<T>(task: (device: Device) => Promise<T>): Promi
   }
 }
 
-/** A failure of the device on a single record, as one that says where the record stands. */
+/** A failure of the device or the model on a single record, as one that says where the record stands. */
 export function naming(
   error: unknown,
   file: string,
   { id, line, sequence }: Pick<FastaRecord, 'id' | 'line' | 'sequence'>,
 ): unknown {
+  if (error instanceof SequenceLengthError) return tooLong(file, line, id, sequence.length, error.most);
   if (!(error instanceof MemoryBudgetError || error instanceof DeviceError)) return error;
   return new InputError(
     file,

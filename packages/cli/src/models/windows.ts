@@ -3,7 +3,7 @@
  * that were asked for, else as long as the adapter has the memory for. Which
  * records that concerns is said once.
  */
-import { modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
+import { longestInput, modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
 import { readable, type Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 import { UsageError } from '../commandLine/errors.ts';
@@ -42,7 +42,7 @@ export type Whole = 'short' | 'fitting';
 
 /**
  * The windows for a model on a device. By default they are the longest that fit, of at most `LONGEST_WINDOW`
- * nucleotides, every half of it.
+ * nucleotides and no more than a model with learned positions reads, every half of it.
  */
 export function chooseWindows(
   device: Pick<Device, 'gpu' | 'memory'>,
@@ -55,11 +55,17 @@ export function chooseWindows(
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
   const memory = Number.isFinite(budget) ? budget : MEMORY;
   const binding = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  // <cls> and <eos> take two of the positions that a model has.
+  const reach = (longestInput(config) ?? Infinity) - 2;
+  const longest = Math.min(LONGEST_WINDOW, reach);
+  if (window !== undefined && window > reach)
+    throw new UsageError(`--window ${window} is more than the model has positions for; give at most ${reach}`);
   const fits = (length: number): boolean => {
+    if (length > reach) return false;
     const { bytes, largest } = modelCost(device, config, task, length);
     return bytes <= memory && largest <= binding;
   };
-  let size = window ?? LONGEST_WINDOW;
+  let size = window ?? longest;
   if (window === undefined) while (size > STEP && !fits(size)) size -= STEP;
   if (stride !== undefined && stride > size)
     throw new UsageError(`--stride ${stride} leaves out what lies between windows of ${size}; give at most ${size}`);

@@ -21,15 +21,18 @@ import {
   findHead,
   foreignHead,
   headMappings,
+  isContactHead,
   isIgnored,
   metadataScalars,
   type Layout,
   type ParameterMapping,
   type SourceTensor,
+  rhoFoldLanguageModel,
   unwrapped,
 } from './names.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 import { isLmHead } from '../parameterGroups.ts';
+import { LIMITS } from './limits.ts';
 
 export interface ParameterChunk {
   readonly name: string;
@@ -69,13 +72,14 @@ export async function openModel(
   config?: ModelConfig,
   heads: readonly Head[] = HEADS,
 ): Promise<OpenedModel> {
-  const tensors = unwrapped(file);
+  const plain = unwrapped(file);
+  const ofRhoFold = rhoFoldLanguageModel(plain);
+  const tensors = ofRhoFold ?? plain;
   const layout = detectLayout(tensors);
   const { head: named, ...sizes }: ModelConfig = config ?? inferConfig(tensors, layout, heads);
   const fitted: EncoderConfig = sizes;
-  const model = layout.scheme === 'llama' ? 'ssr-lm' : 'rinalmo';
-  if (fitted.model !== model) {
-    throw new CheckpointError(tensors.name, `holds a ${model} encoder, but the config is for ${fitted.model}`);
+  if (fitted.model !== layout.model) {
+    throw new CheckpointError(tensors.name, `holds a ${layout.model} encoder, but the config is for ${fitted.model}`);
   }
   const encoder = encoderMappings(fitted, layout);
   const isPresent = ({ sources }: ParameterMapping): boolean =>
@@ -97,6 +101,7 @@ export async function openModel(
   const warnings = foreign.map(
     (prefix) => `${tensors.name}: the task head "${prefix}*" is not read; only the encoder is used`,
   );
+  if (ofRhoFold !== undefined) warnings.push(`${tensors.name}: only the language model of this RhoFold file is used`);
   if (fitted.model === 'rinalmo') warnings.push(...(await checkTables(tensors, fitted.dim, mappings)));
 
   const byName = new Map(mappings.map((mapping) => [mapping.parameter, mapping]));
@@ -122,9 +127,14 @@ export async function openModel(
 const describeConfig = ({ model, dim, layers, heads, ffnDim }: EncoderConfig): string =>
   `${model} (dim ${dim}, ${layers} layers, ${heads} heads, feed-forward ${ffnDim})`;
 
-/** The preset whose every encoder tensor has the file's shape: sizes alone do not tell the number of heads. */
+/**
+ * The preset whose every encoder tensor has the file's shape: sizes alone do not tell the number of heads. RNA-FM's
+ * files have a head of contacts that does.
+ */
 function inferConfig(tensors: TensorFile, layout: Layout, heads: readonly Head[]): EncoderConfig {
-  const model = layout.scheme === 'llama' ? 'ssr-lm' : 'rinalmo';
+  const { model } = layout;
+  const shown = model === 'rna-fm' ? shownConfig(tensors, layout) : undefined;
+  if (shown !== undefined) return shown;
   for (const preset of Object.values(PRESETS)) {
     if (preset.model !== model) continue;
     const mappings = encoderMappings(preset, layout).filter(({ parameter }) => !isLmHead(parameter));
@@ -146,10 +156,34 @@ function inferConfig(tensors: TensorFile, layout: Layout, heads: readonly Head[]
   );
 }
 
+/** RNA-FM's sizes as its tensors show them; undefined where the head of contacts is not there, or fits no encoder. */
+function shownConfig({ tensors }: TensorFile, layout: Layout): EncoderConfig | undefined {
+  const preset: EncoderConfig = PRESETS['rna-fm'];
+  const [block] = encoderMappings({ ...preset, layers: 1 }, layout).flatMap(({ parameter, sources }) =>
+    parameter === 'blocks.0.feedForward.up.weight' ? sources : [],
+  );
+  const shapeOf = (parameter: string): Shape =>
+    encoderMappings(preset, layout).flatMap((mapping) =>
+      mapping.parameter === parameter ? (find(mapping.sources[0]!, { tensors }) ?? { shape: [] }).shape : [],
+    );
+  const blockName = (index: number): string => block!.name.replace(/\.0\./, `.${index}.`);
+  let layers = 0;
+  while (layers < LIMITS.layers && tensors.has(blockName(layers))) layers++;
+  const [contacts] = [...tensors].flatMap(([name, { shape }]) =>
+    isContactHead(name, layout) && shape.length === 2 ? [shape[1]!] : [],
+  );
+  const [ffnDim = 0, dim = 0] = shapeOf('blocks.0.feedForward.up.weight');
+  const [rows = 0] = shapeOf('embedding.positions.weight');
+  const heads = (contacts ?? NaN) / layers;
+  if (!Number.isInteger(heads) || heads < 1 || dim % (2 * heads) !== 0 || rows < 3 || ffnDim < 1) return undefined;
+  const norm = shapeOf('embedding.norm.weight').length > 0;
+  return { ...preset, dim, layers, heads, kvHeads: heads, ffnDim, learned: { ...preset.learned!, rows, norm } };
+}
+
 const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
-function find(source: SourceTensor, { tensors }: TensorFile): StoredTensor | undefined {
+function find(source: SourceTensor, { tensors }: Pick<TensorFile, 'tensors'>): StoredTensor | undefined {
   for (const name of [source.name, ...source.aliases]) {
     const tensor = tensors.get(name);
     if (tensor !== undefined) return tensor;

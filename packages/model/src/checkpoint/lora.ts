@@ -86,12 +86,14 @@ export interface LoraToWrite {
   readonly read: (name: string) => Promise<Float32Array>;
 }
 
-const schemeOf = ({ model }: EncoderConfig): 'llama' | 'port' => (model === 'ssr-lm' ? 'llama' : 'port');
+/** The layout of the modules that PEFT finds: transformers' classes have the ports' names, or LLaMA's. */
+const peftLayout = ({ model }: EncoderConfig): Layout =>
+  model === 'ssr-lm' ? WRITTEN_LAYOUTS[model].llama : WRITTEN_LAYOUTS[model].port;
 
 /** The stored modules of each adapted layer, with the rows of its matrix that each is. */
 function adaptedModules(config: EncoderConfig, lora: LoraSizes): { layer: string; source: SourceTensor }[] {
   const layers = new Set(loraLayers(config, lora));
-  return encoderMappings(config, WRITTEN_LAYOUTS[schemeOf(config)]).flatMap(({ parameter, sources }) => {
+  return encoderMappings(config, peftLayout(config)).flatMap(({ parameter, sources }) => {
     const layer = parameter.replace(/\.weight$/, '');
     return layers.has(layer) && layer !== parameter ? sources.map((source) => ({ layer, source })) : [];
   });
@@ -299,12 +301,16 @@ function merged(chunk: ParameterChunk, terms: readonly HostLowRank[] | undefined
  */
 const LAYOUTS: Readonly<Record<EncoderConfig['model'], readonly Layout[]>> = {
   rinalmo: [
-    ...['model.', 'rinalmo.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS.port, prefix })),
+    ...['model.', 'rinalmo.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS.rinalmo.port, prefix })),
     ...['', 'lm.', 'rinalmo.'].flatMap((prefix) =>
-      [false, true].map((splitQkv) => ({ ...WRITTEN_LAYOUTS.official, prefix, splitQkv })),
+      [false, true].map((splitQkv) => ({ ...WRITTEN_LAYOUTS.rinalmo.official, prefix, splitQkv })),
     ),
   ],
-  'ssr-lm': ['model.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS.llama, prefix })),
+  'ssr-lm': ['model.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS['ssr-lm'].llama, prefix })),
+  'rna-fm': [
+    ...['model.', 'rnafm.', ''].map((prefix) => ({ ...WRITTEN_LAYOUTS['rna-fm'].port, prefix })),
+    ...['', 'encoder.', 'encoder.encoder.'].map((prefix) => ({ ...WRITTEN_LAYOUTS['rna-fm'].official, prefix })),
+  ],
 };
 
 /** The low-rank terms in a file by the parameter that they are added to, each in the rows of its stored module. */

@@ -1,6 +1,6 @@
 /**
- * The names that parameters have in files: RiNALMo's official ones, those of
- * its Hugging Face port, LLaMA's (SSR-LM). A parameter of this project is made
+ * The names that parameters have in files: RiNALMo's and RNA-FM's official ones,
+ * those of their Hugging Face ports, LLaMA's (SSR-LM). A parameter of this project is made
  * of the rows of one or more stored tensors; the same table serves reading and
  * writing. `detectLayout` tells from the names alone which scheme a file
  * follows. Data are not touched here (load.ts, save.ts).
@@ -9,17 +9,21 @@ import * as z from 'zod';
 import { encoderParameters, type EncoderConfig, type HeadConfig, type ParameterShapes, type Shape } from '../config.ts';
 import { headPrefix, scalarNames, taskHead, type Head, type TaskHead } from '../heads/head.ts';
 import { CheckpointError } from '../errors.ts';
+import { TOKEN } from '@rna/structure';
 import type { TensorFile } from './tensorFile.ts';
 import { hasTokenRows } from '../parameterGroups.ts';
 
 export type Scheme = 'official' | 'port' | 'llama';
 
+export type ModelKind = EncoderConfig['model'];
+
 /** A scheme with everything in which files that follow it differ. */
 export interface Layout {
+  readonly model: ModelKind;
   readonly scheme: Scheme;
   /** Before the encoder's names, such as `lm.` in fine-tuned official files. */
   readonly prefix: string;
-  /** Rows of the stored embedding: 22 in the official order of tokens, 26 or 28 in the port's. */
+  /** Rows of the stored embedding: 22 or 25 (RNA-FM) in the official order of tokens, 26 or 28 in the ports'. */
   readonly vocabularySize: number;
   /** Official code without FlashAttention keeps queries, keys and values apart. */
   readonly splitQkv: boolean;
@@ -49,15 +53,54 @@ const PORT_ROWS: ReadonlyMap<number, readonly number[]> = new Map([
   [26, [1, 0, 2, 3, 4, 6, 7, 8, 9, 25, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 24]],
 ]);
 
-/** The port's extra token X, in both of its tables: the mean of A, C, G and U. */
+/** The ports' extra token X, in both of their tables: the mean of A, C, G and U. */
 export const PORT_X = { row: 22, meanOf: [6, 7, 8, 9] } as const;
 
-/** Layouts that are written: pre-trained official names, the port's current names, LLaMA's. */
-export const WRITTEN_LAYOUTS: Readonly<Record<Scheme, Layout>> = {
-  official: { scheme: 'official', prefix: '', vocabularySize: 22, splitQkv: false },
-  port: { scheme: 'port', prefix: 'model.', vocabularySize: 28, splitQkv: false },
-  llama: { scheme: 'llama', prefix: 'model.', vocabularySize: 22, splitQkv: false },
-};
+/** Whether a table of so many rows is a port's. */
+export const isPortTable = (rows: number): boolean => PORT_ROWS.has(rows);
+
+/** Token id of ours to row in RNA-FM's own table: its order is another, and unused tokens are in the spare rows. */
+const RNA_FM_ROWS = [0, 1, 2, 3, 24, 4, 5, 6, 7, 20, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23] as const;
+
+/** RNA-FM's port has the port's rows, one for all four unused tokens. */
+const RNA_FM_PORT_UNUSED = 5;
+
+/** For each token id of ours the row of a file's tables; undefined where the rows are ours. */
+function tokenRows({ model, vocabularySize }: Layout): readonly number[] | undefined {
+  const port = PORT_ROWS.get(vocabularySize);
+  if (model !== 'rna-fm') return port;
+  if (port === undefined) return RNA_FM_ROWS;
+  return [
+    ...port.map((row, token) => (token === TOKEN.I ? RNA_FM_PORT_UNUSED : row)),
+    ...Array<number>(3).fill(RNA_FM_PORT_UNUSED),
+  ];
+}
+
+/**
+ * Layouts that are written, by model: official names without a prefix, the ports' current names, LLaMA's. The first
+ * keeps every bit: the port of RNA-FM has one row for its four unused tokens.
+ */
+export const WRITTEN_LAYOUTS = {
+  rinalmo: {
+    port: { model: 'rinalmo', scheme: 'port', prefix: 'model.', vocabularySize: 28, splitQkv: false },
+    official: { model: 'rinalmo', scheme: 'official', prefix: '', vocabularySize: 22, splitQkv: false },
+  },
+  'ssr-lm': { llama: { model: 'ssr-lm', scheme: 'llama', prefix: 'model.', vocabularySize: 22, splitQkv: false } },
+  'rna-fm': {
+    official: { model: 'rna-fm', scheme: 'official', prefix: '', vocabularySize: 25, splitQkv: false },
+    port: { model: 'rna-fm', scheme: 'port', prefix: 'model.', vocabularySize: 28, splitQkv: false },
+  },
+} as const satisfies Readonly<Record<ModelKind, Partial<Record<Scheme, Layout>>>>;
+
+/** The schemes of a model, that in which its runs are saved first. */
+export const schemesOf = (model: ModelKind): Scheme[] => Object.keys(WRITTEN_LAYOUTS[model]) as Scheme[];
+
+/** The layout that is written of a model under a scheme; undefined where the model has no names of that scheme. */
+export const writtenLayout = (model: ModelKind, scheme: Scheme): Layout | undefined =>
+  (WRITTEN_LAYOUTS[model] as Partial<Record<Scheme, Layout>>)[scheme];
+
+/** The layout in which a model's runs are saved. */
+export const savedLayout = (model: ModelKind): Layout => writtenLayout(model, schemesOf(model)[0]!)!;
 
 // Our module (or whole parameter) to the stored modules whose rows follow each
 // other in it. `{p}` is the layout's prefix, `{i}` the block; `|` parts aliases.
@@ -131,21 +174,71 @@ const LLAMA: NameTable = {
   'lmHead.decoder': ['lm_head'],
 };
 
-function encoderTable({ scheme, splitQkv }: Layout): NameTable {
+const RNA_FM: NameTable = {
+  embedding: ['{p}embed_tokens'],
+  'embedding.positions': ['{p}embed_positions'],
+  'embedding.norm': ['{p}emb_layer_norm_before'],
+  'blocks.{i}.attention.norm': ['{p}layers.{i}.self_attn_layer_norm'],
+  'blocks.{i}.attention.qkv': [
+    '{p}layers.{i}.self_attn.q_proj',
+    '{p}layers.{i}.self_attn.k_proj',
+    '{p}layers.{i}.self_attn.v_proj',
+  ],
+  'blocks.{i}.attention.out': ['{p}layers.{i}.self_attn.out_proj'],
+  'blocks.{i}.feedForward.norm': ['{p}layers.{i}.final_layer_norm'],
+  'blocks.{i}.feedForward.up': ['{p}layers.{i}.fc1'],
+  'blocks.{i}.feedForward.down': ['{p}layers.{i}.fc2'],
+  finalNorm: ['{p}emb_layer_norm_after'],
+  'lmHead.dense': ['{p}lm_head.dense'],
+  'lmHead.norm': ['{p}lm_head.layer_norm'],
+  'lmHead.decoder.bias': ['{p}lm_head.bias'],
+};
+
+const RNA_FM_PORT: NameTable = {
+  embedding: ['{p}embeddings.word_embeddings'],
+  'embedding.positions': ['{p}embeddings.position_embeddings'],
+  'embedding.norm': ['{p}embeddings.layer_norm'],
+  'blocks.{i}.attention.norm': PORT['blocks.{i}.attention.norm']!,
+  'blocks.{i}.attention.qkv': PORT['blocks.{i}.attention.qkv']!,
+  'blocks.{i}.attention.out': PORT['blocks.{i}.attention.out']!,
+  'blocks.{i}.feedForward.norm': PORT['blocks.{i}.feedForward.norm']!,
+  'blocks.{i}.feedForward.up': ['{p}encoder.layer.{i}.intermediate.dense'],
+  'blocks.{i}.feedForward.down': PORT['blocks.{i}.feedForward.down']!,
+  finalNorm: PORT['finalNorm']!,
+  'lmHead.dense': PORT['lmHead.dense']!,
+  'lmHead.norm': PORT['lmHead.norm']!,
+  'lmHead.decoder.bias': ['lm_head.bias'],
+};
+
+/** Second names under which the ties of RNA-FM may stand: the decoder is the embedding, the port's has its bias twice. */
+const TIES: Readonly<Partial<Record<Scheme, NameTable>>> = {
+  official: { ...RNA_FM, embedding: ['{p}embed_tokens|{p}lm_head'] },
+  port: {
+    ...RNA_FM_PORT,
+    embedding: ['{p}embeddings.word_embeddings|lm_head.decoder'],
+    'lmHead.decoder.bias': ['lm_head.bias|lm_head.decoder.bias'],
+  },
+};
+
+function encoderTable({ model, scheme, splitQkv }: Layout, ties: boolean): NameTable {
+  if (model === 'rna-fm') return (ties ? TIES[scheme] : undefined) ?? (scheme === 'official' ? RNA_FM : RNA_FM_PORT);
   if (scheme === 'official') return splitQkv ? OFFICIAL_SPLIT_QKV : OFFICIAL;
   return scheme === 'port' ? PORT : LLAMA;
 }
 
-/** The stored tensors of every parameter of an encoder and its LM head, in `encoderParameters`' order. */
-export function encoderMappings(config: EncoderConfig, layout: Layout): ParameterMapping[] {
+/**
+ * The stored tensors of every parameter of an encoder and its LM head, in `encoderParameters`' order. Without `ties`
+ * what is one tensor has one name alone.
+ */
+export function encoderMappings(config: EncoderConfig, layout: Layout, ties = true): ParameterMapping[] {
   const { heads, kvHeads, dim, ffnDim, vocabularySize } = config;
   const headDim = dim / heads;
   const parts: Readonly<Record<string, readonly number[]>> = {
     qkv: [heads * headDim, kvHeads * headDim, kvHeads * headDim],
     gateUp: [ffnDim, ffnDim],
   };
-  const rowMap = PORT_ROWS.get(layout.vocabularySize);
-  return mapParameters(encoderParameters(config), encoderTable(layout), layout.prefix, (parameter, shape) => {
+  const rowMap = tokenRows(layout);
+  return mapParameters(encoderParameters(config), encoderTable(layout, ties), layout.prefix, (parameter, shape) => {
     const isVocabulary = hasTokenRows(parameter);
     if (isVocabulary && shape[0] === vocabularySize && rowMap !== undefined) {
       return { storedRows: [layout.vocabularySize], rowMap };
@@ -226,13 +319,18 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   '_forward_module', // Lightning Fabric
   '_fsdp_wrapped_module',
   '_checkpoint_wrapped_module',
+  'sentence_encoder', // fairseq's models of RoBERTa's kind, beside their LM head
 ]);
+
+/** Names that the ports' LM head had in their first releases. */
+const FORMER_LM_HEAD = /^pretrain\.predictions\./;
 
 const withoutWrappers = (name: string): string =>
   name
     .split('.')
     .filter((part) => !WRAPPERS.has(part))
-    .join('.');
+    .join('.')
+    .replace(FORMER_LM_HEAD, 'lm_head.');
 
 /**
  * A file under the names that its model has without the wrappers of its training, such as `module.` and `_orig_mod.`;
@@ -267,19 +365,69 @@ function renamed(file: TensorFile, rename: (name: string) => string): TensorFile
   return { ...file, tensors: of(file.tensors), scalars: of(file.scalars) };
 }
 
-// The embedding's name is enough to tell the schemes and their prefixes apart.
-const SIGNATURES: readonly { scheme: Scheme; prefixes: readonly string[]; embedding: string }[] = [
-  { scheme: 'official', prefixes: ['', 'lm.', 'rinalmo.'], embedding: 'embedding.weight' },
-  { scheme: 'port', prefixes: ['model.', 'rinalmo.', ''], embedding: 'embeddings.word_embeddings.weight' },
-  { scheme: 'llama', prefixes: ['model.'], embedding: 'embed_tokens.weight' },
+// The embedding's name is enough to tell the schemes and their prefixes apart, but for the two ports: there the
+// learned positions do.
+const SIGNATURES: readonly {
+  model: ModelKind;
+  scheme: Scheme;
+  prefixes: readonly string[];
+  embedding: string;
+  positions?: string;
+}[] = [
+  { model: 'rinalmo', scheme: 'official', prefixes: ['', 'lm.', 'rinalmo.'], embedding: 'embedding.weight' },
+  {
+    model: 'rinalmo',
+    scheme: 'port',
+    prefixes: ['model.', 'rinalmo.', ''],
+    embedding: 'embeddings.word_embeddings.weight',
+  },
+  {
+    model: 'rna-fm',
+    scheme: 'port',
+    prefixes: ['model.', 'rnafm.', ''],
+    embedding: 'embeddings.word_embeddings.weight',
+    positions: 'embeddings.position_embeddings.weight',
+  },
+  { model: 'ssr-lm', scheme: 'llama', prefixes: ['model.'], embedding: 'embed_tokens.weight' },
+  {
+    model: 'rna-fm',
+    scheme: 'official',
+    prefixes: ['', 'encoder.encoder.', 'encoder.', 'backbone.'],
+    embedding: 'embed_tokens.weight',
+    positions: 'embed_positions.weight',
+  },
 ];
 
-const candidates = SIGNATURES.flatMap(({ scheme, prefixes, embedding }) =>
-  prefixes.map((prefix) => ({ scheme, prefix, embedding: prefix + embedding })),
+const candidates = SIGNATURES.flatMap(({ model, scheme, prefixes, embedding, positions }) =>
+  prefixes.map((prefix) => ({
+    model,
+    scheme,
+    prefix,
+    embedding: prefix + embedding,
+    positions: positions === undefined ? undefined : prefix + positions,
+  })),
 );
 
-const layoutsOf = ({ tensors }: TensorFile): typeof candidates =>
-  candidates.filter(({ embedding }) => tensors.has(embedding));
+/** The models whose embedding is there; of two that have it under one name, the one whose positions are there too. */
+function layoutsOf({ tensors }: TensorFile): typeof candidates {
+  const found = candidates.filter(({ embedding }) => tensors.has(embedding));
+  const isLearned = (embedding: string): boolean =>
+    found.some((each) => each.embedding === embedding && each.positions !== undefined && tensors.has(each.positions));
+  return found.filter(({ embedding, positions }) =>
+    positions === undefined
+      ? !isLearned(embedding)
+      : tensors.has(positions) || !found.some((each) => each.embedding === embedding && each.positions === undefined),
+  );
+}
+
+const VOCABULARIES: Readonly<Record<ModelKind, Partial<Record<Scheme, readonly number[]>>>> = {
+  rinalmo: { official: [22], port: [28, 26] },
+  'ssr-lm': { llama: [22] },
+  'rna-fm': { official: [25], port: [28, 26] },
+};
+
+/** Rows of mRNA-FM's table under either names: its tokens are codons. */
+const CODON_ROWS: readonly (number | undefined)[] = [73, 131];
 
 /**
  * The naming scheme that a file follows.
@@ -295,7 +443,7 @@ export function detectLayout(file: TensorFile): Layout {
       .join(', ');
     throw new CheckpointError(
       file.name,
-      `no token embedding found; expected one of ${candidates.map(({ embedding }) => `"${embedding}"`).join(', ')}, ` +
+      `no token embedding found; expected one of ${[...new Set(candidates.map(({ embedding }) => `"${embedding}"`))].join(', ')}, ` +
         `the file has ${file.tensors.size === 0 ? 'no tensors' : `${some} …`}`,
     );
   }
@@ -305,9 +453,15 @@ export function detectLayout(file: TensorFile): Layout {
       `several models in one file (${found.map(({ embedding }) => `"${embedding}"`).join(', ')}): save one of them alone`,
     );
   }
-  const { scheme, prefix, embedding } = first;
+  const { model, scheme, prefix, embedding } = first;
   const rows = file.tensors.get(embedding)!.shape[0];
-  const allowed = scheme === 'port' ? [28, 26] : [22];
+  if (model === 'rna-fm' && CODON_ROWS.includes(rows)) {
+    throw new CheckpointError(
+      file.name,
+      `tensor "${embedding}" has ${rows} rows: this is mRNA-FM, which reads codons; models of single nucleotides are read`,
+    );
+  }
+  const allowed = VOCABULARIES[model][scheme]!;
   if (rows === undefined || !allowed.includes(rows)) {
     throw new CheckpointError(
       file.name,
@@ -315,7 +469,18 @@ export function detectLayout(file: TensorFile): Layout {
     );
   }
   const splitQkv = file.tensors.has(`${prefix}transformer.blocks.0.mh_attn.mh_attn.to_q.weight`);
-  return { scheme, prefix, vocabularySize: rows, splitQkv };
+  return { model, scheme, prefix, vocabularySize: rows, splitQkv };
+}
+
+/** Where RhoFold keeps its language model, which is RNA-FM. */
+const RHOFOLD_PREFIX = 'msa_embedder.rna_fm.';
+
+/** The language model of a RhoFold file alone, under the names that it has by itself; undefined for any other file. */
+export function rhoFoldLanguageModel(file: TensorFile): TensorFile | undefined {
+  const own = [...file.tensors].filter(([name]) => name.startsWith(RHOFOLD_PREFIX));
+  if (own.length === 0) return undefined;
+  const tensors = new Map(own.map(([name, tensor]) => [name.slice(RHOFOLD_PREFIX.length), tensor]));
+  return { ...file, tensors, scalars: new Map() };
 }
 
 export interface FoundHead {
@@ -370,9 +535,19 @@ function metadataHead({ name, metadata }: TensorFile): HeadConfig | undefined {
   }
 }
 
-/** Tensors that carry nothing an encoder needs: RoPE's tables and the port's untrained pooler. */
-export function isIgnored(name: string, { scheme, prefix }: Layout): boolean {
-  if (/(?:^|\.)inv_freq$/.test(name)) return true;
+/** The head of contacts that RNA-FM's files have, which nobody trained, under its official and its ports' names. */
+const CONTACT_HEAD = /^(?:ss_head\.decoder|(?:pretrain\.)?contact_head\.(?:regression|decoder))\.(?:weight|bias)$/;
+
+/** Whether a tensor is of RNA-FM's head of contacts: a weight for each head of each block [1, layers · heads], a bias. */
+export function isContactHead(name: string, { model, scheme, prefix }: Layout): boolean {
+  const own = scheme === 'official' && name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  return model === 'rna-fm' && CONTACT_HEAD.test(own);
+}
+
+/** Tensors that carry nothing an encoder needs: RoPE's tables, the ports' untrained pooler, RNA-FM's untrained head. */
+export function isIgnored(name: string, layout: Layout): boolean {
+  const { scheme, prefix } = layout;
+  if (/(?:^|\.)inv_freq$/.test(name) || isContactHead(name, layout)) return true;
   return scheme === 'port' && (name === `${prefix}pooler.dense.weight` || name === `${prefix}pooler.dense.bias`);
 }
 

@@ -1,6 +1,7 @@
 /** Opens a checkpoint file of any known format by its first bytes, whatever its name says. */
 import { CheckpointError } from '../errors.ts';
 import { openPyTorch } from './pytorch.ts';
+import { openLegacyPyTorch } from './pytorchLegacy.ts';
 import { openSafetensors } from './safetensors.ts';
 import { checkedSource, type ByteSource } from './source.ts';
 import { PROBE_BYTES, standIn } from './standIn.ts';
@@ -14,13 +15,7 @@ export async function openTensorFile(unchecked: ByteSource): Promise<TensorFile>
   if (startsWith(0x50, 0x4b, 0x03, 0x04)) return openPyTorch(source);
   // A version 2 pickle of a ten-byte integer: the magic number of files from
   // before PyTorch 1.6. Fewer bytes would also match some safetensors lengths.
-  if (startsWith(0x80, 0x02, 0x8a, 0x0a)) {
-    throw new CheckpointError(
-      source.name,
-      'saved in the format from before PyTorch 1.6, which is not read. ' +
-        'Convert it in Python: torch.save(torch.load("old.pt", map_location="cpu"), "new.pt")',
-    );
-  }
+  if (startsWith(0x80, 0x02, 0x8a, 0x0a)) return openLegacyPyTorch(source);
   if (startsWith(0x1f, 0x8b)) throw new CheckpointError(source.name, 'compressed by gzip; unpack it with gunzip first');
   // As the length of a header, these bytes would be absurd.
   if (startsWith(0x80) && first[1]! <= 5 && first.subarray(3, 8).some((byte) => byte !== 0)) {

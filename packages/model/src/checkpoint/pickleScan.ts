@@ -1,7 +1,7 @@
 /**
- * Walks over a pickle without building anything: how many opcodes it has, and
- * that every argument lies inside it. The parser that builds values comes after
- * this, so a small file cannot make it take gigabytes.
+ * Walks over a pickle without building anything: how many opcodes it has, where
+ * it ends, and that every argument lies inside it. The parser that builds values
+ * comes after this, so a small file cannot make it take gigabytes.
  */
 import { LIMITS } from './limits.ts';
 
@@ -55,15 +55,18 @@ const LINES: Readonly<Record<number, number>> = {
 
 const LINE_END = 0x0a;
 
-/** What is wrong with a pickle before it is parsed; undefined if nothing is. */
-export function pickleProblem(bytes: Uint8Array): string | undefined {
+/** Where a pickle that begins at `start` ends, or what is wrong with it before it is parsed. */
+export function scanPickle(
+  bytes: Uint8Array,
+  start = 0,
+): { readonly end: number; readonly problem?: undefined } | { readonly problem: string } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
+  let at = start;
   for (let opcodes = 1; at < bytes.length; opcodes++) {
     if (opcodes > LIMITS.pickleOpcodes)
-      return `more than ${LIMITS.pickleOpcodes} opcodes are too many for a state dict`;
+      return { problem: `more than ${LIMITS.pickleOpcodes} opcodes are too many for a state dict` };
     const opcode = bytes[at++]!;
-    if (opcode === STOP) return undefined;
+    if (opcode === STOP) return { end: at };
     const width = COUNTED[opcode];
     if (width !== undefined) {
       if (at + width > bytes.length) break;
@@ -74,9 +77,9 @@ export function pickleProblem(bytes: Uint8Array): string | undefined {
     at += FIXED[opcode] ?? 0;
     for (let line = 0; line < (LINES[opcode] ?? 0); line++) {
       const end = bytes.indexOf(LINE_END, at);
-      if (end < 0) return 'a line in it has no end; the file is damaged';
+      if (end < 0) return { problem: 'a line in it has no end; the file is damaged' };
       at = end + 1;
     }
   }
-  return 'it ends before its last opcode; the file is cut off or damaged';
+  return { problem: 'it ends before its last opcode; the file is cut off or damaged' };
 }

@@ -5,11 +5,13 @@
  * pickle may name only the few globals listed below, each of which is a plain
  * function here, and every other global is refused by name.
  *
- * A training checkpoint of Lightning (`.ckpt`) is such a file with the state
- * dict under `state_dict`. Whatever else it holds (callbacks, optimiser, sizes)
- * may name any global: a placeholder without behaviour stands for each.
+ * A training checkpoint is such a file with the state dict under `state_dict`
+ * (Lightning's `.ckpt`) or `model` (fairseq's, RhoFold's). Whatever else it holds
+ * (callbacks, optimiser, sizes) may name any global: a placeholder without
+ * behaviour stands for each.
  *
- * Not read: files from before PyTorch 1.6 (no ZIP), whole pickled modules.
+ * Files from before PyTorch 1.6 have no ZIP (pytorchLegacy.ts). Whole pickled
+ * modules are not read.
  */
 import { Reader, ZipReader, type Entry } from '@zip.js/zip.js/lib/zip-core-custom.js';
 import { inflateSync } from 'fflate';
@@ -17,7 +19,7 @@ import pickle from 'pickleparser';
 import { elementCount, type Shape } from '../config.ts';
 import { CheckpointError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
-import { pickleProblem } from './pickleScan.ts';
+import { scanPickle } from './pickleScan.ts';
 import type { ByteSource } from './source.ts';
 import { DTYPE_BYTES, type DType, type StoredTensor, type TensorFile } from './tensorFile.ts';
 
@@ -35,7 +37,7 @@ const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
 };
 
 /** A record of the archive that holds numbers, as the pickle's persistent ids name it. */
-class Storage {
+export class Storage {
   constructor(
     readonly dtype: DType,
     readonly key: string,
@@ -75,15 +77,21 @@ export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
       `saved with ${byteOrder}-endian bytes; save it again on a little-endian machine`,
     );
   }
+  return filed(stateDict, archive);
+}
+
+/** The tensors and numbers of a state dict, their bytes read from the archive. Throws a CheckpointError for all else. */
+export function filed(stateDict: ReadonlyMap<unknown, unknown>, archive: Archive): TensorFile {
+  const { file } = archive;
   const tensors = new Map<string, StoredTensor>();
   const scalars = new Map<string, number>();
   for (const [name, value] of stateDict) {
     if (typeof name !== 'string') {
-      throw new CheckpointError(source.name, `the state dict has the key ${keyText(name)}; expected names of tensors`);
+      throw new CheckpointError(file, `the state dict has the key ${keyText(name)}; expected names of tensors`);
     }
     if (name.length > LIMITS.nameLength) {
       throw new CheckpointError(
-        source.name,
+        file,
         `a tensor has a name of ${name.length} letters (${keyText(name)}); ${LIMITS.nameLength} at most are read`,
       );
     }
@@ -91,11 +99,11 @@ export async function openPyTorch(source: ByteSource): Promise<TensorFile> {
     else if (value instanceof TensorView) tensors.set(name, storedTensor(name, value, archive));
     else
       throw new CheckpointError(
-        source.name,
+        file,
         `"${name}" is ${describe(value)}; expected a tensor or a number${value instanceof Map ? innerHint(name) : STATE_DICT_HINT}`,
       );
   }
-  return { name: source.name, tensors, metadata: new Map(), scalars };
+  return { name: file, tensors, metadata: new Map(), scalars };
 }
 
 const STATE_DICT_HINT = '. Save the state dict itself: torch.save(model.state_dict(), "file.pt")';
@@ -195,11 +203,19 @@ class StorageType {
 }
 
 const LIGHTNING_VERSION = 'pytorch-lightning_version';
-const STATE_DICT = 'state_dict';
+/** Where training checkpoints keep the state dict: Lightning's, and fairseq's and those of many scripts. */
+const STATE_DICTS = ['state_dict', 'model'] as const;
 
-/** The state dict of a pickle, itself or inside a training checkpoint. */
-function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
-  const problem = pickleProblem(bytes);
+/**
+ * The state dict of a pickle, itself or inside a training checkpoint. `onStorage` sees every storage that the pickle
+ * names, also of tensors that are not the model's.
+ */
+export function unpickle(
+  bytes: Uint8Array,
+  file: string,
+  onStorage?: (storage: Storage) => void,
+): Map<unknown, unknown> {
+  const { problem } = scanPickle(bytes);
   if (problem !== undefined) throw new CheckpointError(file, `its pickle cannot be read: ${problem}`);
   let unknown: string | undefined;
   const parser = new pickle.Parser({
@@ -218,7 +234,11 @@ function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
     },
     persistentResolver: {
       // Binary persistent ids are tuples, whatever the parser's type says.
-      resolve: (id: unknown) => resolveStorage(id, file),
+      resolve: (id: unknown) => {
+        const storage = resolveStorage(id, file);
+        onStorage?.(storage);
+        return storage;
+      },
     },
   });
   let result: unknown;
@@ -228,8 +248,12 @@ function unpickle(bytes: Uint8Array, file: string): Map<unknown, unknown> {
     if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError(file, `its pickle cannot be read: ${(cause as Error).message}`, { cause });
   }
-  const inner: unknown = result instanceof Map ? result.get(STATE_DICT) : undefined;
-  if (result instanceof Map && inner instanceof Map && isCheckpoint(result)) return inner;
+  if (result instanceof Map && isCheckpoint(result)) {
+    const inner = STATE_DICTS.map((key) => (result as ReadonlyMap<unknown, unknown>).get(key)).find(
+      (value) => value instanceof Map,
+    );
+    if (inner instanceof Map) return inner;
+  }
   if (unknown !== undefined) {
     throw new CheckpointError(
       file,
@@ -247,7 +271,14 @@ const isCheckpoint = (dict: ReadonlyMap<unknown, unknown>): boolean =>
   dict.has(LIGHTNING_VERSION) || ![...dict.values()].some((value) => value instanceof TensorView);
 
 function resolveStorage(id: unknown, file: string): Storage {
-  const [kind, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
+  // Files from before PyTorch 1.6 have a sixth part: what other storage this one is a view of, if any.
+  const [kind, type, key, , elements, view] = Array.isArray(id) ? (id as unknown[]) : [];
+  if (view !== undefined && view !== null) {
+    throw new CheckpointError(
+      file,
+      `the storage ${keyText(key)} is a part of another one; save the weights in Python with a newer PyTorch`,
+    );
+  }
   if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isIndex(elements)) {
     throw new CheckpointError(
       file,
@@ -277,7 +308,7 @@ function describe(value: unknown): string {
 
 // ---- archive ---------------------------------------------------------------
 
-interface Archive {
+export interface Archive {
   readonly file: string;
   has(record: string): boolean;
   size(record: string): number;

@@ -10,9 +10,11 @@ import {
   encoderMappings,
   HEAD_METADATA,
   headMappings,
+  isPortTable,
   PORT_X,
-  WRITTEN_LAYOUTS,
+  schemesOf,
   writtenHeadNaming,
+  writtenLayout,
   type ParameterMapping,
   type Scheme,
 } from './names.ts';
@@ -37,7 +39,7 @@ export interface ModelToWrite {
 }
 
 /**
- * @throws CheckpointError if the scheme is not the model's (RiNALMo: official, port; SSR-LM: llama), a parameter has
+ * @throws CheckpointError if the scheme is not the model's (SSR-LM: llama; the others: official, port), a parameter has
  *   the wrong number of values, or a `.pt` could not say which head it holds.
  */
 export async function writeModel(
@@ -86,15 +88,17 @@ const bufferEntries = ({ scalars }: ModelToWrite): TensorEntry[] =>
 /** The stored tensors of a model, float32, in the order of its parameters. */
 function modelEntries(model: ModelToWrite): TensorEntry[] {
   const { config, scheme, lmHead = true, task, read } = model;
-  const layout = WRITTEN_LAYOUTS[scheme];
-  if ((scheme === 'llama') !== (config.model === 'ssr-lm')) {
+  const layout = writtenLayout(config.model, scheme);
+  if (layout === undefined) {
     throw new CheckpointError(
       'output',
-      `${config.model} has no ${scheme} names; ${config.model === 'ssr-lm' ? 'use llama' : 'use official or port'}`,
+      `${config.model} has no ${scheme} names; use ${schemesOf(config.model).sort().join(' or ')}`,
     );
   }
+  // RNA-FM's own code expects the decoder beside the embedding that it is; the hub's files leave it out.
+  const ties = config.model !== 'rna-fm' || (lmHead && scheme === 'official');
   const mappings = [
-    ...encoderMappings(config, layout).filter(({ parameter }) => lmHead || !isLmHead(parameter)),
+    ...encoderMappings(config, layout, ties).filter(({ parameter }) => lmHead || !isLmHead(parameter)),
     ...(task ? headMappings(task, config.dim, writtenHeadNaming(task.head, scheme)) : []),
   ];
   return mappings.flatMap((mapping) => parameterEntries(mapping, read));
@@ -131,18 +135,16 @@ function parameterEntries(mapping: ParameterMapping, read: ModelToWrite['read'])
   }));
 }
 
-/** The port's table from the official one: X is the mean of A, C, G and U, tokens that only the port has are 0. */
-function scatterRows(
-  official: Float32Array,
-  rowMap: readonly number[],
-  storedRows: number,
-  rowSize: number,
-): Float32Array {
+/**
+ * A file's table from ours. In a port's, X is the mean of A, C, G and U, and tokens that only the port has are 0; what
+ * are several unused tokens here and one there has the last one's row, as its converter made it.
+ */
+function scatterRows(ours: Float32Array, rowMap: readonly number[], storedRows: number, rowSize: number): Float32Array {
   const table = new Float32Array(storedRows * rowSize);
   for (const [row, stored] of rowMap.entries()) {
-    table.set(official.subarray(row * rowSize, (row + 1) * rowSize), stored * rowSize);
+    table.set(ours.subarray(row * rowSize, (row + 1) * rowSize), stored * rowSize);
   }
-  for (let column = 0; column < rowSize; column++) {
+  for (let column = 0; isPortTable(storedRows) && column < rowSize; column++) {
     const sum = PORT_X.meanOf.reduce((total, row) => total + table[row * rowSize + column]!, 0);
     table[PORT_X.row * rowSize + column] = sum / PORT_X.meanOf.length;
   }

@@ -50,7 +50,7 @@ export function superpose(target: ArrayLike<number>, points: ArrayLike<number>, 
 /** The unit eigenvector of the largest eigenvalue of a symmetric 4 × 4 matrix, by Jacobi's rotations. */
 function largestEigenvector(matrix: number[][]): Quaternion {
   const a = matrix.map((row) => [...row]);
-  const vectors = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0)));
+  const vectors: number[][] = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0)));
   for (let sweep = 0; sweep < 50; sweep++) {
     let rest = 0;
     for (let p = 0; p < 4; p++) for (let q = p + 1; q < 4; q++) rest += a[p]![q]! ** 2;

@@ -32,11 +32,12 @@ export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   ]);
 }
 
-/** x · Φ(x), the exact GELU (Hendrycks and Gimpel 2016). */
+/** x · Φ(x), the exact GELU (Hendrycks and Gimpel 2016), stored as x is. */
 export function gelu(x: Tensor): Tensor {
-  const count = x.size;
-  const { y } = x.device.run(k.gelu, { x }, { y: x.shape }, { count });
-  return record(y, [x], (dy) => [x.device.run(k.geluBackward, { dy, x }, { dx: x.shape }, { count }).dx]);
+  const { device, shape, size: count } = x;
+  const dtype = floatTypeOf(x);
+  const { y } = device.run(k.gelu, { x }, { y: { shape, dtype } }, { count });
+  return record(y, [x], (dy) => [device.run(k.geluBackward, { dy, x }, { dx: { shape, dtype } }, { count }).dx]);
 }
 
 /** exp(x) / Σ exp(x) over the last dimension. */

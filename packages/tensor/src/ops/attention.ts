@@ -5,25 +5,38 @@ import { record } from '../tape.ts';
 import { floatTypeOf, requireShape, type Tensor } from '../tensor.ts';
 import type { Dropout } from './elementwise.ts';
 
-/** What attention needs to know of a pack: where each token's sequence lies, and the rotary angles. */
+/** What attention needs to know of a pack: where each token's sequence lies, and the rotary angles if it has any. */
 export interface Pack {
   /** Cumulative lengths of the sequences, [sequences + 1]. */
   readonly cuSeqlens: Uint32Array;
   /** u32 [tokens, 2] */
   readonly segments: Tensor;
-  /** [longest sequence, headDim] */
+  /** [longest sequence, headDim]; [1] and never read without rotary positions. */
   readonly rope: Tensor;
+  readonly rotary: boolean;
 }
 
-/** Uploads a pack's tables; they belong to the current scope. */
-export function uploadPack(device: Device, cuSeqlens: Uint32Array, headDim: number, ropeTheta: number): Pack {
+/** Tokens of the longest sequence of a pack; 1 for a pack of none. */
+export function longestSequence(cuSeqlens: Uint32Array): number {
   let longest = 1;
   for (let i = 0; i + 1 < cuSeqlens.length; i++) longest = Math.max(longest, cuSeqlens[i + 1]! - cuSeqlens[i]!);
+  return longest;
+}
+
+/**
+ * Uploads a pack's tables; they belong to the current scope. Queries and keys are not rotated without `ropeTheta`.
+ */
+export function uploadPack(device: Device, cuSeqlens: Uint32Array, headDim: number, ropeTheta?: number): Pack {
+  const longest = longestSequence(cuSeqlens);
   const tokens = cuSeqlens.at(-1) ?? 0;
   return {
     cuSeqlens,
     segments: device.tensor(k.segmentTable(cuSeqlens), [tokens, 2]),
-    rope: device.tensor(k.ropeTable(headDim, longest, ropeTheta), [longest, headDim]),
+    rope:
+      ropeTheta === undefined
+        ? device.zeros([1])
+        : device.tensor(k.ropeTable(headDim, longest, ropeTheta), [longest, headDim]),
+    rotary: ropeTheta !== undefined,
   };
 }
 
@@ -41,7 +54,7 @@ interface Forward {
 
 const blocks = (tokens: number): number => Math.ceil(tokens / 4);
 
-/** x [tokens, heads·headDim] in the kernels' layout; of qkv, queries are scaled and, like keys, rotated. */
+/** x [tokens, heads·headDim] in the kernels' layout; of qkv, queries are scaled and, like keys, may be rotated. */
 function packHeads(
   x: Tensor,
   pack: Pack,
@@ -58,8 +71,8 @@ function packHeads(
   ).packed;
 }
 
-const qkvSizes = ({ heads, kvHeads }: AttentionHeads): { rotated: number; scaled: number } => ({
-  rotated: heads + kvHeads,
+const qkvSizes = ({ heads, kvHeads }: AttentionHeads, { rotary }: Pack): { rotated: number; scaled: number } => ({
+  rotated: rotary ? heads + kvHeads : 0,
   scaled: heads,
 });
 
@@ -76,7 +89,7 @@ function packQkv(qkv: Tensor, pack: Pack, shape: AttentionHeads): Tensor {
     [heads, kvHeads, headDim],
     pack.segments.shape,
   );
-  return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape));
+  return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape, pack));
 }
 
 function uniforms(
@@ -107,7 +120,7 @@ function forward(packed: Tensor, tokens: number, pack: Pack, shape: AttentionHea
 }
 
 /**
- * softmax(q·kᵀ / √headDim)·v inside each sequence, with rotary positions that restart at each.
+ * softmax(q·kᵀ / √headDim)·v inside each sequence, with rotary positions that restart at each if the pack has them.
  * @param qkv [tokens, (heads + 2·kvHeads)·headDim]: queries, keys and values one after the other, head-major
  * @returns [tokens, heads·headDim], stored as qkv is
  */
@@ -142,7 +155,7 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
           k.attentionUnpack,
           { dpacked, rope, segments },
           { dx: { shape: qkv.shape, dtype: floatTypeOf(qkv) } },
-          { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) },
+          { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape, pack) },
         ).dx;
       }),
       undefined,

@@ -16,6 +16,7 @@ import {
 } from '@rna/model';
 import { CommandError } from '../../commandLine/errors.ts';
 import { foldEach, FOLDING_BASELINES, type FoldingBaseline } from '../../folding/baselines.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { withDevice, withEncoder, withModel } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
@@ -62,6 +63,7 @@ export async function contactsEvaluate(options: ContactsEvaluateOptions): Promis
   const rnas = unseen(await readRnas(options, fitted.separation), fitted, options);
   await interruptible((signal) =>
     withModel(name, options, async (opened) => {
+      checkLengths(opened.config, rnas);
       requireSizes(fitted, contacts, opened, name);
       const { model, digest } = withDigest(opened);
       const trained = await withEncoder(

@@ -18,6 +18,7 @@ import {
 import { type Structure } from '@rna/structure';
 import { megabytes } from '@rna/tensor';
 import { CommandError } from '../../commandLine/errors.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { withEncoder, withModel } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
@@ -45,6 +46,7 @@ export async function contactsFit(options: ContactsFitOptions): Promise<void> {
   const rnas = draw(await readRnas(options, separation), options);
   await interruptible((signal) =>
     withModel(name, options, async (opened) => {
+      checkLengths(opened.config, rnas);
       checkMemory(rnas, opened.config, options);
       const { model, digest } = withDigest(opened);
       const regression = await withEncoder(

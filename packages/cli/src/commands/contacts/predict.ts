@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { predictContacts, topContacts, type Precision } from '@rna/model';
 import { withFasta } from '../../input/fastaInput.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames } from '../../files/outputPaths.ts';
 import { pairLines, pairRow, PAIR_HEADER, probablePairs, writeText } from '../../tables/pairTable.ts';
@@ -30,6 +31,7 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
       const names = fileNames(fasta.plan);
       await withModel(name, options, async (opened) => {
         requireSizes(fitted, contacts, opened, name);
+        checkLengths(opened.config, fasta.plan);
         const { model, digest } = withDigest(opened);
         await withEncoder(
           model,

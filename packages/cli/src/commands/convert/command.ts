@@ -18,7 +18,7 @@ export function registerConvert(program: Command): void {
     .addOption(
       new Option(
         '--to <names>',
-        "names of the tensors: RiNALMo's official ones, those of its Hugging Face port, or LLaMA's for SSR-LM (default: llama for SSR-LM; for RiNALMo official in a .pt, else port)",
+        "names of the tensors: RiNALMo's or RNA-FM's official ones, those of their Hugging Face ports, or LLaMA's for SSR-LM (default: llama for SSR-LM; for the others official in a .pt, else port)",
       ).choices(['official', 'port', 'llama']),
     )
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

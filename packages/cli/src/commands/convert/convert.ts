@@ -8,8 +8,9 @@ import {
   configJson,
   headConfig,
   parameterCount,
-  WRITTEN_LAYOUTS,
+  schemesOf,
   writeModel,
+  writtenLayout,
   type OpenedModel,
   type Scheme,
 } from '@rna/model';
@@ -47,11 +48,14 @@ export async function convert(options: ConvertOptions): Promise<void> {
 
   await interruptible((signal) =>
     withModel(source, options, async (model) => {
-      const scheme =
-        options.to ?? (model.config.model === 'ssr-lm' ? 'llama' : extension === '.pt' ? 'official' : 'port');
-      if ((scheme === 'llama') !== (model.config.model === 'ssr-lm')) {
+      const kind = model.config.model;
+      const schemes = schemesOf(kind);
+      const usual = extension === '.pt' ? 'official' : 'port';
+      const scheme = options.to ?? schemes.find((each) => each === usual) ?? schemes[0]!;
+      const layout = writtenLayout(kind, scheme);
+      if (layout === undefined) {
         throw new UsageError(
-          `--to ${scheme}: ${source} is a ${model.config.model} model; ${model.config.model === 'ssr-lm' ? 'it has the llama names alone' : 'give official or port'}`,
+          `--to ${scheme}: ${source} is a ${kind} model; ${schemes.length === 1 ? `it has the ${schemes[0]!} names alone` : `give ${schemes.sort().join(' or ')}`}`,
         );
       }
       if (isFolder) await makeFolder(out);
@@ -76,7 +80,7 @@ export async function convert(options: ConvertOptions): Promise<void> {
         await writeAtomically(config, (sink) =>
           sink.write(
             new TextEncoder().encode(
-              configJson(model.config, WRITTEN_LAYOUTS[scheme].vocabularySize, model.task && headConfig(model.task)),
+              configJson(model.config, layout.vocabularySize, model.task && headConfig(model.task)),
             ),
           ),
         );

@@ -9,6 +9,7 @@ import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { csvLine, labelCells, predictionColumns } from '../../tables/predictionTable.ts';
 import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
@@ -65,6 +66,7 @@ export async function scoreLabels(
   const rnas = await read(options.files);
   if (rnas.length === 0) throw new CommandError(`${options.files.join(', ')}: no RNA has a label that is known`);
   const tuning = validation && (await read(validation));
+  checkLengths(model.config, [...rnas, ...(tuning ?? [])]);
   const training = options.baselines ? await read(options.train!) : [];
   // Before the model's work, which may be long.
   const baseline = training.length === 0 ? undefined : scoreBaseline(task, training, rnas);

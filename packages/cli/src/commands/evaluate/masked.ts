@@ -2,7 +2,7 @@
  * `rna evaluate` on masked nucleotides: the loss and accuracy that a pre-training run sees, by the trainer's own
  * evaluation.
  */
-import type { OpenedModel } from '@rna/model';
+import { longestInput, type OpenedModel } from '@rna/model';
 import { heldOutBatches, MASK_KIND, maskedMetrics, memoryCorpus } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withEncoder } from '../../models/loadModel.ts';
@@ -14,8 +14,8 @@ import type { EvaluateOptions } from './evaluateOptions.ts';
 
 export async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promise<void> {
   const {
-    maxTokens,
-    masking: scheme = model.config.model === 'rinalmo' ? 'mlm' : 'ssm',
+    maxTokens: asked,
+    masking: scheme = model.config.model === 'ssr-lm' ? 'ssm' : 'mlm',
     csv,
     threshold,
     validation,
@@ -57,9 +57,13 @@ export async function scoreMasked(model: OpenedModel, options: EvaluateOptions):
   if (!model.lmHead)
     throw new CommandError(`${options.model} has neither a task head nor an LM head; there is nothing to score`);
   const records = await readRecords(options.files);
+  const maxTokens = Math.min(asked, longestInput(model.config) ?? asked);
   const cropped = records.filter(({ sequence }) => sequence.length + 2 > maxTokens).length;
   note(`${reason}, under ${scheme}`);
-  if (cropped > 0) note(`${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (--max-tokens)`);
+  if (cropped > 0)
+    note(
+      `${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (${maxTokens < asked ? 'the model has positions for no more' : '--max-tokens'})`,
+    );
   const batches = heldOutBatches(memoryCorpus(records), { masking: { scheme }, maxTokens });
   const metrics = await withEncoder(model, (encoder) => maskedMetrics(encoder, batches), options);
   const kinds = Object.keys(MASK_KIND).filter((kind) => metrics[`${kind}.loss`] !== undefined);

@@ -25,6 +25,7 @@ import type { Encoder, OpenedModel, PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
@@ -70,6 +71,7 @@ export async function scoreStructures(
     throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
   const records = await readStructures(options.files);
   const tuning = options.validation && (await readStructures(options.validation));
+  checkLengths(model.config, [...records, ...(tuning ?? [])]);
   const identities = await identitiesOf(records, options, signal);
   const withoutPairs = records.filter(({ partners }) => partners.every((partner) => partner < 0)).length;
   if (withoutPairs > 0)

@@ -30,6 +30,7 @@ import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withModel } from '../../models/loadModel.ts';
 import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from '../../report/table.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readConfig } from '../../input/trainingInput.ts';
 import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
@@ -57,6 +58,7 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
       const config = withSizesOf(model, head, learnt.config);
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
+      checkLengths(model.config, [...records, ...validation]);
       const run = await openTrainingRun(`finetune ${head.name}`, schema, config, signal);
       try {
         const state = await withPriors(task, FOR_TRAINING(), (priors) =>

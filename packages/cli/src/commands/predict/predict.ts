@@ -10,6 +10,7 @@ import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
 import { BUILTIN, readCard } from '../../models/builtin.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
@@ -63,7 +64,7 @@ export async function predict(options: PredictOptions): Promise<void> {
       const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
         stdin ?? readUnlabelled(task, [input], options.columns);
-      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id');
+      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id', model);
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -184,16 +185,21 @@ async function* jsonLines(
   yield '\n]}\n';
 }
 
-/** How many records there are, and the columns of their tables but for that of the ids. */
+/**
+ * How many records there are, and the columns of their tables but for that of the ids. Throws an InputError for an RNA
+ * that is too long for the model.
+ */
 async function lookThrough(
   records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
   id: string,
+  { config }: OpenedModel,
 ): Promise<{ total: number; columns: readonly string[] }> {
   const columns = new Set<string>();
   let total = 0;
-  for await (const { cells = [] } of records) {
+  for await (const record of records) {
+    checkLengths(config, [record]);
     total++;
-    for (const [column] of cells) columns.add(column);
+    for (const [column] of record.cells ?? []) columns.add(column);
   }
   columns.delete(id);
   return { total, columns: [...columns] };

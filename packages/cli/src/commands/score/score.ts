@@ -19,6 +19,7 @@ import { writeAtomically } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { withFasta } from '../../input/fastaInput.ts';
 import { requireLetters } from '../../models/builtin.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
 import { readVariants, type Variant, type VariantOptions } from './variants.ts';
@@ -120,6 +121,10 @@ async function scan(options: ScoreOptions): Promise<void> {
   await interruptibleFasta(options, async (records, encoder, signal) => {
     if (options.svg !== undefined && records.length !== 1)
       throw new UsageError(`--svg draws one record, and ${options.input} has ${records.length}`);
+    checkLengths(
+      encoder.config,
+      records.map((record) => ({ ...record, file: options.input })),
+    );
     const lines = [csvLine(['id', 'position', 'from', 'to', 'score'])];
     for (const record of records) {
       const mutations = singleMutations(record.sequence);

@@ -1,7 +1,7 @@
 /** The work of `rna tune`: which calls are timed, where the answers go, and how they are shown. */
 import { RandomStream } from '@rna/kernels';
 import { checks, type KernelCheck } from '@rna/kernels/checks';
-import { Encoder, PRESETS, type PresetName } from '@rna/model';
+import { Encoder, longestInput, PRESETS, type PresetName } from '@rna/model';
 import {
   adapterKey,
   addAnswers,
@@ -133,7 +133,7 @@ async function stepJobs(device: Device, preset: PresetName, tokens: number): Pro
     seed: SEED,
     batches: corpusBatches(memoryCorpus(train), {
       masking: { scheme: 'mlm' },
-      maxTokens: tokens,
+      maxTokens: Math.min(tokens, longestInput(encoder.config) ?? tokens),
       rowsPerStep: 1,
       seed: SEED,
     }),
