@@ -10,6 +10,7 @@ import { registerConvert } from './commands/convert/command.ts';
 import { registerCorpus } from './commands/corpus/command.ts';
 import { registerData } from './commands/data/command.ts';
 import { registerDemo } from './commands/demo/command.ts';
+import { registerDraw } from './commands/draw/command.ts';
 import { registerEmbed } from './commands/embed/command.ts';
 import { registerEvaluate } from './commands/evaluate/command.ts';
 import { registerFinetune } from './commands/finetune/command.ts';
@@ -31,6 +32,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerFold,
   registerScore,
   registerStructures,
+  registerDraw,
   registerContacts,
   registerConvert,
   registerCorpus,
