@@ -5,6 +5,7 @@
  * messages and exit codes here and nowhere else.
  */
 import { Command, CommanderError } from 'commander';
+import { registerCompare } from './commands/compare/command.ts';
 import { registerContacts } from './commands/contacts/command.ts';
 import { registerConvert } from './commands/convert/command.ts';
 import { registerCorpus } from './commands/corpus/command.ts';
@@ -33,6 +34,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerScore,
   registerStructures,
   registerDraw,
+  registerCompare,
   registerContacts,
   registerConvert,
   registerCorpus,
