@@ -17,6 +17,7 @@ import { registerEvaluate } from './commands/evaluate/command.ts';
 import { registerFinetune } from './commands/finetune/command.ts';
 import { registerFold } from './commands/fold/command.ts';
 import { registerInfo } from './commands/info/command.ts';
+import { registerMap } from './commands/map/command.ts';
 import { registerPlot } from './commands/plot/command.ts';
 import { registerPredict } from './commands/predict/command.ts';
 import { registerPretrain } from './commands/pretrain/command.ts';
@@ -30,6 +31,7 @@ import { packageVersion } from './commandLine/version.ts';
 const commands: readonly ((program: Command) => void)[] = [
   registerInfo,
   registerEmbed,
+  registerMap,
   registerFold,
   registerScore,
   registerStructures,

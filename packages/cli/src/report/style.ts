@@ -30,6 +30,7 @@ p { max-width: 44rem; margin: 0 0 .8rem; }
   display: grid; gap: 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
   align-items: start;
 }
+.figures + .scroll { margin-top: 1.6rem; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); margin-top: .3rem; }
 .figure { display: block; max-width: 100%; height: auto; }
