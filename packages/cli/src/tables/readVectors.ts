@@ -108,7 +108,7 @@ async function readTableOfVectors(path: string): Promise<NamedVector[]> {
 async function readParquet(path: string): Promise<NamedVector[]> {
   const { parquetReadObjects } = await import('hyparquet');
   const bytes = await readFile(path);
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const file = new Uint8Array(bytes).buffer;
   const rows = await parquetReadObjects({ file }).catch((error: unknown) => {
     throw new CommandError(
       `${path}: ${error instanceof Error ? error.message : String(error)}; expected a Parquet file`,
