@@ -332,6 +332,33 @@ describe('--engine', () => {
   });
 });
 
+test('drawings are coloured by the probability of each pair, and are RNA 2D JSON', async () => {
+  const folder = temporaryFolder();
+  const out = join(folder, 'out');
+  const input = fasta(folder, ['GGGGGAAAACCCCCA']);
+  const { code, stderr } = await rna('fold', '--engine', 'contrafold', input, '-o', out, '--format', 'svg,r2dt');
+  expect(code, stderr).toBe(0);
+  expect(readdirSync(out).sort()).toEqual(['s0.r2dt.json', 's0.svg']);
+  const svg = readFileSync(join(out, 's0.svg'), 'utf8');
+  expect(svg).toMatch(/^<\?xml[^>]*>\n<svg [^]*<\/svg>\n$/);
+  // The stem is sure, its end beside the loop less so: circles of several blues.
+  const fills = [...svg.matchAll(/<circle [^>]*fill="(#[0-9a-f]{6})"/g)].map(([, fill]) => fill);
+  expect(new Set(fills).size).toBeGreaterThan(3);
+  const { rnaComplexes } = JSON.parse(readFileSync(join(out, 's0.r2dt.json'), 'utf8')) as {
+    rnaComplexes: {
+      rnaMolecules: {
+        sequence: { residueName: string }[];
+        basePairs: { residueIndex1: number; residueIndex2: number; basePairType: string }[];
+      }[];
+    }[];
+  };
+  const [molecule] = rnaComplexes[0]!.rnaMolecules;
+  expect(molecule!.sequence.map(({ residueName }) => residueName).join('')).toBe('GGGGGAAAACCCCCA');
+  expect(molecule!.basePairs.map((pair) => [pair.residueIndex1, pair.residueIndex2, pair.basePairType])).toEqual(
+    [1, 2, 3, 4, 5].map((i) => [i, 15 - i, 'canonical']),
+  );
+});
+
 describe('wrong usage of rna fold', () => {
   test.each([
     [['m', 'x.fasta', '--gamma', '2'], '--gamma needs --nested'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { withModelArgument, type Given } from '../src/commandLine/modelArgument.ts';
+import { readCard } from '../src/models/builtin.ts';
 import { fasta, rna, temporaryFolder } from './harness.ts';
 
 const names = (...args: string[]) => args.map((name) => ({ name, help: name }));
@@ -54,14 +55,14 @@ describe('the first argument', () => {
     expect(await read([at('model'), at('rnas')], shape)).toEqual({ model: at('model'), rest: [at('rnas')] });
     expect(await read([at('rnas'), at('model')], shape)).toEqual({ model: 'builtin', rest: [at('rnas'), at('model')] });
     await expect(read([at('empty'), at('rnas')], shape)).rejects.toThrow(
-      /empty: the folder has no file of RNAs \(.*\), so it is no files; and no model, which would have one of model\.safe/,
+      /empty: the folder has no file of RNAs \(.*\), so it cannot be the files; and a model has one of model\.safe/,
     );
   });
 
   test('is neither, and the error has both readings', async () => {
     for (const args of [['typo'], ['typo', 'a.fasta'], ['a/b/c', 'a.fasta']])
       await expect(read(args)).rejects.toThrow(
-        new RegExp(`^${args[0]!}: no such file or folder, so it is no input; and no model, which would be builtin, `),
+        new RegExp(`^${args[0]!}: no such file or folder, so it cannot be the input; and a model is builtin, `),
       );
   });
 });
@@ -76,6 +77,25 @@ test('arguments that are missing or too many are named', async () => {
   );
 });
 
+test('rna predict has a task, a model or neither before its input', async () => {
+  expect((await rna('predict', 'splicing', 'none.csv')).stderr).toMatch(
+    /^rna: splicing: no such file or folder, so it cannot be the task or input; and a model is builtin, /,
+  );
+  expect((await rna('predict', 'splicing', 'builtin', 'none.csv')).stderr).toMatch(/^rna: there is no task 'splicing'/);
+  expect((await rna('predict', 'splice-site', fasta(temporaryFolder(), ['GGAACC']))).stderr).toContain(
+    'builtin was fine-tuned for secondary-structure; fine-tune one with rna finetune splice-site, or name such a model',
+  );
+});
+
+test('letters of the built-in model are refused while its card says that they were not learnt', async () => {
+  const { trained } = await readCard();
+  const input = fasta(temporaryFolder(), ['GGAACC']);
+  const result = await rna('score', input, '--scan');
+  expect(result.code).toBe(trained.languageModel ? 0 : 1);
+  if (!trained.languageModel)
+    expect(result.stderr).toContain("the built-in model's language-model head was not trained");
+});
+
 test('rna fold without a model folds with the weights in the box', async () => {
   const folder = temporaryFolder();
   const input = fasta(folder, ['GGCGAAAGCC', 'ggggttttcccc']);
@@ -86,4 +106,6 @@ test('rna fold without a model folds with the weights in the box', async () => {
   });
   expect(stdout).toMatch(/^>s0\nGGCGAAAGCC\n[().]{10}\n>s1\nGGGGUUUUCCCC\n[().]{12}\n$/);
   expect(await rna('fold', 'builtin', input)).toMatchObject({ code: 0, stdout });
+  // So does rna predict, which is told neither a task nor a model.
+  expect(await rna('predict', input)).toMatchObject({ code: 0, stdout });
 });

@@ -29,7 +29,7 @@ async function peak(length: number, memoryBudget: number): Promise<{ seen: numbe
     const head = initialHead(device, task, CONFIG, 1);
     const encoder = new Encoder(device, CONFIG, parameters);
     const random = new RandomStream(3);
-    const batch = packTokens([Uint8Array.from({ length: length + 2 }, () => 5 + random.below(4))]);
+    const batch = packTokens([Uint32Array.from({ length: length + 2 }, () => 5 + random.below(4))]);
     const logits = device.scope(() =>
       runHead(task, head, { representation: encoder.forward(batch), cuSeqlens: batch.cuSeqlens }),
     );

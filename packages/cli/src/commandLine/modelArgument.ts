@@ -43,7 +43,8 @@ export interface Given {
 
 /**
  * Declares the model and the arguments behind it, and gives the function that reads them when the command is called.
- * `before` are optional arguments of the command's own that stand before them.
+ * An argument that the command declared before this call stands before the model; it takes what it
+ * wants of `command.args`, gives the others, and says in `readings` what it may be itself (`task or `).
  */
 export function withModelArgument(
   command: Command,
@@ -60,7 +61,7 @@ export function withModelArgument(
   return async (args = command.args, readings = '') => {
     const [first] = args;
     if (first === undefined) return missing(behind[0]!.name);
-    const isNamed = await isModel(first, takesFolders, `${behind[0]!.name}${readings}`);
+    const isNamed = await isModel(first, takesFolders, `${readings}${behind[0]!.name}`);
     const rest = isNamed ? args.slice(1) : args;
     const absent = behind[rest.length];
     const [one, ...others] = rest;
@@ -94,7 +95,7 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
     if (isInput(name)) return false;
     if (isHubName(name)) return true;
     throw new CommandError(
-      `${name}: no such file or folder, so it is no ${other}; and no model, which would be ${MODEL_HELP}`,
+      `${name}: no such file or folder, so it cannot be the ${other}; and a model is ${MODEL_HELP}`,
     );
   }
   if (!(await stat(name)).isDirectory()) return hasEnding;
@@ -102,6 +103,6 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
   if (!takesFolders || modelFiles.some((file) => existsSync(join(name, file)))) return true;
   if ((await readdir(name, { recursive: true })).some(isInput)) return false;
   throw new CommandError(
-    `${name}: the folder has no file of RNAs (${RECORD_FILES.extensions} ${TABLE_FILES.extensions}), so it is no ${other}; and no model, which would have one of ${WEIGHTS_FILES.join(', ')}`,
+    `${name}: the folder has no file of RNAs (${RECORD_FILES.extensions} ${TABLE_FILES.extensions}), so it cannot be the ${other}; and a model has one of ${WEIGHTS_FILES.join(', ')}`,
   );
 }

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtinFiles, type ModelCard } from '@rna/builtin';
+import { CommandError } from '../commandLine/errors.ts';
 
 export const BUILTIN = 'builtin';
 
@@ -15,6 +16,17 @@ export const builtinFolder = (): string => dirname(fileURLToPath(builtinFiles.we
 
 export async function readCard(): Promise<ModelCard> {
   return JSON.parse(await readFile(builtinFiles.card, 'utf8')) as ModelCard;
+}
+
+/**
+ * Refuses the built-in model where letters' probabilities are asked for and its language-model head was not trained:
+ * the weights are there, and mean nothing.
+ */
+export async function requireLetters(model: string): Promise<void> {
+  if (model === BUILTIN && !(await readCard()).trained.languageModel)
+    throw new CommandError(
+      "the built-in model's language-model head was not trained, so it cannot say how likely a letter is; name a pre-trained model, such as multimolecule/rinalmo-micro",
+    );
 }
 
 /** SHA-256 and size of its weights as they lie on this machine. */

@@ -4,7 +4,7 @@
  * records that concerns is said once.
  */
 import { modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
-import { readable, type Windows } from '@rna/structure';
+import { readable, windowStarts, type Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 import { UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
@@ -69,6 +69,10 @@ export function chooseWindows(
     isWhole: window === undefined && whole === 'fitting' ? fits : (length) => length <= size,
   };
 }
+
+/** The lengths of the sequences that a record of `length` nucleotides is run in. */
+export const windowsOf = (length: number, windows: ChosenWindows): number[] =>
+  windows.isWhole(length) ? [length] : windowStarts(length, windows).map(() => Math.min(length, windows.size));
 
 /** Says how many records are run in windows, and names the first. */
 export function noteWindows(

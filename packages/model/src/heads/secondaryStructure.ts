@@ -165,8 +165,8 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     const maps = keeps ? 5 * map : 2 * map + Math.min(8 * band, 3 * map);
     return {
       flops: 2 * pairs * (blocks * weights + C * k * k + C * engines) + 4 * length * dim * C,
-      // The logits, before and after they are made symmetric, and the prior.
-      bytes: maps + 4 * pairs * (3 + engines),
+      // The prior; the logits before and after they are made symmetric, in bands and whole, in buffers that waited.
+      bytes: maps + 4 * pairs * (8 + engines),
       largest: Math.max(4 * pairs * Math.max(1, engines), Math.min(map, keeps ? Infinity : 1.5 * band)),
     };
   },

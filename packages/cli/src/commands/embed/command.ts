@@ -1,11 +1,11 @@
 /** `rna embed`: what it is told. The work is in embed.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { EmbedOptions } from './embed.ts';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import {
   activationsOption,
   examples,
   INPUT_HELP,
-  MODEL_HELP,
   strideOption,
   weightsOption,
   wholeNumber,
@@ -24,8 +24,6 @@ export function registerEmbed(program: Command): void {
         'The whole input is checked before any work; on an error no file is written.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<input>', INPUT_HELP)
     .requiredOption('-o, --out <file>', 'the file to write: name.safetensors, name.npy, name.csv or name.parquet')
     .addOption(
       new Option(
@@ -51,11 +49,17 @@ export function registerEmbed(program: Command): void {
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
     .option('--allow-unknown', 'read letters outside IUPAC as <unk> instead of refusing them')
-    .action(async (model: string, input: string, options: Omit<EmbedOptions, 'model' | 'input'>) => {
+    .action(async () => {
+      const {
+        model,
+        rest: [input],
+      } = await given();
       const { embed } = await import('./embed.ts');
-      await embed({ ...options, model, input });
+      await embed({ ...command.opts<Omit<EmbedOptions, 'model' | 'input'>>(), model, input });
     });
+  const given = withModelArgument(command, { behind: [{ name: 'input', help: INPUT_HELP }] });
   examples(command, [
+    'rna embed rnas.fasta --out rnas.safetensors',
     'rna embed multimolecule/rinalmo-micro rnas.fasta --out rnas.safetensors',
     'rna embed runs/mine/checkpoints/best rnas.fasta --out means.csv --pool mean',
     'zcat rnas.fasta.gz | rna embed ./model - --out rnas.safetensors --layer 6 --logits',

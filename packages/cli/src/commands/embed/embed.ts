@@ -23,6 +23,7 @@ import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { requireLetters } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkWindowOptions, chooseWindows, noteWindows, type WindowOptions } from '../../models/windows.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
@@ -50,6 +51,7 @@ export async function embed(options: EmbedOptions): Promise<void> {
   if (options.attentions && (options.window !== undefined || options.stride !== undefined))
     throw new UsageError('--attentions are maps of a whole sequence, which windows do not have; leave out one of them');
   await checkOutputFile(options.out);
+  if (options.logits) await requireLetters(options.model);
   await interruptible((signal) =>
     withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
       if (format === '.safetensors') checkNames(fasta, options);

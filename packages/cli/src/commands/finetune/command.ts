@@ -19,7 +19,7 @@ export function registerFinetune(program: Command): void {
     .summary('fine-tune a pre-trained model for a task')
     .description(
       [
-        "Trains a task's head on a pre-trained model, and the model with it unless model.freeze is set. Input is a table (CSV",
+        "Trains a task's head on a pre-trained model (model.checkpoint; the built-in one where none is named), and the model with it unless model.freeze is set. Input is a table (CSV",
         "with commas, semicolons or tabs) with the task's columns, FASTA with the label behind the id, or, where base pairs",
         'are learnt, dot-bracket, CT, bpseq or ST. Folders are read by name; rna data makes such files of the published sets.',
         'Without data.validation a part of the RNAs is held out.',
@@ -31,6 +31,7 @@ export function registerFinetune(program: Command): void {
     );
   withTasks(program, command);
   examples(command, [
+    'rna finetune secondary-structure --data rnas.dbn --out runs/mine',
     'rna finetune secondary-structure finetune.yaml --model.checkpoint runs/first/model --out runs/fold',
     'rna finetune splice-site --model.checkpoint multimolecule/rinalmo-micro --data donor.csv --out runs/donor',
     'rna finetune ribosome-load --config mrl.yaml --model.freeze true --data.train train.csv --data.validation valid.csv --out runs/mrl',

@@ -3,6 +3,7 @@
  * model, puts the task's head on it, and hands all to `@rna/train`'s recipe. The
  * run's folder is trainingRun.ts's.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { RandomStream } from '@rna/kernels';
 import {
   Encoder,
@@ -46,11 +47,12 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
   const asked = await readConfig(schema, options);
   if (options.printConfig) return printConfig(asked);
   const data = await readData(head, asked);
-  const config = withClassNames(head, asked, data);
+  const named = withClassNames(head, asked, data);
   const { train: records, validation } = data;
   note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
   const finished = await interruptible((signal) =>
-    withModel(config.model.checkpoint, {}, async (model) => {
+    withModel(named.model.checkpoint, {}, async (model) => {
+      const config = withSizesOf(model, head, named);
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
       const run = await openTrainingRun(`finetune ${head.name}`, schema, config, signal);
@@ -130,6 +132,13 @@ function withClassNames(head: Head, config: FinetuneConfig, { train, validation 
   }
   const sizes = head.withClassNames(head.sizes.parse(config.head), names);
   return sizes === undefined ? config : { ...config, head: { ...sizes } };
+}
+
+/** Where the config says nothing of the head's sizes, those of the head that the model has and that is trained further. */
+function withSizesOf({ task }: OpenedModel, head: Head, config: FinetuneConfig): FinetuneConfig {
+  if (task?.head !== head || config.model.untrained || !isDeepStrictEqual(config.head, head.sizes.parse({})))
+    return config;
+  return { ...config, head: { ...task.sizes } };
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */

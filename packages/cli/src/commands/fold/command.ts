@@ -13,6 +13,8 @@ import {
 } from '../../commandLine/options.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 
+const FORMATS = ['dbn', 'ct', 'bpseq', 'svg', 'r2dt'] as const;
+
 export function registerFold(program: Command): void {
   const command = program
     .command('fold')
@@ -37,7 +39,12 @@ export function registerFold(program: Command): void {
         .default('model'),
     )
     .option('-o, --out <folder>', 'the folder to write to; it is made if it is not there')
-    .option('--format <list>', 'dbn, ct and bpseq, separated by commas', listOf(['dbn', 'ct', 'bpseq']), ['dbn'])
+    .option(
+      '--format <list>',
+      'dbn, ct, bpseq, svg (a drawing, coloured by the probability of each pair) and r2dt (ID.r2dt.json, the drawing as RNA 2D JSON, which RNAcanvas and R2DT read), separated by commas',
+      listOf(FORMATS),
+      ['dbn'],
+    )
     .option(
       '--threshold <t>',
       'take pairs above this probability (default: the one tuned with the model, else 0.5)',
@@ -85,6 +92,7 @@ export function registerFold(program: Command): void {
     'rna fold rnas.fasta',
     'rna fold rnas.fasta.gz more.fasta --skip-bad > rnas.dbn',
     'rna fold ./fine-tuned rnas.fasta --out structures --format dbn,ct,bpseq --probs',
+    'rna fold rnas.fasta --out structures --format dbn,svg,r2dt',
     'rna fold ./fine-tuned rnas.fasta --nested --json | jq -r .structure',
     'rna fold --engine eternafold rnas.fasta more.fasta > rnas.dbn',
     'rna fold rinalmo_micro_ss.pt rnas.fasta --threshold 0.3 --allow-sharp-loops > rnas.dbn',

@@ -36,11 +36,21 @@ const rounded = (value: number): number => Number(value.toPrecision(DIGITS));
 
 const titled = (record: FoldedRecord) => ({ ...record, remark: `accuracy=${record.accuracy.toFixed(4)}` });
 
+/** Text of a record, and what its file's name ends in. */
+interface Writer {
+  readonly ending: string;
+  readonly text: (record: FoldedRecord) => string | Promise<string>;
+}
+
+const dotBracketText = (record: FoldedRecord): string => writeDotBracket(titled(record));
+
 const WRITERS = {
-  dbn: (record) => writeDotBracket(titled(record)),
-  ct: (record) => writeCt(titled(record)),
-  bpseq: (record) => writeBpseq(titled(record)),
-} satisfies Record<string, (record: FoldedRecord) => string>;
+  dbn: { ending: 'dbn', text: dotBracketText },
+  ct: { ending: 'ct', text: (record) => writeCt(titled(record)) },
+  bpseq: { ending: 'bpseq', text: (record) => writeBpseq(titled(record)) },
+  svg: { ending: 'svg', text: async (record) => (await import('./drawings.ts')).svgText(record) },
+  r2dt: { ending: 'r2dt.json', text: async (record) => (await import('./drawings.ts')).r2dtText(record) },
+} satisfies Record<string, Writer>;
 
 export type FoldFormat = keyof typeof WRITERS;
 
@@ -75,11 +85,14 @@ export function foldOutput(
       if (out === undefined || format.includes('dbn')) notePairsLeftOut(record);
       if (names !== undefined && out !== undefined) {
         const path = join(out, names.get(record.id)!);
-        for (const extension of format) await writeText(`${path}.${extension}`, [WRITERS[extension](record)]);
+        for (const each of format) {
+          const { ending, text }: Writer = WRITERS[each];
+          await writeText(`${path}.${ending}`, [await text(record)]);
+        }
         if (probs) await writeText(`${path}.probs.tsv`, pairLines(record.pairs()));
       }
       if (json) await writeResult(`${JSON.stringify(jsonOf(record, probs))}\n`);
-      else if (out === undefined) await writeResult(WRITERS.dbn(record));
+      else if (out === undefined) await writeResult(dotBracketText(record));
     },
   };
 }

@@ -3,12 +3,13 @@
  * record. Input is read twice, so that a bad record is refused before any work;
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
-import type { OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
+import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
+import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
@@ -21,7 +22,8 @@ export interface PredictOptions
     Precision,
     Partial<Pick<FoldOptions, 'format'>>,
     Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
-  readonly task: string;
+  /** Without one, what the model was fine-tuned for. */
+  readonly task?: string;
   readonly model: string;
   readonly input: string;
   /** A file for a table, a folder for structures. */
@@ -33,7 +35,7 @@ export interface PredictOptions
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function predict(options: PredictOptions): Promise<void> {
   const { input, out } = options;
-  const head = headOfTask(options.task);
+  const head = headOfTask(options.task ?? (await taskOf(options)));
   if (head.kind === 'pairs') {
     return fold({ ...options, engine: 'model', inputs: [input], format: options.format ?? ['dbn'] });
   }
@@ -51,7 +53,7 @@ export async function predict(options: PredictOptions): Promise<void> {
   if (out !== undefined) await checkOutputFile(out);
   await interruptible((signal) =>
     withModel(options.model, options, async (model) => {
-      const task = requireTask(model, options);
+      const task = requireTask(model, head, options);
       const scalars = new Map([
         ...model.scalars,
         ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const]),
@@ -109,7 +111,16 @@ export async function predict(options: PredictOptions): Promise<void> {
   );
 }
 
-function requireTask({ task }: OpenedModel, { task: name, model }: PredictOptions): TaskHead {
+/** What a model was fine-tuned for, where nobody says for what it is asked. */
+async function taskOf({ model, ...options }: PredictOptions): Promise<string> {
+  if (model === BUILTIN) return (await readCard()).trained.tasks[0]!;
+  return withModel(model, options, ({ task }) => {
+    if (task === undefined) throw new CommandError(`${model} has no task head; fine-tune one with rna finetune TASK`);
+    return Promise.resolve(task.head.name);
+  });
+}
+
+function requireTask({ task }: OpenedModel, { name }: Head, { model }: PredictOptions): TaskHead {
   if (task?.head.name !== name) {
     throw new CommandError(
       `${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.name}`}; fine-tune one with rna finetune ${name}, or name such a model`,
