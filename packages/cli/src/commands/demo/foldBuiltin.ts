@@ -33,7 +33,7 @@ interface Folded {
 export interface BuiltinFolds {
   /** What a person reads: some of the structures, both means, and where the drawings are. */
   readonly text: string;
-  /** Of the unseen RNAs, in their order. */
+  /** Scores of the unseen RNAs, in their order. */
   readonly builtin: readonly StructureScore[];
   readonly contrafold: readonly StructureScore[];
   /** Paths of the drawings. */
