@@ -55,9 +55,15 @@ export function chooseWindows(
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
   const memory = Number.isFinite(budget) ? budget : MEMORY;
   const binding = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  // Records are many, their lengths few.
+  const known = new Map<number, boolean>();
   const fits = (length: number): boolean => {
-    const { bytes, largest } = modelCost(device, config, task, length);
-    return bytes <= memory && largest <= binding;
+    let answer = known.get(length);
+    if (answer === undefined) {
+      const { bytes, largest } = modelCost(device, config, task, length);
+      known.set(length, (answer = bytes <= memory && largest <= binding));
+    }
+    return answer;
   };
   let size = window ?? LONGEST_WINDOW;
   if (window === undefined) while (size > STEP && !fits(size)) size -= STEP;

@@ -5,7 +5,7 @@
  * line is drawn; what folding engines take is drawn through two lengths too, as
  * a power of the length.
  */
-import { packTokens, predictsPairs, modelCost, type Encoder, type OpenedModel } from '@rna/model';
+import { packTokens, predictsPairs, modelCost, type Encoder, type OpenedModel, type PassCost } from '@rna/model';
 import { RandomStream } from '@rna/kernels';
 import { tokenize, type EnginePairsProvider, type FoldingEngine } from '@rna/structure';
 import { megabytes } from '@rna/tensor';
@@ -63,7 +63,8 @@ async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   const lengths = plan.map(({ length }) => length).sort((a, b) => a - b);
   const kinds = new Set(pieces);
   const longest = Math.max(...kinds);
-  const costOf = (length: number) => modelCost(device, config, task, length);
+  const costs = new Map([...kinds].map((length) => [length, modelCost(device, config, task, length)]));
+  const costOf = (length: number): PassCost => costs.get(length)!;
 
   const timing = await measured(setting, longest, begun);
   const { budget } = device.memory.use();
