@@ -195,17 +195,20 @@ function lint({ manifest, tarball }: Unpacked): string[] {
   ];
 }
 
+/** Imports an entry, and fails for a file that it names by a URL and that was not packed. */
+const importing = (entry: string): string => `
+  const { existsSync } = await import('node:fs');
+  const named = Object.values(await import(${JSON.stringify(entry)}));
+  const urls = named.flatMap((value) => Object.values(Object(value))).filter((value) => value instanceof URL);
+  const missing = urls.filter((url) => !existsSync(url));
+  if (missing.length > 0) throw new Error('files that were not packed: ' + missing.join(' '));
+  process.exit();`;
+
 /** Imports every entry and starts every command, from the unpacked files alone. */
 function importAll({ manifest, folder: unpacked }: Unpacked, folder: string): string[] {
   return [
     ...entriesOf(manifest).flatMap((entry) =>
-      faults(entry, () =>
-        run(
-          process.execPath,
-          ['--input-type=module', '--eval', `await import(${JSON.stringify(entry)}); process.exit()`],
-          { cwd: folder },
-        ),
-      ),
+      faults(entry, () => run(process.execPath, ['--input-type=module', '--eval', importing(entry)], { cwd: folder })),
     ),
     ...Object.entries(manifest.bin ?? {}).flatMap(([command, file]) =>
       faults(command, () => run(process.execPath, [join(unpacked, file), '--help'])),

@@ -5,16 +5,19 @@
  * messages and exit codes here and nowhere else.
  */
 import { Command, CommanderError } from 'commander';
+import { registerCompare } from './commands/compare/command.ts';
 import { registerContacts } from './commands/contacts/command.ts';
 import { registerConvert } from './commands/convert/command.ts';
 import { registerCorpus } from './commands/corpus/command.ts';
 import { registerData } from './commands/data/command.ts';
 import { registerDemo } from './commands/demo/command.ts';
+import { registerDraw } from './commands/draw/command.ts';
 import { registerEmbed } from './commands/embed/command.ts';
 import { registerEvaluate } from './commands/evaluate/command.ts';
 import { registerFinetune } from './commands/finetune/command.ts';
 import { registerFold } from './commands/fold/command.ts';
 import { registerInfo } from './commands/info/command.ts';
+import { registerMap } from './commands/map/command.ts';
 import { registerPlot } from './commands/plot/command.ts';
 import { registerPredict } from './commands/predict/command.ts';
 import { registerPretrain } from './commands/pretrain/command.ts';
@@ -28,9 +31,12 @@ import { packageVersion } from './commandLine/version.ts';
 const commands: readonly ((program: Command) => void)[] = [
   registerInfo,
   registerEmbed,
+  registerMap,
   registerFold,
   registerScore,
   registerStructures,
+  registerDraw,
+  registerCompare,
   registerContacts,
   registerConvert,
   registerCorpus,

@@ -449,7 +449,7 @@ describe('models by name', () => {
 
   test('what is neither', async () => {
     await expect(openModelFiles('rinalmo-giga')).rejects.toThrow(
-      'rinalmo-giga: no such file or folder, and not the name of a hub model',
+      'rinalmo-giga: no such file or folder, and neither builtin nor the name of a hub model',
     );
     await expect(openModelFiles(cacheDir)).rejects.toThrow(
       'the folder has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin',

@@ -1,13 +1,15 @@
 /** Long records in windows: means over what the windows give as records of their own, by plain loops. */
 import { join } from 'node:path';
+import { modelCost, PRESETS, secondaryStructure } from '@rna/model';
 import { describe, expect, test } from 'vitest';
+import { chooseWindows, windowsOf } from '../src/models/windows.ts';
 import { difference, fasta, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
 
 const SEQUENCE = 'GGGCUUCGGCCCAUGGACUUCGGUCCAAGCC';
 const SHORT = 'GGCAAAGCC';
 const [SIZE, STRIDE] = [14, 6];
 const STARTS = [0, 6, 12, SEQUENCE.length - SIZE];
-const windowsOf = STARTS.map((start) => SEQUENCE.slice(start, start + SIZE));
+const cut = STARTS.map((start) => SEQUENCE.slice(start, start + SIZE));
 const WINDOWS = ['--window', String(SIZE), '--stride', String(STRIDE)];
 
 type Pairs = readonly (readonly [number, number, number])[];
@@ -26,11 +28,12 @@ async function pairsOf(...argv: string[]): Promise<{ json: { window?: number; pa
 }
 
 describe('rna fold', () => {
-  test('gives the mean of the windows that hold a pair, and a short record as it is', async () => {
+  // The built-in model's head takes what the folding engines say, of each window for itself.
+  test.each(['rinalmo-A', 'builtin'])('gives the mean of the windows that hold a pair: %s', async (name) => {
     const folder = temporaryFolder();
-    const model = await structureModelFolder(folder, 'rinalmo-A', 0.3);
+    const model = name === 'builtin' ? name : await structureModelFolder(folder, name, 0.3);
     const input = fasta(folder, [SHORT, SEQUENCE]);
-    const { json: own } = await pairsOf(model, fasta(folder, [...windowsOf, SHORT], 'windows.fasta'));
+    const { json: own } = await pairsOf(model, fasta(folder, [...cut, SHORT], 'windows.fasta'));
     const { json, stderr } = await pairsOf(model, input, ...WINDOWS);
     expect(stderr).toContain(
       `1 of 2 records are too long to be run whole; they are run in windows of ${SIZE} nucleotides every ${STRIDE}`,
@@ -70,7 +73,7 @@ test('rna embed gives the mean of the rows of a nucleotide, of <cls> and of <eos
     expect(code, stderr).toBe(0);
     return tensors(out);
   };
-  const own = await embed('own', [...windowsOf, SHORT]);
+  const own = await embed('own', [...cut, SHORT]);
   const found = await embed('windows', [SEQUENCE, SHORT], ...WINDOWS);
   for (const suffix of ['', '.logits']) {
     const { shape, values } = found.get(`s0${suffix}`)!;
@@ -96,6 +99,48 @@ test('rna embed gives the mean of the rows of a nucleotide, of <cls> and of <eos
   const { shape, values } = found.get('s0')!;
   expect(difference(pooled.get('s0')!.values, values.subarray(0, shape[1]))).toBeLessThan(1e-6);
   expect(whole).toEqual(await embed('as it is', [SEQUENCE]));
+});
+
+describe('windows of our own choice', () => {
+  const config = PRESETS['ssr-lm-s'];
+  const task = { head: secondaryStructure, sizes: { convDim: 24, kernelSize: 3, blocks: 2 } };
+  const deviceOf = (budget: number, binding = 2 ** 27) =>
+    ({
+      memory: { use: () => ({ budget }) },
+      gpu: { limits: { maxStorageBufferBindingSize: binding, maxBufferSize: 2 ** 32 } },
+    }) as Parameters<typeof chooseWindows>[0];
+  const gigabyte = 2 ** 30;
+
+  test('have 4,096 nucleotides where 8 GiB are to be had', () => {
+    for (const budget of [8 * gigabyte, Infinity]) {
+      const windows = chooseWindows(deviceOf(budget), config, task, {}, 'short');
+      expect(windows).toMatchObject({ size: 4096, stride: 2048 });
+      expect([4096, 4097].map(windows.isWhole)).toEqual([true, false]);
+      expect(windowsOf(5000, windows)).toEqual([4096, 4096]);
+      expect(windowsOf(4096, windows)).toEqual([4096]);
+    }
+  });
+
+  test('are the longest that fit elsewhere, in memory and in one binding', () => {
+    const fits = (device: ReturnType<typeof deviceOf>, length: number): boolean => {
+      const { bytes, largest } = modelCost(device, config, task, length);
+      return bytes <= device.memory.use().budget && largest <= device.gpu.limits.maxStorageBufferBindingSize;
+    };
+    for (const device of [deviceOf(gigabyte), deviceOf(3 * gigabyte), deviceOf(8 * gigabyte, 2 ** 25)]) {
+      const { size } = chooseWindows(device, config, task, {}, 'short');
+      expect(size).toBeLessThan(4096);
+      expect([size, size + 64].map((length) => fits(device, length))).toEqual([true, false]);
+    }
+  });
+
+  test('leave what fits whole to an encoder alone, whose memory grows with the length', () => {
+    const windows = chooseWindows(deviceOf(8 * gigabyte, 2 ** 31), config, undefined, {}, 'fitting');
+    expect([5000, 20_000].map(windows.isWhole)).toEqual([true, true]);
+    expect(windows.isWhole(10_000_000)).toBe(false);
+    expect(chooseWindows(deviceOf(8 * gigabyte), config, undefined, { window: 100 }, 'fitting').isWhole(101)).toBe(
+      false,
+    );
+  });
 });
 
 test.each([

@@ -26,7 +26,15 @@ export { calibrationPlot, type Calibration } from './calibration.ts';
 export { confusionMatrix } from './confusion.ts';
 export { f1ByFamily, f1ByLength } from './f1.ts';
 export { precisionRecallPlot, type PrecisionRecall } from './precisionRecall.ts';
-export { embeddingFigures, project, type EmbeddedRna, type Projection } from './projection.ts';
+export {
+  embeddingFigures,
+  embeddingMap,
+  project,
+  PROJECTIONS,
+  type EmbeddedRna,
+  type PlacedRna,
+  type Projection,
+} from './projection.ts';
 export { scatter, type Predicted } from './scatter.ts';
 export {
   pairCurves,

@@ -74,7 +74,7 @@ export async function embeddingFigures<R extends Omit<EmbeddedRna, 'vector'>>(
     (Object.keys(PROJECTIONS) as Projection[]).map(async (method) => ({
       name: `embeddings-${method}`,
       caption: `Embeddings of ${counted(rnas.length, 'RNA')}${of}, laid out by ${PROJECTIONS[method]} (seed ${seed}). Neighbours are alike; the axes have no unit.`,
-      svg: await embeddingMap(`Embeddings by ${what}, ${PROJECTIONS[method]}`, drawn, method, seed),
+      svg: await projectedMap(`Embeddings by ${what}, ${PROJECTIONS[method]}`, drawn, method, seed),
     })),
   );
 }
@@ -93,7 +93,7 @@ function sample<T>(items: readonly T[], seed: number): readonly T[] {
     .map((i) => items[i]!);
 }
 
-async function embeddingMap(
+async function projectedMap(
   title: string,
   rnas: readonly EmbeddedRna[],
   method: Projection,
@@ -109,8 +109,25 @@ async function embeddingMap(
     method,
     seed,
   );
-  const dots = rnas.map(({ id, label }, i) => ({ ...places[i]!, id, label }));
-  const { marks, entries, description } = typeof rnas[0]!.label === 'number' ? byValue(dots) : byClass(dots);
+  return embeddingMap(
+    title,
+    rnas.map(({ id, label }, i) => ({ ...places[i]!, id, label })),
+    method,
+  );
+}
+
+/** An RNA where a projection puts it. */
+export interface PlacedRna {
+  readonly x: number;
+  readonly y: number;
+  readonly id: string;
+  /** A class is a text, a measured value a number; all of them are one or the other. */
+  readonly label: string | number;
+}
+
+/** An SVG of RNAs in the plane, coloured by their labels. */
+export function embeddingMap(title: string, rnas: readonly PlacedRna[], method: Projection): Markup {
+  const { marks, entries, description } = typeof rnas[0]?.label === 'number' ? byValue(rnas) : byClass(rnas);
   return plotFigure({ width, height, title, description }, entries, {
     marginTop: 8,
     marginLeft: 28,
@@ -127,24 +144,17 @@ async function embeddingMap(
   });
 }
 
-interface Dot {
-  readonly x: number;
-  readonly y: number;
-  readonly id: string;
-  readonly label: string | number;
-}
-
 interface Dots {
   readonly marks: Plot.Markish[];
   readonly entries: (LegendEntry | DrawnEntry)[];
   readonly description: string;
 }
 
-const place = { x: 'x', y: 'y', r: 3, title: ({ id, label }: Dot) => `${id}: ${label}` };
+const place = { x: 'x', y: 'y', r: 3, title: ({ id, label }: PlacedRna) => `${id}: ${label}` };
 
-function byClass(dots: readonly Dot[]): Dots {
+function byClass(dots: readonly PlacedRna[]): Dots {
   const classes = [...new Set(dots.map(({ label }) => String(label)))]
-    .map((name) => ({ name, members: dots.filter(({ label }) => label === name) }))
+    .map((name) => ({ name, members: dots.filter(({ label }) => String(label) === name) }))
     .sort((a, b) => b.members.length - a.members.length || (a.name < b.name ? -1 : 1));
   const [shown, others] = [classes.slice(0, mostClasses), classes.slice(mostClasses)];
   const rest = others.flatMap(({ members }) => members);
@@ -165,17 +175,17 @@ function byClass(dots: readonly Dot[]): Dots {
   };
 }
 
-function byValue(dots: readonly Dot[]): Dots {
+function byValue(dots: readonly PlacedRna[]): Dots {
   const values = dots.map(({ label }) => Number(label));
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const part = ({ label }: Dot): number => (high > low ? (Number(label) - low) / (high - low) : 1);
+  const part = ({ label }: PlacedRna): number => (high > low ? (Number(label) - low) / (high - low) : 1);
   return {
     // Pale to full, which a printer without colours keeps.
     marks: [
       Plot.dot(dots, {
         ...place,
         fill: colours.good,
-        fillOpacity: (dot: Dot) => 0.08 + 0.92 * part(dot),
+        fillOpacity: (dot: PlacedRna) => 0.08 + 0.92 * part(dot),
         stroke: colours.good,
         strokeOpacity: 0.5,
         strokeWidth: 0.5,

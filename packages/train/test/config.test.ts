@@ -24,6 +24,11 @@ describe('validateConfig', () => {
     expect(newEncoderConfig(config.model)).toMatchObject({ model: 'ssr-lm', dim: 288, layers: 6 });
   });
 
+  it('fine-tunes the built-in model where none is named', () => {
+    const config = validateConfig(structureConfig, { out: 'runs/a', data: { train: ['a.dbn'] } }, 'a.yaml');
+    expect(config.model).toMatchObject({ checkpoint: 'builtin', freeze: false, untrained: false });
+  });
+
   it('names every fault at once, with key, value and what was expected', () => {
     const message = faults({
       out: 'x',

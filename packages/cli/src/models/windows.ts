@@ -4,7 +4,7 @@
  * records that concerns is said once.
  */
 import { longestInput, modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
-import { readable, type Windows } from '@rna/structure';
+import { readable, windowStarts, type Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 import { UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
@@ -60,10 +60,15 @@ export function chooseWindows(
   const longest = Math.min(LONGEST_WINDOW, reach);
   if (window !== undefined && window > reach)
     throw new UsageError(`--window ${window} is more than the model has positions for; give at most ${reach}`);
+  // Records are many, their lengths few.
+  const known = new Map<number, boolean>();
   const fits = (length: number): boolean => {
-    if (length > reach) return false;
-    const { bytes, largest } = modelCost(device, config, task, length);
-    return bytes <= memory && largest <= binding;
+    let answer = known.get(length);
+    if (answer === undefined) {
+      const { bytes, largest } = modelCost(device, config, task, length);
+      known.set(length, (answer = length <= reach && bytes <= memory && largest <= binding));
+    }
+    return answer;
   };
   let size = window ?? longest;
   if (window === undefined) while (size > STEP && !fits(size)) size -= STEP;
@@ -75,6 +80,10 @@ export function chooseWindows(
     isWhole: window === undefined && whole === 'fitting' ? fits : (length) => length <= size,
   };
 }
+
+/** The lengths of the sequences that a record of `length` nucleotides is run in. */
+export const windowsOf = (length: number, windows: ChosenWindows): number[] =>
+  windows.isWhole(length) ? [length] : windowStarts(length, windows).map(() => Math.min(length, windows.size));
 
 /** Says how many records are run in windows, and names the first. */
 export function noteWindows(

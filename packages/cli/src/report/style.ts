@@ -22,6 +22,7 @@ body {
 }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; letter-spacing: -.01em; text-wrap: balance; }
 h2 { font-size: 1.3rem; margin: 3.2rem 0 1rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+h4 { font-size: .95rem; margin: 0 0 .2rem; overflow-wrap: anywhere; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 p { max-width: 44rem; margin: 0 0 .8rem; }
 .quiet { color: var(--quiet); font-size: .9rem; }
@@ -29,6 +30,7 @@ p { max-width: 44rem; margin: 0 0 .8rem; }
   display: grid; gap: 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
   align-items: start;
 }
+.figures + .scroll { margin-top: 1.6rem; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); margin-top: .3rem; }
 .figure { display: block; max-width: 100%; height: auto; }

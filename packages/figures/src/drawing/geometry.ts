@@ -110,11 +110,11 @@ const largestCircle = 1100;
 
 function circleGeometry(length: number): Geometry {
   // The ends keep apart, so that the circle is seen to be open at the top.
-  const slots = length + 3;
+  const slots = length + 6;
   const step = Math.min(radialStep * 0.9, (largestCircle * Math.PI) / slots);
   const radius = Math.max((step * slots) / (2 * Math.PI), 20);
   const at = (k: number, distance: number): Point => {
-    const angle = -Math.PI / 2 - (2 * Math.PI * (k + 2)) / slots;
+    const angle = -Math.PI / 2 - (2 * Math.PI * (k + 3.5)) / slots;
     return { x: distance * Math.cos(angle), y: distance * Math.sin(angle) };
   };
   const points = Array.from({ length }, (_, k) => at(k, radius));
@@ -131,7 +131,7 @@ function circleGeometry(length: number): Geometry {
     numbers: ticksOf(length, 40).map((position) => label(position - 1, String(position))),
     ends: endsOf(length, (position, text) => {
       const side = text === '5′' ? -1 : 1;
-      const place = at(position + side * 1.1, radius);
+      const place = at(position + side * Math.max(1.1, 11 / step), radius);
       return { position, text, at: { x: place.x, y: place.y - 2 }, line: [place, place] };
     }),
     link: (i, j) => {

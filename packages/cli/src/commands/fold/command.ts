@@ -21,13 +21,13 @@ export function registerFold(program: Command): void {
     .summary('predict secondary structures')
     .description(
       [
-        'Predicts base pairs with the built-in model, or one that was fine-tuned for secondary structure, and decodes them greedily: the most',
-        'probable pair first, each nucleotide at most once, down to the threshold. Pairs may cross: pseudoknots are written',
-        'with [], {}, <> and letters, and --nested forbids them. --engine folds by CONTRAfold or EternaFold instead, on all',
-        'cores and without a GPU; no model is named then. Sequences are',
-        'read and written in upper case with U for T; letters other than A, C, G and U stay unpaired. With --out, each record gets the files OUT/ID.FORMAT, where characters',
-        'of the id that do not suit a file name become _; without it, dot-bracket goes to stdout. Titles carry accuracy: the',
-        'share of nucleotides that the structure is expected to have right.',
+        'Predicts base pairs with the built-in model, or one that was fine-tuned for secondary structure, and decodes them',
+        'greedily: the most probable pair first, each nucleotide at most once, down to the threshold. Pairs may cross:',
+        'pseudoknots are written with [], {}, <> and letters, and --nested forbids them. --engine folds by CONTRAfold or',
+        'EternaFold instead, on all cores and without a GPU; no model is named then. Sequences are read and written in',
+        'upper case with U for T; letters other than A, C, G and U stay unpaired. With --out, each record gets the files',
+        'OUT/ID.FORMAT, where characters of the id that do not suit a file name become _; without it, dot-bracket goes to',
+        'stdout. Titles carry accuracy: the share of nucleotides that the structure is expected to have right.',
       ].join(' '),
     )
     .addOption(

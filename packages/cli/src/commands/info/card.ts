@@ -80,7 +80,7 @@ const cardRows = (card: ModelCard): Row[] => [
   ['sha256', `${card.sha256} (verified)`],
 ];
 
-function rowsText(rows: readonly Row[]): string {
+export function rowsText(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows
     .map(([name, value], i) => `${(name === rows[i - 1]?.[0] ? '' : name).padEnd(width)}  ${value}\n`)

@@ -1,7 +1,7 @@
 /** `rna info`: what it is told. The work is in info.ts, loaded when it is called. */
 import { type Command } from 'commander';
 import type { InfoOptions } from './info.ts';
-import { examples, MODEL_HELP } from '../../commandLine/options.ts';
+import { examples, MODEL_HELP, strideOption, windowOption } from '../../commandLine/options.ts';
 
 export function registerInfo(program: Command): void {
   const command = program
@@ -12,15 +12,28 @@ export function registerInfo(program: Command): void {
         'Shows the adapter, its limits, the memory budget and the kernel variants chosen for it; of a model that is named its',
         'sizes and head, of builtin also its card: training data, scores, licence and digest, which is verified. With --check,',
         'computes answers that are known, of every kernel and of the built-in model, on this adapter, and says by how much they',
-        'agree; the exit code is 1 where one does not.',
+        'agree; the exit code is 1 where one does not. With --for, says what running a file will take, after a short timing here.',
       ].join(' '),
     )
     .argument('[model]', MODEL_HELP)
+    .option(
+      '--for <input...>',
+      'FASTA files, gzipped or not, or - for stdin: how long folding them will take, how much memory, and which records need windows',
+    )
+    .option('--model <name>', 'with --for, the model; as the argument')
+    .addOption(windowOption('as rna fold and rna embed do'))
+    .addOption(strideOption())
     .option('--check', 'compute known answers on this adapter')
     .option('--json', 'as JSON, for scripts')
     .action(async (model: string | undefined, options: InfoOptions) => {
       const { info } = await import('./info.ts');
       await info({ ...options, ...(model !== undefined && { model }) });
     });
-  examples(command, ['rna info', 'rna info builtin', 'rna info --check', 'rna info --json | jq .memoryBudget']);
+  examples(command, [
+    'rna info',
+    'rna info builtin',
+    'rna info --check',
+    'rna info --for rnas.fasta',
+    'rna info --json | jq .memoryBudget',
+  ]);
 }

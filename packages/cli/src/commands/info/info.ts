@@ -7,9 +7,10 @@ import { currentAnswers, megabytes, type Device } from '@rna/tensor';
 import { driverSource, isFastMesa, type DriverSource } from '@rna/tensor/driver';
 import { keptTuning } from '@rna/tensor/node';
 import { UsageError } from '../../commandLine/errors.ts';
-import { readCard } from '../../models/builtin.ts';
+import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { check } from './check.ts';
 import { showModel } from './card.ts';
+import { estimate } from './estimate.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { variantText } from '../../commandLine/variantText.ts';
 import { writeResult } from '../../commandLine/terminal.ts';
@@ -19,12 +20,23 @@ export interface InfoOptions {
   readonly json?: boolean;
   /** A model to show in place of the adapter. */
   readonly model?: string;
+  /** Inputs to say of what running them with the model will take. */
+  readonly for?: readonly string[];
+  readonly window?: number;
+  readonly stride?: number;
   /** Compute known answers. */
   readonly check?: boolean;
 }
 
 /** Throws a DeviceError where there is no adapter, and what `check` and `showModel` throw. */
-export async function info({ json = false, model, check: isChecked = false }: InfoOptions): Promise<void> {
+export async function info(options: InfoOptions): Promise<void> {
+  const { json = false, model, check: isChecked = false, for: inputs } = options;
+  if (inputs !== undefined) {
+    if (isChecked) throw new UsageError('--for and --check are two questions; ask one');
+    return estimate({ ...options, inputs, model: model ?? BUILTIN, json });
+  }
+  if (options.window !== undefined || options.stride !== undefined)
+    throw new UsageError('--window and --stride go with --for');
   if (model !== undefined && isChecked)
     throw new UsageError('--check takes no model: its known answers are those of the built-in one');
   if (isChecked) return check({ json });
