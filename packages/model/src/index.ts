@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './configJson.ts';
 export * from './encoder.ts';
 export * from './flops.ts';
 export * from './lora.ts';
@@ -13,6 +14,7 @@ export * from './errors.ts';
 export * from './checkpoint/limits.ts';
 export * from './checkpoint/load.ts';
 export * from './checkpoint/loadParameters.ts';
+export * from './checkpoint/layout.ts';
 export * from './checkpoint/names.ts';
 export * from './checkpoint/open.ts';
 export * from './checkpoint/pytorch.ts';
