@@ -1,6 +1,6 @@
 /**
- * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples, with structure under model
- * and figures under cli.
+ * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples, with structure under model,
+ * figures and builtin under cli.
  * Sources and manifests agree with it and with each other, the lower packages
  * name no platform, and no file needs itself through others.
  */
@@ -13,19 +13,20 @@ import { globalsOf, importsOf } from './imports.ts';
 
 /** What a package may use. `benchmarks` is in no list: nothing uses it. */
 const MAY_USE: Record<string, readonly string[]> = {
+  builtin: [],
   kernels: [],
   tensor: ['kernels'],
   structure: ['kernels'],
   figures: ['kernels', 'structure'],
   model: ['kernels', 'tensor', 'structure'],
   train: ['kernels', 'tensor', 'structure', 'model'],
-  cli: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train'],
-  web: ['kernels', 'tensor', 'structure', 'model', 'train'],
-  examples: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
-  benchmarks: ['kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
+  cli: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train'],
+  web: ['builtin', 'kernels', 'tensor', 'structure', 'model', 'train'],
+  examples: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
+  benchmarks: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
 };
 
-const PLATFORM_FREE = new Set(['kernels', 'tensor', 'structure', 'figures', 'model', 'train']);
+const PLATFORM_FREE = new Set(['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train']);
 const PLATFORM_GLOBALS = new Set([
   'process',
   'Buffer',

@@ -30,7 +30,7 @@ describe('help', () => {
 describe('wrong usage ends with 2 and one message', () => {
   test.each([
     [['frobnicate'], 'unknown command'],
-    [['embed', '--out', 'o'], "missing required argument 'model'"],
+    [['embed', '--out', 'o'], "missing required argument 'input'"],
     [['embed', 'm', 'x.fasta'], "required option '-o, --out <file>' not specified"],
     [['embed', 'm', 'x.fasta', '--out', 'o', '--poool', 'cls'], "unknown option '--poool'"],
     [['embed', 'm', 'x.fasta', '--out', 'o', '--pool', 'max'], 'Allowed choices are none, cls, mean'],
@@ -38,9 +38,9 @@ describe('wrong usage ends with 2 and one message', () => {
     [['embed', 'm', 'x.fasta', '--out', 'o', '--tokens', '0'], 'Expected a whole number of at least 1'],
     [['embed', 'm', 'x.fasta', 'y.fasta', '--out', 'o'], 'too many arguments'],
     [['fold', 'm', 'x.fasta', '--threshold', '2'], 'Expected a number from 0 to 1'],
-    [['fold', 'm', 'x.fasta', '--format', 'dbn,xyz'], 'Expected some of dbn,ct,bpseq'],
-    [['fold', 'm', 'x.fasta', '--format', 'ct'], '--format ct needs --out FOLDER'],
-    [['fold', 'm', 'x.fasta', '--probs'], '--probs needs --out FOLDER'],
+    [['fold', 'm', 'x.fasta', '--format', 'dbn,xyz'], 'Expected some of dbn,ct,bpseq,svg,r2dt'],
+    [['fold', 'builtin', 'x.fasta', '--format', 'ct'], '--format ct needs --out FOLDER'],
+    [['fold', 'builtin', 'x.fasta', '--probs'], '--probs needs --out FOLDER'],
     [['convert', 'm', 'model.onnx'], 'the extension says the format'],
   ])('rna %j', async (argv, message) => {
     const { code, stdout, stderr } = await rna(...argv);

@@ -32,7 +32,7 @@ const read = <S extends object, T>(
 
 async function unlabelled(head: Head | undefined, ...paths: string[]) {
   const rnas = [];
-  for await (const rna of readUnlabelled(head, paths)) rnas.push(rna);
+  for await (const rna of readUnlabelled(head && { head, sizes: head.sizes.parse({}) }, paths)) rnas.push(rna);
   return rnas;
 }
 
@@ -227,10 +227,10 @@ test('- is FASTA on stdin', async () => {
 test('a file of another kind is refused with what is expected', async () => {
   const structures = file('>a\nGGAAACC\n((...))\n', 'a.dbn');
   await expect(read(spliceSite, [structures])).rejects.toThrow(
-    `${structures}: splice sites are learned from tables (.csv .tsv .txt) with the columns sequence and label`,
+    `${structures}: splice sites are learned from tables (.csv .tsv .txt .jsonl .ndjson) with the columns sequence and label`,
   );
   await expect(read(spliceSite, [file('', 'a.xlsx')])).rejects.toThrow(
-    'no format has this extension; expected one of .csv .tsv .txt .fasta',
+    'no format has this extension; expected one of .csv .tsv .txt .jsonl .ndjson .fasta',
   );
   await expect(read(secondaryStructure, [file('>a\nACGT\n', 'a.fasta')])).rejects.toThrow('FASTA has no structures');
   expect(HEADS.filter(({ columns }) => columns === undefined).map(({ name: task }) => task)).toEqual([

@@ -121,7 +121,7 @@ describe.each([false, true])('freeze %s', (freeze) => {
     expect([...after.keys()]).toContain('ss_head.projection.weight');
 
     expect((await rna('fold', join(out, 'model'), fasta(folder, ['GGCAAAGCC']))).stdout).toMatch(
-      /^>s0\nGGCAAAGCC\n[.()]{9}\n$/,
+      /^>s0 accuracy=\S+\nGGCAAAGCC\n[.()]{9}\n$/,
     );
   });
 });

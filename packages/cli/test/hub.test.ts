@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   configJson,
   encoderParameters,
@@ -17,6 +17,17 @@ import {
 } from '@rna/model';
 import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/models/hub.ts';
 import { openModelFiles } from '../src/models/modelFiles.ts';
+
+/** Addresses of names, in place of the network's. */
+const names = vi.hoisted(() => new Map<string, string>());
+vi.mock('node:dns/promises', () => ({
+  lookup: (name: string) => {
+    const address = names.get(name);
+    return address === undefined
+      ? Promise.reject(new Error(`getaddrinfo ENOTFOUND ${name}`))
+      : Promise.resolve([{ address, family: 4 }]);
+  },
+}));
 
 const NAME = 'some-lab/rinalmo-nano';
 const config = new TextEncoder().encode(configJson(PRESETS['rinalmo-nano']));
@@ -258,6 +269,12 @@ describe('a hub that does harm', () => {
   ])('redirects to %s', async (location, why) => {
     redirects(location);
     await expect(fetchModel()).rejects.toThrow(`${NAME}: the hub redirects to "${location}", ${why}; refused`);
+  });
+
+  test('redirects to a name that stands for this machine', async () => {
+    names.set('public.example.com', '127.0.0.1');
+    redirects('https://public.example.com/weights');
+    await expect(fetchModel()).rejects.toThrow('"https://public.example.com/weights", this machine or its network');
   });
 
   test('redirects to nonsense, and in a circle', async () => {

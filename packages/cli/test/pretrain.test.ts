@@ -183,6 +183,11 @@ describe('wrong usage is code 2 and names what is wrong', () => {
     const malformed = await rna('pretrain', file);
     expect(malformed.code).toBe(2);
     expect(malformed.stderr).toContain(`rna: ${file}:3: not valid YAML: `);
+    writeFileSync(file, 'out: *nowhere\n');
+    expect((await rna('pretrain', file)).stderr).toMatch(/^rna: .*run\.yaml: not valid YAML: .*nowhere\n$/);
+    const bomb = ['a: &a [x]', ...[...'bcdef'].map((name, i) => `${name}: &${name} [${`*${'abcde'[i]!},`.repeat(9)}]`)];
+    writeFileSync(file, bomb.join('\n'));
+    expect((await rna('pretrain', file)).stderr).toMatch(/^rna: .*run\.yaml: not valid YAML: .*[Aa]lias.*\n$/);
     writeFileSync(file, '{"out": "x", "data": {"train": ["a"]}, "train": {"steps": 2.5}, "sed": 1}');
     const { code, stderr } = await rna('pretrain', file);
     expect(code).toBe(2);

@@ -139,6 +139,22 @@ describe('numbers that overflow', () => {
     const { code, stderr } = await rna('fold', model, fasta(folder, SEQUENCES));
     expect(code).toBe(1);
     expect(stderr).toMatch(/record "s0": the numbers overflow in block 1 of 3/);
+    const known = join(folder, 'known.dbn');
+    writeFileSync(known, `>k\n${SEQUENCES[0]!}\n${'.'.repeat(SEQUENCES[0]!.length)}\n`);
+    expect((await rna('evaluate', model, known)).stderr).toMatch(/known\.dbn:1: record "k": the numbers overflow in/);
+  });
+
+  test('contacts fit says the same, and writes nothing', async () => {
+    const folder = temporaryFolder();
+    const model = modelFolder(folder, 'rinalmo-A');
+    const hairpins = join(folder, 'hairpins.dbn');
+    writeFileSync(hairpins, '>h\nGGGGGAAAAACCCCC\n(((((.....)))))\n');
+    const contacts = join(folder, 'contacts.json');
+    enlarge(join(model, 'model.safetensors'), 'transformer.blocks.0.transition.2.weight');
+    const fit = await rna('contacts', 'fit', model, hairpins, '--out', contacts);
+    expect(fit).toMatchObject({ code: 1, stdout: '' });
+    expect(fit.stderr).toMatch(/hairpins\.dbn:1: record "h": the numbers overflow in block 1 of 3/);
+    expect(readdirSync(folder)).not.toContain('contacts.json');
   });
 });
 

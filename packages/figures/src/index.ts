@@ -1,5 +1,9 @@
 // Drawings of RNAs.
 export { arcDiagram } from './arcDiagram.ts';
+export { rna2dJson } from './drawing/rna2d.ts';
+export type { DrawnStructure } from './drawing/structure.ts';
+export { structureDrawing, type DrawingColour, type DrawingOptions } from './drawing/structureDrawing.ts';
+export type { DrawingLayout } from './drawing/geometry.ts';
 export { pairMatrix } from './pairMatrix.ts';
 export { structureMap } from './structureMap.ts';
 // Drawings of training runs and of corpora.

@@ -43,17 +43,29 @@ export function checkedExample(example: StructureExample): StructureExample {
     ['true', truth],
     ['predicted', prediction ?? []],
   ] as const;
-  for (const [what, pairs] of structures) {
-    for (const [i, j] of pairs) checkPair(id, what, i, j, sequence.length);
-    if (new Set(pairs.flat()).size !== 2 * pairs.length) {
-      throw new RangeError(`${id}: two ${what} pairs share a position; give each position one partner at most`);
-    }
+  for (const [what, pairs] of structures) checkPairs(id, what, pairs, sequence.length);
+  checkProbabilities(id, probabilities ?? [], sequence.length);
+  return example;
+}
+
+/** Throws a RangeError for a pair that is not 0 ≤ i < j < length, and for two that share a position. */
+export function checkPairs(id: string, what: string, pairs: readonly Pair[], length: number): void {
+  for (const [i, j] of pairs) checkPair(id, what, i, j, length);
+  if (new Set(pairs.flat()).size !== 2 * pairs.length) {
+    throw new RangeError(`${id}: two ${what} pairs share a position; give each position one partner at most`);
   }
-  for (const [i, j, p] of probabilities ?? []) {
-    checkPair(id, 'probable', i, j, sequence.length);
+}
+
+/** Throws a RangeError for a pair that is not 0 ≤ i < j < length, or a probability that is not in [0, 1]. */
+export function checkProbabilities(
+  id: string,
+  probabilities: readonly (readonly [number, number, number])[],
+  length: number,
+): void {
+  for (const [i, j, p] of probabilities) {
+    checkPair(id, 'probable', i, j, length);
     if (!(p >= 0 && p <= 1)) throw new RangeError(`${id}: the probability of ${i}–${j} is ${p}; expected 0 to 1`);
   }
-  return example;
 }
 
 function checkPair(id: string, what: string, i: number, j: number, length: number): void {

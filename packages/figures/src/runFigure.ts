@@ -54,10 +54,13 @@ export function runCurves(name: string, log: readonly LoggedLine[]): RunCurves {
   };
 }
 
-/** The held-out metrics that are scores in [0, 1], in the order in which the runs have them. */
+/** What an evaluation notes beside scores, has a panel of its own, or says once more. */
+const NO_SCORE = /(^|\.)(loss|perplexity)$|^threshold$/;
+
+/** The held-out metrics that are scores, in the order in which the runs have them. */
 export function scoreNames(runs: readonly RunCurves[]): string[] {
   const names = runs.flatMap(({ evaluations }) => evaluations.flatMap(({ metrics }) => Object.keys(metrics)));
-  return [...new Set(names)].filter((name) => /(accuracy|f1|averagePrecision)$/i.test(name));
+  return [...new Set(names)].filter((name) => !NO_SCORE.test(name));
 }
 
 const panelWidth = 440;

@@ -7,7 +7,7 @@
 import { basePairs, nestedPartners, partnersFromPairs } from '@rna/structure';
 import type { StructureExample } from './data.ts';
 import { colours, emptyNote, figure } from './figure.ts';
-import { endsUp, radialLayout, type Point } from './layout.ts';
+import { radialLayout, type Point } from './layout/radialLayout.ts';
 import { markup, nothing, pathData, type Markup } from './markup.ts';
 import { checkedExample, classifyPairs, countClasses, pairName, type ClassifiedPair, type PairClass } from './pairs.ts';
 
@@ -43,7 +43,7 @@ export function structureMap(example: StructureExample): Markup {
     return figure({ ...frame, height: 80, description: 'An empty sequence.' }, emptyNote(size, 44, 'empty sequence'));
   }
 
-  const layout = endsUp(radialLayout(sequence.length, nested), nested);
+  const layout = radialLayout(sequence.length, nested);
   const left = Math.min(...layout.map((p) => p.x));
   const top = Math.min(...layout.map((p) => p.y));
   const wide = Math.max(...layout.map((p) => p.x)) - left;

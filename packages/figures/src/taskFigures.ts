@@ -11,6 +11,7 @@ import {
   calibrationBins,
   precisionRecallCurve,
   regressionScores,
+  tableColumn,
   type PredictionKind,
 } from '@rna/structure';
 import { calibrationPlot } from './calibration.ts';
@@ -80,6 +81,28 @@ export function taskFigures<T, P>(
         models as readonly ModelPredictions<number>[],
         examples as readonly Example<number>[],
       );
+    case 'numbers':
+    case 'nucleotide-numbers':
+      return numberTableFigures(
+        head,
+        models as readonly ModelPredictions<Float32Array>[],
+        examples as readonly Example<Float64Array>[],
+        options,
+      );
+    case 'labels':
+      return labelFigures(
+        head.title,
+        models as readonly ModelPredictions<Float32Array>[],
+        examples as readonly Example<Float64Array>[],
+        options,
+      );
+    case 'nucleotide-classes':
+      return nucleotideClassFigures(
+        head.title,
+        models as readonly ModelPredictions<Float32Array>[],
+        examples as readonly Example<Float64Array>[],
+        options,
+      );
     case 'pairs':
       throw new RangeError(
         'taskFigures: maps of pairs are too large to be held for a whole set; structureFigures draws them from their scores',
@@ -127,12 +150,13 @@ function classFigures(
   models: readonly ModelPredictions<Float32Array>[],
   examples: readonly Example<number>[],
   { classNames = [] }: TaskFigureOptions,
+  what = 'RNA',
 ): Figure[] {
   const labels = examples.map(({ target }) => target);
   return [
     {
       name: 'confusion',
-      caption: `Which class ${models[0]!.name} took each RNA for; the darker, the larger the part of the row.`,
+      caption: `Which class ${models[0]!.name} took each ${what} for; the darker, the larger the part of the row.`,
       svg: confusionMatrix(`Confusion of ${title}`, classNames, labels, models[0]!.predictions.map(argmax)),
       wide: new Set(labels).size > mostBeside,
     },
@@ -158,17 +182,104 @@ function classFigures(
   ];
 }
 
+/** As `numberFigures`, for each column of tables of numbers, of what is known in it. */
+function numberTableFigures(
+  { title, kind }: { readonly title: string; readonly kind: PredictionKind },
+  models: readonly ModelPredictions<Float32Array>[],
+  examples: readonly Example<Float64Array>[],
+  { classNames = [title] }: TaskFigureOptions,
+): Figure[] {
+  const targets = examples.map(({ target }) => target);
+  return classNames.flatMap((name, c) => {
+    const values = tableColumn(targets, classNames.length, c);
+    const known = [...values.keys()].filter((row) => !Number.isNaN(values[row]));
+    if (known.length === 0) return [];
+    const figures = numberFigures(
+      name,
+      models.map((model) => {
+        const predicted = tableColumn(model.predictions, classNames.length, c);
+        return { name: model.name, predictions: known.map((row) => predicted[row]!) };
+      }),
+      known.map((row) => ({ id: '', sequence: '', target: values[row]! })),
+      kind === 'numbers' ? 'RNA' : 'nucleotide',
+    );
+    return c === 0 ? figures : figures.map((figure) => ({ ...figure, name: `${figure.name}-of-${c + 1}` }));
+  });
+}
+
+/** Precision and recall of each label by the model that is reported on. */
+function labelFigures(
+  title: string,
+  [model]: readonly ModelPredictions<Float32Array>[],
+  examples: readonly Example<Float64Array>[],
+  { classNames = [title], threshold = 0.5 }: TaskFigureOptions,
+): Figure[] {
+  const targets = examples.map(({ target }) => target);
+  let [positives, all] = [0, 0];
+  const curves = classNames.slice(0, mostCurves).map((name, c) => {
+    const [values, labels] = [
+      tableColumn(model?.predictions ?? [], classNames.length, c),
+      tableColumn(targets, classNames.length, c),
+    ];
+    const known = [...labels.keys()].filter((row) => !Number.isNaN(labels[row]));
+    positives += known.filter((row) => labels[row] === 1).length;
+    all += known.length;
+    const curve = precisionRecallCurve(
+      known.map((row) => values[row]!),
+      known.map((row) => labels[row]!),
+    );
+    const chosen = curve.findLast((point) => point.threshold > threshold);
+    return { name, curve, area: areaUnderPrecisionRecall(curve), ...(chosen !== undefined && { chosen }) };
+  });
+  const of =
+    curves.length < classNames.length ? `the first ${curves.length} of ${classNames.length} labels` : 'each label';
+  return [
+    {
+      name: 'precision-recall',
+      caption: `Precision and recall of ${of} at every threshold; the mark is at ${threshold}.`,
+      svg: precisionRecallPlot(`Precision and recall: ${title}`, curves, positives / Math.max(1, all)),
+    },
+  ];
+}
+
+/** Curves that can be told apart by their colours. */
+const mostCurves = 8;
+
+/** As `classFigures`, of nucleotides whose class is known. */
+function nucleotideClassFigures(
+  title: string,
+  models: readonly ModelPredictions<Float32Array>[],
+  examples: readonly Example<Float64Array>[],
+  options: TaskFigureOptions,
+): Figure[] {
+  const classes = options.classNames?.length ?? 1;
+  const known = examples.flatMap(({ target }, rna) =>
+    [...target.keys()].filter((row) => !Number.isNaN(target[row])).map((row) => ({ rna, row, target: target[row]! })),
+  );
+  return classFigures(
+    title,
+    models.map(({ name, predictions }) => ({
+      name,
+      predictions: known.map(({ rna, row }) => predictions[rna]!.subarray(row * classes, (row + 1) * classes)),
+    })),
+    known.map(({ target }) => ({ id: '', sequence: '', target })),
+    options,
+    'nucleotide',
+  );
+}
+
 function numberFigures(
   title: string,
   models: readonly ModelPredictions<number>[],
   examples: readonly Example<number>[],
+  what = 'RNA',
 ): Figure[] {
   const targets = examples.map(({ target }) => target);
   return models.map(({ name, predictions }, k) => {
     const { r2, spearman, mae } = regressionScores(predictions, targets);
     return {
       name: k === 0 ? 'scatter' : `scatter-${k + 1}`,
-      caption: `${name}: predicted against measured values of ${counted(examples.length, 'RNA')}.`,
+      caption: `${name}: predicted against measured values of ${counted(examples.length, what)}.`,
       svg: scatter(
         `${name}: ${title}`,
         title,

@@ -1,12 +1,10 @@
 /**
- * What figures compute before anything is drawn: binned and smoothed curves, the plane layout, ticks and number formats.
+ * What figures compute before anything is drawn: binned and smoothed curves, ticks and number formats.
  */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Pair } from '../src/data.ts';
 import { formatCount, formatLoss, formatRate, formatScore } from '../src/format.ts';
-import { endsUp, radialLayout } from '../src/layout.ts';
 import { binned, smoothed } from '../src/series.ts';
 import { positionTicks } from '../src/ticks.ts';
 
@@ -46,50 +44,6 @@ test('smoothed is the mean of a centred window, without the values that are not 
   expect(smoothed([1, 2, 6, 4], 3)).toEqual([1.5, 3, 4, 5]);
   expect(smoothed([1, null, 3, NaN, 5], 3)).toEqual([1, null, 3, null, 5]);
   expect(smoothed([3, 1], 1)).toEqual([3, 1]);
-});
-
-const cloverleaf = '(((((((..(((.........))).(((((.......)))))....(((((.......))))))))))))....';
-
-function parsed(dotBracket: string): Pair[] {
-  const open: number[] = [];
-  return [...dotBracket].flatMap((character, k): Pair[] => {
-    if (character === '(') open.push(k);
-    const start = character === ')' ? open.pop() : undefined;
-    return start === undefined ? [] : [[start, k]];
-  });
-}
-
-/** Random nested structures: every `)` that has no partner is read as unpaired by `parsed`. */
-const nestedPairs = fc
-  .array(fc.constantFrom('(', ')', '.'), { minLength: 1, maxLength: 120 })
-  .map((characters) => ({ length: characters.length, pairs: parsed(characters.join('')) }));
-
-describe('radialLayout', () => {
-  test('the backbone and every pair have the length 1', () => {
-    fc.assert(
-      fc.property(nestedPairs, ({ length, pairs }) => {
-        const points = endsUp(radialLayout(length, pairs), pairs);
-        const distance = (i: number, j: number) =>
-          Math.hypot((points[i]?.x ?? NaN) - (points[j]?.x ?? NaN), (points[i]?.y ?? NaN) - (points[j]?.y ?? NaN));
-        for (let k = 1; k < length; k++) expect(distance(k - 1, k)).toBeCloseTo(1, 6);
-        for (const [i, j] of pairs) expect(distance(i, j)).toBeCloseTo(1, 6);
-      }),
-    );
-  });
-
-  test('a tRNA is a cloverleaf: acceptor above, D arm left, anticodon below, T arm right, nothing overlaps', () => {
-    const pairs = parsed(cloverleaf);
-    const points = endsUp(radialLayout(cloverleaf.length, pairs), pairs);
-    const at = (k: number) => points[k] ?? { x: NaN, y: NaN };
-    expect(at(0).y).toBeCloseTo(at(69).y, 6);
-    expect(at(0).x).toBeLessThan(at(69).x);
-    expect(at(16).x).toBeLessThan(at(6).x);
-    expect(at(34).y).toBeGreaterThan(at(16).y);
-    expect(at(56).x).toBeGreaterThan(at(63).x);
-    points.forEach((p, i) => {
-      points.slice(i + 1).forEach((q) => expect(Math.hypot(p.x - q.x, p.y - q.y)).toBeGreaterThan(0.9));
-    });
-  });
 });
 
 test('ticks are round positions, about ten at most', () => {

@@ -2,13 +2,16 @@
 import { defineKernel, flatGrid, flatVector, FLAT_SIZE, vectorwise, type ElementType } from './kernel.ts';
 
 export type SwigluVariant = {
-  /** The swish has a learnable slope (RiNALMo); otherwise `beta` is not read and may be any buffer. */
+  /** The swish has a learnable slope (RiNALMo). */
   beta: boolean;
   /** `cols` is a multiple of four: rows are read in vectors. */
   aligned: boolean;
 };
 
 const defaults: SwigluVariant = { beta: false, aligned: false };
+const inVectors = ({ cols }: { readonly cols: number }): Pick<SwigluVariant, 'aligned'> => ({
+  aligned: cols % 4 === 0,
+});
 const slope = (beta: boolean): string => (beta ? 'f32(beta[0])' : '1.0');
 
 /** Four elements i of y, whose halves of x are `a` and `b`, and s = σ(beta · a). */
@@ -33,9 +36,11 @@ const swish = ({ beta, aligned }: SwigluVariant): string =>
 export const swiglu = defineKernel({
   name: 'swiglu',
   inputs: { x: 'f32', beta: 'f32' },
+  optional: ['beta'],
   outputs: { y: 'vec4f' },
   uniforms: { count: 'u32', cols: 'u32' },
   variant: defaults,
+  derived: inVectors,
   halves: ['x', 'beta', 'y'],
   elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f' } : {}),
   ...vectorwise,
@@ -47,9 +52,11 @@ export const swiglu = defineKernel({
 export const swigluBackward = defineKernel({
   name: 'swigluBackward',
   inputs: { dy: 'vec4f', x: 'f32', beta: 'f32' },
+  optional: ['beta'],
   outputs: { dx: 'f32' },
   uniforms: { count: 'u32', cols: 'u32' },
   variant: defaults,
+  derived: inVectors,
   halves: ['dy', 'x', 'beta', 'dx'],
   elements: ({ aligned }): Record<string, ElementType> => (aligned ? { x: 'vec4f', dx: 'vec4f' } : {}),
   ...vectorwise,

@@ -1,6 +1,7 @@
 /** Checks of the kernels of the convolution, against one plain loop over (pixel, tap, channel, output). */
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import { conv2d, conv2dBackwardWeight, packFilters, sumFilters, sumTaps } from './conv2d.ts';
+import { MOST_PATCH_CHANNELS } from './conv2dPatches.ts';
 import type { RandomStream } from './random.ts';
 
 interface Size {
@@ -55,6 +56,9 @@ const SIZES = [
   shape(9, 8, 6, 3, 7, 9, 0, 2),
   shape(13, 6, 3, 5, 4, 5, 4, 2),
   shape(5, 4, 4, 3, 8, 5, 0, 7),
+  // More outputs than an invocation has, and more patches than a workgroup.
+  shape(25, 37, 29, 3, 30, 23, 2, 2),
+  shape(8, 9, 37, 3, 4),
 ];
 const BENCHMARK = [128, 256].flatMap((length) => [
   shape(length, length, 64, 1, 64),
@@ -88,7 +92,7 @@ function convolution(random: RandomStream, size: Size, bias: boolean): Call {
     },
     outputs: { y: size.rows * size.width * size.cols },
     uniforms: { ...size },
-    variant: { bias },
+    variant: { bias, patchable: size.size === 3 && size.channels <= MOST_PATCH_CHANNELS },
   };
 }
 
@@ -124,7 +128,7 @@ function weightGradient(random: RandomStream, size: Size, chunkPixels: number): 
     inputs: { x: normals(random, size.height * size.width * size.channels), dy: normals(random, pixels * size.cols) },
     outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
     uniforms: { ...size, chunkPixels },
-    variant: { aligned: size.cols % 4 === 0 },
+    variant: { aligned: size.cols % 4 === 0, patchable: size.size === 3 },
   };
 }
 

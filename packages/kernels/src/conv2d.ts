@@ -26,7 +26,24 @@ import {
   type GemmText,
   type GemmVariant,
 } from './gemm.ts';
-import { defineKernel, elementwise, flatIndex, type ElementType } from './kernel.ts';
+import {
+  patchBody,
+  patchDeclarations,
+  patchGrid,
+  patchWorkgroup,
+  weightPatchBody,
+  weightPatchGrid,
+  weightPatchWorkgroup,
+  type PatchTile,
+} from './conv2dPatches.ts';
+import {
+  defineKernel,
+  elementwise,
+  flatIndex,
+  isNewerLavapipe,
+  type AdapterTraits,
+  type ElementType,
+} from './kernel.ts';
 import { four } from './text.ts';
 
 const unturned: { turn: boolean } = { turn: false };
@@ -113,11 +130,36 @@ const mapUniforms = {
   cols: 'u32',
 } as const;
 
-export type Conv2dVariant = GemmVariant & {
-  /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
-  bias: boolean;
-};
-const convDefaults: Conv2dVariant = { ...gemmDefaults, bias: false };
+export type Conv2dVariant = Omit<GemmVariant, 'algorithm'> &
+  PatchTile & {
+    /** gemm.ts's, or `patches` (conv2dPatches.ts), which is `subgroup` for filters that are not `patchable`. */
+    algorithm: GemmVariant['algorithm'] | 'patches';
+    /** Filters are 3 × 3, and in `conv2d` of at most `MOST_PATCH_CHANNELS` channels. */
+    patchable: boolean;
+    /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
+    bias: boolean;
+  };
+const convDefaults: Conv2dVariant = { ...gemmDefaults, outputs: 24, patchable: false, bias: false };
+
+/** The variant as gemm.ts has it; undefined where it is in patches. */
+function gemmVariant<V extends Pick<Conv2dVariant, keyof GemmVariant | 'patchable'>>(
+  variant: V,
+): (V & GemmVariant) | undefined {
+  const { algorithm, patchable } = variant;
+  if (algorithm !== 'patches') return { ...variant, algorithm };
+  return patchable ? undefined : { ...variant, algorithm: 'subgroup' };
+}
+
+/** What is worth timing. */
+function convSpace(traits: AdapterTraits): Partial<Conv2dVariant>[] {
+  const { subgroupSize: lanes } = traits;
+  return [
+    ...(isNewerLavapipe(traits) && lanes !== undefined
+      ? [8, 24].map((outputs) => ({ algorithm: 'patches' as const, lanes, outputs }))
+      : []),
+    ...gemmSpace(traits),
+  ];
+}
 
 const forwardText: GemmText = {
   rows: 'u.rows * u.width',
@@ -126,6 +168,15 @@ const forwardText: GemmText = {
   end: 'u.size * u.size * u.channels',
 };
 
+const forwardLoads = /* wgsl */ `
+${valueUnderWgsl}
+fn loadA(row: u32, k: u32) -> f32 {
+  let tap = quotient(k, u.channels);
+  return valueUnder(row, tap, k - tap * u.channels);
+}
+${gatherA4(forwardText.end)}
+fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }`;
+
 /** y [rows, width, cols] = x * filters (+ bias); b from `packFilters`. */
 export const conv2d = defineKernel({
   name: 'conv2d',
@@ -133,24 +184,33 @@ export const conv2d = defineKernel({
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
   variant: convDefaults,
-  workgroup: gemmWorkgroup,
-  grid: ({ rows, width, cols }, variant) => gemmGrid(rows * width, cols, variant),
-  subgroups: ({ algorithm }) => algorithm === 'subgroup',
-  tuning: {
-    space: gemmSpace,
-    shape: ({ rows, width, channels, size, cols }) => gemmShape(rows * width, size * size * channels, cols),
+  elements: (variant): Record<string, ElementType> => (gemmVariant(variant) === undefined ? { b: 'f32' } : {}),
+  workgroup: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? patchWorkgroup : gemmWorkgroup(gemm);
   },
-  declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
-${valueUnderWgsl}
-fn loadA(row: u32, k: u32) -> f32 {
-  let tap = quotient(k, u.channels);
-  return valueUnder(row, tap, k - tap * u.channels);
-}
-${gatherA4(forwardText.end)}
-fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }
-fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`,
-  body: (variant) => gemmBody(variant, forwardText),
+  grid: (uniforms, variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined
+      ? patchGrid(uniforms, variant)
+      : gemmGrid(uniforms.rows * uniforms.width, uniforms.cols, gemm);
+  },
+  subgroups: (variant) => gemmVariant(variant)?.algorithm === 'subgroup',
+  tuning: {
+    space: convSpace,
+    shape: ({ rows, width, channels, size, cols }, { patchable }) =>
+      `${gemmShape(rows * width, size * size * channels, cols)}${patchable ? ' patchable' : ''}`,
+  },
+  declarations: (variant) => {
+    const gemm = gemmVariant(variant);
+    return /* wgsl */ `
+${gemm === undefined ? patchDeclarations(variant) : gemmDeclarations(gemm) + forwardLoads}
+fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`;
+  },
+  body: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? patchBody(variant) : gemmBody(gemm, forwardText);
+  },
 });
 
 const backwardText: GemmText = {
@@ -161,11 +221,35 @@ const backwardText: GemmText = {
   contiguous: { a: 'rows', b: 'cols' },
 };
 
-export type Conv2dWeightVariant = GemmVariant & {
+export type Conv2dWeightVariant = Omit<Conv2dVariant, 'bias'> & {
   /** `cols` is a multiple of four: dy is read in vectors. */
   aligned: boolean;
 };
-const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, aligned: false };
+const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, outputs: 24, patchable: false, aligned: false };
+
+/** What is worth timing. */
+function weightSpace(traits: AdapterTraits): Partial<Conv2dWeightVariant>[] {
+  const { subgroupSize: lanes } = traits;
+  return [
+    ...(isNewerLavapipe(traits) && lanes !== undefined
+      ? [8, 24]
+          .filter((outputs) => outputs % lanes === 0)
+          .map((outputs) => ({ algorithm: 'patches' as const, lanes, outputs }))
+      : []),
+    ...gemmSpace(traits),
+  ];
+}
+
+const weightLoads = ({ aligned }: Conv2dWeightVariant): string => /* wgsl */ `
+${valueUnderWgsl}
+fn loadA(row: u32, k: u32) -> f32 {
+  let tap = quotient(row, u.channels);
+  return valueUnder(k, tap, row - tap * u.channels);
+}
+${gatherA4('(u.rows * u.width)')}
+fn loadB(k: u32, vector: u32) -> vec4f {
+  return ${aligned ? 'dy[k * (u.cols / 4u) + vector]' : four((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`)};
+}`;
 
 /**
  * y[chunk, (tap, channel), col] = Σ over the pixels p of a chunk (a multiple of four) of x[p under tap, channel] ·
@@ -177,32 +261,37 @@ export const conv2dBackwardWeight = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { ...mapUniforms, chunkPixels: 'u32' },
   variant: weightDefaults,
-  elements: ({ aligned }): Record<string, ElementType> => (aligned ? { dy: 'vec4f' } : {}),
-  workgroup: gemmWorkgroup,
-  grid: ({ rows, width, channels, size, cols, chunkPixels }, variant) =>
-    gemmGrid(size * size * channels, cols, variant, Math.ceil((rows * width) / chunkPixels)),
-  subgroups: ({ algorithm }) => algorithm === 'subgroup',
-  tuning: {
-    space: gemmSpace,
-    shape: ({ rows, width, channels, size, cols, chunkPixels }) =>
-      gemmShape(size * size * channels, Math.min(rows * width, chunkPixels), cols),
+  elements: (variant): Record<string, ElementType> => (gemmVariant(variant)?.aligned === true ? { dy: 'vec4f' } : {}),
+  workgroup: (variant) => {
+    const gemm = gemmVariant(variant);
+    return gemm === undefined ? weightPatchWorkgroup(variant) : gemmWorkgroup(gemm);
   },
-  declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
-${valueUnderWgsl}
+  grid: (uniforms, variant) => {
+    const { rows, width, channels, size, cols, chunkPixels } = uniforms;
+    const [gemm, chunks] = [gemmVariant(variant), Math.ceil((rows * width) / chunkPixels)];
+    return gemm === undefined
+      ? weightPatchGrid(uniforms, variant, chunks)
+      : gemmGrid(size * size * channels, cols, gemm, chunks);
+  },
+  subgroups: (variant) => gemmVariant(variant)?.algorithm !== 'register' && variant.algorithm !== 'tiled',
+  tuning: {
+    space: weightSpace,
+    shape: ({ rows, width, channels, size, cols, chunkPixels }, { patchable }) =>
+      `${gemmShape(size * size * channels, Math.min(rows * width, chunkPixels), cols)}${patchable ? ' patchable' : ''}`,
+  },
+  declarations: (variant) => {
+    const gemm = gemmVariant(variant);
+    return /* wgsl */ `
+${gemm === undefined ? '' : gemmDeclarations(gemm) + weightLoads(gemm)}
 var<private> chunk: u32;
-fn loadA(row: u32, k: u32) -> f32 {
-  let tap = quotient(row, u.channels);
-  return valueUnder(k, tap, row - tap * u.channels);
-}
-${gatherA4('(u.rows * u.width)')}
-fn loadB(k: u32, vector: u32) -> vec4f {
-  return ${variant.aligned ? 'dy[k * (u.cols / 4u) + vector]' : four((e) => `dy[k * u.cols + min(4u * vector + ${e}u, u.cols - 1u)]`)};
-}
-fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`,
-  body: (variant) => /* wgsl */ `
+fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`;
+  },
+  body: (variant) => {
+    const gemm = gemmVariant(variant);
+    return /* wgsl */ `
   chunk = wid.z;
-${gemmBody(variant, backwardText)}`,
+${gemm === undefined ? weightPatchBody(variant) : gemmBody(gemm, backwardText)}`;
+  },
 });
 
 /**

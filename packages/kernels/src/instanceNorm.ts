@@ -5,16 +5,7 @@
  * the same pass. Maps are [pixels, channels]. Sums go over chunks of pixels
  * first, in an order that depends on sizes alone.
  */
-import {
-  defineKernel,
-  elementwise,
-  flatGrid,
-  FLAT_SIZE,
-  flatIndex,
-  flatVector,
-  type ElementType,
-  type Grid,
-} from './kernel.ts';
+import { defineKernel, elementwise, flatGrid, FLAT_SIZE, flatIndex, type ElementType, type Grid } from './kernel.ts';
 
 /** One invocation per chunk of pixels and channel, neighbours on neighbouring channels. */
 const chunked = {
@@ -32,7 +23,10 @@ const chunkIndex = /* wgsl */ `
   if (first >= u.pixels) { return; }
   let end = min(u.pixels, first + u.chunkPixels);`;
 
-/** y[chunk, 0, c] = mean over a chunk's pixels, y[chunk, 1, c] = M2, the sum of squared deviations from it. */
+/**
+ * y[chunk, 0, c] = mean over a chunk's pixels, y[chunk, 1, c] = M2, the sum of squared deviations from it. One pass, by
+ * Welford's recurrence (1962): reading a map takes longer than the sums do.
+ */
 export const instanceNormChunks = defineKernel({
   name: 'instanceNormChunks',
   inputs: { x: 'f32' },
@@ -40,13 +34,13 @@ export const instanceNormChunks = defineKernel({
   variant: {},
   ...chunked,
   body: () => /* wgsl */ `${chunkIndex}
-  var sum = 0.0;
-  for (var p = first; p < end; p++) { sum += x[p * u.channels + c]; }
-  let mean = sum / f32(end - first);
+  var mean = 0.0;
   var m2 = 0.0;
   for (var p = first; p < end; p++) {
-    let deviation = x[p * u.channels + c] - mean;
-    m2 += deviation * deviation;
+    let value = x[p * u.channels + c];
+    let deviation = value - mean;
+    mean += deviation / f32(p - first + 1u);
+    m2 += deviation * (value - mean);
   }
   let at = 2u * chunk * u.channels + c;
   y[at] = mean;
@@ -88,26 +82,40 @@ export type InstanceNormVariant = {
   residual: boolean;
   /** `channels` is a multiple of four: maps are read and written in vectors, three times faster on software drivers. */
   aligned: boolean;
+  /** Pixels of an invocation, for which the channel's statistics are read once. */
+  pixels: number;
 };
-const normDefaults: InstanceNormVariant = { relu: false, residual: false, aligned: false };
+const normDefaults: InstanceNormVariant = { relu: false, residual: false, aligned: false, pixels: 1 };
 
-/** `i`, an element or a vector of four; `c`, its channel; `next`, how far apart the two rows of statistics are. */
-const alignedIndex = (aligned: boolean): string =>
-  aligned
-    ? /* wgsl */ `${flatVector}
-  let next = u.channels / 4u;
-  let c = i % next;`
-    : /* wgsl */ `${flatIndex}
-  let next = u.channels;
-  let c = i % next;`;
+/**
+ * Calls `each` for the elements \`i\`, or vectors of four, of an invocation, all of a channel \`c\`; \`next\` is how far
+ * apart the two rows of statistics are. Neighbouring invocations have neighbouring elements.
+ */
+const overPixels = (
+  { aligned, pixels }: { aligned: boolean; pixels: number },
+  before: string,
+  each: string,
+): string => /* wgsl */ `
+  let next = u.channels${aligned ? ' / 4u' : ''};
+  let elements = u.count${aligned ? ' / 4u' : ''};
+  let apart = (elements / next + ${pixels - 1}u) / ${pixels}u * next;
+  let own = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
+  if (own >= apart) { return; }
+  let c = own % next;
+${before}
+  for (var i = own; i < elements; i += apart) {
+${each}
+  }`;
 const vectorsOf =
   (...names: string[]) =>
   ({ aligned }: { aligned: boolean }): Record<string, ElementType> =>
     aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {};
-const alignedGrid = {
+const pixelGrid = {
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
-  grid: ({ count }: { readonly count: number }, { aligned }: { aligned: boolean }): Grid =>
-    flatGrid(aligned ? Math.ceil(count / 4) : count, FLAT_SIZE),
+  grid: (
+    { count, channels }: { readonly count: number; readonly channels: number },
+    { aligned, pixels }: { aligned: boolean; pixels: number },
+  ): Grid => flatGrid(Math.ceil(count / channels / pixels) * (aligned ? channels / 4 : channels), FLAT_SIZE),
 } as const;
 const zeroOf = (aligned: boolean): string => (aligned ? 'vec4f()' : '0.0');
 
@@ -119,17 +127,26 @@ export const instanceNorm = defineKernel({
   uniforms: { count: 'u32', channels: 'u32' },
   variant: normDefaults,
   elements: vectorsOf('x', 'stats', 'residual', 'y'),
-  ...alignedGrid,
-  body: ({ relu, residual, aligned }) => /* wgsl */ `${alignedIndex(aligned)}
-  let v = (x[i] - stats[c]) * stats[next + c];
-  y[i] = ${relu ? `select(v, ${zeroOf(aligned)}, v <= ${zeroOf(aligned)})` : 'v'}${residual ? ' + residual[i]' : ''};`,
+  ...pixelGrid,
+  body: (variant) => {
+    const { relu, residual, aligned } = variant;
+    return overPixels(
+      variant,
+      /* wgsl */ `
+  let mean = stats[c];
+  let rstd = stats[next + c];`,
+      /* wgsl */ `
+    let v = (x[i] - mean) * rstd;
+    y[i] = ${relu ? `select(v, ${zeroOf(aligned)}, v <= ${zeroOf(aligned)})` : 'v'}${residual ? ' + residual[i]' : ''};`,
+    );
+  },
 });
 
 const withoutRelu: { relu: boolean } = { relu: false };
-const backwardDefaults: Omit<InstanceNormVariant, 'residual'> = { relu: false, aligned: false };
+const backwardDefaults: Omit<InstanceNormVariant, 'residual'> = { relu: false, aligned: false, pixels: 1 };
 
-const gradientWgsl = (relu: boolean, aligned = false): string =>
-  relu ? `select(dy[at], ${zeroOf(aligned)}, v <= ${zeroOf(aligned)})` : 'dy[at]';
+const gradientWgsl = (relu: boolean, at: string, aligned = false): string =>
+  relu ? `select(dy[${at}], ${zeroOf(aligned)}, v <= ${zeroOf(aligned)})` : `dy[${at}]`;
 
 /** y[chunk, 0, c] = Σ g and y[chunk, 1, c] = Σ g·v over a chunk's pixels, where g = dy, or 0 where the ReLU was. */
 export const instanceNormBackwardSums = defineKernel({
@@ -146,7 +163,7 @@ export const instanceNormBackwardSums = defineKernel({
   for (var p = first; p < end; p++) {
     let at = p * u.channels + c;
     let v = (x[at] - mean) * rstd;
-    let g = ${gradientWgsl(relu)};
+    let g = ${gradientWgsl(relu, 'at')};
     sum += g;
     dot += g * v;
   }
@@ -163,11 +180,18 @@ export const instanceNormBackward = defineKernel({
   uniforms: { count: 'u32', channels: 'u32', pixels: 'u32' },
   variant: backwardDefaults,
   elements: vectorsOf('x', 'stats', 'sums', 'dy', 'dx'),
-  ...alignedGrid,
-  body: ({ relu, aligned }) => /* wgsl */ `${alignedIndex(aligned)}
-  let at = i;
+  ...pixelGrid,
+  body: (variant) =>
+    overPixels(
+      variant,
+      /* wgsl */ `
+  let mean = stats[c];
   let rstd = stats[next + c];
-  let v = (x[i] - stats[c]) * rstd;
-  let g = ${gradientWgsl(relu, aligned)};
-  dx[i] = rstd * (g - (sums[c] + v * sums[next + c]) / f32(u.pixels));`,
+  let sum = sums[c];
+  let dot = sums[next + c];`,
+      /* wgsl */ `
+    let v = (x[i] - mean) * rstd;
+    let g = ${gradientWgsl(variant.relu, 'i', variant.aligned)};
+    dx[i] = rstd * (g - (sum + v * dot) / f32(u.pixels));`,
+    ),
 });

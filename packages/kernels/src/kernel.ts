@@ -58,10 +58,16 @@ export interface KernelSpec<
   O extends Bindings,
   U extends UniformTypes,
   V extends Variant,
+  Q extends keyof I & string = never,
 > {
   readonly name: string;
   /** Buffers that the kernel only reads. */
   readonly inputs: I;
+  /**
+   * Inputs that a call may go without. The variant has a field of the same name, which says whether the buffer is
+   * there; `Device.run` sets it. A binding that is not there is not declared.
+   */
+  readonly optional?: readonly Q[];
   /** Buffers that the kernel reads and writes in place. */
   readonly updates?: P;
   /** Buffers of which the kernel writes every element. */
@@ -69,6 +75,8 @@ export interface KernelSpec<
   readonly uniforms: U;
   /** Default variant. Options that change the meaning and tuning that does not both live here. */
   readonly variant: V;
+  /** Fields of the variant that follow from a call's sizes, such as whether rows are whole vectors. */
+  readonly derived?: (uniforms: Uniforms<U>, variant: V) => Partial<V>;
   /** Invocations per workgroup along x, y and z. */
   readonly workgroup: (variant: V) => Grid;
   /** Element types that differ in a variant from those of the bindings above: the same buffer, read in vectors. */
@@ -105,7 +113,8 @@ export interface Kernel<
   O extends Bindings = Bindings,
   U extends UniformTypes = UniformTypes,
   V extends Variant = Variant,
-> extends Omit<KernelSpec<I, P, O, U, V>, 'updates' | 'outputs'> {
+  Q extends keyof I & string = never,
+> extends Omit<KernelSpec<I, P, O, U, V, Q>, 'updates' | 'outputs'> {
   readonly updates: P;
   readonly outputs: O;
 }
@@ -114,8 +123,19 @@ export interface Kernel<
 // The function-typed fields make the precise types contravariant; `never` is their common bottom.
 export type AnyKernel = Omit<
   Kernel,
-  'workgroup' | 'grid' | 'elements' | 'declarations' | 'body' | 'subgroups' | 'subgroupMatrices' | 'tuning'
+  | 'optional'
+  | 'derived'
+  | 'workgroup'
+  | 'grid'
+  | 'elements'
+  | 'declarations'
+  | 'body'
+  | 'subgroups'
+  | 'subgroupMatrices'
+  | 'tuning'
 > & {
+  readonly optional?: readonly string[];
+  readonly derived?: (uniforms: never, variant: never) => object;
   readonly workgroup: (variant: never) => Grid;
   readonly grid: (uniforms: never, variant: never) => Grid;
   readonly elements?: (variant: never) => Readonly<Record<string, ElementType>>;
@@ -139,13 +159,28 @@ export function defineKernel<
   V extends Variant,
   const P extends Bindings = None,
   const O extends Bindings = None,
->(spec: KernelSpec<I, P, O, U, V>): Kernel<I, P, O, U, V> {
+  const Q extends keyof I & string = never,
+>(spec: KernelSpec<I, P, O, U, V, Q>): Kernel<I, P, O, U, V, Q> {
   return { ...spec, updates: spec.updates ?? ({} as P), outputs: spec.outputs ?? ({} as O) };
 }
 
-/** Names of the kernel's storage buffers in binding order (binding 1 and up; binding 0 holds the uniforms). */
-export function bindingNames(kernel: AnyKernel): string[] {
-  return [...Object.keys(kernel.inputs), ...Object.keys(kernel.updates), ...Object.keys(kernel.outputs)];
+/** Names of the inputs that a variant reads: all but the optional ones that are not there. */
+export function inputNames(kernel: AnyKernel, variant: Variant): string[] {
+  return Object.keys(kernel.inputs).filter(
+    (name) => kernel.optional?.includes(name) !== true || variant[name] === true,
+  );
+}
+
+/** Names of a variant's storage buffers in binding order (binding 1 and up; binding 0 holds the uniforms). */
+export function bindingNames(kernel: AnyKernel, variant: Variant): string[] {
+  return [...inputNames(kernel, variant), ...Object.keys(kernel.updates), ...Object.keys(kernel.outputs)];
+}
+
+/** The options of a call with the fields that follow from its sizes; what the call says itself goes before. */
+export function withDerived(kernel: AnyKernel, options: Variant, uniforms: Readonly<Record<string, number>>): Variant {
+  const { derived, variant } = kernel as Kernel;
+  if (derived === undefined) return options;
+  return { ...(derived(uniforms, { ...variant, ...options }) as Variant), ...options };
 }
 
 /** A pipeline's cache key: the kernel's name and the variant with its fields in order. */
@@ -185,13 +220,12 @@ export function elementTypes(kernel: AnyKernel, variant: Variant): Record<string
 export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const k = kernel as Kernel;
   const types = elementTypes(k, variant);
-  const bind = (names: Bindings, access: string, first: number): string[] =>
-    Object.keys(names).map(
-      (name, i) => `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${types[name]!}>;`,
-    );
+  const inputs = inputNames(kernel, variant).length;
+  const bindings = bindingNames(kernel, variant).map(
+    (name, i) =>
+      `@group(0) @binding(${i + 1}) var<storage, ${i < inputs ? 'read' : 'read_write'}> ${name}: array<${types[name]!}>;`,
+  );
   const written = Object.keys({ ...k.updates, ...k.outputs }).filter((name) => k.halves?.includes(name));
-  const inputs = Object.keys(k.inputs).length;
-  const updates = Object.keys(k.updates).length;
   const usesSubgroups = k.subgroups?.(variant) ?? false;
   const usesMatrices = k.subgroupMatrices?.(variant) ?? false;
   const builtins = [
@@ -211,9 +245,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
     ...uniforms,
     '}',
     '@group(0) @binding(0) var<uniform> u: Uniforms;',
-    ...bind(k.inputs, 'read', 1),
-    ...bind(k.updates, 'read_write', 1 + inputs),
-    ...bind(k.outputs, 'read_write', 1 + inputs + updates),
+    ...bindings,
     ...written.map((name) => `alias ${name}_t = ${types[name]!};`),
     k.declarations?.(variant) ?? '',
     `@compute @workgroup_size(${k.workgroup(variant).join(', ')})`,

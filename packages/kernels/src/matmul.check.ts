@@ -46,15 +46,7 @@ export function matmulCall(
     },
     outputs: { y: Math.ceil(inner / depth) * rows * cols },
     uniforms: { rows, inner, cols, depth },
-    variant: {
-      transposeA,
-      transposeB,
-      quantized,
-      aligned: (transposeB ? inner : cols) % 4 === 0,
-      bias,
-      residual,
-      ...halfStorage(f16),
-    },
+    variant: { transposeA, transposeB, quantized, bias, residual, ...halfStorage(f16) },
   };
 }
 

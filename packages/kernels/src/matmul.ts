@@ -41,9 +41,9 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   quantized: boolean;
   /** The dimension along which B is contiguous is a multiple of four, and is read in vectors where that serves. */
   aligned: boolean;
-  /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
+  /** Adds `bias` [cols]. */
   bias: boolean;
-  /** Adds `residual` [rows, cols]; otherwise that binding is not read and may be any buffer. */
+  /** Adds `residual` [rows, cols]. */
   residual: boolean;
 };
 
@@ -136,9 +136,11 @@ function result({ quantized, bias, residual }: MatmulVariant): string {
 export const matmul = defineKernel({
   name: 'matmul',
   inputs: { a: 'f32', b: 'f32', bias: 'f32', residual: 'f32' },
+  optional: ['bias', 'residual'],
   outputs: { y: 'f32' },
   uniforms: { rows: 'u32', inner: 'u32', cols: 'u32', depth: 'u32' },
   variant: defaults,
+  derived: ({ inner, cols }, { transposeB }) => ({ aligned: (transposeB ? inner : cols) % 4 === 0 }),
   halves: ['a', 'b', 'bias', 'residual', 'y'],
   elements: (variant): Record<string, ElementType> => ({
     ...(!variant.aligned

@@ -50,7 +50,6 @@ function forwardCall(random: RandomStream, rows: number, cols: number, centred: 
     },
     outputs: { y: rows * cols, rstd: rows, ...(centred ? { mean: rows } : {}) },
     uniforms: { rows, cols, eps: EPS },
-    variant: { aligned: cols % 4 === 0 },
   };
 }
 
@@ -91,7 +90,6 @@ function backwardCall(
     inputs: { ...forward.inputs, ...(mean && { mean }), rstd: rstd!, dy: normals(random, rows * cols) },
     outputs,
     uniforms: { rows, cols, ...(chunkRows === undefined ? {} : { chunkRows }) },
-    variant: { aligned: cols % 4 === 0 },
   };
 }
 

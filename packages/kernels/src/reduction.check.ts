@@ -8,7 +8,6 @@ function sums(random: RandomStream, rows: number, cols: number, chunkRows: numbe
     inputs: { x: normals(random, rows * cols) },
     outputs: { y: Math.ceil(rows / chunkRows) * cols },
     uniforms: { rows, cols, chunkRows },
-    variant: { aligned: cols % 4 === 0 },
   };
 }
 

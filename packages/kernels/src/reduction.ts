@@ -20,6 +20,7 @@ const width = (cols: number, aligned: boolean): number => (aligned ? cols / 4 : 
 
 /** Workgroups, and `Part`: what an invocation takes of a row. */
 export const chunkedColumns = {
+  derived: ({ cols }: { readonly cols: number }): ColumnVariant => ({ aligned: cols % 4 === 0 }),
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
   grid: (
     { rows, cols, chunkRows }: { readonly rows: number; readonly cols: number; readonly chunkRows: number },

@@ -19,6 +19,7 @@ export const inRows =
     aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {};
 
 export const rowwise = {
+  derived: ({ cols }: { readonly cols: number }): Pick<RowVariant, 'aligned'> => ({ aligned: cols % 4 === 0 }),
   workgroup: ({ lanes }: RowVariant): Grid => [lanes === 1 ? FLAT_SIZE : lanes, 1, 1],
   grid: ({ rows }: { readonly rows: number }, { lanes }: RowVariant): Grid =>
     flatGrid(rows, lanes === 1 ? FLAT_SIZE : 1),

@@ -44,7 +44,7 @@ export const segmentStats = defineKernel({
 
 export type SegmentNormVariant = {
   elu: boolean;
-  /** Adds `residual`; otherwise that binding is not read and may be any buffer. */
+  /** Adds `residual`. */
   residual: boolean;
 };
 const defaults: SegmentNormVariant = { elu: false, residual: false };
@@ -61,6 +61,7 @@ const normalised = /* wgsl */ `
 export const segmentNorm = defineKernel({
   name: 'segmentNorm',
   inputs: { x: 'f32', stats: 'f32', residual: 'f32', sequences: 'u32' },
+  optional: ['residual'],
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
   variant: defaults,

@@ -78,15 +78,20 @@ function cpuSubgroups(lanes: number): Table {
  * of 24, attention 15 instead of 20.
  */
 function newerLavapipe(lanes: number): Table {
+  // Rows and vectors are for filters of other sizes than 3 × 3.
   const conv: readonly TableEntry[] = [
-    { variant: { algorithm: 'subgroup', lanes, rows: 24, vectors: 2 } },
+    { variant: { algorithm: 'patches', lanes, rows: 24, vectors: 2 } },
     { variant: { rows: 32, vectors: 1 }, upTo: { cols: 32 } },
   ];
+  // A lane has a channel.
+  const fewChannels: TableEntry = { variant: { algorithm: 'subgroup' }, upTo: { channels: Math.floor(lanes / 4) } };
   const attention = always({ exchange: 'subgroup', lanes, rows: 32 });
   return {
     matmul: [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow],
     conv2d: conv,
-    conv2dBackwardWeight: conv,
+    instanceNorm: always({ pixels: 8 }),
+    instanceNormBackward: always({ pixels: 8 }),
+    conv2dBackwardWeight: [{ variant: { outputs: 24 % lanes === 0 ? 24 : lanes } }, ...conv, fewChannels],
     attention,
     attentionBackwardQuery: attention,
     attentionBackwardKey: attention,

@@ -1,6 +1,7 @@
 export * from './config.ts';
 export * from './configJson.ts';
 export * from './encoder.ts';
+export * from './cost.ts';
 export * from './flops.ts';
 export * from './lora.ts';
 export * from './packing.ts';

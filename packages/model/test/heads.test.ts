@@ -50,6 +50,7 @@ const platform: Platform = {
 };
 
 const TOLERANCE = 3e-5;
+const NO_SIZES = { channels: 1, blocks: 1, padding: 'none' } as const;
 
 interface Case {
   readonly encoder: Encoder;
@@ -190,7 +191,7 @@ describe.each(MODELS)('$model', ({ model, splice, ncrna, mrl }) => {
     ]);
     expect(
       worst(
-        ribosomeLoad.predict(output, { ...mrl, padding: 45 }, scalars),
+        ribosomeLoad.predict(output, { ...mrl, padding: 45 }, scalars, []),
         await each.numbers('pred_unscaled_clamped'),
       ),
     ).toBeLessThan(1e-4);
@@ -234,16 +235,14 @@ describe.each(MODELS)('$model', ({ model, splice, ncrna, mrl }) => {
 });
 
 it('ribosome load is standardised by mean and population deviation', () => {
-  expect(ribosomeLoad.fit!([1, 2, 3, 6])).toEqual(
+  expect(ribosomeLoad.fit!([1, 2, 3, 6], NO_SIZES)).toEqual(
     new Map([
       ['scaler._mean', 3],
       ['scaler._std', Math.sqrt(3.5)],
     ]),
   );
-  expect(() => ribosomeLoad.fit!([2, 2])).toThrow('cannot be standardised');
-  expect(() =>
-    ribosomeLoad.predict(new Float32Array(1), { channels: 1, blocks: 1, padding: 'none' }, new Map()),
-  ).toThrow('"scaler._mean" is missing');
+  expect(() => ribosomeLoad.fit!([2, 2], NO_SIZES)).toThrow('cannot be standardised');
+  expect(() => ribosomeLoad.predict(new Float32Array(1), NO_SIZES, new Map(), [])).toThrow('"scaler._mean" is missing');
 });
 
 it('padding to the longest of the batch is padding to that length', async () => {

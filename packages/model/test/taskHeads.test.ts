@@ -237,7 +237,7 @@ describe('a task that is declared in one file', () => {
       runHead(task, all, { representation: model.forward(batch), cuSeqlens: batch.cuSeqlens });
     const predict = async (model: Encoder, all: ParameterMap): Promise<number[]> => {
       const values = device.scope(() => output(model, all));
-      const predictions = task.head.predict(await values.read(), task.sizes, new Map()) as number[];
+      const predictions = task.head.predict(await values.read(), task.sizes, new Map(), []) as number[];
       values.dispose();
       return predictions;
     };
@@ -265,7 +265,7 @@ describe('a task that is declared in one file', () => {
     }
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 4);
     const before = await predict(encoder, parameters);
-    expect(task.head.metrics(before, examples, new Map())['r2']).toBeGreaterThan(0);
+    expect(task.head.metrics(before, examples, new Map(), task.sizes)['r2']).toBeGreaterThan(0);
 
     const values = new Map<string, Float32Array>();
     for (const [name, tensor] of parameters) values.set(name, await tensor.read());
@@ -286,13 +286,14 @@ describe('a task that is declared in one file', () => {
 });
 
 test('cells of tables are read, and refused with what was expected', () => {
-  expect(spliceSite.columns!.parse('1', { hidden: 1 })).toBe(1);
-  expect(() => spliceSite.columns!.parse('2', { hidden: 1 })).toThrow('expected 0 or 1, got "2"');
-  expect(ncrnaFamily.columns!.parse('87', { hidden: 1, classes: 88 })).toBe(87);
-  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 })).toThrow(
+  const row = { cells: [], sequence: 'A' };
+  expect(spliceSite.columns!.parse('1', { hidden: 1 }, row)).toBe(1);
+  expect(() => spliceSite.columns!.parse('2', { hidden: 1 }, row)).toThrow('expected 0 or 1, got "2"');
+  expect(ncrnaFamily.columns!.parse('87', { hidden: 1, classes: 88 }, row)).toBe(87);
+  expect(() => ncrnaFamily.columns!.parse('88', { hidden: 1, classes: 88 }, row)).toThrow(
     'expected a class from 0 to 87 (names of classes go into head.names), got "88"',
   );
-  expect(() => ribosomeLoad.columns!.parse('', { channels: 1, blocks: 1, padding: 'none' })).toThrow(
+  expect(() => ribosomeLoad.columns!.parse('', { channels: 1, blocks: 1, padding: 'none' }, row)).toThrow(
     'expected a number, got ""',
   );
 });
@@ -308,6 +309,11 @@ test('every task has a name, a prefix and defaults of its own', () => {
     'translationEfficiency',
     'expressionLevel',
     'ncrnaFamily',
+    'regression',
+    'classification',
+    'multiLabel',
+    'nucleotideRegression',
+    'nucleotideClassification',
   ]);
   expect(new Set(HEADS.map(({ name: task }) => task)).size).toBe(HEADS.length);
 });

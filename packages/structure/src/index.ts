@@ -7,6 +7,7 @@ export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat
 export * from './records/files.ts';
 export { refuseForeignText } from './records/foreign.ts';
 export { splitLines } from './records/lines.ts';
+export { parseRdat, type ReactivityRow } from './records/rdat.ts';
 export { findInvisible, firstWord } from './records/title.ts';
 export * from './secondary/decode.ts';
 export * from './secondary/dotBracket.ts';
@@ -15,6 +16,7 @@ export * from './secondary/pairTypes.ts';
 export * from './secondary/protocols.ts';
 export * from './secondary/structure.ts';
 export * from './secondary/structureScores.ts';
+export * from './secondary/windows.ts';
 export { expectedAccuracy, maximumExpectedAccuracy } from './folding/accuracy.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
 export * from './folding/enginePairs.ts';
@@ -28,7 +30,24 @@ export * from './statistics/logisticRegression.ts';
 export * from './statistics/predictionKind.ts';
 export * from './statistics/scores.ts';
 export * from './statistics/similarity.ts';
+export * from './statistics/tableScores.ts';
 export type { Baseline } from './baselines/baseline.ts';
 export * from './baselines/naiveBayes.ts';
 export * from './baselines/ridge.ts';
 export * from './baselines/weightMatrix.ts';
+export { type AtomTable, type CoordinateFile, type SequenceResidue } from './tertiary/atoms.ts';
+export { chainBreaks, rnaChains, type ChainOptions, type RnaChain, type UnknownNucleotide } from './tertiary/chains.ts';
+export { readMmcif } from './tertiary/mmcif.ts';
+export {
+  ATOM_NAMES,
+  ATOM_SLOTS,
+  BASES,
+  atomSlot,
+  isBase,
+  residueKind,
+  type Base,
+  type ResidueKind,
+} from './tertiary/nucleotides.ts';
+export { readPdb } from './tertiary/pdb.ts';
+export { readCoordinates } from './tertiary/readCoordinates.ts';
+export { writeMmcif, writePdb, type WrittenChain } from './tertiary/write.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBasePairs, greedyPairs, upperTriangle } from '../src/secondary/decode.ts';
+import { decodeBasePairs, decodeNested, gammaOf, greedyPairs, upperTriangle } from '../src/secondary/decode.ts';
+import { dotBracket } from '../src/secondary/dotBracket.ts';
 import { scoreBasePairs, type PairScore } from '../src/secondary/metrics.ts';
 import { basePairs, partnersFromPairs } from '../src/secondary/structure.ts';
 
@@ -73,6 +74,51 @@ describe('decodeBasePairs', () => {
     expect(() => decodeBasePairs(new Float32Array(4), 'AU')).toThrow('2 positions have 1 pairs, but 4');
     expect(() => decodeBasePairs(Float32Array.of(NaN), 'AU')).toThrow('the pair (0, 1) is NaN');
     expect(() => decodeBasePairs(Float32Array.of(0), 'AU', { threshold: 1.5 })).toThrow('0 … 1');
+  });
+});
+
+describe('decodeNested', () => {
+  const triangle = (length: number, pairs: readonly (readonly [number, number, number])[]): Float32Array => {
+    const values = new Float32Array((length * (length - 1)) / 2);
+    for (const [i, j, p] of pairs) values[(i * (2 * length - i - 1)) / 2 + j - i - 1] = p;
+    return values;
+  };
+
+  it('takes a pair without rivals where the greedy decode does, at the γ of its threshold', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 99 }),
+        fc.integer({ min: 0, max: 100 }).filter((n) => n > 0),
+        (percent, of) => {
+          const [threshold, p] = [percent / 100, of / 100];
+          fc.pre(percent !== of);
+          const one = triangle(6, [[0, 5, p]]);
+          const options = { allowNcPairs: true };
+          expect(decodeNested(one, 'AAAAAA', gammaOf(threshold), options)).toEqual(
+            decodeBasePairs(one, 'AAAAAA', { ...options, threshold }),
+          );
+        },
+      ),
+    );
+    expect(gammaOf(0.25)).toBe(3);
+    expect([gammaOf(0), gammaOf(1)].every((gamma) => gamma > 0 && gamma < Infinity)).toBe(true);
+  });
+
+  it('leaves a knot out for the better of its stems, and keeps what pairs are allowed', () => {
+    const knot = triangle(10, [
+      [0, 6, 0.9],
+      [1, 5, 0.9],
+      [3, 9, 0.8],
+      [4, 8, 0.8],
+    ]);
+    expect(dotBracket(decodeNested(knot, 'GGACCCCAGG', 2))).toBe('((...))...');
+    expect(dotBracket(decodeBasePairs(knot, 'GGACCCCAGG'))).toBe('((.[[)).]]');
+    expect(dotBracket(decodeNested(knot, 'AGACCCCAGG', 2))).toBe('...((...))');
+    expect(dotBracket(decodeNested(knot, 'AGACCCCAGG', 2, { allowNcPairs: true }))).toBe('((...))...');
+    const sharp = triangle(4, [[0, 3, 0.9]]);
+    expect(dotBracket(decodeNested(sharp, 'GAAC', 2))).toBe('....');
+    expect(dotBracket(decodeNested(sharp, 'GAAC', 2, { allowSharpLoops: true }))).toBe('(..)');
+    expect(() => decodeNested(new Float32Array(4), 'AU', 1)).toThrow('2 positions have 1 pairs, but 4');
   });
 });
 

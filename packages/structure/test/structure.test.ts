@@ -148,6 +148,10 @@ describe('structure files', () => {
         expect(parseStructureFile(writeDotBracket(structure), 'a.dbn')).toEqual([structure]);
         expect(parseStructureFile(writeCt(structure), 'a.ct')).toEqual([structure]);
         expect(parseStructureFile(writeBpseq(structure), 'a.bpseq')).toEqual([structure]);
+        const remarked = { ...structure, remark: 'accuracy=0.5 two words' };
+        expect(parseStructureFile(writeDotBracket(remarked), 'a.dbn')).toEqual([structure]);
+        expect(parseStructureFile(writeCt(remarked), 'a.ct')).toEqual([structure]);
+        expect(parseStructureFile(writeBpseq(remarked), 'a.bpseq')).toEqual([structure]);
       }),
     );
   });

@@ -10,6 +10,7 @@ import {
   elementTypes,
   encodeHalves,
   halfNames,
+  inputNames,
   pipelineKey,
   type Kernel,
   type Variant,
@@ -83,8 +84,12 @@ function record(
       isHalf(call, name) ? { shape: [count + behind], dtype: 'f16' } : [count + behind],
     ]),
   );
-  const outputs = device.run(kernel, buffers, shapes, call.uniforms, { ...tuning, ...call.variant });
-  return { ...outputs, ...Object.fromEntries(Object.keys(kernel.updates).map((name) => [name, buffers[name]!])) };
+  // A call's inputs may be more than its variant reads.
+  const read = inputNames(kernel, call.variant ?? {});
+  const updates = Object.keys(kernel.updates);
+  const given = Object.fromEntries([...read, ...updates].map((name) => [name, buffers[name]!]));
+  const outputs = device.run(kernel, given, shapes, call.uniforms, { ...tuning, ...call.variant });
+  return { ...outputs, ...Object.fromEntries(updates.map((name) => [name, buffers[name]!])) };
 }
 
 /** Uploads a call's inputs (and updates). */

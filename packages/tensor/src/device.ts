@@ -27,6 +27,7 @@ import { adapterTraits, SUBGROUP_MATRIX_FEATURE } from './adapter.ts';
 import { AdapterErrors, namesOf } from './adapterErrors.ts';
 import { DeviceError } from './errors.ts';
 import { MemoryPool } from './memory.ts';
+import { presentOf } from './optionalInputs.ts';
 import { PipelineCache } from './pipelineCache.ts';
 import type { PipelineCompiler } from './pipelines.ts';
 import { Scope } from './scope.ts';
@@ -82,7 +83,9 @@ export interface ObservedCall {
   readonly options: Variant;
 }
 
-type Arguments<B extends Bindings> = { readonly [N in keyof B]: Tensor };
+type Arguments<B extends Bindings, Q extends keyof B = never> = { readonly [N in Exclude<keyof B, Q>]: Tensor } & {
+  readonly [N in Q]?: Tensor | undefined;
+};
 
 export class Device {
   readonly gpu: GPUDevice;
@@ -358,16 +361,25 @@ export class Device {
 
   /**
    * Records a call and returns its outputs. Inputs, updates, shapes and uniforms are typed by the kernel: a
-   * missing buffer or a misspelt uniform does not compile.
+   * missing buffer or a misspelt uniform does not compile. Optional inputs may be left out or undefined, and the
+   * variant follows from which are there.
    */
-  run<I extends Bindings, P extends Bindings, O extends Bindings, U extends UniformTypes, V extends Variant>(
-    kernel: Kernel<I, P, O, U, V>,
-    inputs: Arguments<I> & Arguments<P>,
+  run<
+    I extends Bindings,
+    P extends Bindings,
+    O extends Bindings,
+    U extends UniformTypes,
+    V extends Variant,
+    Q extends keyof I & string,
+  >(
+    kernel: Kernel<I, P, O, U, V, Q>,
+    inputs: Arguments<I, Q> & Arguments<P>,
     outputs: { readonly [N in keyof O]: OutputShape },
     uniforms: Uniforms<U>,
     options: Partial<V> = {},
   ): { [N in keyof O]: Tensor } {
-    this.#observer?.({ kernel, buffers: inputs, outputs, uniforms, options: options as Variant });
+    const { buffers, chosen } = presentOf(kernel, inputs, options as Variant);
+    this.#observer?.({ kernel, buffers, outputs, uniforms, options: chosen });
     const made = Object.fromEntries(
       Object.keys(kernel.outputs).map((name) => {
         const [type, output] = [kernel.outputs[name], outputs[name]!];
@@ -378,7 +390,7 @@ export class Device {
         return [name, tensor];
       }),
     );
-    this.#dispatch(kernel, { ...inputs, ...made }, uniforms, options as Variant);
+    this.#dispatch(kernel, { ...buffers, ...made }, uniforms, chosen);
     return made as { [N in keyof O]: Tensor };
   }
 
@@ -388,7 +400,7 @@ export class Device {
     uniforms: Readonly<Record<string, number>>,
     options: Variant,
   ): void {
-    const names = bindingNames(kernel);
+    const names = bindingNames(kernel, options);
     const tensors = names.map((name) => {
       const tensor = buffers[name];
       if (tensor === undefined) throw new TypeError(`${kernel.name}: buffer '${name}' is missing`);

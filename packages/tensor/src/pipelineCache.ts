@@ -4,7 +4,7 @@
  * dynamic offset, so a bind group depends on buffers alone and is found again
  * in the next step.
  */
-import { bindingNames, kernelWgsl, pipelineKey, type AnyKernel, type Variant } from '@rna/kernels';
+import { bindingNames, inputNames, kernelWgsl, pipelineKey, type AnyKernel, type Variant } from '@rna/kernels';
 import type { AdapterErrors } from './adapterErrors.ts';
 import type { Storage } from './memory.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler } from './pipelines.ts';
@@ -55,8 +55,8 @@ export class PipelineCache {
     const label = pipelineKey(kernel, variant);
     const cached = this.#pipelines.get(label);
     if (cached !== undefined) return cached;
-    const reads = Object.keys(kernel.inputs).length;
-    const writes = bindingNames(kernel).length - reads;
+    const reads = inputNames(kernel, variant).length;
+    const writes = bindingNames(kernel, variant).length - reads;
     const signature = `${'r'.repeat(reads)}${'w'.repeat(writes)}`;
     const uniformBytes = Object.keys(kernel.uniforms).length * 4;
     if (uniformBytes > this.#arena.slotBytes)

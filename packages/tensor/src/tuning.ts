@@ -14,6 +14,7 @@ import {
   shapeClass,
   tableEntries,
   tableVariant,
+  withDerived,
   type AdapterTraits,
   type AnyKernel,
   type TableEntry,
@@ -78,8 +79,8 @@ export type VariantChoice = (
 
 /**
  * The choice of variants on a device, each source laid over those before: the kernel's default, the table of the
- * adapter's class, the autotuner's answer, what is pinned, the call's options. Without uniforms it is the variant
- * of an ordinary call, and answers for a class of sizes are left out. Throws a TuningError where a pinned field
+ * adapter's class, the autotuner's answer, what is pinned, what follows from the call's sizes, the call's options.
+ * Without uniforms it is the variant of an ordinary call, and what depends on sizes is left out. Throws a TuningError where a pinned field
  * is none of the kernel's.
  */
 export function variantChoice({ traits, tuned, pinned }: VariantSources): VariantChoice {
@@ -91,8 +92,10 @@ export function variantChoice({ traits, tuned, pinned }: VariantSources): Varian
       kernels.set(kernel, choice);
     }
     const { ordinary, base, bounded, answers, pin } = choice;
+    if (uniforms === undefined) return { ...ordinary, ...options };
+    const own = withDerived(kernel, options, uniforms);
     // Every call comes by here, and most kernels leave nothing to be chosen.
-    if (uniforms === undefined || (bounded.length === 0 && answers === undefined)) return { ...ordinary, ...options };
+    if (bounded.length === 0 && answers === undefined) return { ...ordinary, ...own };
     const shape = answers === undefined ? undefined : shapeClass(kernel, uniforms, options);
     const table = bounded.map((entry) => (entryCounts(entry, uniforms) ? entry.variant : undefined));
     return Object.assign(
@@ -101,7 +104,7 @@ export function variantChoice({ traits, tuned, pinned }: VariantSources): Varian
       ...table,
       shape === undefined ? undefined : answers?.[shape]?.variant,
       pin,
-      options,
+      own,
     ) as Variant;
   };
 }

@@ -30,10 +30,9 @@ function rewritten(text: string, names: readonly string[]): string {
   return `${text.slice(0, start)}inBounds_${name}(u32(${index}))]${rewritten(text.slice(end), names)}`;
 }
 
-/** The kernel with an update `beyond`, [buffers]: an index that was too large for each buffer, or 0. */
-function boundsChecked(kernel: AnyKernel): Kernel {
+/** The kernel with an update `beyond`, [names]: an index that was too large for each of the buffers, or 0. */
+function boundsChecked(kernel: AnyKernel, names: readonly string[]): Kernel {
   const k = kernel as Kernel;
-  const names = bindingNames(kernel);
   const bounds: UniformTypes = Object.fromEntries(names.map((name) => [`length_${name}`, 'u32']));
   // Noted in registers and stored at the end: a store at every access would compile for minutes.
   const checks = names
@@ -68,9 +67,9 @@ export async function accessesBeyond(
   call: Call,
   tuning: Variant = {},
 ): Promise<string[]> {
-  const names = bindingNames(check.kernel);
   // The checked kernel has a name of its own, so what the device chooses for the kernel is pinned here.
   const chosen = device.variant(check.kernel, { ...tuning, ...call.variant }, call.uniforms);
+  const names = bindingNames(check.kernel, chosen);
   const types = elementTypes(check.kernel, chosen);
   // The device's buffers end with a whole vector.
   const elements = (name: string): number =>
@@ -82,7 +81,7 @@ export async function accessesBeyond(
     variant: chosen,
   };
   const buffers = uploadCall(device, checked);
-  const results = runCall(device, { ...check, kernel: boundsChecked(check.kernel) }, checked, buffers);
+  const results = runCall(device, { ...check, kernel: boundsChecked(check.kernel, names) }, checked, buffers);
   const beyond = await device.read(buffers['beyond']!);
   for (const tensor of new Set([...Object.values(buffers), ...Object.values(results)])) tensor.dispose();
   return names.flatMap((name, i) =>

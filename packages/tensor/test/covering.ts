@@ -3,7 +3,7 @@
  * lavapipe seconds, so a test there runs a few pipelines that show each value of
  * each option. What is chosen depends on the lists alone.
  */
-import type { Variant } from '@rna/kernels';
+import { withDerived, type Variant } from '@rna/kernels';
 import type { Call, KernelCheck } from '@rna/kernels/checks';
 
 // Numbers are sizes: one of them stands for all.
@@ -30,9 +30,10 @@ export function coveringVariants(variants: readonly Variant[]): readonly Variant
 /** The calls whose options are those of `coveringVariants`, taken in the order from ordinary work to extreme. */
 export function coveringCalls(check: KernelCheck, calls: readonly Call[]): readonly Call[] {
   const work = (call: Call): number => check.work(call).flops + check.work(call).bytes;
-  const key = ({ variant = {} }: Call): string => JSON.stringify(variant);
+  const options = ({ variant = {}, uniforms }: Call): Variant => withDerived(check.kernel, variant, uniforms);
+  const key = (call: Call): string => JSON.stringify(options(call));
   const byWork = [
-    ...new Map([...calls].sort((a, b) => work(a) - work(b)).map((call) => [key(call), call.variant ?? {}])).values(),
+    ...new Map([...calls].sort((a, b) => work(a) - work(b)).map((call) => [key(call), options(call)])).values(),
   ];
   const middle = (byWork.length - 1) / 2;
   const ranks = new Map(byWork.map((variant, i) => [variant, Math.abs(i - middle)]));

@@ -168,7 +168,11 @@ const finetuneFields = (head: Head) => ({
   out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
   model: z
     .strictObject({
-      checkpoint: z.string().min(1).describe('Folder, file or hub name of the pre-trained model'),
+      checkpoint: z
+        .string()
+        .min(1)
+        .default('builtin')
+        .describe('Folder, file or hub name of the pre-trained model, or builtin'),
       freeze: z
         .boolean()
         .default(false)
@@ -187,7 +191,8 @@ const finetuneFields = (head: Head) => ({
           'What is saved with lora or freeze: a whole model, or the head and the low-rank matrices alone, beside the name of the model that they are for',
         ),
     })
-    .superRefine(checkWeightsToTrain),
+    .superRefine(checkWeightsToTrain)
+    .prefault({}),
   unfreeze: z
     .array(unfreezeStage)
     .default([])
@@ -204,6 +209,15 @@ const finetuneFields = (head: Head) => ({
       .lt(1)
       .default(0.1)
       .describe('Part of data.train that is held out instead where there are no such files; drawn by the seed'),
+    columns: z
+      .strictObject({
+        id: z.string().optional().describe('Column of the ids'),
+        sequence: z.string().optional().describe('Column of the sequences'),
+        target: z.array(z.string()).min(1).optional().describe('Columns of the labels'),
+        group: z.string().optional().describe('Column of what RNAs are grouped by'),
+      })
+      .optional()
+      .describe('Columns of the tables that have other names than the task gives them'),
   }),
   train: z
     .strictObject({

@@ -8,7 +8,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
-import { longestInput, packTokens, runHead, STREAM, type Head, predictsPairs } from '@rna/model';
+import { longestInput, packTokens, runHead, STREAM, type TaskHead, predictsPairs } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel, priorsOf } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
@@ -44,11 +44,16 @@ export interface FinetuningTask extends TrainingTask {
  * The scalars of a head that follow from its training set. Throws a TrainingError where the targets do not give them.
  */
 export function fittedScalars<S extends object, T, P>(
-  head: Head<S, T, P>,
+  { head, sizes }: TaskHead<S, T, P>,
   train: readonly LabelledRna<T>[],
 ): Map<string, number> {
   try {
-    return new Map(head.fit?.(train.map(({ target }) => target)));
+    return new Map(
+      head.fit?.(
+        train.map(({ target }) => target),
+        sizes,
+      ),
+    );
   } catch (error) {
     throw error instanceof RangeError ? new TrainingError(error.message, { cause: error }) : error;
   }
@@ -71,7 +76,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     seed,
   } = options;
   const { head } = task;
-  const terms = ({ sequence }: LabelledRna<T>): number => head.terms?.(sequence) ?? 1;
+  const terms = ({ sequence, target }: LabelledRna<T>): number => head.terms?.(sequence, target) ?? 1;
   if (train.length === 0) throw new TrainingError('there are no RNAs to train on');
   const short = train.find((rna) => !(terms(rna) > 0));
   if (short !== undefined)
@@ -183,7 +188,7 @@ async function evaluateHead<S extends object, T, P>(
   options: FinetuningOptions<S, T, P>,
 ): Promise<Omit<Evaluation, 'step'>> {
   const {
-    task: { head },
+    task: { head, sizes },
     validation,
     scalars,
     chooseThreshold = false,
@@ -201,7 +206,7 @@ async function evaluateHead<S extends object, T, P>(
   head.choose?.(predicted, validation).forEach((value, name) => {
     scalars.set(name, value);
   });
-  const metrics = head.metrics(predicted, validation, scalars);
+  const metrics = head.metrics(predicted, validation, scalars, sizes);
   const { metric, order } = head.best;
   const value = metrics[metric];
   if (value === undefined)

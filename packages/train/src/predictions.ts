@@ -78,7 +78,8 @@ export async function predictPack<S extends object, T, P>(
     }),
   );
   try {
-    return task.head.predict(await output.read(), task.sizes, scalars);
+    const lengths = sequences.map(({ length }) => length);
+    return task.head.predict(await output.read(), task.sizes, scalars, lengths);
   } finally {
     output.dispose();
   }

@@ -134,7 +134,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
     decode,
     seed,
   } = config;
-  const scalars = fittedScalars(task.head, run.train);
+  const scalars = fittedScalars(task, run.train);
   if (typeof config.threshold === 'number' && config.threshold !== DEFAULT_THRESHOLD)
     scalars.set('threshold', config.threshold);
   const adapted = adaptEncoder({ encoder: run.encoder, task, parameters: run.parameters }, config.model, seed);

@@ -158,7 +158,7 @@ describe.each(HEADS_AND_DATA)('finetune of $task', (head, sizes, rnasOfTask, sca
     expect([...opened.scalars.keys()].sort()).toEqual(scalarNames);
     const predicted = await collect(predictions(model, rnasOfTask, opened.scalars));
     const { metrics, score } = state.evaluation!;
-    expect(head.metrics(predicted, rnasOfTask, opened.scalars)).toEqual(metrics);
+    expect(head.metrics(predicted, rnasOfTask, opened.scalars, model.task.sizes)).toEqual(metrics);
     expect(score).toBe((head.best.order === 'largest' ? 1 : -1) * metrics[head.best.metric]!);
     model.dispose();
   });
@@ -167,7 +167,10 @@ describe.each(HEADS_AND_DATA)('finetune of $task', (head, sizes, rnasOfTask, sca
 describe('finetuningTask', () => {
   it('cuts a step into packs by tokens, and its loss stays the mean over its RNAs', async () => {
     const model = tinyModel(ribosomeLoad, { channels: 8, blocks: 1 });
-    const scalars = ribosomeLoad.fit!(shares.map(({ target }) => target));
+    const scalars = ribosomeLoad.fit!(
+      shares.map(({ target }) => target),
+      model.task.sizes,
+    );
     const lossOf = async (maxTokens: number) => {
       const task = finetuningTask({
         ...model,
@@ -198,7 +201,12 @@ describe('finetuningTask', () => {
 
   it("packs a frozen encoder's representations anew, with the same loss as computed afresh", async () => {
     const model = tinyModel(ribosomeLoad, { channels: 8, blocks: 1 });
-    const scalars = new Map(ribosomeLoad.fit!(shares.map(({ target }) => target)));
+    const scalars = new Map(
+      ribosomeLoad.fit!(
+        shares.map(({ target }) => target),
+        model.task.sizes,
+      ),
+    );
     const options = { ...model, train: shares, validation: [], scalars, batchSize: 3, maxTokens: 150, seed: 1 };
     const [frozen, live] = [
       finetuningTask({ ...options, freeze: true }),

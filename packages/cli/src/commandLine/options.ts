@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 export const MODEL_HELP =
-  'a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
+  'builtin, a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
 export const TASK_HELP = 'what is predicted; --help lists the tasks';
 export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
 
@@ -28,6 +28,18 @@ export const activationsOption = (): Option =>
   )
     .choices(['f32', 'f16'])
     .default('f32');
+
+/** Windows for records that are too long; `what` is averaged over them. */
+export const windowOption = (what: string): Option =>
+  new Option(
+    '--window <n>',
+    `run records of more than n nucleotides in overlapping windows of n, and average ${what} (default: only what does not fit the adapter's memory)`,
+  ).argParser(wholeNumber(1));
+
+export const strideOption = (): Option =>
+  new Option('--stride <n>', 'nucleotides from one window to the next (default: half a window)').argParser(
+    wholeNumber(1),
+  );
 
 /**
  * Adds the tasks and what they predict to a command's help. They are loaded before the command is parsed, where it is
@@ -69,6 +81,45 @@ export function probability(text: string): number {
     throw new InvalidArgumentError('Expected a number from 0 to 1.');
   return value;
 }
+
+const COLUMN_KEYS = ['id', 'sequence', 'target', 'group'] as const;
+
+/** Names of columns by what they hold; there may be several of labels. */
+export interface ColumnNames extends Partial<Record<Exclude<(typeof COLUMN_KEYS)[number], 'target'>, string>> {
+  readonly target?: readonly string[];
+}
+
+/** Which columns of a table hold what. */
+export const columnsOption = (): Option =>
+  new Option(
+    '--columns <list>',
+    'columns of tables by what they hold: sequence=NAME,target=NAME,id=NAME,group=NAME, target also several times',
+  ).argParser((text: string) => {
+    const columns: { id?: string; sequence?: string; group?: string; target?: string[] } = {};
+    for (const part of text.split(',')) {
+      const equals = part.indexOf('=');
+      const [key, column] = [part.slice(0, equals).trim(), part.slice(equals + 1).trim()];
+      const isKnown = (COLUMN_KEYS as readonly string[]).includes(key);
+      if (equals < 0 || column === '' || !isKnown)
+        throw new InvalidArgumentError(
+          `Expected pairs such as sequence=seq,target=halflife, of ${COLUMN_KEYS.join(', ')}, got '${part}'.`,
+        );
+      if (key === 'target') (columns.target ??= []).push(column);
+      else {
+        const name = key as 'id' | 'sequence' | 'group';
+        if (columns[name] !== undefined) throw new InvalidArgumentError(`Expected ${name} once.`);
+        columns[name] = column;
+      }
+    }
+    return columns satisfies ColumnNames;
+  });
+
+/** The overrides of a config that `--columns` stands for. */
+export const columnOverrides = (columns: ColumnNames): string[] =>
+  Object.entries(columns).flatMap(([key, value]: [string, string | readonly string[]]) => [
+    `--data.columns.${key}`,
+    String(value),
+  ]);
 
 /** A comma-separated list of some of `allowed`, each at most once. */
 export function listOf<T extends string>(allowed: readonly T[]): (text: string) => T[] {

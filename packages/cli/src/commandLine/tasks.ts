@@ -13,6 +13,8 @@ export function headOfTask(task: string): Head {
   return head;
 }
 
+export const isTask = (name: string): boolean => HEADS.some((each) => each.name === name);
+
 /** For a command's help: each task, what it predicts, and how its labels are given. */
 export function tasksHelp(): string {
   const width = Math.max(...HEADS.map(({ name }) => name.length)) + 2;

@@ -94,9 +94,9 @@ export interface FittedBaseline {
  * them.
  */
 export function fitBaseline(
-  kind: Exclude<PredictionKind, 'pairs'>,
+  kind: PredictionKind,
   sequences: readonly string[],
-  targets: readonly number[],
+  targets: readonly unknown[],
   classes: number,
 ): FittedBaseline {
   try {
@@ -110,17 +110,55 @@ export function fitBaseline(
 }
 
 function fitted(
-  kind: Exclude<PredictionKind, 'pairs'>,
+  kind: PredictionKind,
   sequences: readonly string[],
-  targets: readonly number[],
+  targets: readonly unknown[],
   classes: number,
 ): FittedBaseline {
+  // The kind says what a target is.
   switch (kind) {
     case 'probability':
-      return { name: 'weight matrix', baseline: fitWeightMatrix(sequences, targets) };
+      return { name: 'weight matrix', baseline: fitWeightMatrix(sequences, targets as readonly number[]) };
     case 'number':
-      return { name: 'ridge regression', baseline: fitRidge(sequences, targets) };
+      return { name: 'ridge regression', baseline: fitRidge(sequences, targets as readonly number[]) };
     case 'classes':
-      return { name: 'naive Bayes', baseline: fitNaiveBayes(sequences, targets, classes) };
+      return { name: 'naive Bayes', baseline: fitNaiveBayes(sequences, targets as readonly number[], classes) };
+    case 'numbers':
+      return {
+        name: 'ridge regression',
+        baseline: byColumn(sequences, targets as readonly Float64Array[], classes, (some, values) => {
+          const ridge = fitRidge(some, values);
+          return (sequence) => ridge.predict(sequence);
+        }),
+      };
+    case 'labels':
+      return {
+        name: 'naive Bayes',
+        baseline: byColumn(sequences, targets as readonly Float64Array[], classes, (some, values) => {
+          const bayes = fitNaiveBayes(some, values, 2);
+          return (sequence) => bayes.predict(sequence)[1]!;
+        }),
+      };
+    case 'nucleotide-numbers':
+    case 'nucleotide-classes':
+    case 'pairs':
+      throw new RangeError('there is no baseline that is fitted to labels of nucleotides');
   }
+}
+
+/** A baseline for each column of labels, fitted to the RNAs of which that is known. */
+function byColumn(
+  sequences: readonly string[],
+  targets: readonly Float64Array[],
+  columns: number,
+  fit: (sequences: readonly string[], values: readonly number[]) => (sequence: string) => number,
+): Baseline<Float32Array> {
+  const predictors = Array.from({ length: columns }, (_, c) => {
+    const known = [...sequences.keys()].filter((i) => !Number.isNaN(targets[i]![c]));
+    return fit(
+      known.map((i) => sequences[i]!),
+      known.map((i) => targets[i]![c]!),
+    );
+  });
+  return { predict: (sequence) => Float32Array.from(predictors, (predict) => predict(sequence)) };
 }

@@ -18,8 +18,28 @@ export interface LongRecord {
 }
 
 /**
- * `wanted` threads, or as many as have the memory to fold records as long as the longest, which a note says. Throws an
- * InputError that names the longest record where not even one thread has, a CommandError where it has no file.
+ * Throws an InputError where the machine has not the memory to fold a record, or no one could; a CommandError where it
+ * has no file.
+ */
+export function refuseTooLong(
+  { id, length, file, line }: LongRecord,
+  arithmetic: FoldingArithmetic,
+  limit: number = memoryLimit(),
+): void {
+  const needed = foldingMemory(length, arithmetic);
+  if (length <= LONGEST_FOLDED && needed <= limit) return;
+  const problem = `folding the ${length} nucleotides of "${id}" takes ${gigabytes(needed)} of memory; ${
+    needed > limit ? `this machine has ${gigabytes(limit)} for it` : `at most ${LONGEST_FOLDED} can be folded`
+  }`;
+  const remedy = 'fold overlapping pieces of it, or leave it out';
+  throw file === undefined || line === undefined
+    ? new CommandError(`${problem}; ${remedy}`)
+    : new InputError(file, line, problem, remedy);
+}
+
+/**
+ * `wanted` threads, or as many as have the memory to fold records as long as the longest, which a note says. Throws as
+ * `refuseTooLong` does where not even one thread has.
  */
 export function foldingThreads(
   records: readonly LongRecord[],
@@ -28,20 +48,11 @@ export function foldingThreads(
   limit: number = memoryLimit(),
 ): number {
   const longest = records.reduce((most, record) => (record.length > most.length ? record : most));
-  const { id, length, file, line } = longest;
-  const needed = foldingMemory(length, arithmetic);
-  if (length > LONGEST_FOLDED || needed > limit) {
-    const problem = `folding the ${length} nucleotides of "${id}" takes ${gigabytes(needed)} of memory; ${
-      needed > limit ? `this machine has ${gigabytes(limit)} for it` : `at most ${LONGEST_FOLDED} can be folded`
-    }`;
-    const remedy = 'fold overlapping pieces of it, or leave it out';
-    throw file === undefined || line === undefined
-      ? new CommandError(`${problem}; ${remedy}`)
-      : new InputError(file, line, problem, remedy);
-  }
+  refuseTooLong(longest, arithmetic, limit);
+  const needed = foldingMemory(longest.length, arithmetic);
   const threads = Math.min(wanted, Math.floor(limit / needed));
   if (threads < wanted)
-    note(`folding on ${threads} of ${wanted} threads: "${id}" takes ${gigabytes(needed)} of memory on each`);
+    note(`folding on ${threads} of ${wanted} threads: "${longest.id}" takes ${gigabytes(needed)} of memory on each`);
   return threads;
 }
 

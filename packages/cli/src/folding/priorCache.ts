@@ -5,12 +5,12 @@
  * date; a file ends in a digest of itself, so one that is damaged is not used.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FOLDING_RULES, LEAST_PAIR_PROBABILITY, type FoldingEngine, type ProbablePairs } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
-import { writeAtomically } from '../files/files.ts';
+import { makeFolder, writeAtomically } from '../files/files.ts';
 
 // Changed where the engine's numbers or the layout change.
 const FORMAT = 'RNA pairs 1';
@@ -59,7 +59,7 @@ export function openPriorCache(
     async write(engine, sequence, pairs) {
       const path = pathOf(engine, sequence);
       try {
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await writeAtomically(path, (sink) => sink.write(encode(pairs, sequence.length)));
       } catch (error) {
         throw new CommandError(

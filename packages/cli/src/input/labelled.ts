@@ -12,29 +12,29 @@ import {
   InputError,
   readable,
   parseFasta,
+  parseRdat,
   recordFormat,
   standardLetters,
+  unpackedName,
+  type ReactivityRow,
 } from '@rna/structure';
-import type { Head, TargetColumns } from '@rna/model';
+import { formatCount } from '@rna/figures';
+import type { Head, TargetColumns, TaskHead } from '@rna/model';
 import { listRecordFiles, readRecordFile, RECORD_FILES, type KnownFiles } from './recordFiles.ts';
 import { readLines, readText, inputName, STDIN } from './inputText.ts';
-import { CommandError } from '../commandLine/errors.ts';
+import { CommandError, UsageError } from '../commandLine/errors.ts';
+import { note } from '../commandLine/terminal.ts';
 import { readStructures } from './trainingInput.ts';
 import { checkedSequence, parsedCell } from './cells.ts';
-import { readTable, TABLE_FILES, type TableOptions } from './tables.ts';
+import { readTable, TABLE_FILES, type TableOptions, type TableRow } from './tables.ts';
 
-export interface LabelledFileRna<T> {
-  readonly id: string;
-  /** Upper case, U for T. */
-  readonly sequence: string;
+export interface LabelledFileRna<T> extends FileRna {
   readonly target: T;
-  readonly file: string;
-  readonly line: number;
   /** What the file groups it by: a species, a set, the name of its class. */
   readonly group?: string;
 }
 
-export interface UnlabelledFileRna {
+interface FileRna {
   readonly id: string;
   /** Upper case, U for T. */
   readonly sequence: string;
@@ -42,53 +42,183 @@ export interface UnlabelledFileRna {
   readonly line: number;
 }
 
+export interface UnlabelledFileRna extends FileRna {
+  /** All cells of its row with the names of their columns, where it is of a table. */
+  readonly cells?: TableRow['all'];
+}
+
+/** A labelled RNA before its label is read. */
+export interface LabelledRow extends FileRna {
+  /** Of the label: a cell of each target column. */
+  readonly labels: readonly string[];
+  readonly group?: string;
+}
+
+/** Which columns of a table are what, where they have not the names that the task gives them. */
+export interface AskedColumns {
+  readonly id?: string | undefined;
+  readonly sequence?: string | undefined;
+  readonly target?: readonly string[] | undefined;
+  readonly group?: string | undefined;
+}
+
+interface RowColumns {
+  readonly id: string;
+  readonly sequence: string;
+  readonly targets: readonly string[];
+  readonly group: string;
+}
+
+/** The columns of a task's tables: those asked for, else those that its model has learnt from, else the task's own. */
+export function labelColumns<S extends object, T>(
+  { name, columns }: Head<S, T>,
+  sizes: S,
+  { id = 'id', sequence, target, group }: AskedColumns,
+): RowColumns {
+  const learnt = columns?.learnt?.(sizes);
+  const targets = target ?? learnt?.targets ?? [columns?.target ?? 'target'];
+  if (targets.length > 1 && columns?.several !== true)
+    throw new UsageError(`${name} has one column of labels, not ${targets.length} (${targets.join(', ')})`);
+  return {
+    id,
+    sequence: sequence ?? learnt?.sequence ?? columns?.sequence ?? 'sequence',
+    targets,
+    group: group ?? columns?.group ?? 'group',
+  };
+}
+
 const READABLE: KnownFiles = {
   content: 'RNAs',
-  extensions: `${TABLE_FILES.extensions} ${RECORD_FILES.extensions}`,
-  isKnown: (path) => TABLE_FILES.isKnown(path) || RECORD_FILES.isKnown(path),
+  extensions: `${TABLE_FILES.extensions} .rdat ${RECORD_FILES.extensions}`,
+  isKnown: (path) => TABLE_FILES.isKnown(path) || isRdat(path) || RECORD_FILES.isKnown(path),
 };
 
 /**
  * Every RNA of files and folders, in that order; a folder's files are taken by name. Files are read in a stream, what
- * is kept is sequences and targets. Read are tables (commas, semicolons or tabs, gzipped or not) with the task's
- * columns,
- * `id` and the task's group column taken where they are there; the reference's tables without header; its splice
- * benchmarks, SA_sequences_….fasta beside SA_labels_….fasta; FASTA with the label as the title's second word; and for a
- * task without columns, structures.
- * @throws InputError with file and line for what cannot be read, CommandError for a file of no known kind.
+ * is kept is sequences and targets. Read are tables (commas, semicolons or tabs, or JSON lines, gzipped or not) with the
+ * task's columns or those asked for, `id` and the task's group column taken where they are there; the reference's tables
+ * without header; its splice benchmarks, SA_sequences_….fasta beside SA_labels_….fasta; FASTA with the label as the
+ * title's second word; and for a task without columns, structures. What has no label is left out, and said.
+ * @throws InputError with file and line for what cannot be read, and for a name of a class that contradicts the model's;
+ *   CommandError for a file of no known kind.
  */
 export async function readLabelled<S extends object, T>(
   head: Head<S, T>,
   sizes: S,
   paths: readonly string[],
+  asked: AskedColumns = {},
 ): Promise<LabelledFileRna<T>[]> {
   const { columns } = head;
   // A head without columns has structures as its targets (Head.columns).
   if (columns === undefined)
     return (await readStructures(paths)).map(({ partners, ...rna }) => ({ ...rna, target: partners as T }));
+  const labels = rowLabels(head, sizes, labelColumns(head, sizes, asked).targets);
+  for await (const row of rowsOf(head, sizes, paths, asked)) labels.add(row);
+  return labels.end();
+}
+
+/** The rows of files whose labels are read later, by `labelRows`: what a label is may follow from all of them. */
+export async function readRows<S extends object, T>(
+  head: Head<S, T>,
+  sizes: S,
+  paths: readonly string[],
+  asked: AskedColumns,
+): Promise<LabelledRow[]> {
+  const rows: LabelledRow[] = [];
+  for await (const row of rowsOf(head, sizes, paths, asked)) rows.push(row);
+  return rows;
+}
+
+/** The RNAs of rows with their labels, as `readLabelled` gives them. */
+export function labelRows<S extends object, T>(
+  head: Head<S, T>,
+  sizes: S,
+  rows: readonly LabelledRow[],
+  targets: readonly string[],
+): LabelledFileRna<T>[] {
+  const labels = rowLabels(head, sizes, targets);
+  for (const row of rows) labels.add(row);
+  return labels.end();
+}
+
+function rowLabels<S extends object, T>(head: Head<S, T>, sizes: S, targets: readonly string[]) {
   const rnas: LabelledFileRna<T>[] = [];
-  for (const file of await listFiles(paths)) {
-    for await (const { label, ...rna } of readWithLabels(head, columns, file)) {
-      rnas.push({
-        ...rna,
-        target: parsedCell(file, rna.line, `the label (${columns.target})`, label, (cell) =>
-          columns.parse(cell, sizes),
-        ),
-      });
-    }
+  let unlabelled = 0;
+  return {
+    add({ labels, ...rna }: LabelledRow): void {
+      const { file, line, sequence } = rna;
+      const target = parsedCell(file, line, `the label (${targets.join(', ')})`, labels[0] ?? '', (cell) =>
+        head.columns!.parse(cell, sizes, { cells: labels, sequence }),
+      );
+      if (target === undefined) unlabelled++;
+      else rnas.push({ ...rna, target });
+    },
+    end(): LabelledFileRna<T>[] {
+      if (unlabelled > 0)
+        note(
+          `${formatCount(unlabelled)} of ${formatCount(unlabelled + rnas.length)} RNAs are left out: their label is missing${droppedText(sizes)}`,
+        );
+      checkClassNames(head, sizes, rnas);
+      return rnas;
+    },
+  };
+}
+
+function droppedText(sizes: object): string {
+  const dropped = 'dropped' in sizes && Array.isArray(sizes.dropped) ? sizes.dropped.map(String) : [];
+  return dropped.length === 0
+    ? ''
+    : `, or of a class that is too rare to be learnt (${readable(dropped.join(', '), 200)})`;
+}
+
+/** Throws an InputError where a file says what the numbers of classes are called, and the sizes call one otherwise. */
+function checkClassNames<S extends object, T>(head: Head<S, T>, sizes: S, rnas: readonly LabelledFileRna<T>[]): void {
+  if (head.withClassNames === undefined || !('names' in sizes) || sizes.names === undefined) return;
+  const names = head.classNames?.(sizes) ?? [];
+  const given = new Map<number, string>();
+  for (const { target, group } of rnas) {
+    // What has several names a class names no classes.
+    if (group === undefined || (given.get(target as number) ?? group) !== group) return;
+    given.set(target as number, group);
   }
-  return rnas;
+  if (new Set(given.values()).size < given.size) return;
+  for (const { target, group, file, line } of rnas) {
+    const name = names[target as number];
+    if (name !== group)
+      throw new InputError(
+        file,
+        line,
+        `class ${String(target)} is called "${group}" here, and "${name}" in the model or its config`,
+        'correct the numbers of the classes, or the names (head.names)',
+      );
+  }
+}
+
+async function* rowsOf<S extends object, T>(
+  head: Head<S, T>,
+  sizes: S,
+  paths: readonly string[],
+  asked: AskedColumns,
+): AsyncGenerator<LabelledRow, void, undefined> {
+  const columns = labelColumns(head, sizes, asked);
+  for (const file of await listFiles(paths)) yield* readWithLabels(head, columns, file);
 }
 
 /**
- * RNAs without their labels, one by one. `-` is FASTA on stdin. Of a table the sequence column is read: that of the
- * task, or `sequence` without one.
+ * RNAs without their labels, one by one. `-` is FASTA on stdin. Of a table the sequence column is read: the one asked
+ * for, else that of the model or of its task, or `sequence` without one.
  * @throws as `readLabelled`.
  */
 export async function* readUnlabelled(
-  head: Head | undefined,
+  task: TaskHead | undefined,
   paths: readonly string[],
+  asked: AskedColumns = {},
 ): AsyncGenerator<UnlabelledFileRna, void, undefined> {
+  const columns =
+    task === undefined
+      ? { id: asked.id ?? 'id', sequence: asked.sequence ?? 'sequence' }
+      : // Of what there is to predict, no column needs to be there.
+        labelColumns(task.head, task.sizes, { ...asked, target: undefined });
   for (const path of paths) {
     if (path === STDIN) {
       const file = inputName(path);
@@ -96,18 +226,21 @@ export async function* readUnlabelled(
         yield { id, sequence: standardLetters(sequence), file, line };
       continue;
     }
-    for (const file of await listFiles([path])) yield* readSequences(head, file);
+    for (const file of await listFiles([path])) yield* readSequences(task?.head, columns, file);
   }
 }
 
 async function* readSequences(
   head: Head | undefined,
+  { id, sequence: column }: { readonly id: string; readonly sequence: string },
   file: string,
 ): AsyncGenerator<UnlabelledFileRna, void, undefined> {
   if (TABLE_FILES.isKnown(file)) {
-    const column = head?.columns?.sequence ?? 'sequence';
     for await (const row of readTable(file, { required: [column], ...referenceTable(head?.columns) }))
-      yield fromRow(file, row, column);
+      yield { ...fromRow(file, row, column, id), cells: row.all };
+  } else if (isRdat(file)) {
+    for (const { id, sequence, line } of await parseRdat(readText(file), file))
+      yield { id, sequence: standardLetters(sequence), file, line };
   } else if (isBenchmark(file)) {
     for await (const { id, sequence, line } of readBenchmark(file)) yield { id, sequence, file, line };
   } else {
@@ -116,56 +249,101 @@ async function* readSequences(
   }
 }
 
-interface WithLabel extends UnlabelledFileRna {
-  readonly label: string;
-  readonly group?: string;
-}
-
-async function* readWithLabels<S, T>(
-  head: Head,
-  columns: TargetColumns<S, T>,
+async function* readWithLabels<S extends object, T>(
+  head: Head<S, T>,
+  { id: idColumn, sequence: column, targets, group }: RowColumns,
   file: string,
-): AsyncGenerator<WithLabel, void, undefined> {
+): AsyncGenerator<LabelledRow, void, undefined> {
+  const expected = `the columns ${[column, ...targets].join(' and ')}`;
   if (TABLE_FILES.isKnown(file)) {
-    const { sequence, target, group = 'group' } = columns;
-    for await (const row of readTable(file, { required: [sequence, target], ...referenceTable(columns) })) {
+    for await (const row of readTable(file, { required: [column, ...targets], ...referenceTable(head.columns) })) {
       const name = row.optional(group);
-      yield { ...fromRow(file, row, sequence), label: row.cell(target), ...(name !== undefined && { group: name }) };
+      yield {
+        ...fromRow(file, row, column, idColumn),
+        labels: targets.map((target) => row.cell(target)),
+        ...(name !== undefined && { group: name }),
+      };
     }
+  } else if (isRdat(file) && head.kind === 'nucleotide-numbers') {
+    yield* readReactivities(file, targets, head.columns?.target);
   } else if (isBenchmark(file)) {
     yield* readBenchmark(file);
   } else if (recordFormat(file) === 'fasta') {
     for await (const { id, sequence, description, line } of parseFasta(readText(file), { file })) {
-      const [label = ''] = description.split(/\s/);
-      if (label === '')
+      const labels = description.split(/\s+/).slice(0, targets.length);
+      if (labels.length < targets.length || labels[0] === '')
         throw new InputError(
           file,
           line,
-          `record "${id}" has no label`,
-          `write it behind the id (">${id} LABEL"), or give a table with the columns ${columns.sequence} and ${columns.target}`,
+          `record "${id}" has ${labels[0] === '' ? 'no label' : `${labels.length} of ${targets.length} labels`}`,
+          `write it behind the id (">${id} LABEL"), or give a table with ${expected}`,
         );
-      yield { id, sequence: standardLetters(sequence), file, line, label };
+      yield { id, sequence: standardLetters(sequence), file, line, labels };
     }
   } else {
     throw new CommandError(
-      `${file}: ${head.title} are learned from tables (${TABLE_FILES.extensions}) with the columns ${columns.sequence} and ${columns.target}, or FASTA with the label behind the id`,
+      `${file}: ${head.title} are learned from tables (${TABLE_FILES.extensions}) with ${expected}, or FASTA with the label behind the id`,
     );
   }
+}
+
+const isRdat = (path: string): boolean => unpackedName(path).toLowerCase().endsWith('.rdat');
+
+/**
+ * The rows of an RDAT file. A label is what `targets` name: modifiers, whose rows of one sequence are one RNA, in their
+ * order; or by the task's own column whatever the file's one modifier is.
+ */
+async function* readReactivities(
+  file: string,
+  targets: readonly string[],
+  own: string | undefined,
+): AsyncGenerator<LabelledRow, void, undefined> {
+  const rows = await parseRdat(readText(file), file);
+  const modifiers = [...new Set(rows.map(({ modifier }) => modifier ?? 'unnamed'))];
+  const isAny = targets.length === 1 && targets[0] === own;
+  const listed = modifiers.map((each) => readable(each)).join(', ');
+  if (isAny && modifiers.length > 1)
+    throw new InputError(
+      file,
+      rows[0]!.line,
+      `the reactivities are to several modifiers (${listed})`,
+      `name those to learn, as with --columns target=${modifiers[0]!}`,
+    );
+  const columnOf = ({ modifier = 'unnamed' }: ReactivityRow): number =>
+    isAny ? 0 : targets.findIndex((target) => target.toLowerCase() === modifier.toLowerCase());
+  const asked = rows.filter((row) => columnOf(row) >= 0);
+  if (asked.length === 0)
+    throw new InputError(
+      file,
+      rows[0]!.line,
+      `no row has reactivities to ${targets.join(' or ')}; the modifiers are ${listed}`,
+      'name these with --columns target=…',
+    );
+  // Rows of one sequence fill each other's columns; the next of a column begins another RNA.
+  const open = new Map<string, { readonly row: ReactivityRow; readonly labels: string[] }[]>();
+  for (const row of asked) {
+    const sequence = standardLetters(row.sequence);
+    const column = columnOf(row);
+    const rnas = open.get(sequence) ?? [];
+    open.set(sequence, rnas);
+    let rna = rnas.find(({ labels }) => labels[column] === '');
+    if (rna === undefined) rnas.push((rna = { row, labels: targets.map(() => '') }));
+    rna.labels[column] = Array.from(row.values, (value) => (Number.isNaN(value) ? 'nan' : String(value))).join(';');
+  }
+  const all = [...open].flatMap(([sequence, rnas]) => rnas.map((rna) => ({ sequence, ...rna })));
+  for (const { sequence, row, labels } of all.sort((a, b) => a.row.line - b.row.line))
+    yield { id: row.id, sequence, file, line: row.line, labels };
 }
 
 const referenceTable = (
   columns: Pick<TargetColumns<object, unknown>, 'headerless'> | undefined,
 ): Pick<TableOptions, 'headerless'> => (columns?.headerless === undefined ? {} : { headerless: columns.headerless });
 
-function fromRow(
-  file: string,
-  row: { readonly line: number; cell(column: string): string; optional(column: string): string | undefined },
-  column: string,
-): UnlabelledFileRna {
+function fromRow(file: string, row: TableRow, column: string, idColumn: string): FileRna {
   const { line } = row;
   // The tables of translation efficiency have the padding of the model that they were made for.
   const sequence = checkedSequence(file, line, `column "${column}"`, row.cell(column).replaceAll('<pad>', ''));
-  const id = row.optional('id') ?? `${fileStem(file)}:${line}`;
+  const id = row.optional(idColumn) ?? `${fileStem(file)}:${line}`;
   if (findInvisible(id) >= 0)
     throw new InputError(file, line, `the id "${readable(id)}" holds a character that cannot be seen`, 'remove it');
   return { id, sequence: standardLetters(sequence), file, line };
@@ -186,7 +364,7 @@ const labelsOf = (benchmark: string): string =>
 /**
  * A splice benchmark as RiNALMo prepares it: a sequence on each line, and its label on the same line of another file.
  */
-async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, undefined> {
+async function* readBenchmark(file: string): AsyncGenerator<LabelledRow, void, undefined> {
   const labelFile = labelsOf(file);
   const labels = readLines(labelFile);
   let line = 0;
@@ -206,7 +384,7 @@ async function* readBenchmark(file: string): AsyncGenerator<WithLabel, void, und
       sequence: standardLetters(sequence),
       file,
       line,
-      label: label.value.trim(),
+      labels: [label.value.trim()],
       group: basename(dirname(file)),
     };
   }

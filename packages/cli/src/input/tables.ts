@@ -1,18 +1,20 @@
 /**
  * Delimited tables as the field keeps labels in: commas, semicolons or tabs,
  * quoted or not, with a header or in a published headerless form, gzipped or
- * not. Rows come one by one with their lines; what the columns mean is the
+ * not, or an object of JSON on each line. Rows come one by one with their lines; what the columns mean is the
  * reader's (labelled.ts) or the command's. Written are tables with commas.
  */
+import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { InputError, readable, refuseForeignText, unpackedName } from '@rna/structure';
 import { CsvError, parse } from 'csv-parse';
-import { readText } from './inputText.ts';
+import { readLines, readText } from './inputText.ts';
 import { type KnownFiles } from './recordFiles.ts';
 import { writeAtomically } from '../files/files.ts';
 import { inertCell } from './cells.ts';
 
-const EXTENSIONS = ['.csv', '.tsv', '.txt'];
+const JSON_LINES = ['.jsonl', '.ndjson'];
+const EXTENSIONS = ['.csv', '.tsv', '.txt', ...JSON_LINES];
 const DELIMITERS = [';', '\t', ','] as const;
 
 export const TABLE_FILES: KnownFiles = {
@@ -28,6 +30,8 @@ export interface TableRow {
   cell(column: string): string;
   /** As `cell`, undefined without the column. */
   optional(column: string): string | undefined;
+  /** All cells with the names of their columns, in order. */
+  readonly all: readonly (readonly [column: string, cell: string])[];
 }
 
 export interface TableOptions {
@@ -48,6 +52,10 @@ export async function* readTable(
   file: string,
   { required, headerless }: TableOptions,
 ): AsyncGenerator<TableRow, void, undefined> {
+  if (isJsonLines(file)) {
+    yield* readJsonLines(file);
+    return;
+  }
   let header: Header | undefined;
   let rows = 0;
   for await (const { cells, line } of readCells(file)) {
@@ -60,7 +68,7 @@ export async function* readTable(
           file,
           line,
           `expected a header with the columns ${quoted(required)}, got ${quoted(cells)}`,
-          `name the columns so${headerless ? `, or give ${headerless.length} columns without a header: ${headerless.join(', ')}` : ''}`,
+          `name the columns so, or say with --columns which they are${headerless ? `, or give ${headerless.length} columns without a header: ${headerless.join(', ')}` : ''}`,
         );
       }
       header = { line, columns: isHeader ? cells : (headerless ?? []) };
@@ -87,6 +95,9 @@ function tableRow(file: string, line: number, header: Header, cells: readonly st
   return {
     line,
     optional,
+    get all() {
+      return header.columns.map((column, at) => [column, cells[at] ?? ''] as const);
+    },
     cell(column) {
       const cell = optional(column);
       if (cell === undefined)
@@ -99,6 +110,47 @@ function tableRow(file: string, line: number, header: Header, cells: readonly st
       return cell;
     },
   };
+}
+
+const isJsonLines = (file: string): boolean => JSON_LINES.includes(extname(unpackedName(file)).toLowerCase());
+
+/** An object on each line, its keys the columns; a list is a cell of values with semicolons. */
+async function* readJsonLines(file: string): AsyncGenerator<TableRow, void, undefined> {
+  let [line, rows] = [0, 0];
+  for await (const text of readLines(file)) {
+    line++;
+    if (text.trim() === '') continue;
+    const refuse = (problem: string, remedy: string): InputError => new InputError(file, line, problem, remedy);
+    let row: unknown;
+    try {
+      row = JSON.parse(text);
+    } catch (error) {
+      throw refuse(`not JSON: ${readable((error as Error).message, 160)}`, 'give one object a line');
+    }
+    if (typeof row !== 'object' || row === null || Array.isArray(row))
+      throw refuse(`the line holds no object but ${readable(text)}`, 'give one object a line');
+    const entries = Object.entries(row as Readonly<Record<string, unknown>>).map(
+      ([column, value]) => [column, jsonCell(value, column, refuse)] as const,
+    );
+    const columns = entries.map(([column]) => column);
+    rows++;
+    yield tableRow(
+      file,
+      line,
+      { line, columns },
+      entries.map(([, cell]) => cell),
+    );
+  }
+  if (rows === 0) throw new InputError(file, 1, 'no row in the table', 'give at least one');
+}
+
+function jsonCell(value: unknown, column: string, refuse: (problem: string, remedy: string) => InputError): string {
+  if (value === null) return '';
+  if (typeof value === 'string') return value.trim();
+  if (typeof value === 'number' || typeof value === 'boolean') return String(Number(value));
+  if (Array.isArray(value))
+    return value.map((each: unknown) => (each === null ? 'nan' : jsonCell(each, column, refuse))).join(';');
+  throw refuse(`"${readable(column)}" holds an object`, 'give a text, a number or a list of them');
 }
 
 /**

@@ -89,7 +89,13 @@ export function parseYaml(text: string, file: string): unknown {
     throw new UsageError(`${file}:${lineCounter.linePos(fault.pos[0]).line}: not valid YAML: ${fault.message}`, {
       cause: fault,
     });
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // An alias without its anchor, or aliases of aliases that would come to more than a config ever has.
+    if (!(cause instanceof ReferenceError)) throw cause;
+    throw new UsageError(`${file}: not valid YAML: ${cause.message}`, { cause });
+  }
 }
 
 /** The fields of a config for `--help`: one to a paragraph, with what it takes and its default. */

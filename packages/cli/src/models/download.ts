@@ -5,6 +5,7 @@
  * is kept under the version's name, so that a later attempt goes on there.
  */
 import { createHash } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { constants, createReadStream, existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
@@ -248,19 +249,19 @@ async function request(
     if (++hops > REDIRECTS) {
       throw new CheckpointError(wanted.model, `${wanted.url} redirects more than ${REDIRECTS} times`);
     }
-    url = redirectTarget(wanted, location, url);
+    url = await redirectTarget(wanted, location, url);
   }
 }
 
 /** Where a redirect leads. Throws a CheckpointError unless that is the hub itself, or a public host over https. */
-function redirectTarget({ model, endpoint }: Download, location: string, from: string): string {
+async function redirectTarget({ model, endpoint }: Download, location: string, from: string): Promise<string> {
   const shown = location.length > 100 ? `${location.slice(0, 100)}…` : location;
   if (!URL.canParse(location, from)) {
     throw new CheckpointError(model, `the hub redirects to "${shown}", which is no address; check HF_ENDPOINT`);
   }
   const target = new URL(location, from);
   if (target.origin === endpoint.origin) return target.href;
-  if (target.protocol !== 'https:' || isLocal(target.hostname)) {
+  if (target.protocol !== 'https:' || (await isLocal(target.hostname))) {
     const why = target.protocol === 'https:' ? 'this machine or its network' : 'an address that is not https';
     throw new CheckpointError(model, `the hub redirects to "${shown}", ${why}; refused`);
   }
@@ -286,12 +287,18 @@ for (const [network, bits] of [
 ] as const)
   LOCAL_NETWORKS.addSubnet(network, bits, 'ipv6');
 
-function isLocal(hostname: string): boolean {
+/** Whether a host is of this machine or its network, by its address or by one that its name stands for. */
+async function isLocal(hostname: string): Promise<boolean> {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  const version = isIP(host);
-  if (version === 0) return !host.includes('.') || /\.(?:localhost|local|internal)$/.test(host);
-  return LOCAL_NETWORKS.check(host, version === 6 ? 'ipv6' : 'ipv4');
+  if (isIP(host) !== 0) return isLocalAddress(host);
+  if (!host.includes('.') || /\.(?:localhost|local|internal)$/.test(host)) return true;
+  // Behind a proxy there may be no names, and the proxy decides then; a name that is unknown fails in the fetch.
+  const addresses = await lookup(host, { all: true }).catch(() => []);
+  return addresses.some(({ address }) => isLocalAddress(address));
 }
+
+const isLocalAddress = (address: string): boolean =>
+  LOCAL_NETWORKS.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 /** Waits as long as a busy hub asks for; twice as long each time where it does not say. */
 async function waitFor({ model }: Download, { status, headers }: Response, attempt: number): Promise<void> {

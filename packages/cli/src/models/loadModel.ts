@@ -13,6 +13,7 @@ import {
   loadParameters,
   openLora,
   openModel,
+  parameterCount,
   SequenceLengthError,
   type OpenedModel,
   type Precision,
@@ -20,6 +21,7 @@ import {
 import { InputError, type FastaRecord } from '@rna/structure';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
+import { BUILTIN } from './builtin.ts';
 import { openLoraFiles } from './loraFiles.ts';
 import { tooLong } from './inputLimit.ts';
 import { openModelFiles } from './modelFiles.ts';
@@ -32,7 +34,7 @@ export interface ModelOptions {
 }
 
 /**
- * Opens a model by path or hub name, an adapter with its base, runs `task` on it and closes its files. Warnings go to
+ * Opens a model by its name (builtin, a path or a hub name), an adapter with its base, runs `task` on it and closes its files. Warnings go to
  * stderr. `outer` are the adapters that it is the base of; throws a CheckpointError where it is one of them itself.
  */
 export async function withModel<T>(
@@ -41,7 +43,8 @@ export async function withModel<T>(
   task: (model: OpenedModel) => Promise<T>,
   outer: readonly string[] = [],
 ): Promise<T> {
-  const adapter = await openLoraFiles(name);
+  // A folder that has the built-in model's name is not meant.
+  const adapter = name === BUILTIN ? undefined : await openLoraFiles(name);
   if (adapter === undefined) return withWholeModel(name, options, task);
   try {
     const folder = await realpath(name);
@@ -77,6 +80,7 @@ async function withWholeModel<T>(
   try {
     const model = await openModel(files.tensors, files.config);
     model.warnings.forEach(note);
+    if (name === BUILTIN) note(`the built-in model, ${(parameterCount(model.shapes) / 1e6).toFixed(1)} M parameters`);
     return await task(model);
   } finally {
     await files.close();

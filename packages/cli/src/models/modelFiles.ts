@@ -1,5 +1,5 @@
 /**
- * MODEL on the command line: a folder as the hub lays it out, a single file
+ * MODEL on the command line: the built-in one, a folder as the hub lays it out, a single file
  * with a `config.json` beside it, or a hub name. Opens the tensors and the
  * config; fitting them to an encoder is `openModel` of the model package.
  */
@@ -15,6 +15,7 @@ import {
   type TensorFile,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
+import { BUILTIN, builtinFolder } from './builtin.ts';
 import { CONFIG_FILE, fetchHubModel, isHubName, type HubOptions, isShardIndex, WEIGHTS_FILES } from './hub.ts';
 
 export interface ModelFiles {
@@ -60,11 +61,12 @@ export async function openModelFiles(
 }
 
 async function locate(model: string, options: HubOptions): Promise<{ folder: string; weights: string }> {
+  if (model === BUILTIN) return inFolder(builtinFolder());
   if (!existsSync(model)) {
     if (isHubName(model)) return inFolder(await fetchHubModel(model, options));
     throw new CheckpointError(
       model,
-      'no such file or folder, and not the name of a hub model, which has the form organisation/model, ' +
+      'no such file or folder, and neither builtin nor the name of a hub model, which has the form organisation/model, ' +
         'such as multimolecule/rinalmo-micro',
     );
   }

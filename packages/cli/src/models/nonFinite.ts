@@ -19,7 +19,7 @@ export function isFinitePrediction(prediction: unknown): boolean {
 export async function overflow(
   encoder: Encoder,
   file: string,
-  { id, line, sequence }: Pick<FastaRecord, 'id' | 'line' | 'sequence'>,
+  { id, line = 1, sequence }: Pick<FastaRecord, 'id' | 'sequence'> & { readonly line?: number },
 ): Promise<InputError> {
   const { layers } = encoder.config;
   const packed = packTokens([tokenize(sequence)]);

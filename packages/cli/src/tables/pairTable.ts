@@ -10,24 +10,36 @@ export const pairRow = ({ i, j, probability }: ScoredPair): string =>
 const LEAST_PROBABILITY = 1e-4;
 
 /**
- * The table of a strict upper triangle, a row of pairs at a time: those with at least 0.0001 that are `separation` or
- * more apart.
+ * The pairs of a strict upper triangle that tables list, row by row: those with at least 0.0001 that are `separation`
+ * or more apart.
  */
-export function* pairLines(
+export function* probablePairs(
   probabilities: Float32Array,
   length: number,
   separation = 1,
-): Generator<string, void, undefined> {
-  yield PAIR_HEADER;
+): Generator<ScoredPair, void, undefined> {
   let index = 0;
   for (let i = 0; i < length; i++) {
-    let lines = '';
     for (let j = i + 1; j < length; j++) {
       const probability = probabilities[index++]!;
-      if (j - i >= separation && probability >= LEAST_PROBABILITY) lines += pairRow({ i, j, probability });
+      if (j - i >= separation && probability >= LEAST_PROBABILITY) yield { i, j, probability };
     }
-    if (lines !== '') yield lines;
   }
+}
+
+// Parts of a text that is written are neither lines nor all of a long RNA's.
+const ROWS_OF_A_PART = 1000;
+
+/** The table of pairs, some rows at a time. */
+export function* pairLines(pairs: Iterable<ScoredPair>): Generator<string, void, undefined> {
+  yield PAIR_HEADER;
+  let rows: string[] = [];
+  for (const pair of pairs) {
+    if (rows.push(pairRow(pair)) < ROWS_OF_A_PART) continue;
+    yield rows.join('');
+    rows = [];
+  }
+  if (rows.length > 0) yield rows.join('');
 }
 
 /** Writes text in parts, whole or not at all. */

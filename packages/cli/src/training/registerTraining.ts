@@ -4,18 +4,22 @@
  * the result is shown. Commander does not know the fields; what it does not
  * know goes to the config's own checks.
  */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import type { ZodType } from 'zod';
 import type { TrainingOptions } from './trainingRun.ts';
 
 interface Work {
   readonly run: (options: TrainingOptions) => Promise<void>;
   readonly schema: ZodType;
+  /** The overrides that options of `Training.options` stand for. Throws a UsageError for one that does not fit. */
+  readonly overrides?: (options: Readonly<Record<string, unknown>>) => readonly string[];
 }
 
 interface Training {
   /** What the first argument names, where it is not the config: it is asked for before anything else. */
   readonly subject?: { readonly name: string; readonly description: string };
+  /** Options beside those of all trainings. */
+  readonly options?: readonly Option[];
   /**
    * Loads the work and the schema of its config; `subject` is empty where there is none. Throws a UsageError for one
    * that is not known.
@@ -23,8 +27,9 @@ interface Training {
   readonly load: (subject: string) => Promise<Work>;
 }
 
-export function registerTraining(command: Command, { subject, load }: Training): Command {
+export function registerTraining(command: Command, { subject, options: own = [], load }: Training): Command {
   if (subject !== undefined) command.argument(`[${subject.name}]`, subject.description);
+  for (const option of own) command.addOption(option);
   return (
     command
       .usage(`${subject === undefined ? '' : `<${subject.name}> `}[config.yaml] [--key value …] [options]`)
@@ -63,14 +68,15 @@ export function registerTraining(command: Command, { subject, load }: Training):
             `rna: ${command.name()}: the first argument must be the ${subject!.name}: ${subject!.description}`,
             { exitCode: 2 },
           );
-        const { run, schema } = await load(chosen);
+        const { run, schema, overrides } = await load(chosen);
         if (help) {
           const { fieldsHelp } = await import('../input/trainingInput.ts');
           command.addHelpText('after', fieldsHelp(schema)).outputHelp();
           return;
         }
         const config = word() ?? named;
-        await run({ ...options, ...(config !== undefined && { config }), overrides: args });
+        const asked = overrides?.(command.opts()) ?? [];
+        await run({ ...options, ...(config !== undefined && { config }), overrides: [...asked, ...args] });
       })
   );
 }

@@ -16,7 +16,7 @@ import {
   parseLogLine,
   RUN_FILES,
 } from '@rna/train';
-import { openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
+import { makeFolder, openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
 import { lockFolder } from './runLock.ts';
 import { CheckpointError } from '@rna/model';
 import { checkOutputFolder } from '../files/outputPaths.ts';
@@ -52,7 +52,7 @@ export async function openRun(folder: string): Promise<Run> {
  */
 export async function claimFolder(folder: string): Promise<() => void> {
   await checkOutputFolder(folder);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return lockFolder(folder);
 }
 
@@ -60,7 +60,7 @@ export async function claimFolder(folder: string): Promise<() => void> {
 export async function openClaimed(folder: string, unlock: () => void): Promise<Run> {
   try {
     const checkpoints = join(folder, RUN_FILES.checkpoints);
-    await mkdir(checkpoints, { recursive: true });
+    await makeFolder(checkpoints);
     for (const name of await readdir(checkpoints)) {
       if (name.startsWith(WRITING) || name.startsWith(REMOVING)) await rm(join(checkpoints, name), { recursive: true });
     }

@@ -173,7 +173,7 @@ async function prepareFolder<T extends Config>(command: string, schema: ZodType<
 /** Throws a UsageError that lists the fields in which a config is not that of the run in the folder. */
 function checkSameRun(path: string, stored: Config, config: Config): void {
   const differences = differingSettings(stored, config).filter(
-    (each) => !ELSEWHERE.includes(each.path) && !/^run(\.|$)/.test(each.path),
+    (each) => !ELSEWHERE.includes(each.path) && !/^(run|data\.columns)(\.|$)/.test(each.path),
   );
   const other = differences.filter((each) => !isExtension(each));
   if (other.length > 0) {

@@ -8,6 +8,7 @@
 import type { EnginePairs, FoldingEngine, PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
+import type { PassCost } from '../cost.ts';
 import { LIMITS } from '../checkpoint/limits.ts';
 import { CheckpointError } from '../errors.ts';
 import type { EncoderConfig, HeadConfig, ParameterShapes, Shape } from '../config.ts';
@@ -44,18 +45,45 @@ export interface HeadInput {
   readonly priors?: readonly EnginePairs[];
 }
 
+/** What of a row in a table the label of its RNA is made of. */
+export interface LabelRow {
+  /** Of each target column. */
+  readonly cells: readonly string[];
+  /** Upper case, U for T. */
+  readonly sequence: string;
+}
+
+/** What a table says of a task: the names of its columns, and the label cells of all rows. */
+export interface LabelTable {
+  readonly sequence: string;
+  readonly targets: readonly string[];
+  readonly rows: readonly LabelRow[];
+}
+
 /** How labelled RNAs stand in a table: names of columns, and what a cell means. */
 export interface TargetColumns<S, T> {
   readonly sequence: string;
   readonly target: string;
+  /** A label may have several columns. */
+  readonly several?: true;
   /** What a table may group RNAs by, such as a species or the name of a class. Default: `group`. */
   readonly group?: string;
   /** The columns, in order, of the reference's tables that have no line of names. */
   readonly headerless?: readonly string[];
   /** What a label is, in a few words for the help. */
   readonly meaning: string;
-  /** Throws a RangeError that says what was expected. */
-  parse(text: string, sizes: S): T;
+  /**
+   * The label in a row, whose first target cell is `text`; undefined where nothing is known or all of it is left out.
+   * Throws a RangeError that says what was expected.
+   */
+  parse(text: string, sizes: S, row: LabelRow): T | undefined;
+  /**
+   * The sizes that follow from the training set's table where they are not stated: the columns' names as titles, the
+   * names of the classes. Throws a RangeError where they contradict what is stated, and where nothing can be learnt.
+   */
+  learn?(sizes: S, table: LabelTable): S;
+  /** The columns that a model has learnt from, by `learn`. */
+  learnt?(sizes: S): { readonly sequence?: string | undefined; readonly targets?: readonly string[] | undefined };
 }
 
 /**
@@ -77,6 +105,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   readonly oneSequence?: true;
   /** The folding engines whose pair probabilities the pass takes with each sequence. Without it: none. */
   engines?(sizes: S): readonly FoldingEngine[];
+  /** What a pass over a sequence of `length` nucleotides takes. Without it: little beside the encoder's. */
+  cost?(device: Pick<Device, 'gpu' | 'memory'>, length: number, dim: number, sizes: S): PassCost;
   /** Every parameter and its shape, in the order of the pass, without the task's prefix. */
   parameters(dim: number, sizes: S): ParameterShapes;
   /** The value that a parameter begins with, where it is not drawn. */
@@ -88,26 +118,29 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   /** [1], the mean over a batch; targets in the order of its sequences. */
   loss(output: Tensor, targets: readonly T[], scalars: Scalars): Tensor;
   /** Terms of an RNA's loss, by which it weighs in the mean of a step. Without it all RNAs weigh the same. */
-  terms?(sequence: string): number;
+  terms?(sequence: string, target: T): number;
   /** Names of the scalars that its files may have. */
   readonly scalars?: readonly string[];
   /** Scalars that follow from the training set's targets, before the first step. */
-  fit?(targets: readonly T[]): Scalars;
-  /** Predictions from an output that was read back, in the order of the sequences. */
-  predict(output: Float32Array, sizes: S, scalars: Scalars): P[];
+  fit?(targets: readonly T[], sizes: S): Scalars;
+  /** Predictions from an output that was read back, in the order of the sequences, whose nucleotides `lengths` counts. */
+  predict(output: Float32Array, sizes: S, scalars: Scalars, lengths: readonly number[]): P[];
   /** Scalars that are chosen on a validation set, after each evaluation. */
   choose?(predictions: readonly P[], examples: readonly Labelled<T>[]): Scalars;
   metrics(
     predictions: readonly P[],
     examples: readonly Labelled<T>[],
     scalars: Scalars,
+    sizes: S,
   ): Readonly<Record<string, number>>;
   /** The same scores as the reference's code rounds and averages them, where that differs. */
   published?(predictions: readonly P[], examples: readonly Labelled<T>[]): Readonly<Record<string, number>>;
-  /** What the classes of a head of kind 'classes' are called. */
+  /** What classes, labels or numbers are called where a prediction has several. */
   classNames?(sizes: S): readonly string[];
   /** The sizes with the names that the training set gives to classes by their numbers; undefined where they do not fit. */
   withClassNames?(sizes: S, names: ReadonlyMap<number, string>): S | undefined;
+  /** Sizes that say how to train: a model that is trained further may have had others. */
+  readonly trainingSizes?: readonly string[];
   /** The metric by which a model is chosen. */
   readonly best: { readonly metric: string; readonly order: 'largest' | 'smallest' };
   /** Absent where labels are no cells of a table, as structures are. */

@@ -1,6 +1,10 @@
 /** The tasks that there are. A task is a file here and a line below. */
+import { classification } from './classification.ts';
 import type { Head } from './head.ts';
+import { multiLabel } from './multiLabel.ts';
 import { ncrnaFamily } from './ncrnaFamily.ts';
+import { nucleotideClassification, nucleotideRegression } from './nucleotides.ts';
+import { regression } from './regression.ts';
 import { ribosomeLoad } from './ribosomeLoad.ts';
 import { secondaryStructure } from './secondaryStructure.ts';
 import { spliceSite } from './spliceSite.ts';
@@ -13,12 +17,22 @@ export const HEADS: readonly Head[] = [
   translationEfficiency,
   expressionLevel,
   ncrnaFamily,
+  regression,
+  classification,
+  multiLabel,
+  nucleotideRegression,
+  nucleotideClassification,
 ];
 
+export { classification, type ClassificationSizes } from './classification.ts';
 export * from './contacts.ts';
 export * from './head.ts';
+export { multiLabel } from './multiLabel.ts';
 export * from './ncrnaFamily.ts';
+export { nucleotideClassification, nucleotideRegression } from './nucleotides.ts';
+export { regression } from './regression.ts';
 export * from './ribosomeLoad.ts';
+export type { OwnSizes } from './ownSizes.ts';
 export * from './secondaryStructure.ts';
 export * from './spliceSite.ts';
 export * from './translation.ts';

@@ -18,6 +18,7 @@ import {
   segmentMean,
   segmentNorm,
   uploadSegments,
+  type Segments,
   type Tensor,
 } from '@rna/tensor';
 import * as z from 'zod';
@@ -55,7 +56,11 @@ export const RESNET_1D_NAMES: HeadNames = {
 const KERNEL_SIZE = 3;
 const DROPOUT_RATE = 0.2;
 
-export function resNet1dParameters(dim: number, { channels, blocks }: ResNet1dSizes): ParameterShapes {
+export function resNet1dParameters(
+  dim: number,
+  { channels, blocks }: Pick<ResNet1dSizes, 'channels' | 'blocks'>,
+  outputs = 1,
+): ParameterShapes {
   const shapes = new Map<string, Shape>([
     ['project.weight', [channels, dim]],
     ['project.bias', [channels]],
@@ -64,8 +69,8 @@ export function resNet1dParameters(dim: number, { channels, blocks }: ResNet1dSi
     shapes.set(`blocks.${b}.conv1.weight`, [channels, channels, KERNEL_SIZE]);
     shapes.set(`blocks.${b}.conv2.weight`, [channels, channels, KERNEL_SIZE]);
   }
-  shapes.set('out.weight', [1, channels]);
-  shapes.set('out.bias', [1]);
+  shapes.set('out.weight', [outputs, channels]);
+  shapes.set('out.bias', [outputs]);
   return shapes;
 }
 
@@ -83,15 +88,30 @@ export function storedResNet1d(
   return { channels: project?.[0] ?? out?.[1] ?? 1, blocks: Math.max(1, blocks), padding };
 }
 
-/** One number for each sequence, [sequences, 1]. */
-export function resNet1d(
-  { device, representation, cuSeqlens, weight, dropoutKey }: HeadInput,
-  { blocks, padding }: ResNet1dSizes,
-): Tensor {
+/** The outputs of each sequence, [sequences, outputs]: one, unless `resNet1dParameters` was asked for more. */
+export function resNet1d(input: HeadInput, { blocks, padding }: ResNet1dSizes): Tensor {
+  const { device, representation, cuSeqlens } = input;
   const lengths = Array.from({ length: cuSeqlens.length - 1 }, (_, s) => cuSeqlens[s + 1]! - cuSeqlens[s]!);
   const offsets = padding === 'none' ? cuSeqlens : paddedOffsets(lengths, padding);
   const segments = uploadSegments(device, offsets);
   const rows = padding === 'none' ? representation : gatherRows(representation, paddedRows(cuSeqlens, offsets));
+  const x = residualBlocks(input, rows, segments, blocks);
+  const mean = segmentMean(x, padding === 'none' ? segments : firstRows(segments, offsets, lengths));
+  return outputs(input, mean);
+}
+
+/** The outputs of each nucleotide, [nucleotides, outputs]; `<cls>` and `<eos>` have none. */
+export function resNet1dNucleotides(input: HeadInput, { blocks }: Pick<ResNet1dSizes, 'blocks'>): Tensor {
+  const { device, representation, cuSeqlens } = input;
+  const x = residualBlocks(input, representation, uploadSegments(device, cuSeqlens), blocks);
+  const rows: number[] = [];
+  for (let s = 0; s + 1 < cuSeqlens.length; s++)
+    for (let t = cuSeqlens[s]! + 1; t + 1 < cuSeqlens[s + 1]!; t++) rows.push(t);
+  return outputs(input, gatherRows(x, Int32Array.from(rows)));
+}
+
+/** The projection of rows and the residual blocks on it, [rows, channels]. */
+function residualBlocks({ device, weight }: HeadInput, rows: Tensor, segments: Segments, blocks: number): Tensor {
   let x = linear(rows, weight('project.weight'), weight('project.bias'));
   for (let b = 0; b < blocks; b++) {
     const input = x;
@@ -104,13 +124,11 @@ export function resNet1d(
       }),
     );
   }
-  const mean = segmentMean(x, padding === 'none' ? segments : firstRows(segments, offsets, lengths));
-  return linear(
-    dropout(mean, dropoutKey && { rate: DROPOUT_RATE, key: dropoutKey }),
-    weight('out.weight'),
-    weight('out.bias'),
-  );
+  return x;
 }
+
+const outputs = ({ weight, dropoutKey }: HeadInput, x: Tensor): Tensor =>
+  linear(dropout(x, dropoutKey && { rate: DROPOUT_RATE, key: dropoutKey }), weight('out.weight'), weight('out.bias'));
 
 function paddedOffsets(lengths: readonly number[], padding: number | 'batch'): Uint32Array {
   const shortest = padding === 'batch' ? Math.max(...lengths) : padding;

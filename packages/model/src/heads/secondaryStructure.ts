@@ -67,6 +67,13 @@ export interface SecondaryStructureSizes {
   readonly prior?: keyof typeof PRIORS | undefined;
 }
 
+// The bands in which `pairResNet` makes a map that is not kept whole are about so large, and have at least so many rows.
+const BAND_BYTES = 2 ** 25;
+const BAND_ROWS = 64;
+
+/** Maps that a tape keeps. */
+const mapsOf = (sizes: SecondaryStructureSizes): number => (convolutionsOf(sizes).length + 1) * sizes.blocks;
+
 const convolutionsOf = ({ block = 'bottleneck' }: SecondaryStructureSizes): readonly boolean[] => CONVOLUTIONS[block];
 const enginesOf = ({ prior = 'none' }: SecondaryStructureSizes): readonly FoldingEngine[] => PRIORS[prior];
 
@@ -145,6 +152,23 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     shapes.set('out.bias', [1]);
     if (engines > 0) shapes.set('prior.logit', [engines]);
     return shapes;
+  },
+  cost(device, length, dim, sizes) {
+    const { convDim: C, kernelSize: k, blocks } = sizes;
+    const engines = enginesOf(sizes).length;
+    const weights = convolutionsOf(sizes).reduce((sum, isSpatial) => sum + C * C * (isSpatial ? k * k : 1), 0);
+    const pairs = length * length;
+    const map = 4 * pairs * C;
+    const keeps = keepsMaps(device, length, C, mapsOf(sizes));
+    const band = Math.max(BAND_BYTES, BAND_ROWS * 4 * length * C);
+    // A block's input and what a convolution makes of it, and what is on its way from one to the next.
+    const maps = keeps ? 5 * map : 2 * map + Math.min(8 * band, 3 * map);
+    return {
+      flops: 2 * pairs * (blocks * weights + C * k * k + C * engines) + 4 * length * dim * C,
+      // The prior; the logits before and after they are made symmetric, in bands and whole, in buffers that waited.
+      bytes: maps + 4 * pairs * (8 + engines),
+      largest: Math.max(4 * pairs * Math.max(1, engines), Math.min(map, keeps ? Infinity : 1.5 * band)),
+    };
   },
   // Before it has learnt anything, a head with a prior says what the engines say.
   initial(name, sizes) {
@@ -226,8 +250,7 @@ function pairMap(input: HeadInput, sizes: SecondaryStructureSizes): Tensor {
       dilations,
       out: { filters: weight('out.weight'), bias: weight('out.bias') },
     };
-    const mapsPerBlock = convolutionsOf(sizes).length + 1;
-    const map = keepsMaps(device, length, convDim, mapsPerBlock * blocks) ? opByOp(pq, net) : pairResNet(pq, net);
+    const map = keepsMaps(device, length, convDim, mapsOf(sizes)) ? opByOp(pq, net) : pairResNet(pq, net);
     return pairLogits(logOdds ? pairPrior(map, logOdds, weight('prior.logit')) : map);
   });
 }
@@ -281,7 +304,12 @@ function priorLogOdds(
  * Otherwise they are run in bands and again for their gradients, with the same bits: 64 channels at 1,022 nucleotides
  * then take 1.5 GiB, in buffers of 40 MiB at most.
  */
-function keepsMaps({ memory, gpu }: Device, length: number, channels: number, maps: number): boolean {
+function keepsMaps(
+  { memory, gpu }: Pick<Device, 'memory' | 'gpu'>,
+  length: number,
+  channels: number,
+  maps: number,
+): boolean {
   const bytes = 4 * length * length * channels;
   // The other half of the budget is the encoder's.
   return bytes <= gpu.limits.maxStorageBufferBindingSize && (maps + 6) * bytes <= memory.use().budget / 2;

@@ -123,24 +123,30 @@ function startReading(file: string, { allowUnknown = false, allowRepeatedIds = f
   };
 }
 
+/** What a record's title says beside the id: words that readers pass over. */
+export interface Remarked {
+  readonly remark?: string;
+}
+
 /** A dot-bracket record: `>id`, sequence and brackets on three lines. */
-export function writeDotBracket({ id, sequence, partners }: Structure): string {
-  return `>${id}\n${sequence}\n${dotBracket(partners)}\n`;
+export function writeDotBracket({ id, sequence, partners, remark }: Structure & Remarked): string {
+  return `>${remark === undefined ? id : `${id} ${remark}`}\n${sequence}\n${dotBracket(partners)}\n`;
 }
 
 /**
  * A CT record, in the very text of RiNALMo's writer: tabs, the id as title, and
  * length + 1, not 0, as the last line's "next".
  */
-export function writeCt({ id, sequence, partners }: Structure): string {
+export function writeCt({ id, sequence, partners, remark }: Structure & Remarked): string {
   const rows = Array.from(partners, (j, i) => [i + 1, sequence[i], i, i + 2, j + 1, i + 1].join('\t'));
-  return `${[`${partners.length}\t${id}`, ...rows].join('\n')}\n`;
+  const title = [partners.length, id, ...(remark === undefined ? [] : [remark])].join('\t');
+  return `${[title, ...rows].join('\n')}\n`;
 }
 
 /** A BPSEQ record, its id in a comment. */
-export function writeBpseq({ id, sequence, partners }: Structure): string {
+export function writeBpseq({ id, sequence, partners, remark }: Structure & Remarked): string {
   const rows = Array.from(partners, (j, i) => `${i + 1} ${sequence[i]!} ${j + 1}`);
-  return `${[`#Name: ${id}`, ...rows].join('\n')}\n`;
+  return `${[`#Name: ${id}`, ...(remark === undefined ? [] : [`#${remark}`]), ...rows].join('\n')}\n`;
 }
 
 /**

@@ -2,8 +2,10 @@
  * From pair probabilities to a secondary structure: RiNALMo's greedy decode
  * (Penić et al. 2024, section 4.3). Probabilities are the strict upper triangle
  * in row-major order, [length · (length − 1) / 2], as the secondary-structure
- * head gives them. Pseudoknots can come out; no energy model is involved.
+ * head gives them. Pseudoknots can come out; no energy model is involved. Where
+ * they must not, the nested structure of maximum expected accuracy is another.
  */
+import { maximumExpectedAccuracy } from '../folding/accuracy.ts';
 
 export interface DecodeOptions {
   /** A pair is taken only above it. Default 0.5; fine-tuned checkpoints carry a tuned one. */
@@ -82,6 +84,36 @@ export function greedyPairs(
     taken[i] = taken[j] = 1;
     return true;
   });
+}
+
+/**
+ * Partners [length] of the nested structure of maximum expected accuracy (`maximumExpectedAccuracy`) among the pairs
+ * that `options` allow. A pair whose positions have no other is taken above a probability of 1 / (1 + γ), and so
+ * `gammaOf` gives the γ that goes with a threshold. Throws as that function does, and a RangeError for a wrong length.
+ */
+export function decodeNested(
+  probabilities: Float32Array,
+  sequence: string,
+  gamma: number,
+  { allowNcPairs = false, allowSharpLoops = false }: Omit<DecodeOptions, 'threshold'> = {},
+): Int32Array {
+  const { length } = sequence;
+  checkTriangle(probabilities, length, 'decodeNested');
+  const allowed = probabilities.slice();
+  const minDistance = allowSharpLoops ? 1 : 4;
+  let index = 0;
+  for (let i = 0; i < length; i++) {
+    for (let j = i + 1; j < length; j++, index++) {
+      if (j - i < minDistance || !(allowNcPairs || isCanonicalPair(sequence[i]!, sequence[j]!))) allowed[index] = 0;
+    }
+  }
+  return maximumExpectedAccuracy(allowed, length, gamma);
+}
+
+/** The weight of pairs at which `decodeNested` takes a pair without rivals above a threshold, kept within 0.0001 … 0.9999. */
+export function gammaOf(threshold: number): number {
+  const within = Math.max(1e-4, Math.min(1 - 1e-4, threshold));
+  return (1 - within) / within;
 }
 
 /** Whether two upper-case letters (T or U) are a Watson-Crick or a wobble pair. */

@@ -21,12 +21,10 @@ export function swiglu(x: Tensor, beta?: Tensor): Tensor {
   const cols = twice / 2;
   const dtype = floatTypeOf(x);
   const uniforms = { count: rows * cols, cols };
-  const variant = { beta: beta !== undefined, aligned: cols % 4 === 0 };
-  const { y } = device.run(k.swiglu, { x, beta: beta ?? x }, { y: { shape: [rows, cols], dtype } }, uniforms, variant);
+  const { y } = device.run(k.swiglu, { x, beta }, { y: { shape: [rows, cols], dtype } }, uniforms);
   return record(y, beta === undefined ? [x] : [x, beta], (dy, [needsX, needsBeta]) => [
     needsX === true
-      ? device.run(k.swigluBackward, { dy, x, beta: beta ?? x }, { dx: { shape: x.shape, dtype } }, uniforms, variant)
-          .dx
+      ? device.run(k.swigluBackward, { dy, x, beta }, { dx: { shape: x.shape, dtype } }, uniforms).dx
       : undefined,
     needsBeta === true && beta !== undefined
       ? columnSum(device.run(k.swigluBackwardBeta, { dy, x, beta }, { dbeta: [rows] }, { rows, cols }).dbeta, rows, 1)
@@ -46,7 +44,6 @@ export function gelu(x: Tensor): Tensor {
 export function softmax(x: Tensor): Tensor {
   const cols = x.shape.at(-1) ?? 1;
   const uniforms = { rows: x.size / cols, cols };
-  const variant = { aligned: cols % 4 === 0 };
-  const { y } = x.device.run(k.softmax, { x }, { y: x.shape }, uniforms, variant);
-  return record(y, [x], (dy) => [x.device.run(k.softmaxBackward, { dy, y }, { dx: x.shape }, uniforms, variant).dx]);
+  const { y } = x.device.run(k.softmax, { x }, { y: x.shape }, uniforms);
+  return record(y, [x], (dy) => [x.device.run(k.softmaxBackward, { dy, y }, { dx: x.shape }, uniforms).dx]);
 }

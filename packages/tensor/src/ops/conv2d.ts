@@ -68,7 +68,7 @@ export function convolve(
       { x, b, bias: bias ?? x },
       { y: shape },
       { height, width, ...window, channels: inner, size, dilation, cols },
-      { bias: bias !== undefined },
+      { bias: bias !== undefined, patchable: size === 3 && inner <= k.MOST_PATCH_CHANNELS },
     ).y;
   });
 }
@@ -138,7 +138,7 @@ export function filterGradient(
             cols,
             chunkPixels,
           },
-          { aligned: cols % 4 === 0 },
+          { aligned: cols % 4 === 0, patchable: size === 3 },
         ).y;
       }),
     );

@@ -10,13 +10,11 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5, d
   requireShape(x.shape.at(-1) === cols && bias.size === cols, 'layerNorm', x.shape, weight.shape, bias.shape);
   const { device } = x;
   const rows = x.size / cols;
-  const aligned = cols % 4 === 0;
   const { y, mean, rstd } = device.run(
     k.layerNorm,
     { x, weight, bias },
     { y: { shape: x.shape, dtype }, mean: [rows], rstd: [rows] },
     { rows, cols, eps },
-    { aligned },
   );
   return record(
     y,
@@ -24,8 +22,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5, d
     (dy, [needsX, needsWeight, needsBias]) => {
       const dx =
         needsX === true
-          ? device.run(k.layerNormBackward, { dy, x, weight, mean, rstd }, { dx: x.shape }, { rows, cols }, { aligned })
-              .dx
+          ? device.run(k.layerNormBackward, { dy, x, weight, mean, rstd }, { dx: x.shape }, { rows, cols }).dx
           : undefined;
       if (needsWeight !== true && needsBias !== true) return [dx, undefined, undefined];
       const { chunkRows, chunks } = rowChunks(rows);
@@ -34,7 +31,6 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5, d
         { dy, x, mean, rstd },
         { dweight: [chunks, cols], dbias: [chunks, cols] },
         { rows, cols, chunkRows },
-        { aligned },
       );
       return [dx, columnSum(partial.dweight, chunks, cols), columnSum(partial.dbias, chunks, cols)];
     },

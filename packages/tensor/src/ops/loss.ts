@@ -2,8 +2,8 @@
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
-import { columnSum } from './matmul.ts';
-import { scale } from './elementwise.ts';
+import { columnSum, linear } from './matmul.ts';
+import { reshape, scale } from './elementwise.ts';
 
 /** factor · Σ x, of shape [1]; summed in a fixed order. */
 export function sum(x: Tensor, factor = 1): Tensor {
@@ -19,10 +19,11 @@ export function sum(x: Tensor, factor = 1): Tensor {
  * Cross entropy of rows of logits: the mean over the rows whose label is not negative.
  * @param logits [rows, classes]
  * @param labels [rows]; −100 or any negative number marks a row that does not count
+ * @param weights [classes], by which a row's term is multiplied; the mean is still by the number of rows
  * @returns [1]
  * @throws RangeError when no row has a label, or a label is no class.
  */
-export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
+export function crossEntropy(logits: Tensor, labels: Int32Array, weights?: Float32Array): Tensor {
   const [rows = 0, cols = 0] = logits.shape;
   requireShape(logits.shape.length === 2 && labels.length === rows, 'crossEntropy', logits.shape, [labels.length]);
   const outside = labels.findIndex((label) => label >= cols);
@@ -38,7 +39,13 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
       .dlogits,
     undefined,
   ]);
-  return sum(recorded, 1 / counted);
+  if (weights === undefined) return sum(recorded, 1 / counted);
+  requireShape(weights.length === cols, 'crossEntropy', logits.shape, [weights.length]);
+  const factors = device.tensor(
+    Float32Array.from(labels, (label) => (label < 0 ? 0 : weights[label]! / counted)),
+    [1, rows],
+  );
+  return reshape(linear(reshape(recorded, [1, rows]), factors), [1]);
 }
 
 /** Labels or targets of `x` on its device. Throws a ShapeError where their number differs from its size. */

@@ -47,17 +47,10 @@ export function product(
   return device.scope(() => {
     const { y } = device.run(
       k.matmul,
-      { a, b, bias: bias ?? a, residual: residual ?? a },
+      { a, b, bias, residual },
       { y: parts === 1 ? { shape, dtype } : [parts, rows, cols] },
       { rows, inner, cols, depth },
-      {
-        transposeA,
-        transposeB,
-        quantized: b.dtype === 'i8',
-        aligned: (transposeB ? inner : cols) % 4 === 0,
-        bias: bias !== undefined,
-        residual: residual !== undefined,
-      },
+      { transposeA, transposeB, quantized: b.dtype === 'i8' },
     );
     if (parts === 1) return y;
     return device.run(
@@ -65,7 +58,6 @@ export function product(
       { x: y },
       { y: { shape, dtype } },
       { rows: parts, cols: rows * cols, chunkRows: parts },
-      { aligned: (rows * cols) % 4 === 0 },
     ).y;
   });
 }
@@ -86,10 +78,9 @@ export function columnSum(x: Tensor, rows: number, cols: number): Tensor {
   const { device } = x;
   return device.scope(() => {
     const { chunkRows, chunks } = rowChunks(rows);
-    const aligned = cols % 4 === 0;
-    const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows }, { aligned });
+    const { y } = device.run(k.columnSum, { x }, { y: [chunks, cols] }, { rows, cols, chunkRows });
     if (chunks === 1) return y.alias([cols]); // in a scope, which frees the other name of the storage
-    return device.run(k.columnSum, { x: y }, { y: [cols] }, { rows: chunks, cols, chunkRows: chunks }, { aligned }).y;
+    return device.run(k.columnSum, { x: y }, { y: [cols] }, { rows: chunks, cols, chunkRows: chunks }).y;
   });
 }
 

@@ -364,7 +364,6 @@ function pixelSum(bands: Bands): Tensor {
   } = bands[0]!;
   const rows = bands.reduce((sum, { shape }) => sum + shape[0]!, 0);
   if (bands.length === 1) return columnSum(bands[0]!, rows * width, channels);
-  const aligned = channels % 4 === 0;
   return device.scope(() => {
     const parts = bands.map(
       (x) =>
@@ -373,7 +372,6 @@ function pixelSum(bands: Bands): Tensor {
           { x },
           { y: [x.shape[0]!, channels] },
           { rows: x.shape[0]! * width, cols: channels, chunkRows: width },
-          { aligned },
         ).y,
     );
     return device.run(
@@ -381,7 +379,6 @@ function pixelSum(bands: Bands): Tensor {
       { x: concatenate(parts, [rows, channels]) },
       { y: [channels] },
       { rows, cols: channels, chunkRows: rows },
-      { aligned },
     ).y;
   });
 }

@@ -10,13 +10,11 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps = 1e-5, dtype: FloatType 
   requireShape(x.shape.at(-1) === cols, 'rmsNorm', x.shape, weight.shape);
   const { device } = x;
   const rows = x.size / cols;
-  const aligned = cols % 4 === 0;
   const { y, rstd } = device.run(
     k.rmsNorm,
     { x, weight },
     { y: { shape: x.shape, dtype }, rstd: [rows] },
     { rows, cols, eps },
-    { aligned },
   );
   return record(
     y,
@@ -24,7 +22,7 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps = 1e-5, dtype: FloatType 
     (dy, [needsX, needsWeight]) => {
       const dx =
         needsX === true
-          ? device.run(k.rmsNormBackward, { dy, x, weight, rstd }, { dx: x.shape }, { rows, cols }, { aligned }).dx
+          ? device.run(k.rmsNormBackward, { dy, x, weight, rstd }, { dx: x.shape }, { rows, cols }).dx
           : undefined;
       if (needsWeight !== true) return [dx, undefined];
       const { chunkRows, chunks } = rowChunks(rows);
@@ -33,7 +31,6 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps = 1e-5, dtype: FloatType 
         { dy, x, rstd },
         { dweight: [chunks, cols] },
         { rows, cols, chunkRows },
-        { aligned },
       );
       return [dx, columnSum(dweight, chunks, cols)];
     },

@@ -146,13 +146,7 @@ export function segmentNorm(x: Tensor, segments: Segments, options: SegmentNormO
     { stats: [count, 2, channels] },
     { ...perSequence, eps: EPS },
   );
-  const { y } = device.run(
-    k.segmentNorm,
-    { x, stats, residual: residual ?? x, sequences },
-    { y: x.shape },
-    perElement,
-    { elu, residual: residual !== undefined },
-  );
+  const { y } = device.run(k.segmentNorm, { x, stats, residual, sequences }, { y: x.shape }, perElement, { elu });
   const added = residual === undefined ? [] : [residual];
   return record(
     y,

@@ -1,5 +1,6 @@
 /** `rna contacts …`: what it is told. The work is in the files beside it, loaded when it is called. */
 import { Option, type Command } from 'commander';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import type { ContactsEvaluateOptions } from './evaluate.ts';
 import type { ContactsFitOptions } from './fit.ts';
 import type { ContactsPredictOptions } from './predict.ts';
@@ -7,7 +8,6 @@ import {
   activationsOption,
   examples,
   INPUT_HELP,
-  MODEL_HELP,
   positive,
   weightsOption,
   wholeNumber,
@@ -34,8 +34,6 @@ export function registerContacts(program: Command): void {
         'rna contacts evaluate scores others.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<files...>', FILES_HELP)
     .requiredOption('-o, --out <file>', 'the JSON file to write')
     .option('--max-rnas <n>', 'draw this many of the RNAs', wholeNumber(1), 20)
     .option('--max-length <n>', MAX_LENGTH_HELP, wholeNumber(1))
@@ -53,10 +51,16 @@ export function registerContacts(program: Command): void {
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', CONFIG_HELP)
-    .action(async (model: string, files: string[], options: Omit<ContactsFitOptions, 'model' | 'files'>) => {
+    .action(async () => {
+      const { model, rest } = await givenToFit();
       const { contactsFit } = await import('./fit.ts');
-      await contactsFit({ ...options, model, files });
+      await contactsFit({ ...fit.opts<Omit<ContactsFitOptions, 'model' | 'files'>>(), model, files: rest });
     });
+  const givenToFit = withModelArgument(fit, {
+    behind: [{ name: 'files', help: FILES_HELP }],
+    many: true,
+    takesFolders: true,
+  });
   examples(fit, [
     'rna contacts fit multimolecule/rinalmo-micro archiveII.dbn --out contacts.json',
     'rna contacts fit runs/pretrain/model TR0 --max-rnas 20 --max-length 200 --seed 1 --out contacts.json',
@@ -72,9 +76,6 @@ export function registerContacts(program: Command): void {
         'was fitted to are left out; near relatives of them are not.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<contacts>', CONTACTS_HELP)
-    .argument('<files...>', FILES_HELP)
     .option('--max-length <n>', MAX_LENGTH_HELP, wholeNumber(1))
     .option('--baselines', 'also score the pair probabilities of CONTRAfold and EternaFold')
     .option(
@@ -86,17 +87,22 @@ export function registerContacts(program: Command): void {
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', CONFIG_HELP)
-    .action(
-      async (
-        model: string,
-        contactsFile: string,
-        files: string[],
-        options: Omit<ContactsEvaluateOptions, 'model' | 'contacts' | 'files'>,
-      ) => {
-        const { contactsEvaluate } = await import('./evaluate.ts');
-        await contactsEvaluate({ ...options, model, contacts: contactsFile, files });
-      },
-    );
+    .action(async () => {
+      const {
+        model,
+        rest: [contactsFile, ...files],
+      } = await givenToEvaluate();
+      const { contactsEvaluate } = await import('./evaluate.ts');
+      const options = evaluate.opts<Omit<ContactsEvaluateOptions, 'model' | 'contacts' | 'files'>>();
+      await contactsEvaluate({ ...options, model, contacts: contactsFile, files });
+    });
+  const givenToEvaluate = withModelArgument(evaluate, {
+    behind: [
+      { name: 'contacts', help: CONTACTS_HELP },
+      { name: 'files', help: FILES_HELP },
+    ],
+    many: true,
+  });
   examples(evaluate, [
     'rna contacts evaluate multimolecule/rinalmo-micro contacts.json archiveII.dbn --compare-random --csv contacts.csv',
   ]);
@@ -111,23 +117,24 @@ export function registerContacts(program: Command): void {
         'in the fit are written, and a nucleotide may be in several. Characters of an id that do not suit a file name become _.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<contacts>', CONTACTS_HELP)
-    .argument('<input>', INPUT_HELP)
     .requiredOption('-o, --out <folder>', 'the folder to write to; it is made if it is not there')
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', CONFIG_HELP)
-    .action(
-      async (
-        model: string,
-        contactsFile: string,
-        input: string,
-        options: Omit<ContactsPredictOptions, 'model' | 'contacts' | 'input'>,
-      ) => {
-        const { contactsPredict } = await import('./predict.ts');
-        await contactsPredict({ ...options, model, contacts: contactsFile, input });
-      },
-    );
+    .action(async () => {
+      const {
+        model,
+        rest: [contactsFile, input = ''],
+      } = await givenToPredict();
+      const { contactsPredict } = await import('./predict.ts');
+      const options = predict.opts<Omit<ContactsPredictOptions, 'model' | 'contacts' | 'input'>>();
+      await contactsPredict({ ...options, model, contacts: contactsFile, input });
+    });
+  const givenToPredict = withModelArgument(predict, {
+    behind: [
+      { name: 'contacts', help: CONTACTS_HELP },
+      { name: 'input', help: INPUT_HELP },
+    ],
+  });
   examples(predict, ['rna contacts predict multimolecule/rinalmo-micro contacts.json rnas.fasta --out contacts']);
 }

@@ -18,6 +18,7 @@ import { CommandError } from '../../commandLine/errors.ts';
 import { foldEach, FOLDING_BASELINES, type FoldingBaseline } from '../../folding/baselines.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { withDevice, withEncoder, withModel } from '../../models/loadModel.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { writeText } from '../../tables/pairTable.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
@@ -125,8 +126,11 @@ async function score(
       rnas,
       ({ file }) => file,
       signal,
-      async ({ sequence, partners }) =>
-        contactPrecision(await predictContacts(encoder, sequence, regression), partners, separation),
+      async (rna) => {
+        const probabilities = await predictContacts(encoder, rna.sequence, regression);
+        if (!isFiniteArray(probabilities)) throw await overflow(encoder, rna.file, rna);
+        return contactPrecision(probabilities, rna.partners, separation);
+      },
     ),
   };
 }

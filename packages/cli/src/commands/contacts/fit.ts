@@ -20,6 +20,7 @@ import { megabytes } from '@rna/tensor';
 import { CommandError } from '../../commandLine/errors.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { withEncoder, withModel } from '../../models/loadModel.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { counted, formatCount } from '@rna/figures';
 import { interruptible, note } from '../../commandLine/terminal.ts';
@@ -93,16 +94,17 @@ export interface FitSettings {
 }
 
 /** The regression on the maps of an encoder; `source` names the file of an RNA. */
-export async function fitTo<R extends Structure>(
+export async function fitTo<R extends Structure & { readonly line?: number }>(
   encoder: Encoder,
   rnas: readonly R[],
   source: (rna: R) => string,
   { separation, penalty, signal }: FitSettings,
 ): Promise<ContactRegression> {
-  const samples = await eachRna('attention maps', rnas, source, signal, async ({ sequence, partners }) => ({
-    columns: await contactFeatures(encoder, sequence, separation),
-    labels: contactLabels(partners, separation),
-  }));
+  const samples = await eachRna('attention maps', rnas, source, signal, async (rna) => {
+    const columns = await contactFeatures(encoder, rna.sequence, separation);
+    if (!columns.every(isFiniteArray)) throw await overflow(encoder, source(rna), rna);
+    return { columns, labels: contactLabels(rna.partners, separation) };
+  });
   const contacts = rnas.reduce((sum, { partners }) => sum + truePairs(partners, separation), 0);
   note(
     `fitting ${counted(samples[0]!.columns.length, 'map')} to ${counted(

@@ -4,10 +4,11 @@
 import { join } from 'node:path';
 import { predictContacts, topContacts, type Precision } from '@rna/model';
 import { withFasta } from '../../input/fastaInput.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { fileNames } from '../../files/outputPaths.ts';
-import { pairLines, pairRow, PAIR_HEADER, writeText } from '../../tables/pairTable.ts';
+import { pairLines, pairRow, PAIR_HEADER, probablePairs, writeText } from '../../tables/pairTable.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { readContacts, requireDigest, requireSizes, withDigest } from './file.ts';
 import { makeFolder } from '../../files/files.ts';
@@ -51,8 +52,9 @@ export async function contactsPredict(options: ContactsPredictOptions): Promise<
                     throw naming(error, record.file, record);
                   },
                 );
+                if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
                 const path = join(out, names.get(id)!);
-                await writeText(`${path}.contacts.tsv`, pairLines(probabilities, length, separation));
+                await writeText(`${path}.contacts.tsv`, pairLines(probablePairs(probabilities, length, separation)));
                 await writeText(`${path}.top.tsv`, [
                   PAIR_HEADER,
                   ...topContacts(probabilities, length, { separation }).map(pairRow),

@@ -4,7 +4,7 @@
  * uses the trainer's own recipes, so what it shows is what `rna pretrain` and
  * `rna finetune` do.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { arch, cpus, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -36,7 +36,7 @@ import {
   type Progress,
   type StructureModel,
 } from '@rna/train';
-import { writeAtomically } from '../../files/files.ts';
+import { makeFolder, writeAtomically } from '../../files/files.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { lossTable, scoreTable, textTable } from '../../report/table.ts';
 import { renderReport } from '../../report/report.ts';
@@ -143,7 +143,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       finetuning,
       seconds: (performance.now() - began) / 1000,
     });
-    await mkdir(join(out, 'model'), { recursive: true });
+    await makeFolder(join(out, 'model'));
     const scalars = new Map([['threshold', after.threshold]]);
     await savedModel({
       config: MODEL,

@@ -1,13 +1,15 @@
 /** `rna embed`: what it is told. The work is in embed.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { EmbedOptions } from './embed.ts';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import {
   activationsOption,
   examples,
   INPUT_HELP,
-  MODEL_HELP,
+  strideOption,
   weightsOption,
   wholeNumber,
+  windowOption,
 } from '../../commandLine/options.ts';
 
 export function registerEmbed(program: Command): void {
@@ -22,8 +24,6 @@ export function registerEmbed(program: Command): void {
         'The whole input is checked before any work; on an error no file is written.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<input>', INPUT_HELP)
     .requiredOption('-o, --out <file>', 'the file to write: name.safetensors, name.npy, name.csv or name.parquet')
     .addOption(
       new Option(
@@ -43,15 +43,23 @@ export function registerEmbed(program: Command): void {
       'also ID.attentions [layer, head, query, key], <cls> and <eos> included; records are then run one by one',
     )
     .option('--tokens <n>', 'tokens that are run together (default: what suits the adapter)', wholeNumber(1))
+    .addOption(windowOption('the rows of each nucleotide, and those of <cls> and <eos>'))
+    .addOption(strideOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
     .option('--allow-unknown', 'read letters outside IUPAC as <unk> instead of refusing them')
-    .action(async (model: string, input: string, options: Omit<EmbedOptions, 'model' | 'input'>) => {
+    .action(async () => {
+      const {
+        model,
+        rest: [input],
+      } = await given();
       const { embed } = await import('./embed.ts');
-      await embed({ ...options, model, input });
+      await embed({ ...command.opts<Omit<EmbedOptions, 'model' | 'input'>>(), model, input });
     });
+  const given = withModelArgument(command, { behind: [{ name: 'input', help: INPUT_HELP }] });
   examples(command, [
+    'rna embed rnas.fasta --out rnas.safetensors',
     'rna embed multimolecule/rinalmo-micro rnas.fasta --out rnas.safetensors',
     'rna embed runs/mine/checkpoints/best rnas.fasta --out means.csv --pool mean',
     'zcat rnas.fasta.gz | rna embed ./model - --out rnas.safetensors --layer 6 --logits',

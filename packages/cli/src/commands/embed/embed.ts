@@ -18,19 +18,20 @@ import {
   type Precision,
   type TensorEntry,
 } from '@rna/model';
-import { InputError, tokenize } from '@rna/structure';
+import { InputError, tokenize, windowedRows, windowStarts, type Windows } from '@rna/structure';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
-import { checkLengths } from '../../models/inputLimit.ts';
+import { requireLetters } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
+import { checkWindowOptions, chooseWindows, noteWindows, type WindowOptions } from '../../models/windows.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
 
-export interface EmbedOptions extends Precision {
+export interface EmbedOptions extends Precision, WindowOptions {
   readonly model: string;
   readonly input: string;
   readonly out: string;
@@ -46,14 +47,17 @@ export interface EmbedOptions extends Precision {
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
+  checkWindowOptions(options);
+  if (options.attentions && (options.window !== undefined || options.stride !== undefined))
+    throw new UsageError('--attentions are maps of a whole sequence, which windows do not have; leave out one of them');
   await checkOutputFile(options.out);
+  if (options.logits) await requireLetters(options.model);
   await interruptible((signal) =>
     withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
       if (format === '.safetensors') checkNames(fasta, options);
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
-        checkLengths(model.config, fasta.plan);
         await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
       });
     }),
@@ -218,16 +222,28 @@ async function* results(
   signal: AbortSignal,
 ): AsyncGenerator<Float32Array, void, undefined> {
   const run: Run = { encoder, options };
+  // Attention maps are of whole sequences.
+  const windows = options.attentions
+    ? undefined
+    : chooseWindows(encoder.device, encoder.config, undefined, options, 'fitting');
+  if (windows !== undefined) noteWindows(fasta.plan, windows, 'their rows');
+  const tokensOf = ({ sequence: { length } }: FastaFileRecord): number =>
+    // What is run in windows has a pass of its own.
+    windows !== undefined && !windows.isWhole(length) ? Infinity : length + 2;
   const budget = options.attentions ? 1 : (options.tokens ?? defaultTokenBudget(encoder.device, encoder.config));
   let pending: Promise<Float32Array[]> | undefined;
-  for await (const batch of groupByTokenBudget(fasta.records(), budget, ({ sequence }) => sequence.length + 2)) {
+  for await (const batch of groupByTokenBudget(fasta.records(), budget, tokensOf)) {
     signal.throwIfAborted();
     if (options.attentions) {
       yield* runWithAttentions(run, batch[0]!);
       continue;
     }
     // The device runs this batch while the one before is read and written.
-    const next = runBatch(run, batch);
+    const [first] = batch;
+    const next =
+      windows !== undefined && first !== undefined && !windows.isWhole(first.sequence.length)
+        ? runWindows(run, first, windows)
+        : runBatch(run, batch);
     next.catch(() => undefined); // Thrown below, where it is awaited; until then it must not count as unhandled.
     if (pending !== undefined) yield* await pending;
     pending = next;
@@ -238,6 +254,19 @@ async function* results(
 interface Run {
   readonly encoder: Encoder;
   readonly options: EmbedOptions;
+}
+
+/** The outputs of a record as of `runBatch`, each row the mean over the windows that hold its nucleotide. */
+async function runWindows(run: Run, record: FastaFileRecord, windows: Windows): Promise<Float32Array[]> {
+  const { dim, vocabularySize } = run.encoder.config;
+  const { length } = record.sequence;
+  const means = [...(run.options.logits ? [vocabularySize] : []), dim].map((columns) => windowedRows(length, columns));
+  const whole: Run = { ...run, options: { ...run.options, pool: 'none' } };
+  for (const start of windowStarts(length, windows)) {
+    const piece = { ...record, sequence: record.sequence.slice(start, start + windows.size) };
+    for (const [k, rows] of (await runBatch(whole, [piece])).entries()) means[k]!.add(start, rows);
+  }
+  return means.map((rows, k) => (k < means.length - 1 ? rows.mean() : pooled(rows.mean(), dim, run.options.pool)));
 }
 
 /** Runs records together, or in halves where they do not fit the device. */

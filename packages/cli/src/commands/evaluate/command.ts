@@ -1,11 +1,12 @@
 /** `rna evaluate`: what it is told. The work is in evaluate.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
 import type { EvaluateOptions } from './evaluateOptions.ts';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import {
   activationsOption,
+  columnsOption,
   examples,
   listOf,
-  MODEL_HELP,
   probability,
   weightsOption,
   wholeNumber,
@@ -27,8 +28,6 @@ export function registerEvaluate(program: Command): void {
         'are read by name.',
       ].join(' '),
     )
-    .argument('<model>', MODEL_HELP)
-    .argument('<files...>', 'files or folders of RNAs')
     .option(
       '--baselines',
       'score beside the model: CONTRAfold and EternaFold for structures, else a weight matrix, ridge regression or naive Bayes fitted to --train',
@@ -69,6 +68,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
+    .addOption(columnsOption())
     .addOption(
       new Option('--masking <scheme>', 'score masked nucleotides (default: mlm for RiNALMo, ssm for SSR-LM)').choices([
         'ssm',
@@ -86,12 +86,19 @@ export function registerEvaluate(program: Command): void {
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
-    .action(async (model: string, files: string[], options: Omit<EvaluateOptions, 'model' | 'files'>) => {
+    .action(async () => {
+      const { model, rest } = await given();
       const { evaluate } = await import('./evaluate.ts');
-      await evaluate({ ...options, model, files });
+      await evaluate({ ...command.opts<Omit<EvaluateOptions, 'model' | 'files'>>(), model, files: rest });
     });
+  const given = withModelArgument(command, {
+    behind: [{ name: 'files', help: 'files or folders of RNAs' }],
+    many: true,
+    takesFolders: true,
+  });
   withTasks(program, command);
   examples(command, [
+    'rna evaluate test.dbn --baselines',
     'rna evaluate runs/fold/model test.dbn --csv scores.csv',
     'rna evaluate rinalmo_giga_ss.pt TS0 --validation VL0 --protocol rinalmo --baselines --by length,pair-type --report ts0',
     'rna evaluate runs/donor/model fly.csv worm.csv --train arabidopsis.csv --baselines --by file',

@@ -1,6 +1,7 @@
 /** What `rna evaluate` is told, for all that it can score. */
 import type { Precision } from '@rna/model';
 import type { MaskingScheme } from '@rna/train';
+import type { ColumnNames } from '../../commandLine/options.ts';
 import type { Grouping } from './summary.ts';
 
 export interface EvaluateOptions extends Precision {
@@ -25,4 +26,5 @@ export interface EvaluateOptions extends Precision {
   readonly maxTokens: number;
   readonly json?: boolean;
   readonly config?: string;
+  readonly columns?: ColumnNames;
 }

@@ -3,22 +3,15 @@
  * metrics with bootstrap intervals, as published where that differs, by file,
  * beside a baseline that is fitted to the training set.
  */
-import {
-  bestBinaryThreshold,
-  bootstrapAll,
-  grouped,
-  InputError,
-  type Interval,
-  type PredictionKind,
-} from '@rna/structure';
+import { bestBinaryThreshold, bootstrapAll, grouped, InputError, tableColumn, type Interval } from '@rna/structure';
 import { type Encoder, type Head, type OpenedModel, type Scalars, type TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
-import { UsageError } from '../../commandLine/errors.ts';
+import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
-import { csvLine, labelCell, predictionColumns } from '../../tables/predictionTable.ts';
+import { csvLine, labelCells, predictionColumns } from '../../tables/predictionTable.ts';
 import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
 import { textTable, type Table } from '../../report/table.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
@@ -69,10 +62,12 @@ export async function scoreLabels(
     throw new UsageError('--train is what --baselines are fitted to; give both, or neither');
   if (options.baselines && options.train === undefined)
     throw new UsageError('--baselines needs --train FILES: the baseline is fitted to the training set');
-  const rnas = await readLabelled(head, sizes, options.files);
-  const tuning = validation && (await readLabelled(head, sizes, validation));
+  const read = (paths: readonly string[]): Promise<Rna[]> => readLabelled(head, sizes, paths, options.columns);
+  const rnas = await read(options.files);
+  if (rnas.length === 0) throw new CommandError(`${options.files.join(', ')}: no RNA has a label that is known`);
+  const tuning = validation && (await read(validation));
   checkLengths(model.config, [...rnas, ...(tuning ?? [])]);
-  const training = options.baselines ? await readLabelled(head, sizes, options.train!) : [];
+  const training = options.baselines ? await read(options.train!) : [];
   // Before the model's work, which may be long.
   const baseline = training.length === 0 ? undefined : scoreBaseline(task, training, rnas);
   await withEncoder(
@@ -94,7 +89,7 @@ export async function scoreLabels(
       if (chosen !== undefined)
         note(`yes above ${formatLoss(chosen)} (${tuning ? 'tuned on --validation' : '--threshold'})`);
       const predicted = await predict('evaluate', rnas);
-      const results = [scored(options.model, predicted, rnas, head, scalars)];
+      const results = [scored(options.model, predicted, rnas, task, scalars)];
       if (baseline !== undefined) results.push(baseline);
       if (options.csv !== undefined) await writeCsv(options.csv, task, rnas, predicted, scalars);
       if (options.report !== undefined) {
@@ -113,7 +108,7 @@ export async function scoreLabels(
               ? []
               : [{ label: head.best.metric, value: formatLoss(best.mean), interval: intervalText(best) }],
           tables: tablesOf(results, rnas.length),
-          notes: ['Intervals are 95 % of a bootstrap over RNAs with 1,000 draws.'],
+          notes: [`Intervals are 95 % of a bootstrap over RNAs with ${formatCount(resamplesOf(rnas, head))} draws.`],
           figures: [
             ...taskFigures(
               head,
@@ -149,12 +144,13 @@ export async function scoreLabels(
 }
 
 /** The predictor of the task's kind, fitted to the training set. Its threshold is its own, 0.5. */
-function scoreBaseline({ head, sizes }: TaskHead, training: readonly Rna[], rnas: readonly Rna[]): Scored {
+function scoreBaseline(task: TaskHead, training: readonly Rna[], rnas: readonly Rna[]): Scored {
+  const { head, sizes } = task;
   const classes = head.classNames?.(sizes).length ?? 0;
   const { name, baseline } = fitBaseline(
-    head.kind as Exclude<PredictionKind, 'pairs'>,
+    head.kind,
     training.map(({ sequence }) => sequence),
-    training.map(({ target }) => target as number),
+    training.map(({ target }) => target),
     classes,
   );
   note(`${name}, fitted to ${formatCount(training.length)} RNAs`);
@@ -167,7 +163,7 @@ function scoreBaseline({ head, sizes }: TaskHead, training: readonly Rna[], rnas
         : error;
     }
   });
-  return scored(name, values, rnas, head, new Map());
+  return scored(name, values, rnas, task, new Map());
 }
 
 async function predictAll(
@@ -196,7 +192,14 @@ async function predictAll(
   }
 }
 
-function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], head: Head, scalars: Scalars): Scored {
+function scored(
+  name: string,
+  values: readonly unknown[],
+  rnas: readonly Rna[],
+  { head, sizes }: TaskHead,
+  scalars: Scalars,
+): Scored {
+  const resamples = resamplesOf(rnas, head);
   const examples = rnas.map((rna, i) => ({ rna, prediction: values[i] }));
   const scores = (some: typeof examples) => {
     const published = head.published?.(
@@ -204,12 +207,16 @@ function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], 
       some.map(({ rna }) => rna),
     );
     return {
-      metrics: bootstrapAll(some, (drawn) =>
-        head.metrics(
-          drawn.map(({ prediction }) => prediction),
-          drawn.map(({ rna }) => rna),
-          scalars,
-        ),
+      metrics: bootstrapAll(
+        some,
+        (drawn) =>
+          head.metrics(
+            drawn.map(({ prediction }) => prediction),
+            drawn.map(({ rna }) => rna),
+            scalars,
+            sizes,
+          ),
+        { resamples },
       ),
       ...(published && { published }),
     };
@@ -223,8 +230,24 @@ function scored(name: string, values: readonly unknown[], rnas: readonly Rna[], 
   };
 }
 
-const embeddingLabel = ({ head, sizes }: TaskHead, { target }: Rna): string | number =>
-  head.kind === 'number' ? (target as number) : String(labelCell({ head, sizes }, target));
+// Ranks of very many nucleotides, a thousand times, would take minutes.
+const MANY_NUCLEOTIDES = 20_000;
+
+/** Draws of the bootstrap. */
+const resamplesOf = (rnas: readonly Rna[], { kind }: Head): number =>
+  kind.startsWith('nucleotide-') && rnas.reduce((sum, { sequence }) => sum + sequence.length, 0) > MANY_NUCLEOTIDES
+    ? 200
+    : 1000;
+
+const embeddingLabel = (task: TaskHead, { target }: Rna): string | number => {
+  if (task.head.kind === 'number') return target as number;
+  // Of what has several labels, or one for each nucleotide, the first column's mean is shown.
+  if (target instanceof Float64Array) {
+    const known = tableColumn([target], task.head.classNames?.(task.sizes).length ?? 1, 0).filter(Number.isFinite);
+    return known.length === 0 ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length;
+  }
+  return String(labelCells(task).cells(target)['label']);
+};
 
 const intervalText = ({ low, high }: Interval): string => `${formatLoss(low)} – ${formatLoss(high)}`;
 
@@ -306,13 +329,23 @@ function writeCsv(
   scalars: Scalars,
 ): Promise<void> {
   const { names, cells } = predictionColumns(task, scalars);
+  const labels = labelCells(task);
   const lines = rnas.map(({ file, line, id, sequence, target }, i) => {
-    const row = cells(predicted[i]);
-    return csvLine([file, line, id, sequence.length, labelCell(task, target), ...names.map((name) => row[name]!)]);
+    const [label, row] = [labels.cells(target), cells(predicted[i])];
+    return csvLine([
+      file,
+      line,
+      id,
+      sequence.length,
+      ...labels.names.map((name) => label[name]!),
+      ...names.map((name) => row[name]!),
+    ]);
   });
   return writeAtomically(path, (sink) =>
     sink.write(
-      new TextEncoder().encode([csvLine(['file', 'line', 'id', 'length', 'label', ...names]), ...lines].join('')),
+      new TextEncoder().encode(
+        [csvLine(['file', 'line', 'id', 'length', ...labels.names, ...names]), ...lines].join(''),
+      ),
     ),
   );
 }

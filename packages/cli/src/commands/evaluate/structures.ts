@@ -27,6 +27,7 @@ import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
 import {
   type StructureExample,
@@ -86,7 +87,7 @@ export async function scoreStructures(
           label: string,
           rnas: readonly StructureRecord[],
           work: (predict: PairPredictor) => Promise<T>,
-        ): Promise<T> => withProgress(label, rnas, predict, signal, work);
+        ): Promise<T> => withProgress(label, rnas, predict, encoder, signal, work);
         const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
         const { threshold, source } = thresholdToUse(model, options, tuned);
         note(
@@ -233,6 +234,7 @@ async function withProgress<T>(
   label: string,
   records: readonly StructureRecord[],
   predict: PairPredictor,
+  encoder: Encoder,
   signal: AbortSignal,
   task: (predict: PairPredictor) => Promise<T>,
 ): Promise<T> {
@@ -245,6 +247,7 @@ async function withProgress<T>(
       const probabilities = await predict(sequence, next).catch((error: unknown) => {
         throw naming(error, record.file, record);
       });
+      if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
       bar.update(++done);
       return probabilities;
     });

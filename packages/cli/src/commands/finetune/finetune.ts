@@ -3,6 +3,7 @@
  * model, puts the task's head on it, and hands all to `@rna/train`'s recipe. The
  * run's folder is trainingRun.ts's.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { RandomStream } from '@rna/kernels';
 import {
   Encoder,
@@ -24,7 +25,7 @@ import {
   type FinetuneConfig,
   withRecovery,
 } from '@rna/train';
-import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
+import { labelColumns, labelRows, readLabelled, readRows, type LabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withModel } from '../../models/loadModel.ts';
 import { formatCount, formatLoss, formatScore } from '@rna/figures';
@@ -47,11 +48,14 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
   const asked = await readConfig(schema, options);
   if (options.printConfig) return printConfig(asked);
   const data = await readData(head, asked);
-  const config = withClassNames(head, asked, data);
-  const { train: records, validation } = data;
-  note(`${formatCount(records.length)} RNAs to train on, ${formatCount(validation.length)} held out`);
+  // What labels are is checked before a model is fetched, though a model that has learnt the task has the last word.
+  const { train: firstTrain, validation: firstValidation } = data.labelled();
+  note(`${formatCount(firstTrain.length)} RNAs to train on, ${formatCount(firstValidation.length)} held out`);
   const finished = await interruptible((signal) =>
-    withModel(config.model.checkpoint, {}, async (model) => {
+    withModel(asked.model.checkpoint, {}, async (model) => {
+      const learnt = data.labelled(learntBy(model, head, asked));
+      const { train: records, validation } = learnt;
+      const config = withSizesOf(model, head, learnt.config);
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
       checkLengths(model.config, [...records, ...validation]);
@@ -94,36 +98,94 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
   );
   await writeResult(
     options.json
-      ? `${JSON.stringify({ ...finished, rnas: validation.length }, null, 2)}\n`
-      : resultText(head, finished, validation.length),
+      ? `${JSON.stringify({ ...finished, rnas: firstValidation.length }, null, 2)}\n`
+      : resultText(head, finished, firstValidation.length),
   );
 }
 
-interface Data {
+interface Labelled {
+  /** The config with what the head learns from the training set's table. */
+  readonly config: FinetuneConfig;
   readonly train: readonly LabelledFileRna<unknown>[];
   readonly validation: readonly LabelledFileRna<unknown>[];
 }
 
+interface Data {
+  /** Training and held-out RNAs; `learnt` are the sizes of a model that is trained further. */
+  readonly labelled: (learnt?: Readonly<Record<string, unknown>>) => Labelled;
+}
+
 /** Training and held-out RNAs: from files of both, or the latter drawn from the former. */
-async function readData(head: Head, { data, head: asked, seed }: FinetuneConfig): Promise<Data> {
+async function readData(head: Head, config: FinetuneConfig): Promise<Data> {
+  const { data, head: asked } = config;
   const sizes = head.sizes.parse(asked);
-  const all = await readLabelled(head, sizes, data.train);
-  if (data.validation.length > 0) return { train: all, validation: await readLabelled(head, sizes, data.validation) };
+  const { columns } = head;
+  if (columns?.learn === undefined) {
+    const all = await readLabelled(head, sizes, data.train, data.columns);
+    const held = await readLabelled(head, sizes, data.validation, data.columns);
+    const parts = heldOut(all, held, config);
+    const labelled = { ...parts, config: withClassNames(head, config, parts) };
+    return { labelled: () => labelled };
+  }
+  const rows = await readRows(head, sizes, data.train, data.columns ?? {});
+  const held = await readRows(head, sizes, data.validation, data.columns ?? {});
+  const { sequence, targets } = labelColumns(head, sizes, data.columns ?? {});
+  const labelled = (learnt: Readonly<Record<string, unknown>> = {}): Labelled => {
+    const stated = { ...learnt, ...asked };
+    const known = learntSizes(data.train, () =>
+      columns.learn!(head.sizes.parse(stated), {
+        sequence,
+        targets,
+        rows: rows.map(({ labels, sequence: letters }) => ({ cells: labels, sequence: letters })),
+      }),
+    );
+    return {
+      ...heldOut(labelRows(head, known, rows, targets), labelRows(head, known, held, targets), config),
+      config: { ...config, head: { ...known } },
+    };
+  };
+  const first = labelled();
+  return { labelled: (learnt) => (learnt === undefined ? first : labelled(learnt)) };
+}
+
+/** A RangeError of a table that nothing can be learnt from is the files'. */
+function learntSizes<S>(files: readonly string[], learn: () => S): S {
+  try {
+    return learn();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CommandError(`${files.join(', ')}: ${error.message}`, { cause: error });
+  }
+}
+
+type Rnas = Pick<Labelled, 'train' | 'validation'>;
+
+/** The RNAs of both, or where there are no files of the latter a part of the former. */
+function heldOut(all: Rnas['train'], validation: Rnas['validation'], { data, seed }: FinetuneConfig): Rnas {
+  if (data.validation.length > 0) return { train: all, validation };
   const count = Math.max(1, Math.round(data.heldOutShare * all.length));
   if (count >= all.length)
     throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
-  const heldOut = new Set(new RandomStream(seed, STREAM.heldOut).shuffle([...all.keys()]).slice(0, count));
+  const held = new Set(new RandomStream(seed, STREAM.heldOut).shuffle([...all.keys()]).slice(0, count));
   note(
     `${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`,
   );
-  return { train: all.filter((_, i) => !heldOut.has(i)), validation: all.filter((_, i) => heldOut.has(i)) };
+  return { train: all.filter((_, i) => !held.has(i)), validation: all.filter((_, i) => held.has(i)) };
 }
+
+/** What a model that is trained further has learnt of its task; undefined where it starts anew. */
+const learntBy = (
+  { task }: OpenedModel,
+  head: Head,
+  { model: { untrained } }: FinetuneConfig,
+): Readonly<Record<string, unknown>> | undefined =>
+  task?.head !== head || untrained || head.columns?.learn === undefined ? undefined : { ...task.sizes };
 
 /**
  * Where the files name the classes, the head has these names, unless the config has names; and as many classes, unless
  * it asks for more.
  */
-function withClassNames(head: Head, config: FinetuneConfig, { train, validation }: Data): FinetuneConfig {
+function withClassNames(head: Head, config: FinetuneConfig, { train, validation }: Rnas): FinetuneConfig {
   if (head.withClassNames === undefined || 'names' in config.head) return config;
   const names = new Map<number, string>();
   for (const { target, group } of [...train, ...validation]) {
@@ -132,6 +194,13 @@ function withClassNames(head: Head, config: FinetuneConfig, { train, validation 
   }
   const sizes = head.withClassNames(head.sizes.parse(config.head), names);
   return sizes === undefined ? config : { ...config, head: { ...sizes } };
+}
+
+/** Where the config says nothing of the head's sizes, those of the head that the model has and that is trained further. */
+function withSizesOf({ task }: OpenedModel, head: Head, config: FinetuneConfig): FinetuneConfig {
+  if (task?.head !== head || config.model.untrained || !isDeepStrictEqual(config.head, head.sizes.parse({})))
+    return config;
+  return { ...config, head: { ...task.sizes } };
 }
 
 /** A model that has a head is trained further, and so decides its sizes. */
@@ -143,7 +212,9 @@ function checkHead(
   if (found?.head !== head || untrained) return;
   const text = (each: object, name: string): string =>
     JSON.stringify(new Map<string, unknown>(Object.entries(each)).get(name));
-  const differing = Object.keys(found.sizes).filter((name) => text(found.sizes, name) !== text(sizes, name));
+  const differing = Object.keys(found.sizes).filter(
+    (name) => head.trainingSizes?.includes(name) !== true && text(found.sizes, name) !== text(sizes, name),
+  );
   if (differing.length > 0) {
     throw new UsageError(
       `${checkpoint} has a ${head.name} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`,
@@ -171,7 +242,10 @@ function resultText(
   const losses = lossTable([
     {
       what: `training, steps 1 and ${steps}`,
-      unit: head.kind === 'pairs' ? 'nats per pair of positions' : 'mean over RNAs',
+      unit:
+        head.kind === 'pairs'
+          ? 'nats per pair of positions'
+          : `mean over ${head.terms === undefined ? 'RNAs' : 'labels'}`,
       ...trainingLoss,
     },
   ]);

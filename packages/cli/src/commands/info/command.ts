@@ -1,16 +1,26 @@
 /** `rna info`: what it is told. The work is in info.ts, loaded when it is called. */
 import { type Command } from 'commander';
 import type { InfoOptions } from './info.ts';
-import { examples } from '../../commandLine/options.ts';
+import { examples, MODEL_HELP } from '../../commandLine/options.ts';
 
 export function registerInfo(program: Command): void {
   const command = program
     .command('info')
-    .summary('show the adapter, its limits, the memory budget and the kernel variants chosen for it')
+    .summary('show the adapter, its limits, the memory budget and the kernel variants chosen for it; or a model')
+    .description(
+      [
+        'Shows the adapter, its limits, the memory budget and the kernel variants chosen for it; of a model that is named its',
+        'sizes and head, of builtin also its card: training data, scores, licence and digest, which is verified. With --check,',
+        'computes answers that are known, of every kernel and of the built-in model, on this adapter, and says by how much they',
+        'agree; the exit code is 1 where one does not.',
+      ].join(' '),
+    )
+    .argument('[model]', MODEL_HELP)
+    .option('--check', 'compute known answers on this adapter')
     .option('--json', 'as JSON, for scripts')
-    .action(async (options: InfoOptions) => {
+    .action(async (model: string | undefined, options: InfoOptions) => {
       const { info } = await import('./info.ts');
-      await info(options);
+      await info({ ...options, ...(model !== undefined && { model }) });
     });
-  examples(command, ['rna info', 'rna info --json | jq .memoryBudget']);
+  examples(command, ['rna info', 'rna info builtin', 'rna info --check', 'rna info --json | jq .memoryBudget']);
 }

@@ -1,10 +1,15 @@
 /** The work of `rna info`: what the machine offers, and what the kernels make of it. */
 import { createRequire } from 'node:module';
+import type { ModelCard } from '@rna/builtin';
 import { tableEntries } from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
 import { currentAnswers, megabytes, type Device } from '@rna/tensor';
 import { driverSource, isFastMesa, type DriverSource } from '@rna/tensor/driver';
 import { keptTuning } from '@rna/tensor/node';
+import { UsageError } from '../../commandLine/errors.ts';
+import { readCard } from '../../models/builtin.ts';
+import { check } from './check.ts';
+import { showModel } from './card.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { variantText } from '../../commandLine/variantText.ts';
 import { writeResult } from '../../commandLine/terminal.ts';
@@ -12,15 +17,28 @@ import { packageVersion } from '../../commandLine/version.ts';
 
 export interface InfoOptions {
   readonly json?: boolean;
+  /** A model to show in place of the adapter. */
+  readonly model?: string;
+  /** Compute known answers. */
+  readonly check?: boolean;
 }
 
-/** Throws a DeviceError where there is no adapter. */
-export async function info({ json }: InfoOptions): Promise<void> {
-  const facts = await withDevice((device) => Promise.resolve(describeDevice(device)));
+/** Throws a DeviceError where there is no adapter, and what `check` and `showModel` throw. */
+export async function info({ json = false, model, check: isChecked = false }: InfoOptions): Promise<void> {
+  if (model !== undefined && isChecked)
+    throw new UsageError('--check takes no model: its known answers are those of the built-in one');
+  if (isChecked) return check({ json });
+  if (model !== undefined) return showModel(model, json);
+  const { parameters, trained, sha256 } = await readCard();
+  const facts = await withDevice((device) =>
+    Promise.resolve({ ...describeDevice(device), builtin: { parameters, tasks: trained.tasks, sha256 } }),
+  );
   await writeResult(json ? `${JSON.stringify(facts, null, 2)}\n` : asText(facts));
 }
 
-type Facts = ReturnType<typeof describeDevice>;
+type Facts = ReturnType<typeof describeDevice> & {
+  readonly builtin: Pick<ModelCard, 'parameters' | 'sha256'> & Pick<ModelCard['trained'], 'tasks'>;
+};
 
 function describeDevice(device: Device) {
   const {
@@ -113,7 +131,17 @@ const SOURCES: Readonly<Record<DriverSource, string>> = {
 const FASTER =
   "Mesa 26.1's software driver is 2 to 3.5 times faster: `npm run setup` in a checkout of the project gets it on Debian 12 and 13";
 
-function asText({ adapter, driver, memoryBudget, features, limits, kernels, tuning, versions }: Facts): string {
+function asText({
+  adapter,
+  driver,
+  memoryBudget,
+  features,
+  limits,
+  kernels,
+  tuning,
+  versions,
+  builtin,
+}: Facts): string {
   const rows: [string, string][] = [
     [
       'adapter',
@@ -128,6 +156,10 @@ function asText({ adapter, driver, memoryBudget, features, limits, kernels, tuni
     ],
     ['subgroups', adapter.subgroupSize === null ? 'of no fixed size' : `of ${adapter.subgroupSize}`],
     ['features', features.join(', ')],
+    [
+      'built-in model',
+      `${(builtin.parameters / 1e6).toFixed(1)} M parameters, ${builtin.tasks.join(', ')} (rna info builtin shows its card)`,
+    ],
     ['tuning', tuning ?? 'off (RNA_TUNING)'],
     ['versions', `rna ${versions.rna}, webgpu ${versions.webgpu}, node ${versions.node}, ${versions.platform}`],
   ];

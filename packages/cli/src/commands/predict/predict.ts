@@ -3,16 +3,18 @@
  * record. Input is read twice, so that a bad record is refused before any work;
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
-import type { OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
+import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
 import { readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
+import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
+import type { ColumnNames } from '../../commandLine/options.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
@@ -22,22 +24,23 @@ export interface PredictOptions
     Precision,
     Partial<Pick<FoldOptions, 'format'>>,
     Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
-  readonly task: string;
+  /** Without one, what the model was fine-tuned for. */
+  readonly task?: string;
   readonly model: string;
   readonly input: string;
   /** A file for a table, a folder for structures. */
   readonly out?: string;
   readonly json?: boolean;
   readonly config?: string;
+  readonly columns?: ColumnNames;
 }
 
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function predict(options: PredictOptions): Promise<void> {
   const { input, out } = options;
-  const head = headOfTask(options.task);
+  const head = headOfTask(options.task ?? (await taskOf(options)));
   if (head.kind === 'pairs') {
-    if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
-    return fold({ ...options, inputs: [input], format: options.format ?? ['dbn'] });
+    return fold({ ...options, engine: 'model', inputs: [input], format: options.format ?? ['dbn'] });
   }
   if (
     options.format !== undefined ||
@@ -53,15 +56,15 @@ export async function predict(options: PredictOptions): Promise<void> {
   if (out !== undefined) await checkOutputFile(out);
   await interruptible((signal) =>
     withModel(options.model, options, async (model) => {
-      const task = requireTask(model, options);
+      const task = requireTask(model, head, options);
       const scalars = new Map([
         ...model.scalars,
         ...(options.threshold === undefined ? [] : [['threshold', options.threshold] as const]),
       ]);
-      const stdin = input === '-' ? await collect(readUnlabelled(head, [input])) : undefined;
+      const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
-        stdin ?? readUnlabelled(head, [input]);
-      const total = await count(records(), model);
+        stdin ?? readUnlabelled(task, [input], options.columns);
+      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id', model);
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -94,7 +97,9 @@ export async function predict(options: PredictOptions): Promise<void> {
             }
           };
           try {
-            const lines = options.json ? jsonLines(predicted(), task, scalars) : csvLines(predicted(), task, scalars);
+            const lines = options.json
+              ? jsonLines(predicted(), task, scalars, columns)
+              : csvLines(predicted(), task, scalars, columns);
             if (out === undefined) for await (const line of lines) await writeResult(line);
             else
               await writeAtomically(out, async (sink) => {
@@ -111,7 +116,16 @@ export async function predict(options: PredictOptions): Promise<void> {
   );
 }
 
-function requireTask({ task }: OpenedModel, { task: name, model }: PredictOptions): TaskHead {
+/** What a model was fine-tuned for, where nobody says for what it is asked. */
+async function taskOf({ model, ...options }: PredictOptions): Promise<string> {
+  if (model === BUILTIN) return (await readCard()).trained.tasks[0]!;
+  return withModel(model, options, ({ task }) => {
+    if (task === undefined) throw new CommandError(`${model} has no task head; fine-tune one with rna finetune TASK`);
+    return Promise.resolve(task.head.name);
+  });
+}
+
+function requireTask({ task }: OpenedModel, { name }: Head, { model }: PredictOptions): TaskHead {
   if (task?.head.name !== name) {
     throw new CommandError(
       `${model} ${task === undefined ? 'has no task head' : `was fine-tuned for ${task.head.name}`}; fine-tune one with rna finetune ${name}, or name such a model`,
@@ -122,46 +136,73 @@ function requireTask({ task }: OpenedModel, { task: name, model }: PredictOption
 
 type Predicted = AsyncIterable<readonly [UnlabelledFileRna, unknown]>;
 
+/** The prediction of each RNA, and behind it the columns of the table that the RNA comes from. */
 async function* csvLines(
   predicted: Predicted,
   task: TaskHead,
   scalars: Scalars,
+  columns: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   const { names, cells } = predictionColumns(task, scalars);
-  yield csvLine(['id', 'length', ...names]);
-  for await (const [{ id, sequence }, prediction] of predicted) {
+  const header = ['id', 'length', ...names];
+  yield csvLine([...header, ...columns.map((column) => keptName(column, header))]);
+  for await (const [{ id, sequence, cells: given = [] }, prediction] of predicted) {
     const row = cells(prediction);
-    yield csvLine([id, sequence.length, ...names.map((name) => row[name]!)]);
+    const own = new Map(given);
+    yield csvLine([
+      id,
+      sequence.length,
+      ...names.map((name) => row[name]!),
+      ...columns.map((column) => own.get(column) ?? ''),
+    ]);
   }
 }
+
+/** What a column of the input is called beside those of the predictions. */
+const keptName = (column: string, header: readonly string[]): string =>
+  header.includes(column) ? `input ${column}` : column;
 
 /** One JSON document, written row by row. */
 async function* jsonLines(
   predicted: Predicted,
   task: TaskHead,
   scalars: Scalars,
+  columns: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   const { cells } = predictionColumns(task, scalars);
   yield `{"task":${JSON.stringify(task.head.name)},"scalars":${JSON.stringify(Object.fromEntries(scalars))},"predictions":[`;
   let separator = '\n';
-  for await (const [{ id, sequence }, prediction] of predicted) {
-    yield `${separator}${JSON.stringify({ id, length: sequence.length, ...cells(prediction) })}`;
+  for await (const [{ id, sequence, cells: given = [] }, prediction] of predicted) {
+    const input = Object.fromEntries(given.filter(([column]) => columns.includes(column)));
+    yield `${separator}${JSON.stringify({
+      id,
+      length: sequence.length,
+      ...cells(prediction),
+      ...(columns.length > 0 && { input }),
+    })}`;
     separator = ',\n';
   }
   yield '\n]}\n';
 }
 
-/** How many RNAs there are. Throws an InputError for one that is too long for the model. */
-async function count(
+/**
+ * How many records there are, and the columns of their tables but for that of the ids. Throws an InputError for an RNA
+ * that is too long for the model.
+ */
+async function lookThrough(
   records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
+  id: string,
   { config }: OpenedModel,
-): Promise<number> {
+): Promise<{ total: number; columns: readonly string[] }> {
+  const columns = new Set<string>();
   let total = 0;
   for await (const record of records) {
     checkLengths(config, [record]);
     total++;
+    for (const [column] of record.cells ?? []) columns.add(column);
   }
-  return total;
+  columns.delete(id);
+  return { total, columns: [...columns] };
 }
 
 async function collect<T>(records: AsyncIterable<T>): Promise<T[]> {

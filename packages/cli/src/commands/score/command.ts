@@ -1,6 +1,7 @@
 /** `rna score`: what it is told. The work is in score.ts, loaded when it is called. */
 import { Option, type Command } from 'commander';
-import { activationsOption, examples, MODEL_HELP, weightsOption } from '../../commandLine/options.ts';
+import { withModelArgument } from '../../commandLine/modelArgument.ts';
+import { activationsOption, examples, weightsOption } from '../../commandLine/options.ts';
 import type { ScoreOptions } from './score.ts';
 
 export function registerScore(program: Command): void {
@@ -18,8 +19,6 @@ export function registerScore(program: Command): void {
         'single substitution of every record is scored.',
       ].join(' '),
     )
-    .argument('<model>', `${MODEL_HELP}; it must have its language-model head`)
-    .argument('<input>', 'a table of variants, or FASTA')
     .option('--wild-type <sequence|file>', 'the wild type: its letters, or a FASTA file with one record')
     .addOption(
       new Option(
@@ -40,10 +39,18 @@ export function registerScore(program: Command): void {
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
-    .action(async (model: string, input: string, options: Omit<ScoreOptions, 'model' | 'input'>) => {
+    .action(async () => {
+      const {
+        model,
+        rest: [input],
+      } = await given();
       const { score } = await import('./score.ts');
-      await score({ ...options, model, input });
+      await score({ ...command.opts<Omit<ScoreOptions, 'model' | 'input'>>(), model, input });
     });
+  const given = withModelArgument(command, {
+    model: 'it must have its language-model head',
+    behind: [{ name: 'input', help: 'a table of variants, or FASTA' }],
+  });
   examples(command, [
     'rna score multimolecule/rinalmo-micro variants.csv --wild-type GGCUAACGUUCAGCC --out scores.csv',
     'rna score ./model assay.csv.gz --wild-type wild.fasta --method single-masked-marginal --measured DMS_score',

@@ -18,6 +18,7 @@ import { interruptible, note, progressBar, writeResult } from '../../commandLine
 import { writeAtomically } from '../../files/files.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { withFasta } from '../../input/fastaInput.ts';
+import { requireLetters } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
@@ -37,6 +38,7 @@ export interface ScoreOptions extends Precision, VariantOptions {
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function score(options: ScoreOptions): Promise<void> {
   checkOptions(options);
+  await requireLetters(options.model);
   for (const path of [options.out, options.svg]) if (path !== undefined) await checkOutputFile(path);
   await (options.scan === true ? scan(options) : scoreTable(options));
 }

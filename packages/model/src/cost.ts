@@ -1,0 +1,57 @@
+/**
+ * What a forward pass of one sequence takes of a device, known before it is
+ * begun: operations by the book, and memory as the passes of this package use
+ * it, held to what they do use by a test.
+ */
+import type { Device } from '@rna/tensor';
+import { encoderParameters, elementCount, type EncoderConfig } from './config.ts';
+import { forwardFlops } from './flops.ts';
+import { headParameters, type TaskHead } from './heads/head.ts';
+
+/** What a head's or an encoder's pass takes; without the parameters. */
+export interface PassCost {
+  /** Floating-point operations. */
+  readonly flops: number;
+  /** Bytes on the device at once, at most. */
+  readonly bytes: number;
+  /** Bytes of the largest buffer. */
+  readonly largest: number;
+}
+
+/** Buffers have the next greater of four sizes to an octave, and freed ones wait for their next use. */
+const POOL = 1.25;
+
+/** The pass of an encoder over `length` nucleotides, with their `<cls>` and `<eos>`. */
+export function encoderCost(config: EncoderConfig, length: number): PassCost {
+  const { dim, ffnDim, heads, kvHeads } = config;
+  const tokens = length + 2;
+  const qkv = ((heads + 2 * kvHeads) * dim) / heads;
+  // The residual stream and its norm, beside what attention or the SwiGLU makes of them.
+  const widths = 2 * dim + Math.max(qkv + 2 * dim, 3 * ffnDim + dim);
+  return {
+    flops: forwardFlops(config, [0, tokens]),
+    bytes: POOL * 4 * tokens * widths,
+    largest: 4 * tokens * Math.max(qkv, 2 * ffnDim),
+  };
+}
+
+/** Encoder and head one after the other, beside the f32 parameters of both. */
+export function modelCost(
+  device: Pick<Device, 'gpu' | 'memory'>,
+  config: EncoderConfig,
+  task: TaskHead | undefined,
+  length: number,
+): PassCost {
+  const encoder = encoderCost(config, length);
+  const head = task?.head.cost?.(device, length, config.dim, task.sizes);
+  const shapes = [encoderParameters(config), ...(task ? [headParameters(task, config.dim)] : [])];
+  const parameters = shapes.reduce(
+    (sum, each) => [...each.values()].reduce((inner, shape) => inner + 4 * elementCount(shape), sum),
+    0,
+  );
+  return {
+    flops: encoder.flops + (head?.flops ?? 0),
+    bytes: parameters + encoder.bytes + (head?.bytes ?? 0),
+    largest: Math.max(encoder.largest, head?.largest ?? 0),
+  };
+}
