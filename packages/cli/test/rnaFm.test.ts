@@ -78,8 +78,13 @@ test('RNAs beyond the last position are refused with their line before any work,
   const folder = temporaryFolder();
   const input = fasta(folder, ['ACGU', 'A'.repeat(61)]);
   const message = `${input}:3: record "s1" has 61 nucleotides, and the model has positions for 60; cut it into parts of at most 60`;
-  const { code, stderr } = await rna('score', published, input, '--scan');
-  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) as unknown });
+  for (const argv of [
+    ['score', published, input, '--scan'],
+    ['embed', published, input, '--attentions', '--out', join(folder, 'maps.safetensors')],
+  ]) {
+    const { code, stderr } = await rna(...argv);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) as unknown });
+  }
   // Rows of windows are averaged, so those of an embedding have no such end.
   const embedded = await rna('embed', published, input, '--out', join(folder, 'a.safetensors'));
   expect(embedded.code).toBe(0);
@@ -104,6 +109,33 @@ test('masked nucleotides are scored, cropped to its positions', async () => {
   expect(long).toBeGreaterThan(0);
   expect(result.stderr).toContain(`${long} RNAs are cropped to 60 nucleotides (the model has positions for no more)`);
   expect(JSON.parse(result.stdout)).toMatchObject({ masking: 'mlm', maxTokens: 62 });
+});
+
+test('a run is not begun with rows or RNAs beyond its positions', async () => {
+  const folder = temporaryFolder();
+  const corpus = structures(folder, 'corpus.dbn', rnas);
+  const sizes = ['--model.dim', '16', '--model.ffnDim', '24', '--model.heads', '2', '--model.layers', '1'];
+  const out = join(folder, 'run');
+  expect(
+    await rna(
+      'pretrain',
+      ...['--model.preset', 'rna-fm', ...sizes, '--data.train', corpus, '--out', out],
+      ...['--batch.maxTokens', '2048', '--batch.rows', '1', '--train.steps', '1'],
+    ),
+  ).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('batch.maxTokens is 2048, but rna-fm has positions for 1024 tokens') as unknown,
+  });
+  expect(
+    await rna(
+      'finetune',
+      'secondary-structure',
+      ...['--model.checkpoint', published, '--data.train', corpus, '--out', join(folder, 'other')],
+    ),
+  ).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/corpus\.dbn:\d+: record ".*" has \d+ nucleotides, and the model has/) as unknown,
+  });
 });
 
 test('fine-tuned for structures it folds, and its folder is a model', async () => {

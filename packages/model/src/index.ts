@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './configJson.ts';
 export * from './encoder.ts';
 export * from './cost.ts';
 export * from './flops.ts';
@@ -14,6 +15,7 @@ export * from './errors.ts';
 export * from './checkpoint/limits.ts';
 export * from './checkpoint/load.ts';
 export * from './checkpoint/loadParameters.ts';
+export * from './checkpoint/layout.ts';
 export * from './checkpoint/names.ts';
 export * from './checkpoint/open.ts';
 export * from './checkpoint/pytorch.ts';

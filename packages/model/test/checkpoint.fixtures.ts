@@ -1,7 +1,8 @@
 /** What the checkpoint tests share: fixtures from disk, files made in memory. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseConfig, type EncoderConfig } from '../src/config.ts';
+import { type EncoderConfig } from '../src/config.ts';
+import { parseConfig } from '../src/configJson.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeSafetensors, type TensorEntry } from '../src/checkpoint/safetensors.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';

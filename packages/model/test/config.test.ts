@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
-import {
-  configJson,
-  encoderParameters,
-  parameterCount,
-  parseConfig,
-  PRESETS,
-  type EncoderConfig,
-  type PresetName,
-} from '../src/config.ts';
+import { encoderParameters, parameterCount, PRESETS, type EncoderConfig, type PresetName } from '../src/config.ts';
+import { configJson, parseConfig } from '../src/configJson.ts';
 import { fixtureConfig } from './checkpoint.fixtures.ts';
 
 const hubConfig = {

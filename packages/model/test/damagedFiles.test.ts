@@ -5,7 +5,8 @@
 import { zipSync } from 'fflate';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { configJson, encoderParameters, parseConfig, PRESETS } from '../src/config.ts';
+import { encoderParameters, PRESETS } from '../src/config.ts';
+import { configJson, parseConfig } from '../src/configJson.ts';
 import { parsePeftConfig } from '../src/checkpoint/lora.ts';
 import { LIMITS } from '../src/checkpoint/limits.ts';
 import { openModel } from '../src/checkpoint/load.ts';

@@ -9,7 +9,8 @@ import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel } from '../src/checkpoint/save.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';
 import { readFloat32, type TensorFile } from '../src/checkpoint/tensorFile.ts';
-import { configJson, longestInput, parseConfig, PRESETS, type EncoderConfig } from '../src/config.ts';
+import { longestInput, PRESETS, type EncoderConfig } from '../src/config.ts';
+import { configJson, parseConfig } from '../src/configJson.ts';
 import { Encoder } from '../src/encoder.ts';
 import { packTokens } from '../src/packing.ts';
 import { digest, edited, entry, fixtureText, openFixture } from './checkpoint.fixtures.ts';
@@ -69,6 +70,65 @@ describe('names', () => {
     expect(listed(WRITTEN_LAYOUTS['rna-fm'].port).sort()).toEqual(
       rows.map(([, , name, shape]) => `${name} ${shape}`).sort(),
     );
+  });
+});
+
+describe('the published sizes', () => {
+  /** A file of these names and shapes, of which nothing can be read. */
+  const shapesOnly = (names: readonly (readonly [name: string, shape: string])[]): TensorFile => ({
+    name: 'RNA-FM_pretrained.pth',
+    metadata: new Map(),
+    scalars: new Map(),
+    tensors: new Map(
+      names.map(([name, shape]) => {
+        const extents = shape.split('x').map(Number);
+        const byteLength = 4 * extents.reduce((a, b) => a * b, 1);
+        return [
+          name,
+          {
+            file: 'RNA-FM_pretrained.pth',
+            name,
+            dtype: 'F32',
+            shape: extents,
+            byteLength,
+            read: () => Promise.reject(new Error(`${name} is read`)),
+          },
+        ];
+      }),
+    ),
+  });
+  const keys = fixtureText('keys/rna-fm.tsv')
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t') as [string, string, string, string, string]);
+
+  test.each(['contact_head', ''])('are told by shapes alone, with and without "%s"', async (kept) => {
+    const official = shapesOnly(
+      keys
+        .filter(([name]) => name !== 'lm_head.weight' && (kept !== '' || !name.startsWith('contact_head')))
+        .map(([name, shape]) => [PREFIX + name, shape]),
+    );
+    expect((await openModel(official)).config).toEqual(PRESETS['rna-fm']);
+    const hub = shapesOnly(
+      keys
+        .filter(([name, , , , tied]) => tied !== 'tied' && (kept !== '' || !name.startsWith('contact_head')))
+        .map(([, , name, shape]) => [name, shape]),
+    );
+    expect((await openModel(hub)).config).toEqual(PRESETS['rna-fm']);
+  });
+
+  test.each([
+    [28, [1, 0, 2, 3, 6, 7, 8, 9, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 26, 5, 5, 5, 5, 4]],
+    [26, [1, 0, 2, 3, 6, 7, 8, 9, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 24, 5, 5, 5, 5, 4]],
+  ])("each token's row in the port's table of %d", (vocabularySize, rows) => {
+    // Of each official token our id: A and N, say, are 4 and 18 there.
+    const own = encoderMappings(PRESETS['rna-fm'], WRITTEN_LAYOUTS['rna-fm'].official)[0]!.rowMap!;
+    const map = encoderMappings(PRESETS['rna-fm'], { ...WRITTEN_LAYOUTS['rna-fm'].port, vocabularySize })[0]!.rowMap!;
+    expect(own[TOKEN.A]).toBe(4);
+    expect(own[TOKEN.N]).toBe(18);
+    expect(own[TOKEN.mask]).toBe(24);
+    expect(rows.map((_, official) => map[own.indexOf(official)])).toEqual(rows);
   });
 });
 

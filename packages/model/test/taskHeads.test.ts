@@ -6,7 +6,7 @@ import { backward, linear, segmentMean, squaredError, uploadSegments } from '@rn
 import { openDevice } from '@rna/tensor/node';
 import * as z from 'zod';
 import { describe, expect, test } from 'vitest';
-import { configJson, parseConfig } from '../src/config.ts';
+import { configJson, parseConfig } from '../src/configJson.ts';
 import { openModel } from '../src/checkpoint/load.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';
 import { writeModel, type ModelToWrite } from '../src/checkpoint/save.ts';

@@ -1,9 +1,10 @@
 /** Files as they are found: training checkpoints, wrapped modules, newer configs, and what is no file of weights. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseConfig, PRESETS, type EncoderConfig } from '../src/config.ts';
+import { PRESETS, type EncoderConfig } from '../src/config.ts';
+import { parseConfig } from '../src/configJson.ts';
 import { openModel } from '../src/checkpoint/load.ts';
-import { unwrapped } from '../src/checkpoint/names.ts';
+import { unwrapped } from '../src/checkpoint/layout.ts';
 import { openTensorFile } from '../src/checkpoint/open.ts';
 import { openShards } from '../src/checkpoint/shards.ts';
 import { memorySink, memorySource } from '../src/checkpoint/source.ts';

@@ -15,21 +15,17 @@ import {
 import { scalarNames, type Head, type TaskHead } from '../heads/head.ts';
 import { HEADS } from '../heads/index.ts';
 import { CheckpointError } from '../errors.ts';
+import { encoderMappings, headMappings, type Layout, type ParameterMapping, type SourceTensor } from './names.ts';
 import {
   detectLayout,
-  encoderMappings,
   findHead,
   foreignHead,
-  headMappings,
   isContactHead,
   isIgnored,
   metadataScalars,
-  type Layout,
-  type ParameterMapping,
-  type SourceTensor,
   rhoFoldLanguageModel,
   unwrapped,
-} from './names.ts';
+} from './layout.ts';
 import { CHUNK_BYTES, readFloat32, readFloat32Chunks, type StoredTensor, type TensorFile } from './tensorFile.ts';
 import { isLmHead } from '../parameterGroups.ts';
 import { LIMITS } from './limits.ts';

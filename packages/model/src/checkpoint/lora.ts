@@ -16,16 +16,8 @@ import { HEADS } from '../heads/index.ts';
 import { addLowRank, loraLayers, loraNames, type HostLowRank, type LoraSizes } from '../lora.ts';
 import { CheckpointError } from '../errors.ts';
 import type { OpenedModel, ParameterChunk } from './load.ts';
-import {
-  encoderMappings,
-  findHead,
-  HEAD_METADATA,
-  headMappings,
-  metadataScalars,
-  WRITTEN_LAYOUTS,
-  type Layout,
-  type SourceTensor,
-} from './names.ts';
+import { encoderMappings, headMappings, WRITTEN_LAYOUTS, type Layout, type SourceTensor } from './names.ts';
+import { findHead, HEAD_METADATA, metadataScalars } from './layout.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';
 import { standIn } from './standIn.ts';

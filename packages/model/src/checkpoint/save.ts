@@ -8,7 +8,6 @@ import { CheckpointError } from '../errors.ts';
 import { headConfig, type TaskHead } from '../heads/head.ts';
 import {
   encoderMappings,
-  HEAD_METADATA,
   headMappings,
   isPortTable,
   PORT_X,
@@ -18,6 +17,7 @@ import {
   type ParameterMapping,
   type Scheme,
 } from './names.ts';
+import { HEAD_METADATA } from './layout.ts';
 import { writePyTorch } from './pytorchWriter.ts';
 import { writeSafetensors, type TensorEntry } from './safetensors.ts';
 import type { ByteSink } from './source.ts';

@@ -25,6 +25,7 @@ import { withFasta, type FastaInput, type FastaFileRecord } from '../../input/fa
 import { writeAtomically } from '../../files/files.ts';
 import { requireLetters } from '../../models/builtin.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
+import { checkLengths } from '../../models/inputLimit.ts';
 import { checkWindowOptions, chooseWindows, noteWindows, type WindowOptions } from '../../models/windows.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
@@ -58,6 +59,8 @@ export async function embed(options: EmbedOptions): Promise<void> {
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
+        // Other rows are averaged over windows.
+        if (options.attentions) checkLengths(model.config, fasta.plan);
         await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
       });
     }),
