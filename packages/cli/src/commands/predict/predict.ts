@@ -5,7 +5,7 @@
  */
 import type { OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
-import { readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
+import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
@@ -62,7 +62,10 @@ export async function predict(options: PredictOptions): Promise<void> {
       const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
         stdin ?? readUnlabelled(task, [input], options.columns);
-      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id');
+      const { total, columns } = await lookThrough(
+        records(),
+        labelColumns(head, task.sizes, { id: options.columns?.id }).id,
+      );
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -174,7 +177,7 @@ async function* jsonLines(
   yield '\n]}\n';
 }
 
-/** How many records there are, and the columns of their tables but for that of the ids. */
+/** How many records there are, and the columns of their tables but for that of their ids. */
 async function lookThrough(
   records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
   id: string,
@@ -185,7 +188,7 @@ async function lookThrough(
     total++;
     for (const [column] of cells) columns.add(column);
   }
-  columns.delete(id);
+  columns.delete(columns.has(id) ? id : 'id');
   return { total, columns: [...columns] };
 }
 
