@@ -202,8 +202,24 @@ describe('tables', () => {
 
   test('cells that a spreadsheet would compute are text', () => {
     expect(
-      ['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', ''].map(inertCell),
-    ).toEqual(["'=1+2", "'+x", "'-x", "'@x", "'=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', '']);
+      ['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', '-1;nan;2', '-1;=x', ''].map(
+        inertCell,
+      ),
+    ).toEqual([
+      "'=1+2",
+      "'+x",
+      "'-x",
+      "'@x",
+      "'=cmd|' /C calc'!A0",
+      '-1.5',
+      '+2',
+      '-',
+      '--AC',
+      'a=b',
+      '-1;nan;2',
+      "'-1;=x",
+      '',
+    ]);
     expect(csvLine(['=a,b', -1.5, 'x'])).toBe(`"'=a,b",-1.5,x\n`);
   });
 });

@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelFolder, rna } from './harness.ts';
 import { rnas } from './training.ts';
@@ -80,7 +81,7 @@ describe('regression', () => {
   test('learns several columns, whose names and scales are kept with the model', async () => {
     expect(headOf(run)).toEqual({
       task: 'regression',
-      sizes: { channels: 4, blocks: 0, sequenceColumn: 'seq', targets: ['purines', 'length'] },
+      sizes: { channels: 4, blocks: 0, idColumn: 'name', sequenceColumn: 'seq', targets: ['purines', 'length'] },
     });
     const { stdout } = await rna('predict', 'regression', join(run, 'model'), data, '--json');
     const { scalars } = JSON.parse(stdout) as { scalars: Record<string, number> };
@@ -92,7 +93,7 @@ describe('regression', () => {
   });
 
   test("predictions keep the input's ids and columns", async () => {
-    const { stdout, code } = await rna('predict', 'regression', join(run, 'model'), data, '--columns', 'id=name');
+    const { stdout, code } = await rna('predict', 'regression', join(run, 'model'), data);
     expect(code).toBe(0);
     const [header, first] = rowsOf(stdout);
     expect(header).toEqual([
@@ -233,6 +234,7 @@ describe('classification', () => {
     expect(headOf(run).sizes).toEqual({
       channels: 4,
       blocks: 0,
+      idColumn: 'id',
       sequenceColumn: 'sequence',
       targets: ['family'],
       names: ['with A', 'with G'],
@@ -312,6 +314,127 @@ describe('classification', () => {
     const refused = await finetune('classification', data, join(base, 'refused-classes'), ...options);
     expect(refused.stderr).toContain(message);
     expect(refused.code).toBeGreaterThan(0);
+  });
+});
+
+describe('multi-label', () => {
+  test('learns names in one column, and is scored label by label', async () => {
+    const tags = (sequence: string): string =>
+      [...(sequence.includes('GG') ? ['has GG'] : []), ...(sequence.includes('AAA') ? ['has AAA'] : [])].join('; ');
+    const data = table(
+      'tags.csv',
+      'sequence,labels',
+      (sequence, i) => `${sequence},${i === 0 ? 'nan' : tags(sequence)}`,
+    );
+    const run = join(base, 'tags');
+    const tuned = await finetune('multi-label', data, run, '--data.validation', data, '--train.epochs', '1');
+    expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+    expect(tuned.stderr).toContain('1 of 20 RNAs are left out');
+    expect(headOf(run).sizes).toMatchObject({ names: ['has AAA', 'has GG'] });
+    const predicted = await rna('predict', 'multi-label', join(run, 'model'), data, '--json');
+    const { predictions } = JSON.parse(predicted.stdout) as { predictions: Record<string, unknown>[] };
+    for (const each of predictions) {
+      const expected = ['has AAA', 'has GG'].filter((name) => (each[`p(${name})`] as number) > 0.5);
+      expect(each['predicted']).toBe(expected.join(';'));
+    }
+    const csv = join(base, 'tags-scores.csv');
+    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json');
+    const scores = JSON.parse(scored.stdout) as Record<string, number>;
+    expect(scores['auprc']).toBeCloseTo((scores['auprc (has AAA)']! + scores['auprc (has GG)']!) / 2, 10);
+    const rows = rowsOf(readFileSync(csv, 'utf8')).slice(1);
+    expect(rows.map((row) => row.slice(4, 6))).toEqual(
+      rnas
+        .slice(1)
+        .map(({ sequence }) => [Number(sequence.includes('AAA')), Number(sequence.includes('GG'))].map(String)),
+    );
+  });
+});
+
+describe('nucleotides', () => {
+  const rdat = fileURLToPath(new URL('../../structure/test/fixtures/rdat/TRNAPH_DCP_RENORM.rdat', import.meta.url));
+
+  test('reactivities of an RDAT file, to two modifiers', async () => {
+    const run = join(base, 'reactivities');
+    const [columns, more] = [
+      ['--columns', 'target=1M7,target=DMS'],
+      ['--data.validation', rdat, '--train.epochs', '1'],
+    ];
+    const several = await finetune('nucleotide-regression', rdat, run, ...more);
+    expect(several.code).toBe(1);
+    expect(several.stderr).toContain(
+      'the reactivities are to several modifiers (1M7, DMS); name those to learn, as with --columns target=1M7',
+    );
+    const tuned = await finetune('nucleotide-regression', rdat, run, ...columns, ...more);
+    expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+    expect(tuned.stderr).toContain('1 RNAs to train on, 1 held out');
+    expect(headOf(run).sizes).toMatchObject({ targets: ['1M7', 'DMS'] });
+
+    const csv = join(base, 'reactivities.csv');
+    const scored = await rna('evaluate', join(run, 'model'), rdat, '--csv', csv, '--json');
+    expect(scored, scored.stderr).toMatchObject({ code: 0 });
+    const [header, row] = rowsOf(readFileSync(csv, 'utf8'));
+    expect(header!.slice(4)).toEqual(['label(1M7)', 'label(DMS)', 'predicted(1M7)', 'predicted(DMS)']);
+    const [labels, predicted] = [4, 6].map((at) => row![at]!.split(';').map(Number)) as [number[], number[]];
+    // The tRNA and its flanks have 133 nucleotides, of which the last 20 have no value.
+    expect([labels.length, predicted.length, labels.findIndex(Number.isNaN)]).toEqual([133, 133, 113]);
+    const errors = labels.slice(0, 113).map((value, i) => Math.abs(value - predicted[i]!));
+    const scores = JSON.parse(scored.stdout) as Record<string, number>;
+    expect(scores['mae (1M7)']).toBeCloseTo(errors.reduce((sum, error) => sum + error, 0) / 113, 4);
+    const others = table('dms.jsonl', '', (sequence) =>
+      JSON.stringify({ sequence, SHAPE: [...sequence].map(() => null) }),
+    );
+    expect((await rna('evaluate', join(run, 'model'), others)).stderr).toContain(
+      'dms.jsonl:2: the table has no column "1M7"',
+    );
+    expect((await rna('evaluate', join(run, 'model'), rdat, '--columns', 'target=SHAPE,target=DMS')).code).toBe(0);
+  });
+
+  test('classes in a list or a character each, of which some are not known', async () => {
+    const list = (sequence: string): string =>
+      [...sequence].map((letter, k) => (k === 0 ? 'nan' : letter === 'A' ? 'A' : '.')).join(';');
+    const data = table('sites.csv', 'sequence,labels', (sequence, i) =>
+      [sequence, i % 2 === 0 ? sequence.replace(/[^A]/g, '.') : list(sequence)].join(','),
+    );
+    const run = join(base, 'sites');
+    const options = ['--head.classWeights', 'balanced', '--train.epochs', '10'];
+    const tuned = await finetune('nucleotide-classification', data, run, '--data.validation', data, ...options);
+    expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+    expect(headOf(run).sizes).toMatchObject({ names: ['.', 'A'] });
+    const csv = join(base, 'sites-scores.csv');
+    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json');
+    expect(scored, scored.stderr).toMatchObject({ code: 0 });
+    const scores = JSON.parse(scored.stdout) as Record<string, number>;
+    // The letter is in the token, and so easily learnt.
+    expect(scores['auroc']).toBeGreaterThan(0.9);
+    expect(scores['auprc (A)']).toBeGreaterThan(0.8);
+    let [right, known] = [0, 0];
+    for (const [, , , , label, predicted] of rowsOf(readFileSync(csv, 'utf8')).slice(1)) {
+      const called = predicted!.split(';');
+      label!.split(';').forEach((each, k) => {
+        if (each === 'nan') return;
+        known++;
+        right += Number(each === called[k]);
+      });
+    }
+    expect(known).toBe(rnas.reduce((sum, { sequence }, i) => sum + sequence.length - (i % 2), 0));
+    expect(scores['accuracy']).toBeCloseTo(right / known, 10);
+  });
+
+  test('as many values as nucleotides are asked for, by line', async () => {
+    const data = table('short.csv', 'sequence,reactivity', (sequence, i) =>
+      [
+        sequence,
+        [...sequence]
+          .map(() => 1)
+          .slice(i === 2 ? 1 : 0)
+          .join(';'),
+      ].join(','),
+    );
+    const refused = await finetune('nucleotide-regression', data, join(base, 'refused-short'));
+    const { length } = rnas[2]!.sequence;
+    expect(refused.stderr).toContain(
+      `short.csv:4: the label (reactivity) cannot be read: expected ${length} values, one for each nucleotide, got ${length - 1}`,
+    );
   });
 });
 

@@ -22,12 +22,14 @@ const mostDots = 1500;
  * An SVG with both axes alike.
  * @param quantity What is predicted, with its unit.
  * @param scores Written into the corner, such as "R² 0.62".
+ * @param what a point stands for.
  */
 export function scatter(
   title: string,
   quantity: string,
   points: readonly Predicted[],
   scores: readonly string[] = [],
+  what = 'RNA',
 ): Markup {
   const finite = points.filter(({ measured, predicted }) => Number.isFinite(measured) && Number.isFinite(predicted));
   if (finite.length === 0)
@@ -46,10 +48,10 @@ export function scatter(
   const domain = low < high ? [low, high] : [low - 1, high + 1];
   const isDense = finite.length > mostDots;
   const place = { x: 'measured', y: 'predicted' };
-  const n = `${formatCount(finite.length)} RNAs`;
+  const n = `${formatCount(finite.length)} ${what}s`;
   const description = `${n}; ${[...scores, `values from ${domain.map((end) => end.toPrecision(3)).join(' to ')}`].join(', ')}.${undrawn === 0 ? '' : ` Not drawn: ${counted(undrawn, 'prediction')} that are not finite.`}`;
   const entries: LegendEntry[] = [{ label: 'predicted = measured', colour: 'currentColor', shape: 'pale' }];
-  if (isDense) entries.push({ label: 'the darker, the more RNAs', colour: colours.good, shape: 'square' });
+  if (isDense) entries.push({ label: `the darker, the more ${what}s`, colour: colours.good, shape: 'square' });
   return plotFigure({ width, height, title, description }, entries, {
     x: {
       domain,

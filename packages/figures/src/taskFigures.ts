@@ -285,6 +285,7 @@ function numberFigures(
         title,
         targets.map((measured, i) => ({ measured, predicted: predictions[i]! })),
         [`R² ${formatScore(r2)}`, `Spearman ${formatScore(spearman)}`, `MAE ${formatScore(mae)}`],
+        what,
       ),
     };
   });

@@ -149,6 +149,54 @@ describe('taskFigures', () => {
     x!.forEach((at, i) => expect(y![i]).toBeCloseTo(y1! + ((at - x1!) / (x2! - x1!)) * (y2! - y1!), 1));
   });
 
+  test('of tables: a plot for each title, of what is known; nucleotides as many as there are', () => {
+    const rnas = [
+      [1, 10],
+      [2, NaN],
+      [3, 30],
+    ].map((values, i) => ({ id: `r${i}`, sequence: 'A', target: Float64Array.from(values) }));
+    const predictions = [Float32Array.of(1, 10), Float32Array.of(2, 99), Float32Array.of(3, 10)];
+    const figures = taskFigures({ kind: 'numbers', title: 'own' }, [{ name: 'model', predictions }], rnas, {
+      classNames: ['a', 'b'],
+    });
+    expect(names(figures)).toEqual(['scatter', 'scatter-of-2']);
+    expect(figures.map(({ svg }) => description(svg))).toEqual([
+      '3 RNAs; R² 1.000, Spearman 1.000, MAE 0.000, values from 1.00 to 3.00.',
+      '2 RNAs; R² -1.000, Spearman 0.000, MAE 10.000, values from 10.0 to 30.0.',
+    ]);
+    const long = [{ id: 'r', sequence: 'ACG', target: Float64Array.of(1, NaN, 2) }];
+    const one = taskFigures(
+      { kind: 'nucleotide-numbers', title: 'reactivity' },
+      [{ name: 'model', predictions: [Float32Array.of(1, 5, 2)] }],
+      long,
+      { classNames: ['reactivity'] },
+    );
+    expect(description(one[0]!.svg)).toContain('2 nucleotides; R² 1.000');
+  });
+
+  test('of labels: a curve for each; of the classes of nucleotides: each that is known in its cell', () => {
+    const rnas = [
+      [1, 0],
+      [0, NaN],
+      [0, 1],
+    ].map((values, i) => ({ id: `r${i}`, sequence: 'A', target: Float64Array.from(values) }));
+    const predictions = [Float32Array.of(0.9, 0.8), Float32Array.of(0.1, 0.9), Float32Array.of(0.2, 0.6)];
+    const figures = taskFigures({ kind: 'labels', title: 'own' }, [{ name: 'model', predictions }], rnas, {
+      classNames: ['a', 'b'],
+    });
+    // By hand: b's one positive comes second of two.
+    expect(legendOf(figureOf(figures, 'precision-recall'))).toEqual(['a, area 1.000', 'b, area 0.500', 'guessing']);
+    const sitesOf = [{ id: 'r', sequence: 'ACG', target: Float64Array.of(1, NaN, 0) }];
+    const classes = taskFigures(
+      { kind: 'nucleotide-classes', title: 'm6A' },
+      [{ name: 'model', predictions: [Float32Array.of(0.2, 0.8, 0, 1, 0.3, 0.7)] }],
+      sitesOf,
+      { classNames: ['no', 'yes'] },
+    );
+    const cells = all(figureOf(classes, 'confusion'), 'rect title').map(({ textContent }) => textContent);
+    expect(cells).toEqual(['no taken for yes: 1 of 1', 'yes taken for yes: 1 of 1']);
+  });
+
   test('of pairs are drawn from scores, not from maps', () => {
     expect(() =>
       taskFigures(

@@ -174,6 +174,7 @@ describe('what a table says', () => {
   const rows = (cells: readonly (readonly string[])[], sequence = 'ACG') =>
     cells.map((each) => ({ cells: each, sequence }));
   const table = (targets: readonly string[], cells: readonly (readonly string[])[]) => ({
+    id: 'name',
     sequence: 'seq',
     targets,
     rows: rows(cells),

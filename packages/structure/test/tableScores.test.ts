@@ -71,6 +71,9 @@ describe('classes', () => {
     // One hit of the positives, none wrong: (1·1 − 0·1) / √(1·2·1·2).
     expect(scores['mcc']).toBeCloseTo(0.5, 12);
     expect(scores['auroc']).toBeCloseTo(1, 12);
+    expect(scores).not.toHaveProperty('auprc (b)');
+    // b: ranked 0.8 (b), 0.3 (b), 0.1 (a).
+    expect(classTableScores(predicted, targets, 2, ['a', 'b'])).toMatchObject({ 'auprc (b)': 1 });
   });
 
   test("Matthews' correlation of two classes is that of their table", () => {

@@ -73,14 +73,14 @@ interface RowColumns {
 export function labelColumns<S extends object, T>(
   { name, columns }: Head<S, T>,
   sizes: S,
-  { id = 'id', sequence, target, group }: AskedColumns,
+  { id, sequence, target, group }: AskedColumns,
 ): RowColumns {
   const learnt = columns?.learnt?.(sizes);
   const targets = target ?? learnt?.targets ?? [columns?.target ?? 'target'];
   if (targets.length > 1 && columns?.several !== true)
     throw new UsageError(`${name} has one column of labels, not ${targets.length} (${targets.join(', ')})`);
   return {
-    id,
+    id: id ?? learnt?.id ?? 'id',
     sequence: sequence ?? learnt?.sequence ?? columns?.sequence ?? 'sequence',
     targets,
     group: group ?? columns?.group ?? 'group',
@@ -343,7 +343,7 @@ function fromRow(file: string, row: TableRow, column: string, idColumn: string):
   const { line } = row;
   // The tables of translation efficiency have the padding of the model that they were made for.
   const sequence = checkedSequence(file, line, `column "${column}"`, row.cell(column).replaceAll('<pad>', ''));
-  const id = row.optional(idColumn) ?? `${fileStem(file)}:${line}`;
+  const id = row.optional(idColumn) ?? row.optional('id') ?? `${fileStem(file)}:${line}`;
   if (findInvisible(id) >= 0)
     throw new InputError(file, line, `the id "${readable(id)}" holds a character that cannot be seen`, 'remove it');
   return { id, sequence: standardLetters(sequence), file, line };

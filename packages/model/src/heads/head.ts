@@ -55,6 +55,7 @@ export interface LabelRow {
 
 /** What a table says of a task: the names of its columns, and the label cells of all rows. */
 export interface LabelTable {
+  readonly id: string;
   readonly sequence: string;
   readonly targets: readonly string[];
   readonly rows: readonly LabelRow[];
@@ -83,7 +84,11 @@ export interface TargetColumns<S, T> {
    */
   learn?(sizes: S, table: LabelTable): S;
   /** The columns that a model has learnt from, by `learn`. */
-  learnt?(sizes: S): { readonly sequence?: string | undefined; readonly targets?: readonly string[] | undefined };
+  learnt?(sizes: S): {
+    readonly id?: string | undefined;
+    readonly sequence?: string | undefined;
+    readonly targets?: readonly string[] | undefined;
+  };
 }
 
 /**

@@ -150,6 +150,7 @@ export const nucleotideClassification: Head<NucleotideClassSizes, Float64Array, 
       probabilities,
       examples.map(({ target }) => target),
       namesOf(sizes).length,
+      namesOf(sizes),
     ),
   classNames: namesOf,
   trainingSizes: ['classWeights', 'dropRare'],
@@ -162,9 +163,7 @@ export const nucleotideClassification: Head<NucleotideClassSizes, Float64Array, 
       if (isMissing(text)) return undefined;
       const list = labelsOf(text, sequence);
       requireLength(list, sequence);
-      const labels = Float64Array.from(list, (label) =>
-        label === '' ? NaN : (classNumber(label, sizes) ?? NaN),
-      );
+      const labels = Float64Array.from(list, (label) => (label === '' ? NaN : (classNumber(label, sizes) ?? NaN)));
       return countKnown(labels) === 0 ? undefined : labels;
     },
     learn: (sizes, table) =>

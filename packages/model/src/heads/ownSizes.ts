@@ -5,6 +5,7 @@ import type { LabelTable } from './head.ts';
 export interface OwnSizes {
   readonly channels: number;
   readonly blocks: number;
+  readonly idColumn?: string | undefined;
   readonly sequenceColumn?: string | undefined;
   readonly targets?: readonly string[] | undefined;
 }
@@ -14,6 +15,7 @@ const title = z.string().min(1);
 export const ownSizes = {
   channels: z.int().positive().default(32).describe('Channels of the convolutions'),
   blocks: z.int().nonnegative().default(2).describe('Residual blocks of two convolutions; 0: none'),
+  idColumn: title.optional().describe('Column of the ids; by default that of the training set'),
   sequenceColumn: title.optional().describe('Column of the sequences; by default that of the training set'),
   targets: z
     .array(title)
@@ -28,12 +30,21 @@ export const hasUniqueTitles = ({ targets = [] }: { readonly targets?: readonly 
   new Set(targets).size === targets.length;
 
 /** The columns of a table as sizes, where they are not stated. Throws a RangeError for another number of targets. */
-export function learntColumns<S extends OwnSizes>(sizes: S, { sequence, targets }: LabelTable): S {
+export function learntColumns<S extends OwnSizes>(sizes: S, { id, sequence, targets }: LabelTable): S {
   if (sizes.targets !== undefined && sizes.targets.length !== targets.length)
     throw new RangeError(
       `the titles are ${sizes.targets.join(', ')}, the columns of labels ${targets.join(', ')}; as many of both are needed`,
     );
-  return { ...sizes, sequenceColumn: sizes.sequenceColumn ?? sequence, targets: sizes.targets ?? [...targets] };
+  return {
+    ...sizes,
+    idColumn: sizes.idColumn ?? id,
+    sequenceColumn: sizes.sequenceColumn ?? sequence,
+    targets: sizes.targets ?? [...targets],
+  };
 }
 
-export const learntFrom = ({ sequenceColumn, targets }: OwnSizes) => ({ sequence: sequenceColumn, targets });
+export const learntFrom = ({ idColumn, sequenceColumn, targets }: OwnSizes) => ({
+  id: idColumn,
+  sequence: sequenceColumn,
+  targets,
+});

@@ -128,11 +128,16 @@ export function labelTableScores(predicted: Tables, targets: Tables, titles: rea
 
 /**
  * Accuracy, macro F1 (over the classes that occur), Matthews' correlation and the mean area under the ROC curve of each
- * class against all others.
+ * class against all others; the area under the precision-recall curve of each class that has a name here.
  * @param predicted tables of probabilities, a column for each class
  * @param targets the number of the class of each row
  */
-export function classTableScores(predicted: Tables, targets: Tables, classes: number): Scores {
+export function classTableScores(
+  predicted: Tables,
+  targets: Tables,
+  classes: number,
+  names: readonly string[] = [],
+): Scores {
   const labels = tableColumn(targets, 1, 0);
   const rows = [...labels.keys()].filter((row) => !Number.isNaN(labels[row]));
   const columns = Array.from({ length: classes }, (_, c) => tableColumn(predicted, classes, c));
@@ -149,6 +154,20 @@ export function classTableScores(predicted: Tables, targets: Tables, classes: nu
         ]
       : [];
   });
+  const named = names.map((name, c) => {
+    const isOf = truths.map((label) => Number(label === c));
+    const curve = precisionRecallCurve(
+      rows.map((row) => columns[c]![row]!),
+      isOf,
+    );
+    return [`auprc (${name})`, areaUnderPrecisionRecall(curve)] as const;
+  });
   const { accuracy, macroF1 } = classScores(called, truths);
-  return { accuracy, macroF1, mcc: matthews(called, truths), ...(areas.length > 0 && { auroc: meanOf(areas) }) };
+  return {
+    accuracy,
+    macroF1,
+    mcc: matthews(called, truths),
+    ...(areas.length > 0 && { auroc: meanOf(areas) }),
+    ...Object.fromEntries(named),
+  };
 }

@@ -129,11 +129,12 @@ async function readData(head: Head, config: FinetuneConfig): Promise<Data> {
   }
   const rows = await readRows(head, sizes, data.train, data.columns ?? {});
   const held = await readRows(head, sizes, data.validation, data.columns ?? {});
-  const { sequence, targets } = labelColumns(head, sizes, data.columns ?? {});
+  const { id, sequence, targets } = labelColumns(head, sizes, data.columns ?? {});
   const labelled = (learnt: Readonly<Record<string, unknown>> = {}): Labelled => {
     const stated = { ...learnt, ...asked };
     const known = learntSizes(data.train, () =>
       columns.learn!(head.sizes.parse(stated), {
+        id,
         sequence,
         targets,
         rows: rows.map(({ labels, sequence: letters }) => ({ cells: labels, sequence: letters })),

@@ -5,7 +5,7 @@
  */
 import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
-import { readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
+import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
@@ -64,7 +64,11 @@ export async function predict(options: PredictOptions): Promise<void> {
       const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
         stdin ?? readUnlabelled(task, [input], options.columns);
-      const { total, columns } = await lookThrough(records(), options.columns?.id ?? 'id', model);
+      const { total, columns } = await lookThrough(
+        records(),
+        labelColumns(head, task.sizes, { id: options.columns?.id }).id,
+        model,
+      );
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
         model,
@@ -186,7 +190,7 @@ async function* jsonLines(
 }
 
 /**
- * How many records there are, and the columns of their tables but for that of the ids. Throws an InputError for an RNA
+ * How many records there are, and the columns of their tables but for that of their ids. Throws an InputError for an RNA
  * that is too long for the model.
  */
 async function lookThrough(
@@ -201,7 +205,7 @@ async function lookThrough(
     total++;
     for (const [column] of record.cells ?? []) columns.add(column);
   }
-  columns.delete(id);
+  columns.delete(columns.has(id) ? id : 'id');
   return { total, columns: [...columns] };
 }
 
