@@ -122,7 +122,7 @@ describe('the published sizes', () => {
     [28, [1, 0, 2, 3, 6, 7, 8, 9, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 26, 5, 5, 5, 5, 4]],
     [26, [1, 0, 2, 3, 6, 7, 8, 9, 11, 12, 15, 16, 13, 14, 17, 18, 19, 20, 10, 24, 5, 5, 5, 5, 4]],
   ])("each token's row in the port's table of %d", (vocabularySize, rows) => {
-    // Of each official token our id: A and N, say, are 4 and 18 there.
+    // The official row of each of our ids: A and N, say, are 4 and 18 there.
     const own = encoderMappings(PRESETS['rna-fm'], WRITTEN_LAYOUTS['rna-fm'].official)[0]!.rowMap!;
     const map = encoderMappings(PRESETS['rna-fm'], { ...WRITTEN_LAYOUTS['rna-fm'].port, vocabularySize })[0]!.rowMap!;
     expect(own[TOKEN.A]).toBe(4);
