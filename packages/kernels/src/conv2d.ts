@@ -32,6 +32,7 @@ import {
   patchGrid,
   patchWorkgroup,
   weightPatchBody,
+  weightPatchDeclarations,
   weightPatchGrid,
   weightPatchWorkgroup,
   type PatchTile,
@@ -282,7 +283,7 @@ export const conv2dBackwardWeight = defineKernel({
   declarations: (variant) => {
     const gemm = gemmVariant(variant);
     return /* wgsl */ `
-${gemm === undefined ? '' : gemmDeclarations(gemm) + weightLoads(gemm)}
+${gemm === undefined ? weightPatchDeclarations : gemmDeclarations(gemm) + weightLoads(gemm)}
 var<private> chunk: u32;
 fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`;
   },
