@@ -49,7 +49,7 @@ export interface UnlabelledFileRna extends FileRna {
 
 /** A labelled RNA before its label is read. */
 export interface LabelledRow extends FileRna {
-  /** Of the label: a cell of each target column. */
+  /** The label as it is written: a cell of each target column. */
   readonly labels: readonly string[];
   readonly group?: string;
 }
@@ -217,7 +217,7 @@ export async function* readUnlabelled(
   const columns =
     task === undefined
       ? { id: asked.id ?? 'id', sequence: asked.sequence ?? 'sequence' }
-      : // Of what there is to predict, no column needs to be there.
+      : // No column of what there is to predict needs to be there.
         labelColumns(task.head, task.sizes, { ...asked, target: undefined });
   for (const path of paths) {
     if (path === STDIN) {
@@ -301,7 +301,7 @@ async function* readReactivities(
   const rows = await parseRdat(readText(file), file);
   const modifiers = [...new Set(rows.map(({ modifier }) => modifier ?? 'unnamed'))];
   const isAny = targets.length === 1 && targets[0] === own;
-  const listed = `${modifiers.map((each) => readable(each)).join(', ')}`;
+  const listed = modifiers.map((each) => readable(each)).join(', ');
   if (isAny && modifiers.length > 1)
     throw new InputError(
       file,
