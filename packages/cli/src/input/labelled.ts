@@ -110,6 +110,8 @@ export async function readLabelled<S extends object, T>(
 ): Promise<LabelledFileRna<T>[]> {
   const { columns } = head;
   // A head without columns has structures as its targets (Head.columns).
+  if (columns === undefined && Object.keys(asked).length > 0)
+    throw new UsageError(`--columns is for tables; ${head.name} is learnt from files of structures`);
   if (columns === undefined)
     return (await readStructures(paths)).map(({ partners, ...rna }) => ({ ...rna, target: partners as T }));
   const labels = rowLabels(head, sizes, labelColumns(head, sizes, asked).targets);

@@ -38,6 +38,7 @@ export async function predict(options: PredictOptions): Promise<void> {
   const head = headOfTask(options.task);
   if (head.kind === 'pairs') {
     if (options.json) throw new UsageError('--json is for tables; structures have --format and --probs');
+    if (options.columns) throw new UsageError('--columns is for tables; structures are predicted of FASTA');
     return fold({ ...options, inputs: [input], format: options.format ?? ['dbn'] });
   }
   if (
