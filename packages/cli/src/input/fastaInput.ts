@@ -42,6 +42,8 @@ export interface PlannedRecord {
 
 export interface FastaInputOptions {
   readonly allowUnknown?: boolean;
+  /** Read lines before the first header as records of their own. */
+  readonly allowUnnamed?: boolean;
   /** Leave out records that cannot be read, and say which. By default the first is refused. */
   readonly skipBad?: boolean;
   readonly signal?: AbortSignal;
@@ -124,7 +126,7 @@ async function copied(path: string, to: string, signal: AbortSignal | undefined)
 /** The records of all inputs. What is bad goes to `onBad` where `skipBad` is set, and is thrown where it is not. */
 async function* readAll(
   files: readonly Rereadable[],
-  { allowUnknown = false, skipBad = false }: FastaInputOptions,
+  { allowUnknown = false, allowUnnamed = false, skipBad = false }: FastaInputOptions,
   onBad: (error: InputError) => void,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
   const places = new Map<string, string>();
@@ -132,6 +134,7 @@ async function* readAll(
     for await (const record of parseFasta(readText(path), {
       file: name,
       allowUnknown,
+      allowUnnamed,
       ...(skipBad && { onBadRecord: onBad }),
     })) {
       const { id, line } = record;

@@ -29,7 +29,7 @@ export async function fold(options: FoldOptions): Promise<void> {
   checkWindowOptions(options);
   if (options.inputs.length === 0) throw new UsageError('no input is named; give FASTA files, or - for stdin');
   await interruptible((signal) =>
-    withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false }, async (fasta) => {
+    withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false, allowUnnamed: true }, async (fasta) => {
       if (!options.allowNcPairs) noteOtherLetters(fasta);
       const output = foldOutput(fasta.plan, options);
       let bar: ProgressBar | undefined;
