@@ -289,9 +289,16 @@ function asParent(table: AtomTable, { kind, atoms }: Residue): Iterable<readonly
   if (sugar === undefined || carbon === undefined) return atoms;
   const byCarbon = distance(table, sugar, carbon);
   if (byCarbon > 2 || (nitrogen !== undefined && distance(table, sugar, nitrogen) < byCarbon)) return atoms;
-  return Array.from(atoms, ([name, row]) => [TURNED[name] ?? name, row] as const);
+  return Array.from(atoms, ([name, row]) => [TURNED.get(name) ?? name, row] as const);
 }
-const TURNED: Readonly<Record<string, string>> = { C5: 'N1', C4: 'C2', O4: 'O2', C2: 'C4', O2: 'O4', N1: 'C5' };
+const TURNED: ReadonlyMap<string, string> = new Map([
+  ['C5', 'N1'],
+  ['C4', 'C2'],
+  ['O4', 'O2'],
+  ['C2', 'C4'],
+  ['O2', 'O4'],
+  ['N1', 'C5'],
+]);
 
 /**
  * The place of each residue in the whole sequence: as the file numbers them, or for SEQRES by the alignment without

@@ -122,8 +122,9 @@ function readAtoms(table: CifCategory, file: string): Atom[] {
       if (text === '' && otherwise !== undefined) return otherwise;
       // A standard uncertainty may follow in brackets.
       const parsed = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\(\d+\))?$/.exec(text);
-      if (parsed === null) throw refuse(what, text, 'write a decimal number');
-      return Number(parsed[1]);
+      const written = Number(parsed?.[1]);
+      if (!Number.isFinite(written)) throw refuse(what, text, 'write a decimal number');
+      return written;
     };
     const whole = (column: number, what: string, otherwise: number): number => {
       const parsed = number(column, what, otherwise);

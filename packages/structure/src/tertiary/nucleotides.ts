@@ -52,9 +52,13 @@ export const atomSlot = (base: Base, atom: string): number => SLOTS[base].get(at
 /** An atom's name as the PDB has it since 2007: older files have `*` for the prime and O1P for OP1. */
 export function standardAtomName(name: string): string {
   const primed = name.replaceAll('*', "'");
-  return OLD_ATOM_NAMES[primed] ?? primed;
+  return OLD_ATOM_NAMES.get(primed) ?? primed;
 }
-const OLD_ATOM_NAMES: Readonly<Record<string, string>> = { O1P: 'OP1', O2P: 'OP2', O3P: 'OP3' };
+const OLD_ATOM_NAMES: ReadonlyMap<string, string> = new Map([
+  ['O1P', 'OP1'],
+  ['O2P', 'OP2'],
+  ['O3P', 'OP3'],
+]);
 
 /** What the name of a residue says. */
 export interface ResidueKind {
