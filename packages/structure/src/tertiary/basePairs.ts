@@ -13,9 +13,9 @@ import type { PairType } from '../secondary/pairTypes.ts';
 
 /** A hydrogen bond, by the heavy atoms that it is between. */
 export interface HydrogenBond {
-  /** Of nucleotide i. */
+  /** An atom of nucleotide i. */
   readonly first: string;
-  /** Of nucleotide j. */
+  /** An atom of nucleotide j. */
   readonly second: string;
   /** Å. */
   readonly length: number;

@@ -150,12 +150,12 @@ function repeatedAtom({ file, atoms }: CoordinateFile, before: number, row: numb
 
 const UNKNOWN: ResidueKind = { letter: 'N', deoxy: false, free: false };
 
-/** What a residue is by the table, and for a name that it lacks by the parent that the file states. */
+/** What a residue is: by the parent that the file states, else by the table. Whether it may be free, the table says. */
 function kindOf(name: string, parents: ReadonlyMap<string, string>): ResidueKind | undefined {
   const known = residueKind(name);
-  if (known !== undefined) return known;
   const parent = parents.get(name);
-  return parent === undefined ? undefined : residueKind(parent);
+  const stated = parent === undefined ? undefined : residueKind(parent);
+  return stated === undefined ? known : { ...stated, free: known?.free ?? false };
 }
 
 const hasSugar = (atoms: ReadonlyMap<string, number>) =>

@@ -173,7 +173,7 @@ function readSequences(block: CifBlock): Map<string, SequenceResidue[]> {
   const sequences = new Map<string, SequenceResidue[]>();
   const add = (chain: string, place: number, residue: SequenceResidue) => {
     const residues = sequences.get(chain) ?? [];
-    // Of several residues in one place (microheterogeneity) the first is the sequence's.
+    // Where several residues share a place (microheterogeneity), the first is the sequence's.
     if (Number.isInteger(place) && place > 0 && place <= LONGEST_POLYMER) residues[place - 1] ??= residue;
     sequences.set(chain, residues);
   };
