@@ -13,9 +13,9 @@ import type { PairType } from '../secondary/pairTypes.ts';
 
 /** A hydrogen bond, by the heavy atoms that it is between. */
 export interface HydrogenBond {
-  /** The atom of nucleotide i. */
+  /** An atom of nucleotide i. */
   readonly first: string;
-  /** The atom of nucleotide j. */
+  /** An atom of nucleotide j. */
   readonly second: string;
   /** Å. */
   readonly length: number;

@@ -150,12 +150,12 @@ function repeatedAtom({ file, atoms }: CoordinateFile, before: number, row: numb
 
 const UNKNOWN: ResidueKind = { letter: 'N', deoxy: false, free: false };
 
-/** What a residue is by the table, and for a name that it lacks by the parent that the file states. */
+/** What a residue is: by the parent that the file states, else by the table. Whether it may be free, the table says. */
 function kindOf(name: string, parents: ReadonlyMap<string, string>): ResidueKind | undefined {
   const known = residueKind(name);
-  if (known !== undefined) return known;
   const parent = parents.get(name);
-  return parent === undefined ? undefined : residueKind(parent);
+  const stated = parent === undefined ? undefined : residueKind(parent);
+  return stated === undefined ? known : { ...stated, free: known?.free ?? false };
 }
 
 const hasSugar = (atoms: ReadonlyMap<string, number>) =>
@@ -289,9 +289,16 @@ function asParent(table: AtomTable, { kind, atoms }: Residue): Iterable<readonly
   if (sugar === undefined || carbon === undefined) return atoms;
   const byCarbon = distance(table, sugar, carbon);
   if (byCarbon > 2 || (nitrogen !== undefined && distance(table, sugar, nitrogen) < byCarbon)) return atoms;
-  return Array.from(atoms, ([name, row]) => [TURNED[name] ?? name, row] as const);
+  return Array.from(atoms, ([name, row]) => [TURNED.get(name) ?? name, row] as const);
 }
-const TURNED: Readonly<Record<string, string>> = { C5: 'N1', C4: 'C2', O4: 'O2', C2: 'C4', O2: 'O4', N1: 'C5' };
+const TURNED: ReadonlyMap<string, string> = new Map([
+  ['C5', 'N1'],
+  ['C4', 'C2'],
+  ['O4', 'O2'],
+  ['C2', 'C4'],
+  ['O2', 'O4'],
+  ['N1', 'C5'],
+]);
 
 /**
  * The place of each residue in the whole sequence: as the file numbers them, or for SEQRES by the alignment without
