@@ -21,5 +21,5 @@ export const EXAMPLES: readonly Example[] = [
   { name: 'tRNA', fasta: TRNA },
   { name: '5S rRNA', fasta: RIBOSOMAL },
   { name: 'Riboswitch', fasta: RIBOSWITCH },
-  { name: 'All three', fasta: TRNA + RIBOSOMAL + RIBOSWITCH },
+  { name: 'All', fasta: TRNA + RIBOSOMAL + RIBOSWITCH },
 ];

@@ -17,6 +17,7 @@ export function FoldView({ query }: { readonly query: URLSearchParams }) {
   const [shown, setShown] = useState<Shown>({ picture: given.picture, colour: given.colour, rna: given.rna });
   const { state, start, cancel } = useFolding();
   const current = useRef<FoldSettings | undefined>(undefined);
+  const results = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
 
   const begin = useCallback(
@@ -54,6 +55,9 @@ export function FoldView({ query }: { readonly query: URLSearchParams }) {
     const settings = { method: wanted, against: second, ...input };
     history.pushState(null, '', addressOf(settings, next));
     begin(settings);
+    // In one column the results are below what was pressed.
+    const { top = 0 } = results.current?.getBoundingClientRect() ?? {};
+    if (top > innerHeight / 2) results.current?.scrollIntoView({ block: 'start' });
   };
 
   const goToLine = (line: number): void => {
@@ -85,7 +89,7 @@ export function FoldView({ query }: { readonly query: URLSearchParams }) {
         }}
         onCancel={cancel}
       />
-      <div class="results">
+      <div class="results" ref={results}>
         {state.phase === 'idle' && <Empty />}
         {state.problem !== undefined && (
           <ProblemCard

@@ -123,6 +123,7 @@ export function Zoomable({ svg, label }: Props) {
         role="group"
         aria-label={`${label}. Arrow keys move it, plus and minus zoom, 0 shows all.`}
         tabIndex={0}
+        style={whole && { aspectRatio: `${whole.width} / ${whole.height}` }}
         onKeyDown={onKeyDown}
         {...gestures}
         dangerouslySetInnerHTML={{ __html: svg }}
