@@ -17,6 +17,8 @@ interface Props {
   readonly label: string;
 }
 
+/** Around the drawing, in its own units. */
+const MARGIN = 8;
 const MOST_ZOOM = 40;
 const KEY_STEP = 0.1;
 
@@ -45,7 +47,12 @@ export function Zoomable({ svg, label }: Props) {
   useLayoutEffect(() => {
     const view = element()?.viewBox.baseVal;
     if (view === undefined) return;
-    const all = { x: view.x, y: view.y, width: view.width, height: view.height };
+    const all = {
+      x: view.x - MARGIN,
+      y: view.y - MARGIN,
+      width: view.width + 2 * MARGIN,
+      height: view.height + 2 * MARGIN,
+    };
     setWhole(all);
     setBox(all);
   }, [svg]);
@@ -128,7 +135,8 @@ export function Zoomable({ svg, label }: Props) {
         {...gestures}
         dangerouslySetInnerHTML={{ __html: svg }}
       />
-      <div class="zoom-buttons">
+      <div class="row zoom-buttons">
+        <p class="hint">Drag to move; pinch, or Ctrl and wheel, to zoom.</p>
         <button
           type="button"
           aria-label="Zoom in"

@@ -9,11 +9,12 @@ const LONGEST = 100;
 export function fileNames(ids: readonly string[]): string[] {
   const taken = new Set<string>();
   return ids.map((id) => {
-    const stem = id
+    const plain = id
       .replace(/[^\w.+=@-]/g, '_')
       .replace(/^[.-]/, '_')
       .slice(0, LONGEST);
-    let name = stem === '' ? 'RNA' : stem;
+    const stem = plain === '' ? 'RNA' : plain;
+    let name = stem;
     for (let copy = 2; taken.has(name.toLowerCase()); copy++) name = `${stem}-${copy}`;
     taken.add(name.toLowerCase());
     return name;
