@@ -4,7 +4,7 @@ import { InputError, parseFasta, refuseForeignText, standardLetters } from '@rna
 export interface RnaRecord {
   readonly id: string;
   readonly sequence: string;
-  /** Of the header, from 1. */
+  /** The number of the header, from 1. */
   readonly line: number;
 }
 
