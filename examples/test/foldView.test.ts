@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import { unzipSync } from 'fflate';
-import type { Browser, Locator, Page } from 'playwright';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright';
 import { parseStructureFile } from '@rna/structure';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openChromium, openTab, servePage, type ServedPage } from './chromium.ts';
@@ -146,6 +146,12 @@ describe('the Fold view', () => {
     await expect.poll(width).toBeCloseTo(whole / 1.25);
     await tab.keyboard.press('0');
     await expect.poll(width).toBe(whole);
+    await tab.setViewportSize({ width: 360, height: 740 });
+    for (const picture of ['Matrix', 'Structure']) {
+      await tab.getByRole('button', { name: picture, exact: true }).click();
+      const page = tab.locator('html');
+      expect(await page.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
+    }
     for (const colorScheme of ['light', 'dark'] as const) {
       await tab.emulateMedia({ colorScheme });
       expect(await seriousFaults()).toEqual([]);
@@ -198,14 +204,7 @@ describe('the Fold view', () => {
   });
 
   test('offers the engines where there is no WebGPU, and never blocks the page for long', async () => {
-    const context = await browser.newContext();
-    // The model runs in a worker, which init scripts do not reach.
-    await context.route(/foldWorker.*\.js$/, async (route) => {
-      const answer = await route.fetch();
-      const text = await answer.text();
-      const without = `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });\n`;
-      await route.fulfill({ response: answer, body: without + text });
-    });
+    const context = await contextWith(`Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });`);
     const many = Array.from({ length: 50 }, (_, k) => `>r${k}\n${'GGGAUUACGCCAUAGC'.repeat(6)}\n`).join('');
     const { tab: without } = await openTab(context, address({ method: 'builtin', fasta: many }));
     await tab.context().close();
@@ -226,6 +225,29 @@ describe('the Fold view', () => {
   });
 });
 
+test('a lost adapter is said, and the next try has another', { timeout: 120_000 }, async () => {
+  await tab.context().close();
+  // The first device is gone as soon as it is there.
+  const context = await contextWith(`
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (wanted) {
+      const device = await request.call(this, wanted);
+      if ((await (await fetch('/lose')).text()) === 'yes') device.destroy();
+      return device;
+    };`);
+  let isFirst = true;
+  await context.route('**/lose', (route) => {
+    const body = isFirst ? 'yes' : 'no';
+    isFirst = false;
+    return route.fulfill({ body });
+  });
+  ({ tab } = await openTab(context, address({ method: 'builtin', fasta: HAIRPIN.sequence })));
+  await expect.poll(() => tab.getByRole('alert').textContent(), { timeout: 60_000 }).toMatch(/adapter was lost/);
+  await tab.getByRole('button', { name: 'Try again' }).click();
+  await isDone();
+  expect((await letters())[1]).toBe(HAIRPIN.structure);
+});
+
 test('the first view is small', async () => {
   const folder = served.folder;
   const page = await readFile(join(folder, 'index.html'), 'utf8');
@@ -240,6 +262,16 @@ test('the first view is small', async () => {
   const model = assets.find((name) => /^model-.*\.safetensors$/.test(name));
   expect((await stat(join(folder, 'assets', model!))).size).toBeGreaterThan(1_500_000);
 });
+
+/** A context in which a script runs before the worker that folds; init scripts do not reach workers. */
+async function contextWith(script: string): Promise<BrowserContext> {
+  const context = await browser.newContext();
+  await context.route(/foldWorker.*\.js$/, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: `${script}\n${await answer.text()}` });
+  });
+  return context;
+}
 
 /** Presses the tabulator until an element has the focus. */
 async function tabTo(target: Locator): Promise<void> {
