@@ -210,18 +210,14 @@ describe('the Fold view', () => {
     await tab.context().close();
     tab = without;
     await expect.poll(() => tab.getByRole('alert').textContent()).toMatch(/no WebGPU.*Chrome/s);
-    await tab.evaluate(() => {
-      const seen: number[] = ((globalThis as unknown as { blocked: number[] }).blocked = []);
-      new PerformanceObserver((list) => {
-        seen.push(...list.getEntries().map(({ duration }) => duration));
-      }).observe({ type: 'longtask' });
+    const longest = await longestTask(async () => {
+      await tab.getByRole('button', { name: 'Fold with CONTRAfold' }).click();
+      await isDone();
+      await expect.poll(() => drawing().locator('title').first().textContent()).toBe('Structure of r0');
     });
-    await tab.getByRole('button', { name: 'Fold with CONTRAfold' }).click();
-    await isDone();
-    const blocked = await tab.evaluate(() => (globalThis as unknown as { blocked: number[] }).blocked);
-    console.log(`longest tasks of the page while 50 RNAs were folded: ${blocked.join(', ') || 'none over 50'} ms`);
-    // Other processes take this one's cores while it is measured.
-    expect(Math.max(0, ...blocked)).toBeLessThan(250);
+    console.log(`the page's longest task while 50 RNAs were folded: ${longest.toFixed(1)} ms of processor time`);
+    expect(longest).toBeGreaterThan(0);
+    expect(longest).toBeLessThan(50);
   });
 });
 
@@ -262,6 +258,35 @@ test('the first view is small', async () => {
   const model = assets.find((name) => /^model-.*\.safetensors$/.test(name));
   expect((await stat(join(folder, 'assets', model!))).size).toBeGreaterThan(1_500_000);
 });
+
+/**
+ * Milliseconds of processor time of the longest task on the page's main thread during `work`. The long-task entries of
+ * the page itself are in wall time, in which other processes of the machine count.
+ */
+async function longestTask(work: () => Promise<void>): Promise<number> {
+  await browser.startTracing(tab, { categories: ['disabled-by-default-devtools.timeline', 'devtools.timeline'] });
+  let trace: Buffer;
+  try {
+    await work();
+  } finally {
+    trace = await browser.stopTracing();
+  }
+  interface TraceEvent {
+    readonly name: string;
+    readonly pid: number;
+    readonly tid: number;
+    /** Microseconds of processor time. */
+    readonly tdur?: number;
+    readonly args?: { readonly name?: string };
+  }
+  const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] };
+  const place = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
+  const main = new Set(
+    traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain').map(place),
+  );
+  const tasks = traceEvents.filter((event) => event.name === 'RunTask' && main.has(place(event)));
+  return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+}
 
 /** A context in which a script runs before the worker that folds; init scripts do not reach workers. */
 async function contextWith(script: string): Promise<BrowserContext> {
