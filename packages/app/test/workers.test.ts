@@ -12,6 +12,16 @@ test('FASTA, and a sequence without a header, are read in upper case with U for 
   expect(await readRecords('\n  gat\ntaca\n', 'f')).toEqual([{ id: 'RNA', sequence: 'GAUUACA', line: 1 }]);
 });
 
+test('known structures are read from dot-bracket, by its brackets, and from files by their names', async () => {
+  const known = { id: 'a', sequence: 'GGAAACC', line: 1, known: Int32Array.of(6, 5, -1, -1, -1, 1, 0) };
+  expect(await readRecords('>a\nGGAAACC\n((...)) (-1.20)\n', 'sequences')).toEqual([known]);
+  expect(await readRecords('>a\nGGAAACC\n((...))', 'mine.fa')).toEqual([known]);
+  const bpseq = ['#Name: a', '1 G 4', '2 A 0', '3 A 0', '4 C 1'].join('\n');
+  const [record] = await readRecords(bpseq, 'a.bpseq');
+  expect([record!.id, record!.sequence, [...record!.known!]]).toEqual(['a', 'GAAC', [3, -1, -1, 0]]);
+  await expect(readRecords('>a\nGGAAACC\n((...)', 'sequences')).rejects.toThrow(/^sequences:3: /);
+});
+
 test('errors have the line of the text as it was given', async () => {
   await expect(readRecords('>a\nACGU\n>b\nACX', 'mine.fa')).rejects.toThrow(/^mine\.fa:4: .*"X"/);
   await expect(readRecords('ACGU\nAC8', 'mine.fa')).rejects.toThrow(/^mine\.fa:2: .*8/);

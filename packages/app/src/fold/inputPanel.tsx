@@ -95,14 +95,14 @@ export function InputPanel(props: Props) {
           />
         )}
         <p class="hint" id="sequences-hint">
-          FASTA, or one sequence: pasted, dropped here, or from a file.
+          FASTA, one sequence, or dot-bracket to compare with: paste it, or drop a file.
         </p>
         <div class="row">
           <label class="button">
             Open a file…
             <input
               type="file"
-              accept=".fasta,.fa,.fna,.fas,.ffn,.frn,.txt,.gz"
+              accept=".fasta,.fa,.fna,.fas,.ffn,.frn,.dbn,.dot,.db,.vienna,.ct,.bpseq,.st,.txt,.gz"
               onChange={({ currentTarget }) => {
                 void open(currentTarget.files?.[0]);
                 currentTarget.value = '';

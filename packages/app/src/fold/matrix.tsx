@@ -69,11 +69,14 @@ export function Matrix({ compared }: { readonly compared: Compared }) {
     };
     const paired = folded.partners[i] === j ? ', in the structure' : '';
     if (second === undefined) return `${letter(i)} – ${letter(j)}: ${p(first)}${paired}`;
+    if (against!.isKnown)
+      return `${letter(i)} – ${letter(j)}: ${p(first)}, ${second.has(i * length + j) ? '' : 'not '}in ${against!.name}`;
     return `${letter(i)} – ${letter(j)}: ${name} ${p(first)}, ${against!.name} ${p(second)}`;
   };
 
   const at = (k: number): string => `${MARGIN + ((k + 0.5) / length) * (side - MARGIN)}px`;
-  const below = against === undefined ? 'the structure' : `probabilities by ${against.name}`;
+  const below =
+    against === undefined ? 'the structure' : against.isKnown ? against.name : `probabilities by ${against.name}`;
   return (
     <div class="matrix">
       <output class="readout">{readOut()}</output>

@@ -9,7 +9,7 @@ export interface Folded {
   /** Partners [length], -1 where unpaired. */
   readonly partners: Int32Array;
   readonly dotBracket: string;
-  /** The expected share of nucleotides that the structure has right. */
+  /** The expected share of nucleotides that the structure has right; NaN for a known structure. */
   readonly accuracy: number;
   /** Pairs i < j with a probability of at least 0.0001, in the order of i and then of j. */
   readonly pairs: { readonly i: Uint32Array; readonly j: Uint32Array; readonly probability: Float32Array };
@@ -34,8 +34,15 @@ export interface Problem {
   readonly message: string;
 }
 
+export interface ReadRecord {
+  readonly id: string;
+  readonly length: number;
+  /** The structure that came with it. */
+  readonly known?: Folded;
+}
+
 export type FoldEvent = { readonly job: number } & (
-  | { readonly type: 'read'; readonly records: readonly { readonly id: string; readonly length: number }[] }
+  | { readonly type: 'read'; readonly records: readonly ReadRecord[] }
   | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'folded'; readonly index: number; readonly folded: Folded }
   /** A record that cannot be folded; the others are. */
@@ -49,7 +56,7 @@ export interface Compared {
   readonly folded: Folded;
   /** What folded it, for the legend. */
   readonly name: string;
-  readonly against?: { readonly folded: Folded; readonly name: string } | undefined;
+  readonly against?: { readonly folded: Folded; readonly name: string; readonly isKnown: boolean };
 }
 
 export const FILE_FORMATS = ['svg', 'dbn', 'ct', 'bpseq', 'r2dt.json', 'pairs.tsv'] as const;

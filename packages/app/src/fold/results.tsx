@@ -96,11 +96,11 @@ const foldedOf = (outcome: Outcome | undefined) =>
 function comparedOf(row: Row, method: Method, against: Method | undefined): Compared | undefined {
   const [folded, second] = [foldedOf(row.first), foldedOf(row.second)];
   if (folded === undefined) return undefined;
-  return {
-    folded,
-    name: METHOD_NAMES[method],
-    ...(against !== undefined && second !== undefined && { against: { folded: second, name: METHOD_NAMES[against] } }),
-  };
+  const other =
+    against !== undefined
+      ? second && { folded: second, name: METHOD_NAMES[against], isKnown: false }
+      : row.known && { folded: row.known, name: 'the given structure', isKnown: true };
+  return { folded, name: METHOD_NAMES[method], ...(other && { against: other }) };
 }
 
 /** Objects of rows that have not changed stay the same, so that nothing is drawn again. */

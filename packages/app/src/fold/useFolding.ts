@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useReducer, useRef } from 'preact/hooks';
 import type { Method } from '../address.ts';
 import { foldBy } from './foldClient.ts';
-import type { Folded, FoldEvent, Problem } from './protocol.ts';
+import type { Folded, FoldEvent, Problem, ReadRecord } from './protocol.ts';
 
 export interface FoldSettings {
   readonly method: Method;
@@ -15,9 +15,7 @@ export interface FoldSettings {
 /** A structure, or why there is none. */
 export type Outcome = { readonly folded: Folded } | { readonly leftOut: string };
 
-export interface Row {
-  readonly id: string;
-  readonly length: number;
+export interface Row extends ReadRecord {
   readonly first?: Outcome;
   /** By the second method. */
   readonly second?: Outcome;

@@ -39,7 +39,7 @@ function answerTo(request: FigureRequest): FigureAnswer {
           files[`${stems[at]!}.${format}`] = strToU8(fileText(format, compared, 'structure', request.colour));
         const { against } = compared;
         if (against !== undefined)
-          files[`${stems[at]!}.${against.name.replace(/\W/g, '')}.dbn`] = strToU8(
+          files[`${stems[at]!}.${against.isKnown ? 'known' : against.name.replace(/\W/g, '')}.dbn`] = strToU8(
             fileText('dbn', against, 'structure', request.colour),
           );
       });
@@ -73,7 +73,8 @@ function drawn({ folded }: Pick<Compared, 'folded'>): DrawnStructure {
 
 function fileText(format: FileFormat, compared: Compared, picture: Picture, colour: Colour): string {
   const { folded } = compared;
-  const record = { ...folded, remark: `accuracy=${folded.accuracy.toFixed(4)}` };
+  const remark = `accuracy=${folded.accuracy.toFixed(4)}`;
+  const record = { ...folded, ...(!Number.isNaN(folded.accuracy) && { remark }) };
   switch (format) {
     case 'svg':
       return figureFile({ name: folded.id, caption: '', svg: drawing(compared, picture, colour) });

@@ -9,7 +9,7 @@ import type { Method } from '../address.ts';
 import type { FoldCommand, FoldEvent, FoldTask, Problem } from '../fold/protocol.ts';
 import { openEngine } from './engines.ts';
 import { TooLongError, type FoldOne } from './foldOne.ts';
-import { readRecords } from './records.ts';
+import { knownStructure, readRecords } from './records.ts';
 
 type EventBody = FoldEvent extends infer E ? (E extends FoldEvent ? Omit<E, 'job'> : never) : never;
 
@@ -33,7 +33,13 @@ async function run(task: FoldTask): Promise<void> {
   };
   try {
     const records = await readRecords(text, file);
-    tell({ type: 'read', records: records.map(({ id, sequence }) => ({ id, length: sequence.length })) });
+    tell({
+      type: 'read',
+      records: records.map((record) => {
+        const known = knownStructure(record);
+        return { id: record.id, length: record.sequence.length, ...(known && { known }) };
+      }),
+    });
     const fold = await open(method, (note) => {
       tell({ type: 'note', text: note });
     });
