@@ -1,4 +1,5 @@
 /** Serves and builds the application: a folder of static files that any server serves, from any path. */
+import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'vite';
 
 /**
@@ -24,13 +25,33 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+/** The engines' parameters may be passed on with their licences. */
+const engineLicences: Plugin = {
+  name: 'engine-licences',
+  apply: 'build',
+  generateBundle() {
+    for (const engine of ['contrafold', 'eternafold'])
+      this.emitFile({
+        type: 'asset',
+        fileName: `licences/${engine}.txt`,
+        source: readFileSync(new URL(`../cli/data/${engine}/COPYING`, import.meta.url)),
+      });
+  },
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   // Also works from a folder of a site.
   base: './',
-  plugins: [contentSecurityPolicy],
+  plugins: [contentSecurityPolicy, engineLicences],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // Nothing is inlined: a file that is fetched must come from an address that the policy allows.
-  build: { target: 'esnext', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1000 },
+  build: {
+    license: { fileName: 'licences/packages.md' },
+    target: 'esnext',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1000,
+  },
   worker: { format: 'es' },
 });
