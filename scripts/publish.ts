@@ -34,15 +34,24 @@ const packagesFolder = join(root, 'packages');
 interface Manifest {
   readonly name: string;
   readonly version: string;
+  /** Not published, such as the application, which is built into a site. */
+  readonly private?: true;
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, unknown>>;
   readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> };
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
+/** Folders of the packages that are published. */
+const publishedFolders = (): string[] =>
+  readdirSync(packagesFolder).filter((name) => readManifest(name).private !== true);
+
+const readManifest = (name: string): Manifest =>
+  JSON.parse(readFileSync(join(packagesFolder, name, 'package.json'), 'utf8')) as Manifest;
+
 /** Builds every package into its `dist`, from nothing: a file whose source is gone must not be published. */
 export function build(): void {
-  const names = readdirSync(packagesFolder);
+  const names = publishedFolders();
   for (const name of names) rmSync(join(packagesFolder, name, 'dist'), { recursive: true, force: true });
   run(process.execPath, [
     join(root, 'node_modules/typescript/bin/tsc'),
@@ -62,8 +71,7 @@ export function pack(folder: string): void {
       '--prefer-offline',
       packageManager,
       '--recursive',
-      '--filter',
-      './packages/*',
+      ...publishedFolders().flatMap((name) => ['--filter', `./packages/${name}`]),
       'pack',
       '--pack-destination',
       folder,
@@ -77,7 +85,7 @@ export function checkPackages(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'rna-publish-'));
   try {
     pack(folder);
-    const packages = readdirSync(packagesFolder).map((name) => unpack(name, folder));
+    const packages = publishedFolders().map((name) => unpack(name, folder));
     return [
       ...packages.flatMap((unpacked) => [
         ...manifestFaults(unpacked),
@@ -99,7 +107,7 @@ interface Unpacked {
 
 /** Unpacks a package's tarball into `node_modules` of `folder`, and links there what it takes from others. */
 function unpack(name: string, folder: string): Unpacked {
-  const source = JSON.parse(readFileSync(join(packagesFolder, name, 'package.json'), 'utf8')) as Manifest;
+  const source = readManifest(name);
   const tarball = join(folder, `${source.name.replace('@', '').replace('/', '-')}-${source.version}.tgz`);
   const target = join(folder, 'node_modules', source.name);
   mkdirSync(target, { recursive: true });

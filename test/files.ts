@@ -27,7 +27,7 @@ export function projectFiles(folder = ''): SourceFile[] {
 
 /** TypeScript and JavaScript. */
 export function codeFiles(): SourceFile[] {
-  return projectFiles().filter(({ path }) => /\.[mc]?[jt]s$/.test(path) && !path.includes('/fixtures/'));
+  return projectFiles().filter(({ path }) => /\.[mc]?[jt]sx?$/.test(path) && !path.includes('/fixtures/'));
 }
 
 /** The workspace's packages by short name, with the folder of each. */

@@ -1,6 +1,6 @@
 /**
- * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- examples, with structure under model,
- * figures and builtin under cli.
+ * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- app, examples, with structure under model,
+ * figures and builtin under cli and app.
  * Sources and manifests agree with it and with each other, the lower packages
  * name no platform, and no file needs itself through others.
  */
@@ -22,7 +22,8 @@ const MAY_USE: Record<string, readonly string[]> = {
   train: ['kernels', 'tensor', 'structure', 'model'],
   cli: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train'],
   web: ['builtin', 'kernels', 'tensor', 'structure', 'model', 'train'],
-  examples: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
+  app: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'web'],
+  examples: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web', 'app'],
   benchmarks: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
 };
 

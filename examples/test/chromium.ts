@@ -10,6 +10,8 @@ import { build, preview } from 'vite';
 
 export interface ServedPage {
   readonly url: string;
+  /** Where the built files lie. */
+  readonly folder: string;
   readonly close: () => Promise<void>;
 }
 
@@ -21,6 +23,7 @@ export async function servePage(root: string): Promise<ServedPage> {
   const server = await preview({ ...settings, build: { outDir }, preview: { host: '127.0.0.1', port: 0 } });
   return {
     url: server.resolvedUrls!.local[0]!,
+    folder: outDir,
     async close() {
       await server.close();
       await rm(outDir, { recursive: true });

@@ -6,10 +6,11 @@
 
 import type { Interval } from '@rna/structure';
 import * as Plot from '@observablehq/plot';
-import { colours, emptyNote, figure, plotFigure } from './figure.ts';
+import { colours, emptyNote, figure } from './figure.ts';
 import { formatScore } from './format.ts';
 import { barEntry, look } from './look.ts';
 import type { Markup } from './markup.ts';
+import { plotFigure } from './plot.ts';
 
 /** What is drawn of it: a score without low and high has no whiskers. */
 export type BarScore = Interval | Pick<Interval, 'mean'>;

@@ -5,10 +5,11 @@
 
 import * as Plot from '@observablehq/plot';
 import { bootstrap, lengthBins } from '@rna/structure';
-import { emptyNote, figure, plotFigure } from './figure.ts';
+import { emptyNote, figure } from './figure.ts';
 import { formatScore } from './format.ts';
 import { lineEntry, look } from './look.ts';
 import type { Markup } from './markup.ts';
+import { plotFigure } from './plot.ts';
 
 export interface ScoredLengths {
   readonly name: string;

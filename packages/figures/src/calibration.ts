@@ -6,10 +6,11 @@
 
 import * as Plot from '@observablehq/plot';
 import { calibrationError, type CalibrationBin } from '@rna/structure';
-import { emptyNote, figure, legendRows, moved, plotContent } from './figure.ts';
+import { emptyNote, figure, legendRows, moved } from './figure.ts';
 import { formatCount, formatScore } from './format.ts';
 import { look, markerEntry } from './look.ts';
 import { markup, type Markup } from './markup.ts';
+import { plotContent } from './plot.ts';
 
 export interface Calibration {
   readonly name: string;

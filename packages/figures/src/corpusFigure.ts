@@ -3,9 +3,10 @@
  * drawings for a page, or one below the other as one SVG.
  */
 import * as Plot from '@observablehq/plot';
-import { colours, figure, moved, plotContent } from './figure.ts';
+import { colours, figure, moved } from './figure.ts';
 import { formatCount } from './format.ts';
 import { markup, type Markup } from './markup.ts';
+import { plotContent } from './plot.ts';
 
 /** What is drawn of the records of one kind; shares are of its records, nucleotides or clusters. */
 export interface CorpusKind {

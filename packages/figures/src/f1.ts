@@ -5,9 +5,10 @@
 
 import * as Plot from '@observablehq/plot';
 import type { RnaScore } from './data.ts';
-import { colours, emptyNote, figure, legend, moved, plotContent, type LegendEntry } from './figure.ts';
+import { colours, emptyNote, figure, legend, moved, type LegendEntry } from './figure.ts';
 import { counted, formatScore, isMeasured } from './format.ts';
 import { markup, type Markup } from './markup.ts';
+import { plotContent } from './plot.ts';
 
 const width = 460;
 const legendHeight = 28;

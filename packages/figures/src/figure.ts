@@ -1,15 +1,13 @@
 /**
- * What all figures share: the SVG frame with title and description, a legend, the colours, and
- * Observable Plot run without a browser. A figure is one self-contained SVG: put in a page it takes
- * the page's colours (the custom properties below) and text colour, alone it has light ones.
+ * What all figures share: the SVG frame with title and description, a legend, and the colours. A
+ * figure is one self-contained SVG: put in a page it takes the page's colours (the custom properties
+ * below) and text colour, alone it has light ones.
  *
  * The colours are from Okabe and Ito's palette, told apart with every common colour blindness;
  * dashes and position repeat what they say.
  */
 
-import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
-import { markup, trusted, type Markup } from './markup.ts';
+import { markup, type Markup } from './markup.ts';
 
 export const colours = {
   /** Found, trained: what the model gets right. */
@@ -124,51 +122,6 @@ export function legendRows(
   }
   const content = markup`${rows.map((row, r) => legend(row, 4, 10 + r * legendRow))}`;
   return { content, height: rows.length === 0 ? 0 : rows.length * legendRow + 8 };
-}
-
-/** What Plot builds into. Its type and Plot's are the DOM's, which this project is typed without. */
-const { document } = parseHTML('<!doctype html><html><body></body></html>') as { document: unknown };
-
-/** The part of a plot's root element that is used. */
-interface PlotRoot {
-  querySelector(selector: string): { remove(): void } | null;
-  readonly innerHTML: string;
-}
-
-/**
- * A plot's content, to be put into a `figure`. Plot's own style sheet is left out (it sizes the
- * element that is thrown away) and its coordinates are rounded.
- */
-export function plotContent(options: Plot.PlotOptions): Markup {
-  const root = Plot.plot({
-    ...options,
-    document: document as never,
-    style: { fontSize: '12px' },
-  }) as unknown as PlotRoot;
-  root.querySelector('style')?.remove();
-  const content = root.innerHTML.replace(/\d+\.\d{3,}(?=[^<>]*>)/g, (digits) =>
-    String(Number(Number(digits).toFixed(2))),
-  );
-  return markup`<g text-anchor="middle">${trusted(content)}</g>`;
-}
-
-/** A plot under its legend, as a figure; the height in the frame is the plot's. */
-export function plotFigure(
-  { width, height, title, description }: Frame,
-  entries: readonly (LegendEntry | DrawnEntry)[],
-  options: Plot.PlotOptions,
-): Markup {
-  const { content, height: top } = legendRows(entries, width);
-  const plot = plotContent({
-    marginTop: 28,
-    marginLeft: 56,
-    marginRight: 16,
-    marginBottom: 40,
-    ...options,
-    width,
-    height,
-  });
-  return figure({ width, height: top + height, title, description }, markup`${content}${moved(top, plot)}`);
 }
 
 const ink = '#1b1f24';

@@ -6,9 +6,10 @@
 
 import * as Plot from '@observablehq/plot';
 import type { TrainingRun } from './data.ts';
-import { colours, emptyNote, figure, legend, moved, plotContent, type LegendEntry } from './figure.ts';
+import { colours, emptyNote, figure, legend, moved, type LegendEntry } from './figure.ts';
 import { counted, formatCount, formatLoss, formatRate, isMeasured } from './format.ts';
 import { markup, type Markup } from './markup.ts';
+import { plotContent } from './plot.ts';
 import { binned, smoothed } from './series.ts';
 
 const width = 460;

@@ -5,10 +5,11 @@
 
 import * as Plot from '@observablehq/plot';
 import type { OperatingPoint } from '@rna/structure';
-import { emptyNote, figure, plotFigure } from './figure.ts';
+import { emptyNote, figure } from './figure.ts';
 import { formatScore } from './format.ts';
 import { lineEntry, look } from './look.ts';
 import type { Markup } from './markup.ts';
+import { plotFigure } from './plot.ts';
 
 /** A curve's points have rising recall. */
 export interface PrecisionRecall {

@@ -8,10 +8,11 @@
 
 import { RandomStream } from '@rna/kernels';
 import * as Plot from '@observablehq/plot';
-import { colours, emptyNote, figure, plotFigure, type DrawnEntry, type Figure, type LegendEntry } from './figure.ts';
+import { colours, emptyNote, figure, type DrawnEntry, type Figure, type LegendEntry } from './figure.ts';
 import { counted, formatCount, formatLoss } from './format.ts';
 import { look, markerEntry } from './look.ts';
 import type { Markup } from './markup.ts';
+import { plotFigure } from './plot.ts';
 
 export interface EmbeddedRna {
   readonly id: string;

@@ -8,10 +8,11 @@
 
 import * as Plot from '@observablehq/plot';
 import type { Measured } from './data.ts';
-import { emptyNote, figure, legendRows, plotContent } from './figure.ts';
+import { emptyNote, figure, legendRows } from './figure.ts';
 import { counted, formatCount, formatLoss, formatRate, formatScore, isMeasured } from './format.ts';
 import { look } from './look.ts';
 import { markup, type Markup } from './markup.ts';
+import { plotContent } from './plot.ts';
 import { binned, smoothed } from './series.ts';
 
 /** A line of a run's log. A step that was taken has a loss, one that was refused says why. */

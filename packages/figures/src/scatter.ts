@@ -5,9 +5,10 @@
  */
 
 import * as Plot from '@observablehq/plot';
-import { colours, emptyNote, figure, plotFigure, type LegendEntry } from './figure.ts';
+import { colours, emptyNote, figure, type LegendEntry } from './figure.ts';
 import { counted, formatCount } from './format.ts';
 import type { Markup } from './markup.ts';
+import { plotFigure } from './plot.ts';
 
 export interface Predicted {
   readonly measured: number;

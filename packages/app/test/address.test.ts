@@ -1,0 +1,60 @@
+/** Addresses bring back what they were made from, and nothing in them can be wrong enough to break the page. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  COLOURS,
+  foldAddress,
+  LONGEST_LINK,
+  METHODS,
+  PICTURES,
+  readAddress,
+  readFoldAddress,
+  type FoldAddress,
+} from '../src/address.ts';
+
+const read = (hash: string): FoldAddress => readFoldAddress(readAddress(hash).query);
+
+test('what an address is made from is read back from it', () => {
+  const addresses = fc
+    .record({
+      method: fc.constantFrom(...METHODS),
+      against: fc.constantFrom(undefined, ...METHODS),
+      picture: fc.constantFrom(...PICTURES),
+      colour: fc.constantFrom(...COLOURS),
+      rna: fc.integer({ min: 1, max: 5000 }),
+      fasta: fc.string({ unit: 'binary' }),
+    })
+    .filter(({ method, against }) => method !== against);
+  fc.assert(
+    fc.property(addresses, (address) => {
+      const hash = foldAddress(address);
+      expect(readAddress(hash).view).toBe('fold');
+      // As a browser gives it back.
+      expect(read(new URL(hash, 'https://example.test/').hash)).toEqual(address);
+    }),
+  );
+});
+
+test('a sequence that is too long for a link is left out', () => {
+  const address = read('#/fold?method=contrafold');
+  expect(read(foldAddress({ ...address, fasta: 'A'.repeat(LONGEST_LINK) })).fasta).toHaveLength(LONGEST_LINK);
+  expect(read(foldAddress({ ...address, fasta: 'A'.repeat(LONGEST_LINK + 1) })).fasta).toBeUndefined();
+});
+
+test.each(['', '#', '#/', '#/fold', '#/fold?rna=-1&view=3d&colour=&method=mfold&against=x', '#/fold?rna=1e99'])(
+  '%j has the defaults',
+  (hash) => {
+    expect(read(hash)).toEqual({
+      method: 'builtin',
+      against: undefined,
+      picture: 'structure',
+      colour: 'probability',
+      rna: 1,
+      fasta: undefined,
+    });
+  },
+);
+
+test('a method is not compared with itself', () => {
+  expect(read('#/fold?method=contrafold&against=contrafold').against).toBeUndefined();
+});
