@@ -23,11 +23,11 @@ export interface PlacedBytes {
   readonly within?: number;
 }
 
-const [TAB, LF, CR, SPACE, GREATER, SEMICOLON] = [9, 10, 13, 32, 62, 59];
+const [TAB, LF, CR, SPACE, GREATER, SEMICOLON] = [9, 10, 13, 32, 62, 59] as const;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** The bytes of a letter: neither a blank nor a byte behind the first of a character. */
 const IS_LETTER = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte > SPACE! && (byte < 0x80 || byte >= 0xc0) ? 1 : 0,
+  byte > SPACE && (byte < 0x80 || byte >= 0xc0) ? 1 : 0,
 );
 
 export interface ScanState {

@@ -30,9 +30,12 @@ import { checkWindowOptions, chooseWindows, noteWindows, type WindowOptions } fr
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import type { Kind } from '../../shards/manifest.ts';
+import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
 
-export interface EmbedOptions extends Precision, WindowOptions {
+export interface EmbedOptions extends Precision, WindowOptions, ShardOption, ShardPart {
   readonly model: string;
   readonly input: string;
   readonly out: string;
@@ -46,7 +49,13 @@ export interface EmbedOptions extends Precision, WindowOptions {
 }
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
-export async function embed(options: EmbedOptions): Promise<void> {
+export function embed(options: EmbedOptions): Promise<void> {
+  const format = outputFormat(options);
+  const kind = FORMATS_OF_SHARDS[format];
+  return runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
+}
+
+async function embedRecords(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   checkWindowOptions(options);
   if (options.attentions && (options.window !== undefined || options.stride !== undefined))
@@ -54,21 +63,31 @@ export async function embed(options: EmbedOptions): Promise<void> {
   await checkOutputFile(options.out);
   if (options.logits) await requireLetters(options.model);
   await interruptible((signal) =>
-    withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
-      if (format === '.safetensors') checkNames(fasta, options);
-      if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
-      await withModel(options.model, options, async (model) => {
-        checkOptions(model, options);
-        // Other rows are averaged over windows.
-        if (options.attentions) checkLengths(model.config, fasta.plan);
-        await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
-      });
-    }),
+    withFasta(
+      options.input,
+      { allowUnknown: options.allowUnknown ?? false, ...partOf(options), signal },
+      async (fasta) => {
+        if (format === '.safetensors') checkNames(fasta, options);
+        if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
+        await withModel(options.model, options, async (model) => {
+          checkOptions(model, options);
+          // Other rows are averaged over windows.
+          if (options.attentions) checkLengths(model.config, fasta.plan);
+          await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
+        });
+      },
+    ),
   );
 }
 
 const FORMATS = ['.safetensors', '.npy', '.csv', '.parquet'] as const;
 type Format = (typeof FORMATS)[number];
+const FORMATS_OF_SHARDS = {
+  '.safetensors': 'safetensors',
+  '.npy': 'npy',
+  '.csv': 'table',
+  '.parquet': 'parquet',
+} as const satisfies Record<Format, Kind>;
 
 /** The format that the output's name asks for. Throws a UsageError for another, or for what the format cannot hold. */
 function outputFormat({ out, pool, logits, attentions }: EmbedOptions): Format {
