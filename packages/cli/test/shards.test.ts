@@ -2,8 +2,12 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openShards } from '@rna/model';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openFileSource } from '../src/files/files.ts';
+import type { FastaIndex } from '../src/input/fastaIndex.ts';
+import { batchesOf, batchPart, ownOf, type Batch } from '../src/shards/batches.ts';
+import { shardRange } from '../src/shards/shard.ts';
 import {
   fasta,
   modelFolder,
@@ -48,9 +52,8 @@ async function merged(out: string, of: number, argv: readonly string[]): Promise
 describe('joined shards have the bytes of one process', () => {
   test.each([
     ['rows.safetensors', 3, ['--logits']],
-    ['means.safetensors', 7, ['--pool', 'mean']],
     ['means.npy', 2, ['--pool', 'mean']],
-    ['cls.csv', 4, ['--pool', 'cls']],
+    ['cls.csv', 2, ['--pool', 'cls']],
   ])('embed to %s, %i shards', async (name, of, options) => {
     const folder = temporaryFolder();
     const input = fasta(folder, TEXT);
@@ -64,7 +67,7 @@ describe('joined shards have the bytes of one process', () => {
   test('fold, as dot-bracket and as lines of JSON', async () => {
     const folder = temporaryFolder();
     const input = fasta(folder, TEXT);
-    const model = structureModelFolder(folder, 'A');
+    const model = await structureModelFolder(folder, 'rinalmo-A');
     for (const [name, ...options] of [['folds.dbn'], ['folds.jsonl', '--json', '--probs']] as const) {
       const argv = ['fold', model, input, ...options];
       const whole = await rna(...argv);
@@ -244,6 +247,40 @@ test('plan says what each shard has', async () => {
     { shard: 3, firstRecord: 5, records: 3, nucleotides: sum(4, 7) },
   ]);
 });
+
+test('batches are those of all records, whatever part of them is run', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.boolean(),
+      async (tokens, of, budget, manyBefore) => {
+        // Records of a file with more than one group of batches, of which the last ones have the given tokens.
+        const records = [...(manyBefore ? Array.from({ length: 1010 }, (_, k) => 1 + (k % 7)) : []), ...tokens];
+        const index = { records: records.length } as FastaIndex;
+        const named = records.map((count, id) => ({ id, count }));
+        const whole: Batch<(typeof named)[number]>[] = [];
+        for await (const batch of batchesOf(named, budget, ({ count }) => count)) whole.push(batch);
+        const batchOf = new Map(whole.flatMap((batch) => batch.records.map(({ id }) => [id, batch.records] as const)));
+        expect(whole.flatMap((batch) => batch.records)).toEqual(named);
+        const found: number[] = [];
+        for (let k = 1; k <= Math.min(of, records.length); k++) {
+          const range = shardRange({ index: k, of: Math.min(of, records.length) }, records.length);
+          const part = batchPart({ index, range });
+          const { first, count } = part.read.range;
+          const read = named.slice(first, first + count);
+          expect(ownOf(read, part)).toEqual(named.slice(range.first, range.first + range.count));
+          for await (const batch of batchesOf(read, budget, (each) => each.count, part)) {
+            expect(batch.records).toEqual(batchOf.get(batch.records[0]!.id));
+            found.push(...batch.records.slice(batch.from, batch.to).map(({ id }) => id));
+          }
+        }
+        expect(found).toEqual(named.map(({ id }) => id));
+      },
+    ),
+    { numRuns: 60 },
+  ));
 
 test('a shard that is killed leaves no part of it, and the next run completes it', { timeout: 300_000 }, async () => {
   const folder = temporaryFolder();

@@ -11,7 +11,6 @@ import {
   weightsOption,
   withTasks,
 } from '../../commandLine/options.ts';
-import { shardOption } from '../../shards/shard.ts';
 import type { PredictOptions } from './predict.ts';
 
 export function registerPredict(program: Command): void {
@@ -43,7 +42,6 @@ export function registerPredict(program: Command): void {
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
     .option('--probs', 'of structures: also OUT/ID.probs.tsv')
     .addOption(columnsOption())
-    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

@@ -5,12 +5,6 @@
  */
 import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { predictions } from '@rna/train';
-import { parseFasta, standardLetters } from '@rna/structure';
-import { openRecords } from '../../input/fastaIndex.ts';
-import type { FastaPart } from '../../input/fastaInput.ts';
-import { TABLE_FILES } from '../../input/tables.ts';
-import { runSharded, type ShardPart } from '../../shards/runShard.ts';
-import type { ShardOption } from '../../shards/shard.ts';
 import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -28,8 +22,6 @@ import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
 export interface PredictOptions
   extends
     Precision,
-    ShardOption,
-    ShardPart,
     Partial<Pick<FoldOptions, 'format'>>,
     Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
   /** Without one, what the model was fine-tuned for. */
@@ -62,17 +54,6 @@ export async function predict(options: PredictOptions): Promise<void> {
     );
   }
   if (out !== undefined) await checkOutputFile(out);
-  if (options.shard !== undefined && (options.json || TABLE_FILES.isKnown(input)))
-    throw new UsageError(
-      `--shard takes a part of the records of FASTA and writes tables; ${options.json ? 'leave out --json' : `${input} is a table`}`,
-    );
-  await runSharded({ name: 'predict', inputs: [input], kindOf: () => 'table' }, options, (own) =>
-    predictRecords(head, own),
-  );
-}
-
-async function predictRecords(head: Head, options: PredictOptions): Promise<void> {
-  const { input, out, part } = options;
   await interruptible((signal) =>
     withModel(options.model, options, async (model) => {
       const task = requireTask(model, head, options);
@@ -82,7 +63,7 @@ async function predictRecords(head: Head, options: PredictOptions): Promise<void
       ]);
       const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
-        stdin ?? (part !== undefined ? readPart(input, part) : readUnlabelled(task, [input], options.columns));
+        stdin ?? readUnlabelled(task, [input], options.columns);
       const { total, columns } = await lookThrough(
         records(),
         labelColumns(head, task.sizes, { id: options.columns?.id }).id,
@@ -134,19 +115,9 @@ async function predictRecords(head: Head, options: PredictOptions): Promise<void
         },
         options,
       );
-      if (out !== undefined && part === undefined) note(`${total} predictions in ${out}`);
+      if (out !== undefined) note(`${total} predictions in ${out}`);
     }),
   );
-}
-
-/** The records of a shard. */
-async function* readPart(
-  file: string,
-  { index, range }: FastaPart,
-): AsyncGenerator<UnlabelledFileRna, void, undefined> {
-  const { firstLine, text } = await openRecords(index, range);
-  for await (const { id, sequence, line } of parseFasta(text(), { file, firstLine }))
-    yield { id, sequence: standardLetters(sequence), file, line };
 }
 
 /** What a model was fine-tuned for, where nobody says for what it is asked. */
