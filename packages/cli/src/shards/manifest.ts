@@ -51,11 +51,9 @@ export function shardsFolder(name: string): { readonly folder: string; readonly 
   return { folder: `${out}.shards`, out };
 }
 
-/** Throws a CommandError where the manifest is missing or is not one. */
+/** Throws a CommandError for what is no manifest. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, MANIFEST_FILE);
-  if (!existsSync(path))
-    throw new CommandError(`${folder} has no ${MANIFEST_FILE}; remove the folder and run its shard again`);
   try {
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
@@ -65,10 +63,13 @@ export async function readManifest(folder: string): Promise<Manifest> {
   }
 }
 
+/** Whether a shard is there. A folder without a manifest is none: workflow engines make folders of outputs beforehand. */
+export const isShard = (folder: string): boolean => existsSync(join(folder, MANIFEST_FILE));
+
 /** The shards that are done, by their folders, in order. Throws a CommandError where there are shards of several N. */
 export async function doneShards(folder: string): Promise<readonly Shard[]> {
   if (!existsSync(folder)) return [];
-  const shards = (await readdir(folder)).flatMap((name) => shardOfName(name) ?? []);
+  const shards = (await readdir(folder)).flatMap((name) => (isShard(join(folder, name)) ? (shardOfName(name) ?? []) : []));
   shards.sort((a, b) => a.index - b.index);
   const other = shards.find(({ of }) => of !== shards[0]!.of);
   if (other !== undefined)

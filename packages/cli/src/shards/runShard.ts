@@ -19,6 +19,7 @@ import { modelDigest } from '../models/modelDigest.ts';
 import {
   differences,
   doneShards,
+  isShard,
   MANIFEST_FILE,
   readManifest,
   shardsFolder,
@@ -127,7 +128,7 @@ export async function runSharded<O extends ShardedOptions>(
 async function isDone(folder: string, final: string, made: Identity): Promise<boolean> {
   const [first] = await doneShards(folder);
   if (first === undefined) return false;
-  const isOwn = existsSync(final);
+  const isOwn = isShard(final);
   for (const path of new Set([join(folder, shardName(first)), ...(isOwn ? [final] : [])])) {
     const different =
       first.of === made.shards
