@@ -1,5 +1,5 @@
 /** Shards of a corpus: joined they are what one process writes, to the byte, whatever happened on the way. */
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openShards } from '@rna/model';
 import fc from 'fast-check';
@@ -90,6 +90,15 @@ describe('joined shards have the bytes of one process', () => {
       );
   });
 
+  test('fold by an engine, where a shard has bad records alone', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(folder, ['GGGGAAAACCCC', 'ACXU', 'GGCGAAAGCC']);
+    const argv = ['fold', '--engine', 'contrafold', input, '--skip-bad'];
+    const whole = await rna(...argv);
+    expect(whole.stdout).toContain('>s2');
+    expect((await merged(join(folder, 'folds.dbn'), 3, argv)).toString()).toBe(whole.stdout);
+  });
+
   test('score --scan', async () => {
     const folder = temporaryFolder();
     const argv = ['score', modelFolder(folder, 'ssrlm-A'), fasta(folder, ['ACGU', 'GGC', 'AU']), '--scan'];
@@ -134,7 +143,10 @@ describe('what is there, missing and different', () => {
     fasta(folder, TEXT);
     expect(await status(folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('--shards') as string });
     expect(await status(folder, '--shards', '6', '--missing')).toMatchObject({ code: 0, stdout: '1-6\n' });
-    await runShards(6, structures(folder), [2, 6]);
+    await runShards(6, structures(folder), [2]);
+    // Workflow engines make folders of outputs before the work.
+    mkdirSync(join(folder, 'x.dbn.shards', 'shard-00006-of-00006'));
+    await runShards(6, structures(folder), [6]);
     expect(await status(folder)).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('missing: 1,3-5') as string,
@@ -216,16 +228,17 @@ describe('what is there, missing and different', () => {
     const input = fasta(folder, TEXT);
     const table = join(folder, 'rnas.csv');
     writeFileSync(table, 'sequence\nACGU\n');
-    for (const [argv, why] of [
+    for (const [argv, why, exitCode = 2] of [
       [['structures', '-', '--out', 'x.dbn', '--shard', '1/2'], /--shard needs one FASTA file/],
       [['structures', input, '--shard', '1/2'], /--shard needs --out FILE/],
+      [['structures', input, '--out', join(folder, 'none', 'x'), '--shard', '1/2'], /none does not exist/, 1],
       [['structures', input, '--out', 'x', '--shard', '3/2'], /k from 1 to N/],
       [['structures', input, '--out', 'x', '--shard', '1/2', '--constraints', input], /--constraints/],
       [['fold', input, '--out', 'x', '--format', 'ct', '--shard', '1/2'], /--shard writes one file/],
       [['score', input, '--out', 'x', '--shard', '1/2'], /--scan/],
     ] as const) {
       const { code, stderr } = await rna(...argv);
-      expect({ argv, code }).toEqual({ argv, code: 2 });
+      expect({ argv, code }).toEqual({ argv, code: exitCode });
       expect(stderr).toMatch(why);
     }
     expect(existsSync(join(folder, 'x.shards'))).toBe(false);

@@ -98,7 +98,8 @@ export async function withFasta<T>(
     }
     for (const { message } of bad) note(`left out: ${message}`);
     if (bad.length > 0) note(`${bad.length} of ${bad.length + plan.length} records are left out (--skip-bad)`);
-    if (plan.length === 0) throw new CommandError(`${name}: no record is left`);
+    // A shard may have bad records alone; the others go on.
+    if (plan.length === 0 && options.part === undefined) throw new CommandError(`${name}: no record is left`);
     return await task({
       name,
       plan,
@@ -172,6 +173,7 @@ async function* follow(
   plan: readonly PlannedRecord[],
   name: string,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
+  if (plan.length === 0) return;
   let index = 0;
   for await (const record of records) {
     const planned = plan[index++];

@@ -7,7 +7,7 @@
 
 /** Where a record's header stands. */
 export interface RecordPlace {
-  /** Of the byte in the file; in BGZF, of the block that holds it. */
+  /** Bytes of the file before it; in BGZF, before the block that holds it. */
   readonly offset: number;
   /** Unpacked bytes of that block before it; 0 in a plain file. */
   readonly within: number;

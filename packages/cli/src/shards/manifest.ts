@@ -69,7 +69,9 @@ export const isShard = (folder: string): boolean => existsSync(join(folder, MANI
 /** The shards that are done, by their folders, in order. Throws a CommandError where there are shards of several N. */
 export async function doneShards(folder: string): Promise<readonly Shard[]> {
   if (!existsSync(folder)) return [];
-  const shards = (await readdir(folder)).flatMap((name) => (isShard(join(folder, name)) ? (shardOfName(name) ?? []) : []));
+  const shards = (await readdir(folder)).flatMap((name) =>
+    isShard(join(folder, name)) ? (shardOfName(name) ?? []) : [],
+  );
   shards.sort((a, b) => a.index - b.index);
   const other = shards.find(({ of }) => of !== shards[0]!.of);
   if (other !== undefined)

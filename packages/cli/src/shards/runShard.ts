@@ -12,6 +12,7 @@ import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
 import { packageVersion } from '../commandLine/version.ts';
 import { makeFolder, partialFolder, writeAtomically } from '../files/files.ts';
+import { checkOutputFile } from '../files/outputPaths.ts';
 import { openFastaIndex } from '../input/fastaIndex.ts';
 import type { FastaPart } from '../input/fastaInput.ts';
 import { STDIN } from '../input/inputText.ts';
@@ -79,7 +80,9 @@ export async function runSharded<O extends ShardedOptions>(
   const index = await openFastaIndex(input);
   if (shard.of > index.records)
     throw new CommandError(`${input} has ${index.records} records, so there are no ${shard.of} shards of it`);
-  const { folder } = shardsFolder(out);
+  const { folder, out: whole } = shardsFolder(out);
+  const name = basename(whole);
+  await checkOutputFile(whole);
   const { sha256, records, nucleotides } = index;
   const made: Identity = {
     command: command.name,
@@ -102,8 +105,8 @@ export async function runSharded<O extends ShardedOptions>(
   const partial = await partialFolder(final);
   try {
     const range = shardRange(shard, records);
-    await work({ ...options, out: join(partial, basename(out)), part: { index, range } });
-    const files = await writtenFiles(partial, basename(out), command);
+    await work({ ...options, out: join(partial, name), part: { index, range } });
+    const files = await writtenFiles(partial, name, command);
     const manifest: Manifest = {
       format: 1,
       shard: shard.index,

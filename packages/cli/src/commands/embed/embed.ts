@@ -49,10 +49,10 @@ export interface EmbedOptions extends Precision, WindowOptions, ShardOption, Sha
 }
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
-export function embed(options: EmbedOptions): Promise<void> {
+export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   const kind = FORMATS_OF_SHARDS[format];
-  return runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
+  await runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
 }
 
 async function embedRecords(options: EmbedOptions): Promise<void> {

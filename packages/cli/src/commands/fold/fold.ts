@@ -26,10 +26,10 @@ export interface FoldOptions
 }
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
-export function fold(options: FoldOptions): Promise<void> {
+export async function fold(options: FoldOptions): Promise<void> {
   if (options.shard === undefined) checkOutput(options);
   else checkShardOutput(options);
-  return runSharded({ name: 'fold', inputs: options.inputs, kindOf: () => 'lines' }, options, (own) => {
+  await runSharded({ name: 'fold', inputs: options.inputs, kindOf: () => 'lines' }, options, (own) => {
     const { out, part } = own;
     if (part === undefined || out === undefined) return foldRecords(own);
     // A shard's file has what stdout gets of all.

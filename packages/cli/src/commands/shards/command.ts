@@ -37,7 +37,7 @@ export function registerShards(program: Command): void {
     .description(
       [
         'Exit code 0 where all shards are there and were made alike, else 1. With --missing, stdout gets the numbers of those',
-        'that are to be run again, as 3,7-9, which sbatch --array takes, and nothing where there are none.',
+        'that are to be run again, as 3,7-9, which is how Slurm takes them, and nothing where there are none.',
       ].join(' '),
     )
     .argument('<out>', OUT_HELP)
@@ -48,10 +48,7 @@ export function registerShards(program: Command): void {
       const { status: work } = await import('./status.ts');
       await work({ ...options, out });
     });
-  examples(status, [
-    'rna shards status means.npy',
-    'sbatch --array=$(rna shards status means.npy --missing) shards.sbatch',
-  ]);
+  examples(status, ['rna shards status means.npy', 'sbatch -a $(rna shards status means.npy --missing) shards.sbatch']);
 
   const merge = shards
     .command('merge')

@@ -55,7 +55,7 @@ export interface StructuresOptions extends ShardOption, ShardPart {
 }
 
 /** Throws an InputError, UsageError or CommandError before any output is begun. */
-export function structures(options: StructuresOptions): Promise<void> {
+export async function structures(options: StructuresOptions): Promise<void> {
   outputs(options);
   const { params, constraints, shard } = options;
   if (constraints !== undefined && shard !== undefined)
@@ -68,7 +68,7 @@ export function structures(options: StructuresOptions): Promise<void> {
     files: { params: isParameterSet(params) ? undefined : params },
     kindOf: (suffix) => (suffix.endsWith('.tsv') ? 'table' : 'lines'),
   };
-  return runSharded(command, options, structuresOfRecords);
+  await runSharded(command, options, structuresOfRecords);
 }
 
 async function structuresOfRecords(options: StructuresOptions): Promise<void> {
