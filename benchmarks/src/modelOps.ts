@@ -112,7 +112,7 @@ function partsFor(
         ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0)),
       ]);
       const pack = uploadPack(device, cuSeqlens, headDim, ropeTheta);
-      own(pack.rope);
+      if (pack.rope !== undefined) own(pack.rope);
       own(pack.segments);
       const tokens = cuSeqlens.at(-1)!;
       const qkv = normal([tokens, (heads + 2 * kvHeads) * headDim]);

@@ -86,7 +86,7 @@ function workload(device: Device, peerCase: PeerCase, inputs: Arrays, tensors: T
     case 'block': {
       const pack = unrotatedPack(device, peerCase.tokens, peerCase.dim / peerCase.heads);
       const dispose = (): void => {
-        disposeAll({ rope: pack.rope, segments: pack.segments });
+        disposeAll({ ...(pack.rope && { rope: pack.rope }), segments: pack.segments });
       };
       const forward = (): Tensor => block(peerCase, tensors, pack);
       if (!peerCase.gradients) return { run: () => ({ y: forward() }), dispose };
@@ -115,7 +115,7 @@ function workload(device: Device, peerCase: PeerCase, inputs: Arrays, tensors: T
 function unrotatedPack(device: Device, tokens: number, headDim: number): Pack {
   const pack = uploadPack(device, Uint32Array.of(0, tokens), headDim);
   pack.segments.keep();
-  pack.rope.keep();
+  pack.rope?.keep();
   return pack;
 }
 
@@ -144,7 +144,7 @@ function packedAttention(
     run: () => ({ y: attention(qkv, pack, { heads, kvHeads: heads, headDim }) }),
     toResults: ({ y }) => ({ y: Float32Array.from(y!, (_, i) => y![tokenOf(i) * width + columnOf(i)]!) }),
     dispose: () => {
-      disposeAll({ qkv, rope: pack.rope, segments: pack.segments });
+      disposeAll({ qkv, ...(pack.rope && { rope: pack.rope }), segments: pack.segments });
     },
   };
 }

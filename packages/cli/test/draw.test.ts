@@ -33,7 +33,7 @@ describe('rna draw', () => {
     const out = join(folder, 'drawings');
     expect((await rna('draw', input, '--out', out, '--format', 'svg,r2dt', '--layout', 'arcs')).code).toBe(0);
     expect(readFileSync(join(out, 'two_b.svg'), 'utf8')).toContain('two/b');
-    const json = JSON.parse(readFileSync(join(out, 'one.json'), 'utf8')) as {
+    const json = JSON.parse(readFileSync(join(out, 'one.r2dt.json'), 'utf8')) as {
       rnaComplexes: [{ rnaMolecules: [{ basePairs: unknown[] }] }];
     };
     expect(json.rnaComplexes[0].rnaMolecules[0].basePairs).toHaveLength(4);

@@ -243,10 +243,15 @@ test('a pack that exceeds the memory budget is run in parts, a record that does 
     for (const [name, { values }] of await tensors(out))
       expect(difference(values, expected.get(name)!.values)).toBeLessThan(1e-5);
     const long = fasta(folder, `>short\nACGU\n>long\n${'ACGU'.repeat(2000)}\n`, 'long.fasta');
-    const failed = await rna('embed', model, long, '--out', join(folder, 'none.safetensors'));
+    const failed = await rna('embed', model, long, '--out', join(folder, 'none.safetensors'), '--window', '8000');
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain(`rna: ${long}:3: record "long" of 8000 nucleotides cannot be run on this adapter`);
     expect(existsSync(join(folder, 'none.safetensors'))).toBe(false);
+    const windows = await rna('embed', model, long, '--out', out, '--pool', 'mean');
+    expect(windows, windows.stderr).toMatchObject({ code: 0 });
+    expect(windows.stderr).toMatch(
+      /^rna: 1 of 2 records are too long to be run whole; they are run in windows of \d+ nucleotides every \d+, and their rows are averaged; the first is "long" with 8000\n$/,
+    );
   } finally {
     delete process.env['RNA_MEMORY_BUDGET'];
   }

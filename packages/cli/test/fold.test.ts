@@ -361,8 +361,8 @@ test('drawings are coloured by the probability of each pair, and are RNA 2D JSON
 
 describe('wrong usage of rna fold', () => {
   test.each([
-    [['m', 'x.fasta', '--gamma', '2'], '--gamma needs --nested'],
-    [['m', 'x.fasta', '--nested', '--gamma', '2', '--threshold', '0.5'], 'leave out one of them'],
+    [['m.pt', 'x.fasta', '--gamma', '2'], '--gamma needs --nested'],
+    [['m.pt', 'x.fasta', '--nested', '--gamma', '2', '--threshold', '0.5'], 'leave out one of them'],
     [['--engine', 'contrafold', 'x.fasta', '--threshold', '0.5'], '--threshold is for models; it goes by --gamma'],
     [['--engine', 'contrafold', 'x.fasta', '--weights', 'int8', '--config', 'c'], '--config, --weights are for models'],
     [['--engine', 'viennarna', 'x.fasta'], 'Allowed choices are model, contrafold, eternafold'],

@@ -134,6 +134,31 @@ describe('rna fold', () => {
   });
 });
 
+describe('lines without headers', () => {
+  test('are records of their own where that is allowed, up to the first header', async () => {
+    const path = write('my rnas.txt', 'ACGU\n\n; a comment\nGG CC\n>a\nAC\nGU\n');
+    await expect(records(path)).rejects.toThrow('rnas.txt:1: a sequence without a header');
+    expect((await records(path, { allowUnnamed: true })).map(({ id, sequence, line }) => [id, sequence, line])).toEqual(
+      [
+        ['my_rnas', 'ACGU', 1],
+        ['my_rnas-2', 'GGCC', 4],
+        ['a', 'ACGU', 5],
+      ],
+    );
+    expect(
+      (await records(write('b.txt', 'AC\nA1\nGU\n'), { allowUnnamed: true, skipBad: true })).map(({ id }) => id),
+    ).toEqual(['b', 'b-3']);
+  });
+
+  test('are folded', async () => {
+    const { code, stdout } = await rnaProcess(['fold', '--engine', 'contrafold', '-'], {
+      stdin: 'GGGGAAAACCCC\nAAA\n',
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^>stdin .*\nGGGGAAAACCCC\n\(\(\(\(\.{4}\)\)\)\)\n>stdin-2 .*\nAAA\n\.\.\.\n$/);
+  });
+});
+
 describe('stdin', () => {
   test('rna structures and rna corpus build read FASTA there, packed too', async () => {
     const structures = await rnaProcess(['structures', '-'], { stdin: gzipSync('>a\nGGGGAAAACCCC\n>n\nANA\n') });

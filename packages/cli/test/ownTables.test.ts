@@ -458,6 +458,17 @@ test('a class of a published task that is called otherwise in a file is refused'
   }
 });
 
+test('--columns is refused where there is no table', async () => {
+  const own = ['--columns', 'sequence=seq'];
+  const message = '--columns is for tables';
+  for (const argv of [
+    ['predict', 'secondary-structure', pretrained, 'x.fasta', ...own],
+    ['evaluate', pretrained, 'x.fasta', ...own],
+    ['finetune', 'secondary-structure', '--model.checkpoint', pretrained, '--data', 'x.dbn', '--out', base, ...own],
+  ])
+    expect(await rna(...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
+});
+
 test('--drop-rare is refused where a table names no classes', async () => {
   const refused = await rna('finetune', 'splice-site', '--drop-rare', '3', '--data', 'x.csv');
   expect(refused).toMatchObject({

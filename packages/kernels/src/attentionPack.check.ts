@@ -17,7 +17,7 @@ import { segmentTable } from './segments.ts';
 
 const BENCHMARK: AttentionSize = { lengths: [64, 400, 120, 30, 410], heads: 20, kvHeads: 20, headDim: 24 };
 
-function packCall(random: RandomStream, { lengths, heads, kvHeads, headDim }: AttentionSize): Call {
+function packCall(random: RandomStream, { lengths, heads, kvHeads, headDim }: AttentionSize, rope = true): Call {
   const cuSeqlens = cumulative(lengths);
   const tokens = cuSeqlens.at(-1)!;
   const all = heads + 2 * kvHeads;
@@ -29,6 +29,7 @@ function packCall(random: RandomStream, { lengths, heads, kvHeads, headDim }: At
     },
     outputs: { packed: all * Math.ceil(tokens / 4) * 4 * headDim },
     uniforms: { tokens, heads: all, headDim, rotated: heads + kvHeads, scaled: heads, scale: 1 / Math.sqrt(headDim) },
+    variant: { rope },
   };
 }
 
@@ -55,7 +56,10 @@ function eachPair(
     for (let h = 0; h < heads; h++) {
       for (let d = 0; d < half; d++) {
         const angle = (t - segments[2 * t]!) * headDim + d;
-        const [c, s] = h < uniform(call, 'rotated') ? [rope[angle]!, rope[angle + half]!] : [1, 0];
+        const [c, s] =
+          call.variant?.['rope'] === true && h < uniform(call, 'rotated')
+            ? [rope[angle]!, rope[angle + half]!]
+            : [1, 0];
         const row = (t * heads + h) * headDim + d;
         visit(
           row,
@@ -78,10 +82,12 @@ const traffic = (call: Call): { flops: number; bytes: number } => {
 
 export const attentionPackCheck: KernelCheck = {
   kernel: attentionPack,
-  calls: (random) =>
-    ATTENTION_SIZES.map((size) => packCall(random, size)).flatMap((call, i) =>
+  calls: (random) => [
+    ...ATTENTION_SIZES.map((size) => packCall(random, size)).flatMap((call, i) =>
       i === 1 ? [call, inHalves(attentionPack, call)] : [call],
     ),
+    packCall(random, ATTENTION_SIZES[1]!, false),
+  ],
   benchmark: (random) => [packCall(random, BENCHMARK)],
   reference: (call) => {
     const x = floats(call, 'x');
@@ -98,10 +104,12 @@ export const attentionPackCheck: KernelCheck = {
 
 export const attentionUnpackCheck: KernelCheck = {
   kernel: attentionUnpack,
-  calls: (random) =>
-    ATTENTION_SIZES.map((size) => unpackCall(random, size)).flatMap((call, i) =>
+  calls: (random) => [
+    ...ATTENTION_SIZES.map((size) => unpackCall(random, size)).flatMap((call, i) =>
       i === 1 ? [call, inHalves(attentionUnpack, call)] : [call],
     ),
+    unpackCall(random, ATTENTION_SIZES[1]!, false),
+  ],
   benchmark: (random) => [unpackCall(random, BENCHMARK)],
   reference: (call) => {
     const dpacked = floats(call, 'dpacked');
@@ -117,8 +125,8 @@ export const attentionUnpackCheck: KernelCheck = {
   gradientOf: attentionPackCheck,
 };
 
-function unpackCall(random: RandomStream, size: AttentionSize): Call {
-  const forward = packCall(random, size);
+function unpackCall(random: RandomStream, size: AttentionSize, rope = true): Call {
+  const forward = packCall(random, size, rope);
   const { uniforms } = forward;
   return {
     ...forward,

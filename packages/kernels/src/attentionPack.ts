@@ -11,10 +11,13 @@ import { defineKernel, flatGrid, FLAT_SIZE, type Grid } from './kernel.ts';
 
 const sizes = { tokens: 'u32', heads: 'u32', headDim: 'u32', rotated: 'u32', scaled: 'u32', scale: 'f32' } as const;
 
+/** `rope`: the first `rotated` heads are turned to their tokens' positions. */
+const withoutRope: { rope: boolean } = { rope: false };
+
 /** An invocation takes components d and d + headDim / 2, which rotate together, of a block of one head. */
 const pairs = {
   uniforms: sizes,
-  variant: {},
+  variant: withoutRope,
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
   grid: ({ tokens, heads, headDim }: { tokens: number; heads: number; headDim: number }): Grid =>
     flatGrid((Math.ceil(tokens / 4) * heads * headDim) / 2, FLAT_SIZE),
@@ -24,7 +27,7 @@ const pairs = {
 const gather = (buffer: string, index: string): string =>
   `vec4f(vec4(${['x', 'y', 'z', 'w'].map((e) => `${buffer}[${index}.${e}]`).join(', ')}))`;
 
-const pairHead = /* wgsl */ `
+const pairHead = ({ rope }: { rope: boolean }): string => /* wgsl */ `
   let half = u.headDim / 2u;
   let blocks = (u.tokens + 3u) / 4u;
   let i = (wid.y * groups.x + wid.x) * ${FLAT_SIZE}u + lane;
@@ -39,13 +42,17 @@ const pairHead = /* wgsl */ `
   let low = (rows * u.heads + vec4u(head)) * u.headDim + vec4u(d);
   let high = low + vec4u(half);
   var c = vec4f(1.0);
-  var s = vec4f();
+  var s = vec4f();${
+    rope
+      ? /* wgsl */ `
   if (head < u.rotated) {
     let starts = vec4u(${[0, 1, 2, 3].map((e) => `segments[2u * rows[${e}]]`).join(', ')});
     let cosine = (rows - starts) * u.headDim + vec4u(d);
     let sine = cosine + vec4u(half);
     c = ${gather('rope', 'cosine')};
     s = ${gather('rope', 'sine')};
+  }`
+      : ''
   }`;
 
 /**
@@ -55,10 +62,11 @@ const pairHead = /* wgsl */ `
 export const attentionPack = defineKernel({
   name: 'attentionPack',
   inputs: { x: 'f32', rope: 'f32', segments: 'u32' },
+  optional: ['rope'],
   outputs: { packed: 'vec4f' },
   halves: ['x', 'packed'],
   ...pairs,
-  body: () => /* wgsl */ `${pairHead}
+  body: (variant) => /* wgsl */ `${pairHead(variant)}
   let inside = tokens < vec4u(u.tokens);
   let a = select(vec4f(), ${gather('x', 'low')}, inside);
   let b = select(vec4f(), ${gather('x', 'high')}, inside);
@@ -70,10 +78,11 @@ export const attentionPack = defineKernel({
 export const attentionUnpack = defineKernel({
   name: 'attentionUnpack',
   inputs: { dpacked: 'vec4f', rope: 'f32', segments: 'u32' },
+  optional: ['rope'],
   outputs: { dx: 'f32' },
   halves: ['dpacked', 'dx'],
   ...pairs,
-  body: () => /* wgsl */ `${pairHead}
+  body: (variant) => /* wgsl */ `${pairHead(variant)}
   let a = vec4f(dpacked[at]);
   let b = vec4f(dpacked[at + half]);
   let first = (a * c + b * s) * factor;

@@ -1,7 +1,6 @@
 /** Checks of the kernels of the convolution, against one plain loop over (pixel, tap, channel, output). */
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import { conv2d, conv2dBackwardWeight, packFilters, sumFilters, sumTaps } from './conv2d.ts';
-import { MOST_PATCH_CHANNELS } from './conv2dPatches.ts';
 import type { RandomStream } from './random.ts';
 
 interface Size {
@@ -92,7 +91,7 @@ function convolution(random: RandomStream, size: Size, bias: boolean): Call {
     },
     outputs: { y: size.rows * size.width * size.cols },
     uniforms: { ...size },
-    variant: { bias, patchable: size.size === 3 && size.channels <= MOST_PATCH_CHANNELS },
+    variant: { bias },
   };
 }
 
@@ -128,7 +127,6 @@ function weightGradient(random: RandomStream, size: Size, chunkPixels: number): 
     inputs: { x: normals(random, size.height * size.width * size.channels), dy: normals(random, pixels * size.cols) },
     outputs: { y: Math.ceil(pixels / chunkPixels) * size.size ** 2 * size.channels * size.cols },
     uniforms: { ...size, chunkPixels },
-    variant: { aligned: size.cols % 4 === 0, patchable: size.size === 3 },
   };
 }
 

@@ -27,11 +27,13 @@ import {
   type GemmVariant,
 } from './gemm.ts';
 import {
+  MOST_PATCH_CHANNELS,
   patchBody,
   patchDeclarations,
   patchGrid,
   patchWorkgroup,
   weightPatchBody,
+  weightPatchDeclarations,
   weightPatchGrid,
   weightPatchWorkgroup,
   type PatchTile,
@@ -102,6 +104,7 @@ fn valueUnder(pixel: u32, tap: u32, c: u32) -> f32 {
 export const sumTaps = defineKernel({
   name: 'sumTaps',
   inputs: { x: 'f32', bias: 'f32' },
+  optional: ['bias'],
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', height: 'u32', width: 'u32', above: 'u32', size: 'u32', dilation: 'u32' },
   variant: withoutBias,
@@ -136,7 +139,7 @@ export type Conv2dVariant = Omit<GemmVariant, 'algorithm'> &
     algorithm: GemmVariant['algorithm'] | 'patches';
     /** Filters are 3 × 3, and in `conv2d` of at most `MOST_PATCH_CHANNELS` channels. */
     patchable: boolean;
-    /** Adds `bias` [cols]; otherwise that binding is not read and may be any buffer. */
+    /** Adds `bias` [cols]. */
     bias: boolean;
   };
 const convDefaults: Conv2dVariant = { ...gemmDefaults, outputs: 24, patchable: false, bias: false };
@@ -181,9 +184,11 @@ fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vec
 export const conv2d = defineKernel({
   name: 'conv2d',
   inputs: { x: 'f32', b: 'vec4f', bias: 'f32' },
+  optional: ['bias'],
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
   variant: convDefaults,
+  derived: ({ size, channels }) => ({ patchable: size === 3 && channels <= MOST_PATCH_CHANNELS }),
   elements: (variant): Record<string, ElementType> => (gemmVariant(variant) === undefined ? { b: 'f32' } : {}),
   workgroup: (variant) => {
     const gemm = gemmVariant(variant);
@@ -261,6 +266,7 @@ export const conv2dBackwardWeight = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { ...mapUniforms, chunkPixels: 'u32' },
   variant: weightDefaults,
+  derived: ({ size, cols }) => ({ aligned: cols % 4 === 0, patchable: size === 3 }),
   elements: (variant): Record<string, ElementType> => (gemmVariant(variant)?.aligned === true ? { dy: 'vec4f' } : {}),
   workgroup: (variant) => {
     const gemm = gemmVariant(variant);
@@ -282,7 +288,7 @@ export const conv2dBackwardWeight = defineKernel({
   declarations: (variant) => {
     const gemm = gemmVariant(variant);
     return /* wgsl */ `
-${gemm === undefined ? '' : gemmDeclarations(gemm) + weightLoads(gemm)}
+${gemm === undefined ? weightPatchDeclarations : gemmDeclarations(gemm) + weightLoads(gemm)}
 var<private> chunk: u32;
 fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`;
   },

@@ -19,18 +19,29 @@ export type PatchTile = {
 /** Channels of which `patches` has the filters in workgroup memory: 31 KB, of 32 that lavapipe has. */
 export const MOST_PATCH_CHANNELS = 36;
 
-const SIDE = 2; // of the patch of pixels of an invocation
+const [DOWN, ACROSS] = [2, 2]; // pixels of the patch of an invocation
 const GROUP = 128; // invocations that share filters
 const TAPS = 3; // of a row of a filter
 
 /** The sum of products as text, from the left. */
 const products = (of: readonly string[]): string => of.join(' + ');
 
-/** Rows or columns of patches of so many pixels in all images. */
-const patchesAlong = (pixels: number, dilation: number, side: number): number =>
-  Math.ceil(Math.ceil(pixels / dilation) / side) * dilation;
-const patchesAlongWgsl = (pixels: string, side: number): string =>
-  `((${pixels} + u.dilation - 1u) / u.dilation + ${side - 1}u) / ${side}u * u.dilation`;
+/**
+ * Patches of `side` along so many pixels in all images, of which the first have a pixel more than the others: patch p
+ * is the (p / dilation)-th of image p % dilation.
+ */
+function patchesAlong(pixels: number, dilation: number, side: number): number {
+  const [each, more] = [Math.floor(pixels / dilation), pixels % dilation];
+  const patches = Math.ceil(each / side);
+  return patches * dilation + (Math.ceil((each + 1) / side) - patches) * more;
+}
+
+const patchesAlongWgsl = /* wgsl */ `
+fn patchesAlong(pixels: u32, side: u32) -> u32 {
+  let each = pixels / u.dilation;
+  let patches = (each + side - 1u) / side;
+  return patches * u.dilation + ((each + side) / side - patches) * (pixels % u.dilation);
+}`;
 
 // ---- y = x * filters -------------------------------------------------------
 
@@ -40,11 +51,11 @@ export function patchGrid(
   { rows, width, dilation, cols }: { rows: number; width: number; dilation: number; cols: number },
   { outputs }: PatchTile,
 ): Grid {
-  const patches = patchesAlong(rows, dilation, SIDE) * patchesAlong(width, dilation, SIDE);
+  const patches = patchesAlong(rows, dilation, DOWN) * patchesAlong(width, dilation, ACROSS);
   return flatGrid(Math.ceil(patches / GROUP) * Math.ceil(cols / outputs), 1);
 }
 
-export const patchDeclarations = ({ outputs }: PatchTile): string => /* wgsl */ `
+export const patchDeclarations = ({ outputs }: PatchTile): string => /* wgsl */ `${patchesAlongWgsl}
 var<workgroup> taps: array<f32, ${TAPS * TAPS * outputs * MOST_PATCH_CHANNELS}>;`;
 
 /**
@@ -59,27 +70,29 @@ var<workgroup> taps: array<f32, ${TAPS * TAPS * outputs * MOST_PATCH_CHANNELS}>;
  * Buffers, uniforms and `store` are those of `conv2d`.
  */
 export function patchBody({ outputs }: PatchTile): string {
-  const [reach, side, columns, taps] = [range(SIDE + TAPS - 1), range(SIDE), range(outputs), range(TAPS * TAPS)];
-  const square = (each: (at: string, row: number, col: number) => string): string =>
-    lines(reach.flatMap((row) => reach.map((col) => each(`${row}${col}`, row, col))));
-  const pixels = side.flatMap((row) => side.map((col) => ({ row, col, name: `${row}${col}` })));
+  const [rows, cols] = [range(DOWN + TAPS - 1), range(ACROSS + TAPS - 1)];
+  const [columns, taps] = [range(outputs), range(TAPS * TAPS)];
+  const under = (each: (at: string, row: number, col: number) => string): string =>
+    lines(rows.flatMap((row) => cols.map((col) => each(`${row}${col}`, row, col))));
+  const pixels = range(DOWN).flatMap((row) => range(ACROSS).map((col) => ({ row, col, name: `${row}${col}` })));
   const ofChannel = taps.length * outputs;
   return /* wgsl */ `
   let d = u.dilation;
-  let across = ${patchesAlongWgsl('u.width', SIDE)};
-  let groupsOfPatches = (${patchesAlongWgsl('u.rows', SIDE)} * across + ${GROUP - 1}u) / ${GROUP}u;
+  let across = patchesAlong(u.width, ${ACROSS}u);
+  let groupsOfPatches = (patchesAlong(u.rows, ${DOWN}u) * across + ${GROUP - 1}u) / ${GROUP}u;
   let group = wid.y * groups.x + wid.x;
+  // An output beyond the last is the last one, again.
   let firstCol = group / groupsOfPatches * ${outputs}u;
   let own = group % groupsOfPatches * ${GROUP}u + lane;
   let ownRow = own / across;
   let ownCol = own % across;
-  let pixelRow = ownRow / d * ${SIDE}u * d + ownRow % d;
-  let pixelCol = ownCol / d * ${SIDE}u * d + ownCol % d;
+  let pixelRow = ownRow / d * ${DOWN}u * d + ownRow % d;
+  let pixelCol = ownCol / d * ${ACROSS}u * d + ownCol % d;
   // Above and left of the map the differences wrap to large numbers.
-${lines(reach.map((i) => `  let row${i} = pixelRow + u.above + ${i}u * d - d;`))}
-${lines(reach.map((i) => `  let col${i} = pixelCol + ${i}u * d - d;`))}
-${square((at, row, col) => `  let in${at} = row${row} < u.height && col${col} < u.width;`)}
-${square((at, row, col) => `  let at${at} = select(0u, (row${row} * u.width + col${col}) * u.channels, in${at});`)}
+${lines(rows.map((i) => `  let row${i} = pixelRow + u.above + ${i}u * d - d;`))}
+${lines(cols.map((i) => `  let col${i} = pixelCol + ${i}u * d - d;`))}
+${under((at, row, col) => `  let in${at} = row${row} < u.height && col${col} < u.width;`)}
+${under((at, row, col) => `  let at${at} = select(0u, (row${row} * u.width + col${col}) * u.channels, in${at});`)}
   let paddedCols = (u.cols + 3u) / 4u * 4u;
   for (var i = lane; i < u.channels * ${ofChannel}u; i += ${GROUP}u) {
     let row = i / ${outputs}u % ${taps.length}u * u.channels + i / ${ofChannel}u;
@@ -88,7 +101,7 @@ ${square((at, row, col) => `  let at${at} = select(0u, (row${row} * u.width + co
   workgroupBarrier();
 ${lines(pixels.flatMap(({ name }) => columns.map((o) => `  var s${name}_${o} = 0.0;`)))}
   for (var c = 0u; c < u.channels; c++) {
-${square((at) => `    let x${at} = select(0.0, x[at${at} + c], in${at});`)}
+${under((at) => `    let x${at} = select(0.0, x[at${at} + c], in${at});`)}
     let ofChannel = c * ${ofChannel}u;
 ${lines(
   columns.map(
@@ -108,7 +121,7 @@ ${lines(
     ({ row, col, name }) => /* wgsl */ `
   if (pixelRow + ${row}u * d < u.rows && pixelCol + ${col}u * d < u.width) {
     let pixel = (pixelRow + ${row}u * d) * u.width + pixelCol + ${col}u * d;
-${lines(columns.map((o) => `    if (firstCol + ${o}u < u.cols) { store(pixel, firstCol + ${o}u, s${name}_${o}); }`))}
+${lines(columns.map((o) => `    store(pixel, min(firstCol + ${o}u, u.cols - 1u), s${name}_${o});`))}
   }`,
   ),
 )}`;
@@ -124,6 +137,8 @@ export type WeightPatchTile = {
   /** Outputs of a workgroup, a multiple of four and of `lanes`. */
   outputs: number;
 };
+
+export const weightPatchDeclarations = patchesAlongWgsl;
 
 export const weightPatchWorkgroup = ({ lanes }: WeightPatchTile): Grid => [lanes, 1, 1];
 
@@ -157,14 +172,13 @@ export function weightPatchBody({ lanes, outputs }: WeightPatchTile): string {
 ${lines(loads.map((l) => `  let o${l} = min(firstCol + ${l * lanes}u + sid, u.cols - 1u);`))}
   let first = wid.z * u.chunkPixels;
   let end = min(first + u.chunkPixels, u.rows * u.width);
-  let across = ${patchesAlongWgsl('u.width', STRIP)};
-  let ofImage = across / d;
+  let across = patchesAlong(u.width, ${STRIP}u);
 ${lines(taps.flatMap((tap) => columns.map((o) => `  var s${tap}_${o} = 0.0;`)))}
   for (var pixelRow = first / u.width; pixelRow * u.width < end; pixelRow++) {
     // Above and left of the map the differences wrap to large numbers.
 ${lines(rows.map((i) => `    let row${i} = pixelRow + u.above + ${i}u * d - d;`))}
     for (var strip = 0u; strip < across; strip++) {
-      let pixelCol = strip / ofImage + strip % ofImage * ${STRIP}u * d;
+      let pixelCol = strip % d + strip / d * ${STRIP}u * d;
 ${lines(cols.map((i) => `      let col${i} = pixelCol + ${i}u * d - d;`))}
 ${under((at, row, col) => `      let in${at} = row${row} < u.height && col${col} < u.width;`)}
 ${under((at, row, col) => `      let x${at} = select(0.0, x[select(0u, (row${row} * u.width + col${col}) * u.channels, in${at}) + c], in${at});`)}

@@ -30,7 +30,6 @@ export * from './pairPrior.ts';
 export * from './pairLoss.ts';
 export * from './instanceNorm.ts';
 export * from './conv2d.ts';
-export { MOST_PATCH_CHANNELS } from './conv2dPatches.ts';
 export * from './gatherRows.ts';
 export * from './segments.ts';
 export * from './conv1d.ts';

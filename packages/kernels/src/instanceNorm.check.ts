@@ -130,7 +130,7 @@ function normCall(random: RandomStream, pixels: number, channels: number, relu: 
     inputs: { x, stats: statistics(x, channels).map(Math.fround), residual: normals(random, x.length) },
     outputs: { y: x.length },
     uniforms: { count: x.length, channels },
-    variant: { relu, residual, aligned: channels % 4 === 0 },
+    variant: { relu, residual },
   };
 }
 
@@ -161,7 +161,7 @@ function backwardCall(random: RandomStream, pixels: number, channels: number, re
     inputs,
     outputs: { dx: pixels * channels },
     uniforms: { ...forward.uniforms, pixels },
-    variant: { relu, aligned: channels % 4 === 0 },
+    variant: { relu },
   };
   return { ...call, inputs: { ...inputs, sums: gradientSums(call, pixels) } };
 }

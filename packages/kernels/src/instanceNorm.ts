@@ -78,7 +78,7 @@ export const instanceNormStats = defineKernel({
 
 export type InstanceNormVariant = {
   relu: boolean;
-  /** Adds `residual`; otherwise that binding is not read and may be any buffer. */
+  /** Adds `residual`. */
   residual: boolean;
   /** `channels` is a multiple of four: maps are read and written in vectors, three times faster on software drivers. */
   aligned: boolean;
@@ -88,7 +88,7 @@ export type InstanceNormVariant = {
 const normDefaults: InstanceNormVariant = { relu: false, residual: false, aligned: false, pixels: 1 };
 
 /**
- * Calls `each` for the elements \`i\`, or vectors of four, of an invocation, all of a channel \`c\`; \`next\` is how far
+ * Calls `each` for the elements `i`, or vectors of four, of an invocation, all of a channel `c`; `next` is how far
  * apart the two rows of statistics are. Neighbouring invocations have neighbouring elements.
  */
 const overPixels = (
@@ -111,6 +111,9 @@ const vectorsOf =
   ({ aligned }: { aligned: boolean }): Record<string, ElementType> =>
     aligned ? Object.fromEntries(names.map((name) => [name, 'vec4f'])) : {};
 const pixelGrid = {
+  derived: ({ channels }: { readonly channels: number }): Pick<InstanceNormVariant, 'aligned'> => ({
+    aligned: channels % 4 === 0,
+  }),
   workgroup: (): Grid => [FLAT_SIZE, 1, 1],
   grid: (
     { count, channels }: { readonly count: number; readonly channels: number },
@@ -123,6 +126,7 @@ const zeroOf = (aligned: boolean): string => (aligned ? 'vec4f()' : '0.0');
 export const instanceNorm = defineKernel({
   name: 'instanceNorm',
   inputs: { x: 'f32', stats: 'f32', residual: 'f32' },
+  optional: ['residual'],
   outputs: { y: 'f32' },
   uniforms: { count: 'u32', channels: 'u32' },
   variant: normDefaults,

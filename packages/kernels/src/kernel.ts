@@ -311,7 +311,10 @@ export function shapeClass(
   uniforms: Readonly<Record<string, number>>,
   options: Variant,
 ): string | undefined {
-  const shape = (kernel as Kernel).tuning?.shape(uniforms, { ...kernel.variant, ...options });
+  const shape = (kernel as Kernel).tuning?.shape(uniforms, {
+    ...kernel.variant,
+    ...withDerived(kernel, options, uniforms),
+  });
   return shape === undefined || halfNames(options).length === 0 ? shape : `${shape} f16`;
 }
 

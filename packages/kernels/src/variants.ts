@@ -89,8 +89,8 @@ function newerLavapipe(lanes: number): Table {
   return {
     matmul: [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow],
     conv2d: conv,
-    instanceNorm: always({ pixels: 8 }),
-    instanceNormBackward: always({ pixels: 8 }),
+    instanceNorm: always({ pixels: 16 }),
+    instanceNormBackward: always({ pixels: 16 }),
     conv2dBackwardWeight: [{ variant: { outputs: 24 % lanes === 0 ? 24 : lanes } }, ...conv, fewChannels],
     attention,
     attentionBackwardQuery: attention,

@@ -26,8 +26,9 @@ export function encoderCost(config: EncoderConfig, length: number): PassCost {
   const { dim, ffnDim, heads, kvHeads } = config;
   const tokens = length + 2;
   const qkv = ((heads + 2 * kvHeads) * dim) / heads;
-  // The residual stream and its norm, beside what attention or the SwiGLU makes of them.
-  const widths = 2 * dim + Math.max(qkv + 2 * dim, 3 * ffnDim + dim);
+  // A block frees what it made when it ends: the stream before, between and behind its two branches, their norms, what
+  // attention gives, the queries with keys and values, and the SwiGLU's three.
+  const widths = 6 * dim + qkv + 3 * ffnDim;
   return {
     flops: forwardFlops(config, [0, tokens]),
     bytes: POOL * 4 * tokens * widths,

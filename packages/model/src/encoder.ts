@@ -161,7 +161,7 @@ export class Encoder {
     const own = [...this.parameters].flatMap(([name, tensor]) => (blockOf(name) === block ? [tensor] : []));
     return recompute(x, (input) => this.#block(input, block, pack, dropoutKey === undefined ? {} : { dropoutKey }), [
       pack.segments,
-      pack.rope,
+      ...(pack.rope === undefined ? [] : [pack.rope]),
       ...own,
     ]);
   }

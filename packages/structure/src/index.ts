@@ -51,3 +51,43 @@ export {
 export { readPdb } from './tertiary/pdb.ts';
 export { readCoordinates } from './tertiary/readCoordinates.ts';
 export { writeMmcif, writePdb, type WrittenChain } from './tertiary/write.ts';
+export { canonicalPartners, findBasePairs, type HydrogenBond, type SpatialPair } from './tertiary/basePairs.ts';
+export { DISTANCE_BINS, distanceBin } from './tertiary/distances.ts';
+export { fape, type FapeOptions, type FramesAndPoints } from './tertiary/fape.ts';
+export {
+  buildAtoms,
+  chainFrames,
+  chainGroupFrames,
+  chainTorsions,
+  groupCount,
+  puckerPhase,
+  type BuiltAtoms,
+  type ChainFrames,
+  type ChainTorsions,
+  type GroupFrames,
+} from './tertiary/fullAtoms.ts';
+export {
+  GEOMETRIES,
+  PHOSPHATE_SLOT,
+  PUCKER_SLOT,
+  TORSION_SLOTS,
+  geometryOf,
+  type BaseGeometry,
+  type Geometry,
+  type GeometryName,
+  type TorsionGroup,
+} from './tertiary/geometry.ts';
+export { LDDT_LABELS, LDDT_VARIANTS, lddt, type LddtName, type LddtScore, type LddtVariant } from './tertiary/lddt.ts';
+export { findClashes, networkFidelity, type Clash, type NetworkFidelity } from './tertiary/modelScores.ts';
+export {
+  composeRigids,
+  matrixQuaternion,
+  quaternionMatrix,
+  type Matrix,
+  type Quaternion,
+  type Rigid,
+  type Vector,
+} from './tertiary/rigid.ts';
+export { commonNucleotides, joinChains, type ChainAtoms } from './tertiary/sameChain.ts';
+export { rmsd, superpose } from './tertiary/superposition.ts';
+export { tmScale, tmScore } from './tertiary/tmScore.ts';

@@ -181,6 +181,16 @@ describe('PDB as programs write it', () => {
     expect([chain.sequence, position(chain, 0, "C1'")]).toEqual(['G', [2, 0, 0]]);
   });
 
+  it('refuses two strands of one name, and not a second location', () => {
+    const line = record('P', 'A', 'B   7 ', [1, 2, 3]);
+    const other = record("C1'", 'G', 'B   8 ', [1, 2, 3]);
+    expect(() => rnaChains(readPdb([line, other, line].join('\n'), 'x.pdb'))).toThrow(
+      'x.pdb:3: atom "P" of residue "A B7" stands on line 1 too; give strands names of their own, and models a MODEL record',
+    );
+    const second = record('P', 'A', 'B   7 ', [1, 2, 3], { alternate: 'B', occupancy: 0.1 });
+    expect(rnaChains(readPdb([line, second].join('\n'), 'x.pdb'))[0]!.sequence).toBe('A');
+  });
+
   it('names file, line, atom and residue of what it refuses', () => {
     const line = record("C1'", 'A', 'B   7 ', [1, 2, 3]);
     expect(problem(`REMARK\n${line.replace('   2.000', '   2,000')}`)).toBe(

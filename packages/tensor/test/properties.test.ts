@@ -146,7 +146,7 @@ describe.runIf(wanted.isMet(device.traits))(wanted.name, () => {
       dy,
     );
     pack.segments.dispose();
-    pack.rope.dispose();
+    pack.rope?.dispose();
     return { y, dqkv: gradients[0]! };
   }
 

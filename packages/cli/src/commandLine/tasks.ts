@@ -22,7 +22,7 @@ export function tasksHelp(): string {
     const labels =
       columns === undefined
         ? 'dot-bracket, CT, bpseq or ST files'
-        : `columns ${columns.sequence} and ${columns.target} (${columns.meaning})`;
+        : `columns ${columns.sequence} and ${columns.target} (${columns.meaning})${columns.several ? '; several with --columns' : ''}`;
     return `  ${task.padEnd(width)}${title}; ${labels}`;
   });
   return `\nTasks:\n${lines.join('\n')}`;

@@ -43,6 +43,8 @@ export interface PlannedRecord {
 
 export interface FastaInputOptions {
   readonly allowUnknown?: boolean;
+  /** Read lines before the first header as records of their own. */
+  readonly allowUnnamed?: boolean;
   /** Leave out records that cannot be read, and say which. By default the first is refused. */
   readonly skipBad?: boolean;
   /** Read these records of the one input, and nothing else of it. */
@@ -137,7 +139,7 @@ async function copied(path: string, to: string, signal: AbortSignal | undefined)
 /** The records of all inputs. What is bad goes to `onBad` where `skipBad` is set, and is thrown where it is not. */
 async function* readAll(
   files: readonly Rereadable[],
-  { allowUnknown = false, skipBad = false }: FastaInputOptions,
+  { allowUnknown = false, allowUnnamed = false, skipBad = false }: FastaInputOptions,
   onBad: (error: InputError) => void,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
   const places = new Map<string, string>();
@@ -146,6 +148,7 @@ async function* readAll(
       file: name,
       firstLine,
       allowUnknown,
+      allowUnnamed,
       ...(skipBad && { onBadRecord: onBad }),
     })) {
       const { id, line } = record;

@@ -49,7 +49,7 @@ export interface UnlabelledFileRna extends FileRna {
 
 /** A labelled RNA before its label is read. */
 export interface LabelledRow extends FileRna {
-  /** Of the label: a cell of each target column. */
+  /** The label as it is written: a cell of each target column. */
   readonly labels: readonly string[];
   readonly group?: string;
 }
@@ -110,6 +110,8 @@ export async function readLabelled<S extends object, T>(
 ): Promise<LabelledFileRna<T>[]> {
   const { columns } = head;
   // A head without columns has structures as its targets (Head.columns).
+  if (columns === undefined && Object.keys(asked).length > 0)
+    throw new UsageError(`--columns is for tables; ${head.name} is learnt from files of structures`);
   if (columns === undefined)
     return (await readStructures(paths)).map(({ partners, ...rna }) => ({ ...rna, target: partners as T }));
   const labels = rowLabels(head, sizes, labelColumns(head, sizes, asked).targets);
@@ -217,7 +219,7 @@ export async function* readUnlabelled(
   const columns =
     task === undefined
       ? { id: asked.id ?? 'id', sequence: asked.sequence ?? 'sequence' }
-      : // Of what there is to predict, no column needs to be there.
+      : // No column of what there is to predict needs to be there.
         labelColumns(task.head, task.sizes, { ...asked, target: undefined });
   for (const path of paths) {
     if (path === STDIN) {

@@ -2,7 +2,7 @@
 
 import { basePairs, meanScore } from '@rna/structure';
 import { counted, formatScore, markup, nothing, structureDrawing, type Markup } from '@rna/figures';
-import { agreement, mean, scoresOf, type Comparison } from '../commands/compare/compare.ts';
+import { agreement, mean, scoresOf, type Comparison } from '../commands/compare/comparison.ts';
 import { alignedStructures } from './drawingPage.ts';
 import { inFigure, page, sideBySide } from './page.ts';
 import { htmlTable, type Column, type Table } from './table.ts';

@@ -1,7 +1,17 @@
 /** A map of embeddings on one page: both layouts, coloured by labels and by clusters, and what is in each cluster. */
 
-import { counted, formatScore, markup, nothing, type Projection } from '@rna/figures';
-import { mapFigure, type EmbeddingMap } from '../commands/map/map.ts';
+import {
+  counted,
+  embeddingMap,
+  formatScore,
+  markup,
+  nothing,
+  PROJECTIONS,
+  type Markup,
+  type PlacedRna,
+  type Projection,
+} from '@rna/figures';
+import type { EmbeddingMap } from '../commands/map/map.ts';
 import { inFigure, page, sideBySide } from './page.ts';
 import { htmlTable, type Table } from './table.ts';
 
@@ -22,6 +32,23 @@ Neighbours are alike; the axes have no unit, and distances between clusters say 
 ${htmlTable(clusterTable(map))}</section>`,
   ]);
 }
+
+/** The map's figure by one method, coloured by the labels or the clusters. */
+export function mapFigure(
+  { source, ids, places, clusters: found, labels }: EmbeddingMap,
+  method: Projection,
+  by: 'labels' | 'clusters',
+): Markup {
+  const rnas = ids.map((id, i): PlacedRna => ({
+    ...places[method][i]!,
+    id,
+    label: by === 'labels' && labels !== undefined ? labels.values[i]! : clusterName(found.of[i]!),
+  }));
+  const colouredBy = by === 'labels' && labels !== undefined ? labels.column : 'cluster';
+  return embeddingMap(`Embeddings by ${source}, ${PROJECTIONS[method]}, coloured by ${colouredBy}`, rnas, method);
+}
+
+const clusterName = (cluster: number): string => `cluster ${cluster + 1}`;
 
 const shown = 4;
 

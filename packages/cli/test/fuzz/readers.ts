@@ -1,6 +1,7 @@
 /** Every reader that the fuzzer knows. A new one is one more entry. */
+import { COORDINATE_READERS } from './coordinateReaders.ts';
 import type { Reader } from './engine.ts';
 import { FILE_READERS } from './fileReaders.ts';
 import { RECORD_READERS } from './recordReaders.ts';
 
-export const READERS: readonly Reader[] = [...RECORD_READERS, ...FILE_READERS];
+export const READERS: readonly Reader[] = [...RECORD_READERS, ...FILE_READERS, ...COORDINATE_READERS];

@@ -14,7 +14,7 @@ export type DrawingLayout = 'radial' | 'arcs' | 'circle';
 /** All lengths in pixels. */
 export interface Geometry {
   readonly points: readonly Point[];
-  /** Of the backbone; letters are drawn from a certain size on. */
+  /** The backbone's; letters are drawn from a certain size on. */
   readonly step: number;
   readonly numbers: readonly Label[];
   /** Names of the ends. */

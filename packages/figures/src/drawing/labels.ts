@@ -9,7 +9,7 @@ export interface Label {
   readonly position: number;
   readonly text: string;
   readonly at: Point;
-  /** Of the line from the nucleotide to the label. */
+  /** Ends of the line from the nucleotide to the label. */
   readonly line: readonly [Point, Point];
 }
 

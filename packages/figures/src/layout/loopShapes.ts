@@ -80,9 +80,11 @@ export const hairpinShape = (unpaired: number): LoopShape => ({
 /** An arc that opens wider comes near the helix before it. */
 const widestOpening = (105 * Math.PI) / 180;
 
-/** The bend, in radians, that an interior loop or a bulge needs so that its longer side keeps clear of the helices. */
-export function interiorBend(shorter: number, longer: number): number {
-  const rise = interiorRise(shorter);
+/**
+ * The bend, in radians, that an interior loop or a bulge needs so that its longer side keeps clear of the helices, where
+ * its shorter side is `rise` long.
+ */
+export function interiorBend(rise: number, longer: number): number {
   const excess = (bend: number): number =>
     arcOpening(rise + 2 * PAIR_DISTANCE * Math.sin(bend / 2), longer) - bend / 2 - widestOpening;
   return excess(0) <= 0 ? 0 : rootOfFalling(excess, 0, Math.PI);

@@ -24,7 +24,7 @@ import {
   type LoopShape,
   type Point,
 } from './loopShapes.ts';
-import { segments, type Segments } from './overlap.ts';
+import { CLEARANCE, segments, type Segments } from './overlap.ts';
 
 export { PAIR_DISTANCE, type Point } from './loopShapes.ts';
 
@@ -44,7 +44,7 @@ interface Loop {
 }
 
 /** What must be free behind a helix's first pair, on either side of its axis, for what leads to it. */
-const corridor = HALF_PAIR + 0.8;
+const corridor = HALF_PAIR + 1 + CLEARANCE;
 const mostStretchings = 40;
 /** The opening of an exterior loop on a circle has room for the names of the ends. */
 const exteriorOpening = 4;
@@ -192,14 +192,17 @@ function bodies(length: number, stems: readonly Stem[]) {
   const layOutInterior = (stem: Stem): boolean => {
     const { loop, pairs } = stem;
     const [left, right] = loop.gaps.map((gap) => gap.length) as [number, number];
-    const rise = interiorRise(Math.min(left, right));
-    const bend = interiorBend(Math.min(left, right), Math.max(left, right)) * (left > right ? -1 : 1);
-    const sharper = [0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2].map((more) => [bend + more, rise] as const);
-    // Straight on, so that what is kept free behind the branch is so behind this helix as well.
-    const longer = Array.from({ length: 9 }, (_, k) => [0, rise + 2 ** k] as const);
-    for (const [each, length] of [...sharper, ...longer]) {
-      tryStem(stem, interiorShape(left, right, each, length), pairs);
-      if (isClear(loop, stem)) return true;
+    const [shorter, longer] = [Math.min(left, right), Math.max(left, right)];
+    const side = left > right ? -1 : 1;
+    const least = interiorRise(shorter);
+    for (const extra of [0, 1, 2, 4, 8, 16, 32, 64, 128]) {
+      const rise = least + extra;
+      const bend = interiorBend(rise, longer) * side;
+      // Straight on at last, so that what is kept free behind the branch is so behind this helix as well.
+      for (const each of [bend, ...[0.4, -0.4, 0.8, -0.8, 1.2, -1.2].map((more) => bend + more), 0]) {
+        tryStem(stem, interiorShape(left, right, each, rise), pairs);
+        if (isClear(loop, stem)) return true;
+      }
     }
     return false;
   };

@@ -23,7 +23,7 @@ export interface ClassificationSizes extends OwnSizes, NamedSizes {
   readonly classWeights: 'none' | 'balanced';
 }
 
-// Of a head whose names are not known yet.
+// A head whose names are not known yet has so many.
 const LEAST_CLASSES = 2;
 
 const namesOf = ({ names }: NamedSizes): readonly string[] =>

@@ -47,7 +47,7 @@ export interface HeadInput {
 
 /** What of a row in a table the label of its RNA is made of. */
 export interface LabelRow {
-  /** Of each target column. */
+  /** A cell of each target column. */
   readonly cells: readonly string[];
   /** Upper case, U for T. */
   readonly sequence: string;

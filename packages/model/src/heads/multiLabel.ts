@@ -58,7 +58,7 @@ export const multiLabel: Head<MultiLabelSizes, Float64Array, Float32Array> = {
     sequence: 'sequence',
     target: 'labels',
     several: true,
-    meaning: 'names with semicolons; or with --columns columns of 0 and 1',
+    meaning: 'names with semicolons, or several columns of 0 and 1',
     parse(text, sizes, { cells }) {
       const { targets = [] } = sizes;
       const labels = new Float64Array(namesOf(sizes).length);

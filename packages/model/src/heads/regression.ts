@@ -45,7 +45,7 @@ export const regression: Head<OwnSizes, Float64Array, Float32Array> = {
     sequence: 'sequence',
     target: TARGET,
     several: true,
-    meaning: 'a number, empty or nan where it is not known; several with --columns',
+    meaning: 'a number, empty or nan where it is not known',
     parse(_text, _sizes, { cells }) {
       const values = Float64Array.from(cells, parseKnown);
       return countKnown(values) === 0 ? undefined : values;

@@ -162,7 +162,7 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
     const keeps = keepsMaps(device, length, C, mapsOf(sizes));
     const band = Math.max(BAND_BYTES, BAND_ROWS * 4 * length * C);
     // A block's input and what a convolution makes of it, and what is on its way from one to the next.
-    const maps = keeps ? 5 * map : 2 * map + Math.min(8 * band, 3 * map);
+    const maps = keeps ? 5 * map : 2 * map + Math.min(12 * band, 3 * map);
     return {
       flops: 2 * pairs * (blocks * weights + C * k * k + C * engines) + 4 * length * dim * C,
       // The prior; the logits before and after they are made symmetric, in bands and whole, in buffers that waited.

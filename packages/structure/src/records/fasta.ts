@@ -12,6 +12,7 @@
 
 import { InputError } from '../errors.ts';
 import { findInvalidLetter } from '../tokenizer.ts';
+import { fileStem } from './fileNames.ts';
 import { LONGEST_LINE, splitLines } from './lines.ts';
 import { quotedId, withDashes } from './source.ts';
 import { firstWord, idProblem } from './title.ts';
@@ -37,6 +38,11 @@ export interface FastaOptions {
   /** Accept records with one id, and so hold no ids. Default false. */
   readonly allowRepeatedIds?: boolean;
   /**
+   * Read lines before the first header as sequences, a record each, named by the file: `rnas`, `rnas-2`, … By default
+   * the first is refused.
+   */
+  readonly allowUnnamed?: boolean;
+  /**
    * Leave out a record that cannot be read (an invalid letter, no letters, no id or one that another record has) and go
    * on: it is called with the first error of each. By default that error is thrown.
    */
@@ -51,13 +57,22 @@ export interface FastaOptions {
  */
 export async function* parseFasta(
   chunks: AsyncIterable<string> | Iterable<string>,
-  { file, firstLine = 1, allowUnknown = false, allowRepeatedIds = false, onBadRecord }: FastaOptions,
+  {
+    file,
+    firstLine = 1,
+    allowUnknown = false,
+    allowRepeatedIds = false,
+    allowUnnamed = false,
+    onBadRecord,
+  }: FastaOptions,
 ): AsyncGenerator<FastaRecord, void, undefined> {
   const lineOfId = new Map<string, number>();
   let header: { id: string; description: string; line: number } | undefined;
   let parts: string[] = [];
   let length = 0;
   let line = firstLine - 1;
+  // Records without a header so far, while no header was met.
+  let unnamed: number | undefined = 0;
   // Whether the record that is being read is left out.
   let isBad = false;
 
@@ -132,15 +147,23 @@ export async function* parseFasta(
     line++;
     if (text.startsWith('>')) {
       const record = finish();
+      unnamed = undefined;
       open(text);
       return record;
     }
     if (text.startsWith(';')) return undefined;
     const letters = withDashes(text.replace(/\s+/g, ''));
     if (letters === '') return undefined;
-    if (!header) throw new InputError(file, line, 'a sequence without a header', 'put a line ">ID" before it');
-    add(letters, header);
-    return undefined;
+    if (unnamed === undefined) {
+      add(letters, header!);
+      return undefined;
+    }
+    if (!allowUnnamed) throw new InputError(file, line, 'a sequence without a header', 'put a line ">ID" before it');
+    const record = finish();
+    const name = fileStem(file).replaceAll(/\s+/g, '_');
+    open(`>${++unnamed === 1 ? name : `${name}-${unnamed}`}`);
+    add(letters, header!);
+    return record;
   };
 
   for await (const lines of splitLines(chunks, file)) {

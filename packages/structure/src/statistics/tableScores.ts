@@ -105,7 +105,7 @@ export function numberTableScores(predicted: Tables, targets: Tables, titles: re
 }
 
 /**
- * Of labels that are each there or not: area under the precision-recall curve (0 of a label that no RNA has), F1 and
+ * Scores of labels that are each there or not: area under the precision-recall curve (0 of a label that no RNA has), F1 and
  * accuracy above one half, and the area under the ROC curve of those of which there are both; by label and their means.
  */
 export function labelTableScores(predicted: Tables, targets: Tables, titles: readonly string[]): Scores {

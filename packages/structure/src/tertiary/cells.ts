@@ -40,18 +40,26 @@ export function visitNeighbours(
   const sorted = new Int32Array(members.length);
   for (const [k, i] of members.entries()) sorted[next[cells[k]!]!++] = i;
 
+  // Points in the order of their cells, so that the inner loop reads them in a row.
+  const at = new Float64Array(3 * sorted.length);
+  for (const [k, i] of sorted.entries()) for (let axis = 0; axis < 3; axis++) at[3 * k + axis] = points[3 * i + axis]!;
+
   const limit = radius * radius;
   const between = (from: number, to: number) => {
     for (let a = starts[from]!; a < starts[from + 1]!; a++) {
       const i = sorted[a]!;
-      const [x, y, z] = [points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!];
+      const x = at[3 * a]!;
+      const y = at[3 * a + 1]!;
+      const z = at[3 * a + 2]!;
       for (let b = from === to ? a + 1 : starts[to]!; b < starts[to + 1]!; b++) {
-        const j = sorted[b]!;
-        const dx = points[3 * j]! - x;
-        const dy = points[3 * j + 1]! - y;
-        const dz = points[3 * j + 2]! - z;
+        const dx = at[3 * b]! - x;
+        const dy = at[3 * b + 1]! - y;
+        const dz = at[3 * b + 2]! - z;
         const squared = dx * dx + dy * dy + dz * dz;
-        if (squared <= limit) visit(Math.min(i, j), Math.max(i, j), squared);
+        if (squared > limit) continue;
+        const j = sorted[b]!;
+        if (i < j) visit(i, j, squared);
+        else visit(j, i, squared);
       }
     }
   };

@@ -5,6 +5,7 @@
  * nucleotides of the sequence that are not resolved keep their place.
  */
 
+import { InputError, readable } from '../errors.ts';
 import type { AtomTable, CoordinateFile, SequenceResidue } from './atoms.ts';
 import { ATOM_SLOTS, atomSlot, isBase, residueKind, type ResidueKind } from './nucleotides.ts';
 
@@ -63,7 +64,10 @@ interface Residue {
   readonly line: number;
 }
 
-/** The RNA chains of one model of a file, in the file's order. Chains of DNA and of protein, ligands and water are left out. */
+/**
+ * The RNA chains of one model of a file, in the file's order. Chains of DNA and of protein, ligands and water are left
+ * out. Throws an InputError for an atom that stands twice in a nucleotide, a RangeError for a model that there is not.
+ */
 export function rnaChains(file: CoordinateFile, { model = 0, unresolved = true }: ChainOptions = {}): RnaChain[] {
   if (!(Number.isInteger(model) && model >= 0 && model < file.models))
     throw new RangeError(`rnaChains: model ${model} of a file with ${file.models}`);
@@ -108,14 +112,17 @@ function readResidues(file: CoordinateFile, rows: readonly number[]): Residue[] 
     const chosen = chooseLocation(atoms, place);
     const first = chosen[0]!;
     const byName = new Map<string, number>();
-    // Of an atom that is written twice the first is taken.
+    let repeated: readonly [number, number] | undefined;
     for (const row of chosen) {
       const name = atoms.atomNames[row]!;
-      if (!byName.has(name)) byName.set(name, row);
+      const before = byName.get(name);
+      if (before === undefined) byName.set(name, row);
+      else if (atoms.alternates[before] === atoms.alternates[row]) repeated = [before, row];
     }
     const name = atoms.residueNames[first]!;
     const kind = kindOf(name, file.parents) ?? (hasSugar(byName) ? UNKNOWN : undefined);
     if (kind === undefined) continue;
+    if (repeated !== undefined) throw repeatedAtom(file, ...repeated);
     residues.push({
       name,
       number: atoms.residueNumbers[first]!,
@@ -130,14 +137,25 @@ function readResidues(file: CoordinateFile, rows: readonly number[]): Residue[] 
   return residues;
 }
 
+/** An atom that stands twice: two strands share a name, or models follow each other without a MODEL record. */
+function repeatedAtom({ file, atoms }: CoordinateFile, before: number, row: number): InputError {
+  const residue = `${atoms.residueNames[row]!} ${atoms.chains[row]!}${atoms.residueNumbers[row]!}${atoms.insertionCodes[row]!}`;
+  return new InputError(
+    file,
+    atoms.lines[row]!,
+    `atom "${readable(atoms.atomNames[row]!)}" of residue "${readable(residue)}" stands on line ${atoms.lines[before]!} too`,
+    'give strands names of their own, and models a MODEL record',
+  );
+}
+
 const UNKNOWN: ResidueKind = { letter: 'N', deoxy: false, free: false };
 
-/** What a residue is by the table, and for a name that it lacks by the parent that the file states. */
+/** What a residue is: by the parent that the file states, else by the table. Whether it may be free, the table says. */
 function kindOf(name: string, parents: ReadonlyMap<string, string>): ResidueKind | undefined {
   const known = residueKind(name);
-  if (known !== undefined) return known;
   const parent = parents.get(name);
-  return parent === undefined ? undefined : residueKind(parent);
+  const stated = parent === undefined ? undefined : residueKind(parent);
+  return stated === undefined ? known : { ...stated, free: known?.free ?? false };
 }
 
 const hasSugar = (atoms: ReadonlyMap<string, number>) =>
@@ -271,9 +289,16 @@ function asParent(table: AtomTable, { kind, atoms }: Residue): Iterable<readonly
   if (sugar === undefined || carbon === undefined) return atoms;
   const byCarbon = distance(table, sugar, carbon);
   if (byCarbon > 2 || (nitrogen !== undefined && distance(table, sugar, nitrogen) < byCarbon)) return atoms;
-  return Array.from(atoms, ([name, row]) => [TURNED[name] ?? name, row] as const);
+  return Array.from(atoms, ([name, row]) => [TURNED.get(name) ?? name, row] as const);
 }
-const TURNED: Readonly<Record<string, string>> = { C5: 'N1', C4: 'C2', O4: 'O2', C2: 'C4', O2: 'O4', N1: 'C5' };
+const TURNED: ReadonlyMap<string, string> = new Map([
+  ['C5', 'N1'],
+  ['C4', 'C2'],
+  ['O4', 'O2'],
+  ['C2', 'C4'],
+  ['O2', 'O4'],
+  ['N1', 'C5'],
+]);
 
 /**
  * The place of each residue in the whole sequence: as the file numbers them, or for SEQRES by the alignment without

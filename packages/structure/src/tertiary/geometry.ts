@@ -1,6 +1,6 @@
 /**
- * How a nucleotide is made of rigid groups (RhoFold; TERTIARY-structure module
- * of SSR-LM). Group 0 lies in the main frame, which has its origin at C1', its
+ * How a nucleotide is made of rigid groups (RhoFold, whose structure module
+ * SSR-LM takes). Group 0 lies in the main frame, which has its origin at C1', its
  * x axis towards the nitrogen and C4' in the xy plane; 3 is the base, 4 the
  * sugar, 5 O5', 6 the phosphate. Each of 3 to 7 is turned about a bond by a
  * torsion. `paper` has the groups as published. `repaired` has the oxygens of

@@ -70,11 +70,13 @@ export function lddt(truth: ChainAtoms, model: ChainAtoms, variant: LddtName | L
   const active = new Uint8Array(length * ATOM_SLOTS);
   for (let at = offset; at < active.length; at += step) active[at] = truth.mask[at] ? 1 : 0;
   const { coordinates, mask } = model;
+  const nucleotideOf = Int32Array.from(active.keys(), (at) => Math.floor(at / ATOM_SLOTS));
   visitNeighbours(
     truth.coordinates,
     RADIUS,
     (a, b, squared) => {
-      const [i, j] = [Math.floor(a / ATOM_SLOTS), Math.floor(b / ATOM_SLOTS)];
+      const i = nucleotideOf[a]!;
+      const j = nucleotideOf[b]!;
       if (i === j) return;
       const distance = Math.sqrt(squared);
       if (!inclusive && distance >= RADIUS) return;
@@ -85,9 +87,12 @@ export function lddt(truth: ChainAtoms, model: ChainAtoms, variant: LddtName | L
       const dy = coordinates[3 * a + 1]! - coordinates[3 * b + 1]!;
       const dz = coordinates[3 * a + 2]! - coordinates[3 * b + 2]!;
       const difference = Math.abs(distance - Math.sqrt(dx * dx + dy * dy + dz * dz));
+      // A difference that fails a threshold fails all smaller ones.
       let kept = 0;
-      for (const threshold of THRESHOLDS)
-        if (difference < threshold || (inclusive && difference === threshold)) kept += 1 / THRESHOLDS.length;
+      for (let t = THRESHOLDS.length - 1; t >= 0; t--) {
+        if (difference > THRESHOLDS[t]! || (!inclusive && difference === THRESHOLDS[t])) break;
+        kept += 1 / THRESHOLDS.length;
+      }
       sums[i]! += kept;
       sums[j]! += kept;
     },

@@ -122,8 +122,9 @@ function readAtoms(table: CifCategory, file: string): Atom[] {
       if (text === '' && otherwise !== undefined) return otherwise;
       // A standard uncertainty may follow in brackets.
       const parsed = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\(\d+\))?$/.exec(text);
-      if (parsed === null) throw refuse(what, text, 'write a decimal number');
-      return Number(parsed[1]);
+      const written = Number(parsed?.[1]);
+      if (!Number.isFinite(written)) throw refuse(what, text, 'write a decimal number');
+      return written;
     };
     const whole = (column: number, what: string, otherwise: number): number => {
       const parsed = number(column, what, otherwise);
@@ -172,7 +173,7 @@ function readSequences(block: CifBlock): Map<string, SequenceResidue[]> {
   const sequences = new Map<string, SequenceResidue[]>();
   const add = (chain: string, place: number, residue: SequenceResidue) => {
     const residues = sequences.get(chain) ?? [];
-    // Of several residues in one place (microheterogeneity) the first is the sequence's.
+    // Where several residues share a place (microheterogeneity), the first is the sequence's.
     if (Number.isInteger(place) && place > 0 && place <= LONGEST_POLYMER) residues[place - 1] ??= residue;
     sequences.set(chain, residues);
   };

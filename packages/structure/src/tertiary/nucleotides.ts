@@ -52,9 +52,13 @@ export const atomSlot = (base: Base, atom: string): number => SLOTS[base].get(at
 /** An atom's name as the PDB has it since 2007: older files have `*` for the prime and O1P for OP1. */
 export function standardAtomName(name: string): string {
   const primed = name.replaceAll('*', "'");
-  return OLD_ATOM_NAMES[primed] ?? primed;
+  return OLD_ATOM_NAMES.get(primed) ?? primed;
 }
-const OLD_ATOM_NAMES: Readonly<Record<string, string>> = { O1P: 'OP1', O2P: 'OP2', O3P: 'OP3' };
+const OLD_ATOM_NAMES: ReadonlyMap<string, string> = new Map([
+  ['O1P', 'OP1'],
+  ['O2P', 'OP2'],
+  ['O3P', 'OP3'],
+]);
 
 /** What the name of a residue says. */
 export interface ResidueKind {
@@ -94,27 +98,12 @@ declare('G', 'GMP GDP GTP GNP GCP GSP 5GP G3P PGP', { free: true });
 declare('C', 'C5P CDP CTP', { free: true });
 declare('U', 'U5P UDP UTP', { free: true });
 // Modified nucleotides of the PDB's dictionary of components, by the parent that it states.
-declare('A', '1MA 2MA 6MA 6MZ MA6 A2M A23 A2L A3P A44 A5O A6A A7E A9Z AET AP7 AVC 12A 6IA 6NW 7AT 8AN F3N G6A LCA');
-declare(
-  'A',
-  'MAD MIA MTU N79 P5P PPU PU RIA SRA T6A V3L V9G XUA ZAD 2AD 31H 31M 365 45A 574 7TA 5FA 8AZ AAB A4 DJF M7A O2Z P7G PUY',
-);
-declare('G', '1MG 2MG 7MG G7M M2G M7G OMG YYG YG QUO Q G46 G48 GAO GOM GRB I IG 23G 2SG G25 G2L 6OG 8OG N6G E7G XUG');
-declare('G', 'O2G MGQ MGV 7SN 102 2PR CG1 GDO GTG HYJ KAG LG LGP P1P RFJ S6G TG XTS YMP ZGU GH3 56B 6HG PRN B9B');
-declare(
-  'C',
-  '5MC BVC OMC CCC CBV CH 4OC 4AC A5M M4C M5M 5HM 5HC 5IC 10C 1SC A6C B8Q B8T C25 C2L C31 C34 C43 CFZ CSF CSL',
-);
-declare('C', 'E3C E6G IC LC LCC LHH LV2 MMT N5M PMT RPC RSP RSQ S4C TC TPG ZBC ZCY 6MC CAR CVC EXC IMC K39 73W 6HC');
-declare(
-  'U',
-  '5MU H2U PSU 4SU 5BU OMU UR3 UMS UMX 2MU 2OM 70U 75B 3AU 3ME 125 126 127 85Y A6U B8H B8W BRU C66 CM0 CNU DHU',
-);
-declare(
-  'U',
-  '1RN FHU FMU FNU FOX IU JMH LHU MEP MNU MUM NMS NMT ONE P4U PYO RUS S4U SSU SUR T31 T39 TLN U25 U2L U2N U2P U31',
-);
-declare(
-  'U',
-  'U34 U36 U37 U8U UAR UBB UBD UD5 UFT UMO UPV URD US1 US5 UVP UZR ZBU ZHP ZTH F2T 3TD OHU 5FU MRG DRM 6HT RT',
-);
+declare('A', '1MA 2MA 6MA 6MZ MA6 A2M A23 A2L A3P A44 A5O AET AP7 AVC 12A 6IA MAD MIA MTU P5P PPU RIA SRA T6A');
+declare('A', 'V3L 2AD 31H 31M 365 45A 574 7TA 5FA 8AN 8AZ LCA DJF');
+declare('G', '1MG 2MG 7MG G7M M2G OMG YYG YG QUO G46 G48 GAO GOM GRB I IG 23G 2SG G25 G2L N6G XUG O2G MGQ MGV');
+declare('G', 'CG1 GDO KAG LGP P1P GH3 56B HYJ B9B');
+declare('C', '5MC BVC OMC CCC CBV CH 4OC 4AC A5M M4C M5M 5HM 5IC 10C 1SC A6C B8T C25 C2L C31 C43 CFZ CSF CSL');
+declare('C', 'E3C IC LCC LHH N5M PMT RPC RSP RSQ S4C TPG ZBC ZCY');
+declare('U', '5MU H2U PSU 4SU 5BU OMU UR3 UMS 2MU 70U 75B 3AU 125 126 127 A6U B8H B8N CM0 CNU DHU FHU 1RN IU');
+declare('U', 'LHU MNU MUM ONE P4U PYO S4U SSU SUR T31 TLN U25 U2L U2N U2P U31 U34 U36 U37 U8U UAR UBD UD5 US5');
+declare('U', 'UZR ZBU 3TD 5FU');

@@ -140,7 +140,8 @@ function readAtom(line: string, number: number, file: string, model: number, het
 /** The number that a field of columns writes, undefined for another text. */
 function decimal(field: string): number | undefined {
   const text = field.trim();
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text) ? Number(text) : undefined;
+  const value = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text) ? Number(text) : NaN;
+  return Number.isFinite(value) ? value : undefined;
 }
 
 /** A residue number: decimal, or from 10000 on in hybrid-36 (A000 is 10000). */

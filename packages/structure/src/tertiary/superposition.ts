@@ -5,7 +5,16 @@
  */
 
 import { ATOM_SLOTS, C1_SLOT } from './nucleotides.ts';
-import { quaternionMatrix, rotate, subtract, type Matrix, type Quaternion, type Rigid, type Vector } from './rigid.ts';
+import {
+  normalizeQuaternion,
+  quaternionMatrix,
+  rotate,
+  subtract,
+  vectorAt,
+  type Matrix,
+  type Quaternion,
+  type Rigid,
+} from './rigid.ts';
 import { checkSameChain, type ChainAtoms } from './sameChain.ts';
 
 /**
@@ -16,73 +25,73 @@ export function superpose(target: ArrayLike<number>, points: ArrayLike<number>, 
   const count = chosen?.length ?? points.length / 3;
   if (target.length !== points.length || count === 0)
     throw new RangeError(`superpose: ${target.length / 3} and ${points.length / 3} points, ${count} of them chosen`);
-  const place = (k: number) => (chosen === undefined ? k : chosen[k]!);
-  const [targetCentre, centre] = [
-    [0, 0, 0],
-    [0, 0, 0],
-  ] as [number[], number[]];
-  for (let k = 0; k < count; k++)
+  const targetCentre = new Float64Array(3);
+  const centre = new Float64Array(3);
+  for (let k = 0; k < count; k++) {
+    const at = 3 * (chosen === undefined ? k : chosen[k]!);
     for (let axis = 0; axis < 3; axis++) {
-      targetCentre[axis]! += target[3 * place(k) + axis]! / count;
-      centre[axis]! += points[3 * place(k) + axis]! / count;
+      targetCentre[axis]! += target[at + axis]! / count;
+      centre[axis]! += points[at + axis]! / count;
     }
+  }
   // s[3 a + b] is the sum of points' axis a times the target's axis b.
   const s = new Float64Array(9);
   for (let k = 0; k < count; k++) {
-    const at = 3 * place(k);
+    const at = 3 * (chosen === undefined ? k : chosen[k]!);
     for (let a = 0; a < 3; a++)
       for (let b = 0; b < 3; b++)
         s[3 * a + b]! += (points[at + a]! - centre[a]!) * (target[at + b]! - targetCentre[b]!);
   }
   const [xx, xy, xz, yx, yy, yz, zx, zy, zz] = s as unknown as Matrix;
-  const rotation = quaternionMatrix(
-    largestEigenvector([
-      [xx + yy + zz, yz - zy, zx - xz, xy - yx],
-      [yz - zy, xx - yy - zz, xy + yx, zx + xz],
-      [zx - xz, xy + yx, yy - xx - zz, yz + zy],
-      [xy - yx, zx + xz, yz + zy, zz - xx - yy],
-    ]),
-  );
-  const translation = subtract(targetCentre as unknown as Vector, rotate(rotation, centre as unknown as Vector));
+  const horn = [
+    [xx + yy + zz, yz - zy, zx - xz, xy - yx],
+    [yz - zy, xx - yy - zz, xy + yx, zx + xz],
+    [zx - xz, xy + yx, yy - xx - zz, yz + zy],
+    [xy - yx, zx + xz, yz + zy, zz - xx - yy],
+  ];
+  const rotation = quaternionMatrix(largestEigenvector(Float64Array.from(horn.flat())));
+  const translation = subtract(vectorAt(targetCentre, 0), rotate(rotation, vectorAt(centre, 0)));
   return { rotation, translation };
 }
 
-/** The unit eigenvector of the largest eigenvalue of a symmetric 4 × 4 matrix, by Jacobi's rotations. */
-function largestEigenvector(matrix: number[][]): Quaternion {
-  const a = matrix.map((row) => [...row]);
-  const vectors: number[][] = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0)));
+/** The unit eigenvector of the largest eigenvalue of a symmetric 4 × 4 matrix, by rows, by Jacobi's rotations. */
+function largestEigenvector(a: Float64Array): Quaternion {
+  const vectors = new Float64Array([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
   for (let sweep = 0; sweep < 50; sweep++) {
     let rest = 0;
-    for (let p = 0; p < 4; p++) for (let q = p + 1; q < 4; q++) rest += a[p]![q]! ** 2;
+    for (let p = 0; p < 4; p++) for (let q = p + 1; q < 4; q++) rest += a[4 * p + q]! ** 2;
     if (rest === 0) break;
     for (let p = 0; p < 4; p++)
       for (let q = p + 1; q < 4; q++) {
-        const off = a[p]![q]!;
+        const off = a[4 * p + q]!;
         if (off === 0) continue;
-        const theta = (a[q]![q]! - a[p]![p]!) / (2 * off);
+        const theta = (a[5 * q]! - a[5 * p]!) / (2 * off);
         const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
-        const c = 1 / Math.sqrt(t * t + 1);
-        const sine = t * c;
+        const cos = 1 / Math.sqrt(t * t + 1);
+        const sin = t * cos;
+        turnColumns(a, p, q, cos, sin);
+        turnColumns(vectors, p, q, cos, sin);
         for (let k = 0; k < 4; k++) {
-          const [kp, kq] = [a[k]![p]!, a[k]![q]!];
-          a[k]![p] = c * kp - sine * kq;
-          a[k]![q] = sine * kp + c * kq;
-        }
-        for (let k = 0; k < 4; k++) {
-          const [pk, qk] = [a[p]![k]!, a[q]![k]!];
-          a[p]![k] = c * pk - sine * qk;
-          a[q]![k] = sine * pk + c * qk;
-          const [vp, vq] = [vectors[k]![p]!, vectors[k]![q]!];
-          vectors[k]![p] = c * vp - sine * vq;
-          vectors[k]![q] = sine * vp + c * vq;
+          const pk = a[4 * p + k]!;
+          const qk = a[4 * q + k]!;
+          a[4 * p + k] = cos * pk - sin * qk;
+          a[4 * q + k] = sin * pk + cos * qk;
         }
       }
   }
   let best = 0;
-  for (let k = 1; k < 4; k++) if (a[k]![k]! > a[best]![best]!) best = k;
-  const [w, x, y, z] = vectors.map((row) => row[best]!) as [number, number, number, number];
-  const length = Math.hypot(w, x, y, z);
-  return [w / length, x / length, y / length, z / length];
+  for (let k = 1; k < 4; k++) if (a[5 * k]! > a[5 * best]!) best = k;
+  return normalizeQuaternion([vectors[best]!, vectors[4 + best]!, vectors[8 + best]!, vectors[12 + best]!]);
+}
+
+/** Turns columns p and q of a 4 × 4 matrix into each other. */
+function turnColumns(matrix: Float64Array, p: number, q: number, cos: number, sin: number): void {
+  for (let k = 0; k < 16; k += 4) {
+    const kp = matrix[k + p]!;
+    const kq = matrix[k + q]!;
+    matrix[k + p] = cos * kp - sin * kq;
+    matrix[k + q] = sin * kp + cos * kq;
+  }
 }
 
 /** [n]: squared distances of `target` from `points` moved, both [n, 3]. */
@@ -91,16 +100,20 @@ export function squaredDistances(
   points: ArrayLike<number>,
   { rotation: r, translation: t }: Rigid,
 ): Float64Array {
-  return Float64Array.from({ length: points.length / 3 }, (_, k) => {
-    const [x, y, z] = [points[3 * k]!, points[3 * k + 1]!, points[3 * k + 2]!];
+  const squared = new Float64Array(points.length / 3);
+  for (let k = 0; k < squared.length; k++) {
+    const x = points[3 * k]!;
+    const y = points[3 * k + 1]!;
+    const z = points[3 * k + 2]!;
     const dx = r[0] * x + r[1] * y + r[2] * z + t[0] - target[3 * k]!;
     const dy = r[3] * x + r[4] * y + r[5] * z + t[1] - target[3 * k + 1]!;
     const dz = r[6] * x + r[7] * y + r[8] * z + t[2] - target[3 * k + 2]!;
-    return dx * dx + dy * dy + dz * dz;
-  });
+    squared[k] = dx * dx + dy * dy + dz * dz;
+  }
+  return squared;
 }
 
-/** The atoms that both sides have: of C1' alone, of one other slot, or all. Points [n, 3] and the nucleotide of each [n]. */
+/** The atoms that both sides have: of C1' alone, of one other slot, or all. Points [n, 3] and the nucleotide of each [n]. Throws a RangeError for a coordinate that is not finite. */
 export function commonPoints(
   truth: ChainAtoms,
   model: ChainAtoms,
@@ -115,7 +128,11 @@ export function commonPoints(
     }
   }
   const points = ({ coordinates }: ChainAtoms) =>
-    Float64Array.from({ length: 3 * places.length }, (_, k) => coordinates[3 * places[Math.floor(k / 3)]! + (k % 3)]!);
+    Float64Array.from({ length: 3 * places.length }, (_, k) => {
+      const value = coordinates[3 * places[Math.floor(k / 3)]! + (k % 3)]!;
+      if (!Number.isFinite(value)) throw new RangeError(`a coordinate of an atom is ${value}`);
+      return value;
+    });
   return {
     truth: points(truth),
     model: points(model),

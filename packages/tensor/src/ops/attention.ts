@@ -11,9 +11,8 @@ export interface Pack {
   readonly cuSeqlens: Uint32Array;
   /** u32 [tokens, 2] */
   readonly segments: Tensor;
-  /** [longest sequence, headDim]; [1] and never read without rotary positions. */
-  readonly rope: Tensor;
-  readonly rotary: boolean;
+  /** [longest sequence, headDim]; absent without rotary positions. */
+  readonly rope?: Tensor;
 }
 
 /** Tokens of the longest sequence of a pack; 1 for a pack of none. */
@@ -32,11 +31,9 @@ export function uploadPack(device: Device, cuSeqlens: Uint32Array, headDim: numb
   return {
     cuSeqlens,
     segments: device.tensor(k.segmentTable(cuSeqlens), [tokens, 2]),
-    rope:
-      ropeTheta === undefined
-        ? device.zeros([1])
-        : device.tensor(k.ropeTable(headDim, longest, ropeTheta), [longest, headDim]),
-    rotary: ropeTheta !== undefined,
+    ...(ropeTheta !== undefined && {
+      rope: device.tensor(k.ropeTable(headDim, longest, ropeTheta), [longest, headDim]),
+    }),
   };
 }
 
@@ -71,8 +68,8 @@ function packHeads(
   ).packed;
 }
 
-const qkvSizes = ({ heads, kvHeads }: AttentionHeads, { rotary }: Pack): { rotated: number; scaled: number } => ({
-  rotated: rotary ? heads + kvHeads : 0,
+const qkvSizes = ({ heads, kvHeads }: AttentionHeads): { rotated: number; scaled: number } => ({
+  rotated: heads + kvHeads,
   scaled: heads,
 });
 
@@ -89,7 +86,7 @@ function packQkv(qkv: Tensor, pack: Pack, shape: AttentionHeads): Tensor {
     [heads, kvHeads, headDim],
     pack.segments.shape,
   );
-  return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape, pack));
+  return packHeads(qkv, pack, heads + 2 * kvHeads, headDim, qkvSizes(shape));
 }
 
 function uniforms(
@@ -133,7 +130,7 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
   // Rope and segments are inputs so that the tape keeps them for the walk.
   return record(
     y,
-    [qkv, pack.rope, pack.segments],
+    [qkv, pack.segments, ...(pack.rope === undefined ? [] : [pack.rope])],
     (dy) => [
       device.scope(() => {
         const { rope, segments } = pack;
@@ -155,11 +152,9 @@ export function attention(qkv: Tensor, pack: Pack, shape: AttentionHeads, dropou
           k.attentionUnpack,
           { dpacked, rope, segments },
           { dx: { shape: qkv.shape, dtype: floatTypeOf(qkv) } },
-          { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape, pack) },
+          { tokens, heads: heads + 2 * kvHeads, headDim, scale: 1 / Math.sqrt(headDim), ...qkvSizes(shape) },
         ).dx;
       }),
-      undefined,
-      undefined,
     ],
     [lse],
   );

@@ -49,10 +49,9 @@ export function convolve(
       const products = product(x, filters, height * width, inner, taps);
       return device.run(
         k.sumTaps,
-        { x: products, bias: bias ?? x },
+        { x: products, bias },
         { y: shape },
         { count: window.rows * width, height, width, above: window.above, size, dilation },
-        { bias: bias !== undefined },
       ).y;
     }
     const count = taps * inner * Math.ceil(cols / 4) * 4;
@@ -65,10 +64,9 @@ export function convolve(
     );
     return device.run(
       k.conv2d,
-      { x, b, bias: bias ?? x },
+      { x, b, bias },
       { y: shape },
       { height, width, ...window, channels: inner, size, dilation, cols },
-      { bias: bias !== undefined, patchable: size === 3 && inner <= k.MOST_PATCH_CHANNELS },
     ).y;
   });
 }
@@ -138,7 +136,6 @@ export function filterGradient(
             cols,
             chunkPixels,
           },
-          { aligned: cols % 4 === 0, patchable: size === 3 },
         ).y;
       }),
     );

@@ -75,13 +75,7 @@ export function instanceStats(...bands: readonly Tensor[]): Tensor {
 /** The normalised map, or relu of it, plus the residual if there is one; not recorded. */
 export function normalise(x: Tensor, stats: Tensor, { relu = false, residual }: InstanceNormOptions): Tensor {
   const channels = x.shape.at(-1)!;
-  return x.device.run(
-    k.instanceNorm,
-    { x, stats, residual: residual ?? x },
-    { y: x.shape },
-    { count: x.size, channels },
-    { relu, residual: residual !== undefined, aligned: channels % 4 === 0 },
-  ).y;
+  return x.device.run(k.instanceNorm, { x, stats, residual }, { y: x.shape }, { count: x.size, channels }, { relu }).y;
 }
 
 /** The gradient of x from that of its normalised map, not recorded; `relu` says whether a ReLU followed. */
@@ -114,7 +108,7 @@ export function instanceNormGradients(
       { x, stats, sums, dy: dy[i]! },
       { dx: x.shape },
       { count: x.size, channels, pixels },
-      { relu, aligned: channels % 4 === 0 },
+      { relu },
     ).dx;
   };
 }

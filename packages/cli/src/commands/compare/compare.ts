@@ -1,12 +1,13 @@
 /** The work of `rna compare`: RNAs folded by each engine and model in turn, and what the structures have in common. */
 import { extname } from 'node:path';
-import { basePairs, dotBracket, meanScore, scoreBasePairs, type FoldingEngine, type PairScore } from '@rna/structure';
+import { basePairs, dotBracket, meanScore, scoreBasePairs, type FoldingEngine } from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
-import { foldAll, foldedByName, type Folded, type FoldedBy } from '../../folding/foldAll.ts';
+import { foldAll, foldedByName, type FoldedBy } from '../../folding/foldAll.ts';
 import { matchedStructures, readStructureRecords, type StructureRecord } from '../../input/structureRecords.ts';
 import { inertCell } from '../../input/cells.ts';
+import { agreement, EXACT, mean, scoresOf, type ComparedStructures, type Comparison } from './comparison.ts';
 import { agreementTable, renderComparison, truthTable } from '../../report/comparisonPage.ts';
 import { textTable } from '../../report/table.ts';
 import { writeText } from '../../tables/pairTable.ts';
@@ -20,30 +21,6 @@ export interface CompareOptions {
   readonly out?: readonly string[];
   readonly json?: boolean;
 }
-
-/** The structures of all RNAs by one engine or model. */
-export interface ComparedStructures {
-  readonly name: string;
-  readonly rnas: readonly Folded[];
-}
-
-export interface Comparison {
-  readonly records: readonly StructureRecord[];
-  readonly structures: readonly ComparedStructures[];
-  /** [length] of each record, where the structures are known. */
-  readonly truth?: readonly Int32Array[];
-}
-
-const EXACT = { flexible: false };
-
-/** F1 of the pairs of two structures, the same either way round. */
-export const agreement = (a: Folded, b: Folded): number => scoreBasePairs(a.partners, b.partners, EXACT).f1;
-
-export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** Scores of one engine's or model's structures, RNA by RNA. */
-export const scoresOf = (truth: readonly Int32Array[], rnas: readonly Folded[]): PairScore[] =>
-  rnas.map(({ partners }, k) => scoreBasePairs(truth[k]!, partners, EXACT));
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function compare(options: CompareOptions): Promise<void> {

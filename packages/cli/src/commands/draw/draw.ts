@@ -28,7 +28,7 @@ import { writeText } from '../../tables/pairTable.ts';
 
 type DrawFormat = 'svg' | 'r2dt';
 
-const ENDINGS: Readonly<Record<DrawFormat, string>> = { svg: 'svg', r2dt: 'json' };
+const ENDINGS: Readonly<Record<DrawFormat, string>> = { svg: 'svg', r2dt: 'r2dt.json' };
 
 export interface DrawOptions {
   /** Files of structures or sequences, `-` for stdin. */

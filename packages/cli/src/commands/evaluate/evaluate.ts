@@ -24,7 +24,10 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.report !== undefined) await checkOutputFolder(options.report);
   await interruptible((signal) =>
     withModel(options.model, options, (model) => {
-      if (model.task === undefined || options.masking !== undefined) return scoreMasked(model, options);
+      const isMasked = model.task === undefined || options.masking !== undefined;
+      if (options.columns !== undefined && (isMasked || predictsPairs(model.task)))
+        throw new UsageError('--columns is for tables of labels; structures and sequences have none');
+      if (model.task === undefined || isMasked) return scoreMasked(model, options);
       const { task } = model;
       return predictsPairs(task)
         ? scoreStructures(model, task, options, signal)

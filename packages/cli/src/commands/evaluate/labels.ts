@@ -241,7 +241,7 @@ const resamplesOf = (rnas: readonly Rna[], { kind }: Head): number =>
 
 const embeddingLabel = (task: TaskHead, { target }: Rna): string | number => {
   if (task.head.kind === 'number') return target as number;
-  // Of what has several labels, or one for each nucleotide, the first column's mean is shown.
+  // What has several labels, or one for each nucleotide, is shown by the mean of its first column.
   if (target instanceof Float64Array) {
     const known = tableColumn([target], task.head.classNames?.(task.sizes).length ?? 1, 0).filter(Number.isFinite);
     return known.length === 0 ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length;

@@ -90,7 +90,7 @@ export function registerFold(program: Command): void {
     });
   const given = withModelArgument(command, {
     model: 'it must have a head that predicts base pairs',
-    behind: [{ name: 'input', help: 'FASTA files, gzipped or not, or - for stdin' }],
+    behind: [{ name: 'input', help: 'FASTA files or lines of sequences, gzipped or not, or - for stdin' }],
     many: true,
   });
   examples(command, [

@@ -43,8 +43,11 @@ async function foldRecords(options: FoldOptions, writeText?: (text: string) => P
   checkDecoding(options);
   checkWindowOptions(options);
   if (options.inputs.length === 0) throw new UsageError('no input is named; give FASTA files, or - for stdin');
+  // Shards are found by their headers.
+  const allowUnnamed = options.part === undefined;
+  const reading = { skipBad: options.skipBad ?? false, allowUnnamed, ...partOf(options) };
   await interruptible((signal) =>
-    withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false, ...partOf(options) }, async (fasta) => {
+    withFasta(options.inputs, { ...reading, signal }, async (fasta) => {
       if (!options.allowNcPairs) noteOtherLetters(fasta);
       const output = foldOutput(fasta.plan, options, writeText);
       let bar: ProgressBar | undefined;

@@ -27,7 +27,7 @@ export interface EstimateOptions extends WindowOptions {
 export async function estimate({ inputs, model: name, json, ...options }: EstimateOptions): Promise<void> {
   checkWindowOptions(options);
   await interruptible((signal) =>
-    withFasta(inputs, { signal }, ({ plan }) =>
+    withFasta(inputs, { signal, allowUnnamed: true }, ({ plan }) =>
       withModel(name, {}, async (model) => {
         const begun = performance.now();
         const work = (priors: EnginePairsProvider | undefined): Promise<void> =>

@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { embeddingMap, figureFile, project, PROJECTIONS, type PlacedRna, type Projection } from '@rna/figures';
+import { figureFile, project, type Projection } from '@rna/figures';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { inertCell } from '../../input/cells.ts';
 import { readTable } from '../../input/tables.ts';
 import { BUILTIN } from '../../models/builtin.ts';
-import { renderMap } from '../../report/mapPage.ts';
+import { mapFigure, renderMap } from '../../report/mapPage.ts';
 import { writeText } from '../../tables/pairTable.ts';
 import { isVectorFile, readVectors, type NamedVector } from '../../tables/readVectors.ts';
 import { embed } from '../embed/embed.ts';
@@ -41,8 +41,8 @@ export interface EmbeddingMap {
 }
 
 const leastRnas = 4;
-/** t-SNE compares all with all at each of its steps: a minute for so many on one core. */
-const mostForTsne = 3000;
+/** t-SNE compares all with all at each of its steps: 17 seconds for 1,000 on one core, by the square. */
+const mostRnas = 3000;
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function map(options: MapOptions): Promise<void> {
@@ -59,9 +59,9 @@ export async function map(options: MapOptions): Promise<void> {
     signal.throwIfAborted();
     if (rows.length < leastRnas)
       throw new CommandError(`${input}: ${rows.length} RNAs are too few for a map; give at least ${leastRnas}`);
-    if (rows.length > mostForTsne)
+    if (rows.length > mostRnas)
       throw new CommandError(
-        `${input}: ${rows.length} RNAs are too many for a map that is laid out in memory; give at most ${mostForTsne}`,
+        `${input}: ${rows.length} RNAs are too many for a map that is laid out in memory; give at most ${mostRnas}`,
       );
     const labels = options.labels === undefined ? undefined : await labelsOf(rows, options, options.labels);
     const vectors = rows.map(({ vector }) => vector);
@@ -127,23 +127,6 @@ async function labelsOf(
     known.every((label) => Number.isFinite(Number(label)));
   return isNumeric ? labels.map(Number) : labels.map((label) => (label === '' ? `no ${column}` : label));
 }
-
-/** The map's figure by one method, coloured by the labels or the clusters. */
-export function mapFigure(
-  { source, ids, places, clusters: found, labels }: EmbeddingMap,
-  method: Projection,
-  by: 'labels' | 'clusters',
-) {
-  const rnas = ids.map((id, i): PlacedRna => ({
-    ...places[method][i]!,
-    id,
-    label: by === 'labels' && labels !== undefined ? labels.values[i]! : clusterName(found.of[i]!),
-  }));
-  const colouredBy = by === 'labels' && labels !== undefined ? labels.column : 'cluster';
-  return embeddingMap(`Embeddings by ${source}, ${PROJECTIONS[method]}, coloured by ${colouredBy}`, rnas, method);
-}
-
-const clusterName = (cluster: number): string => `cluster ${cluster + 1}`;
 
 function textOf(result: EmbeddingMap, ending: string, method: Projection): string {
   switch (ending) {

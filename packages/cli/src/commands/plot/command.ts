@@ -9,9 +9,9 @@ export function registerPlot(program: Command): void {
     .summary('draw the curves of training runs over each other')
     .description(
       [
-        'Draws loss, gradient norm, learning rate and held-out scores (accuracy by kind of mask, or F1) of one or more runs of',
-        'rna pretrain or rna finetune, by step; runs under way can be drawn too. An SVG, or an HTML page with a table of where',
-        'the runs ended and their configs.',
+        'Draws loss, gradient norm, learning rate and every held-out score (accuracy by kind of mask, F1, R² and others) of one',
+        'or more runs of rna pretrain or rna finetune, by step; runs under way can be drawn too. An SVG, or an HTML page with a',
+        'table of where the runs ended and their configs.',
       ].join(' '),
     )
     .argument('<run...>', 'folders of runs')

@@ -40,6 +40,7 @@ export async function predict(options: PredictOptions): Promise<void> {
   const { input, out } = options;
   const head = headOfTask(options.task ?? (await taskOf(options)));
   if (head.kind === 'pairs') {
+    if (options.columns) throw new UsageError('--columns is for tables; structures are predicted of FASTA');
     return fold({ ...options, engine: 'model', inputs: [input], format: options.format ?? ['dbn'] });
   }
   if (
