@@ -22,6 +22,7 @@ import { registerPlot } from './commands/plot/command.ts';
 import { registerPredict } from './commands/predict/command.ts';
 import { registerPretrain } from './commands/pretrain/command.ts';
 import { registerScore } from './commands/score/command.ts';
+import { registerShards } from './commands/shards/command.ts';
 import { registerStructures } from './commands/structures/command.ts';
 import { registerTune } from './commands/tune/command.ts';
 import { describeFailure, EXIT } from './commandLine/errors.ts';
@@ -35,6 +36,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerFold,
   registerScore,
   registerStructures,
+  registerShards,
   registerDraw,
   registerCompare,
   registerContacts,

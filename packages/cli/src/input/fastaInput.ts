@@ -13,6 +13,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InputError, parseFasta, readable, type FastaRecord } from '@rna/structure';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
+import { openRecords, type FastaIndex, type RecordRange } from './fastaIndex.ts';
 import { inputName, readText, STDIN } from './inputText.ts';
 import { note } from '../commandLine/terminal.ts';
 
@@ -46,13 +47,22 @@ export interface FastaInputOptions {
   readonly allowUnnamed?: boolean;
   /** Leave out records that cannot be read, and say which. By default the first is refused. */
   readonly skipBad?: boolean;
+  /** Read these records of the one input, and nothing else of it. */
+  readonly part?: FastaPart;
   readonly signal?: AbortSignal;
+}
+
+/** Some of the records of an indexed file. */
+export interface FastaPart {
+  readonly index: FastaIndex;
+  readonly range: RecordRange;
 }
 
 /** An input that can be read twice. */
 interface Rereadable {
   readonly name: string;
-  readonly path: string;
+  readonly text: () => AsyncIterable<string>;
+  readonly firstLine: number;
 }
 
 /**
@@ -72,12 +82,14 @@ export async function withFasta<T>(
   try {
     const files: Rereadable[] = [];
     for (const [k, path] of inputs.entries()) {
+      if (options.part !== undefined) {
+        files.push({ name: inputName(path), ...(await openRecords(options.part.index, options.part.range)) });
+        continue;
+      }
       const isRereadable = path !== STDIN && (await stat(path)).isFile();
       if (!isRereadable) spool ??= await mkdtemp(join(tmpdir(), 'rna-'));
-      files.push({
-        name: inputName(path),
-        path: isRereadable ? path : await copied(path, join(spool!, String(k)), options.signal),
-      });
+      const file = isRereadable ? path : await copied(path, join(spool!, String(k)), options.signal);
+      files.push({ name: inputName(path), text: () => readText(file), firstLine: 1 });
     }
     const bad: InputError[] = [];
     const plan: PlannedRecord[] = [];
@@ -88,7 +100,8 @@ export async function withFasta<T>(
     }
     for (const { message } of bad) note(`left out: ${message}`);
     if (bad.length > 0) note(`${bad.length} of ${bad.length + plan.length} records are left out (--skip-bad)`);
-    if (plan.length === 0) throw new CommandError(`${name}: no record is left`);
+    // A shard may have bad records alone; the others go on.
+    if (plan.length === 0 && options.part === undefined) throw new CommandError(`${name}: no record is left`);
     return await task({
       name,
       plan,
@@ -130,9 +143,10 @@ async function* readAll(
   onBad: (error: InputError) => void,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
   const places = new Map<string, string>();
-  for (const { name, path } of files) {
-    for await (const record of parseFasta(readText(path), {
+  for (const { name, text, firstLine } of files) {
+    for await (const record of parseFasta(text(), {
       file: name,
+      firstLine,
       allowUnknown,
       allowUnnamed,
       ...(skipBad && { onBadRecord: onBad }),
@@ -162,6 +176,7 @@ async function* follow(
   plan: readonly PlannedRecord[],
   name: string,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
+  if (plan.length === 0) return;
   let index = 0;
   for await (const record of records) {
     const planned = plan[index++];

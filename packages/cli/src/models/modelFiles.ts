@@ -33,7 +33,7 @@ export async function openModelFiles(
   model: string,
   options: HubOptions & { configPath?: string } = {},
 ): Promise<ModelFiles> {
-  const { folder, weights } = await locate(model, options);
+  const { folder, weights } = await locateModel(model, options);
   const configPath = options.configPath ?? join(folder, CONFIG_FILE);
   if (options.configPath !== undefined && !existsSync(configPath))
     throw new CheckpointError(configPath, 'no such file');
@@ -60,7 +60,8 @@ export async function openModelFiles(
   }
 }
 
-async function locate(model: string, options: HubOptions): Promise<{ folder: string; weights: string }> {
+/** Where the files of a model are; one of the hub is downloaded first. */
+export async function locateModel(model: string, options: HubOptions): Promise<{ folder: string; weights: string }> {
   if (model === BUILTIN) return inFolder(builtinFolder());
   if (!existsSync(model)) {
     if (isHubName(model)) return inFolder(await fetchHubModel(model, options));

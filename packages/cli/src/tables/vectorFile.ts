@@ -15,15 +15,36 @@ export interface Vectors {
 
 /** `name.npy`: one array of float32, C order, [records, …shape]. The ids have no place in it. */
 export async function writeNpy(sink: ByteSink, { ids, shape, rows }: Vectors): Promise<void> {
-  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${[ids.length, ...shape].join(', ')},), }`;
+  await sink.write(npyHeader([ids.length, ...shape]));
+  for await (const row of rows) await sink.write(new Uint8Array(row.buffer, row.byteOffset, row.byteLength));
+}
+
+/** What stands before the values of a `.npy` of float32. */
+export function npyHeader(shape: readonly number[]): Uint8Array {
+  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
   // Magic, version and length take 10 bytes; the whole is a multiple of 64 and ends in a line end (NEP 1).
   const length = Math.ceil((10 + dict.length + 1) / 64) * 64 - 10;
   const header = new Uint8Array(10 + length);
   header.set([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0]);
   new DataView(header.buffer).setUint16(8, length, true);
   header.set(new TextEncoder().encode(`${dict.padEnd(length - 1)}\n`), 10);
-  await sink.write(header);
-  for await (const row of rows) await sink.write(new Uint8Array(row.buffer, row.byteOffset, row.byteLength));
+  return header;
+}
+
+/** The shape that such a header says, and its bytes; undefined where the file does not begin with one. */
+export function npyShape(
+  start: Buffer,
+): { readonly shape: readonly number[]; readonly headerBytes: number } | undefined {
+  if (start.length < 10) return undefined;
+  const headerBytes = 10 + start.readUInt16LE(8);
+  const [, extents] = /'shape': \(([\d, ]+)\)/.exec(start.toString('latin1', 10, headerBytes)) ?? [];
+  const shape = extents
+    ?.split(',')
+    .filter((each) => each.trim() !== '')
+    .map(Number);
+  return shape !== undefined && npyHeader(shape).every((byte, i) => byte === start[i])
+    ? { shape, headerBytes }
+    : undefined;
 }
 
 const columnNames = (width: number): string[] => Array.from({ length: width }, (_, column) => `e${column}`);

@@ -31,6 +31,8 @@ export interface FastaRecord {
 export interface FastaOptions {
   /** The name that errors give. */
   readonly file: string;
+  /** Line of the file that the text begins with, where it is a part of one. Default 1. */
+  readonly firstLine?: number;
   /** Accept letters outside IUPAC; `tokenize` reads them as `<unk>`. Default false. */
   readonly allowUnknown?: boolean;
   /** Accept records with one id, and so hold no ids. Default false. */
@@ -55,13 +57,20 @@ export interface FastaOptions {
  */
 export async function* parseFasta(
   chunks: AsyncIterable<string> | Iterable<string>,
-  { file, allowUnknown = false, allowRepeatedIds = false, allowUnnamed = false, onBadRecord }: FastaOptions,
+  {
+    file,
+    firstLine = 1,
+    allowUnknown = false,
+    allowRepeatedIds = false,
+    allowUnnamed = false,
+    onBadRecord,
+  }: FastaOptions,
 ): AsyncGenerator<FastaRecord, void, undefined> {
   const lineOfId = new Map<string, number>();
   let header: { id: string; description: string; line: number } | undefined;
   let parts: string[] = [];
   let length = 0;
-  let line = 0;
+  let line = firstLine - 1;
   // Records without a header so far, while no header was met.
   let unnamed: number | undefined = 0;
   // Whether the record that is being read is left out.

@@ -11,6 +11,7 @@ import {
   wholeNumber,
   windowOption,
 } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 
 export function registerEmbed(program: Command): void {
   const command = program
@@ -45,6 +46,7 @@ export function registerEmbed(program: Command): void {
     .option('--tokens <n>', 'tokens that are run together (default: what suits the adapter)', wholeNumber(1))
     .addOption(windowOption('the rows of each nucleotide, and those of <cls> and <eos>'))
     .addOption(strideOption())
+    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
@@ -62,6 +64,7 @@ export function registerEmbed(program: Command): void {
     'rna embed rnas.fasta --out rnas.safetensors',
     'rna embed multimolecule/rinalmo-micro rnas.fasta --out rnas.safetensors',
     'rna embed runs/mine/checkpoints/best rnas.fasta --out means.csv --pool mean',
+    'rna embed rnas.fasta --out means.npy --pool mean --shard 3/8',
     'zcat rnas.fasta.gz | rna embed ./model - --out rnas.safetensors --layer 6 --logits',
   ]);
 }

@@ -7,7 +7,6 @@
  */
 import { extname } from 'node:path';
 import {
-  groupByTokenBudget,
   packTokens,
   sequenceRange,
   writeSafetensors,
@@ -30,9 +29,13 @@ import { checkWindowOptions, chooseWindows, noteWindows, type WindowOptions } fr
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import type { Kind } from '../../shards/manifest.ts';
+import { batchesOf, batchPart, ownOf, type BatchPart } from '../../shards/batches.ts';
+import { runSharded, type ShardPart } from '../../shards/runShard.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
 
-export interface EmbedOptions extends Precision, WindowOptions {
+export interface EmbedOptions extends Precision, WindowOptions, ShardOption, ShardPart {
   readonly model: string;
   readonly input: string;
   readonly out: string;
@@ -48,20 +51,33 @@ export interface EmbedOptions extends Precision, WindowOptions {
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
+  const kind = FORMATS_OF_SHARDS[format];
+  await runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
+}
+
+async function embedRecords(options: EmbedOptions): Promise<void> {
+  const format = outputFormat(options);
   checkWindowOptions(options);
   if (options.attentions && (options.window !== undefined || options.stride !== undefined))
     throw new UsageError('--attentions are maps of a whole sequence, which windows do not have; leave out one of them');
   await checkOutputFile(options.out);
   if (options.logits) await requireLetters(options.model);
+  const part = options.part && batchPart(options.part);
+  const allowUnknown = options.allowUnknown ?? false;
   await interruptible((signal) =>
-    withFasta(options.input, { allowUnknown: options.allowUnknown ?? false, signal }, async (fasta) => {
+    withFasta(options.input, { allowUnknown, ...(part && { part: part.read }), signal }, async (read) => {
+      const fasta: FastaInput = { ...read, plan: ownOf(read.plan, part) };
       if (format === '.safetensors') checkNames(fasta, options);
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
       await withModel(options.model, options, async (model) => {
         checkOptions(model, options);
         // Other rows are averaged over windows.
         if (options.attentions) checkLengths(model.config, fasta.plan);
-        await withEncoder(model, (encoder) => write(encoder, fasta, options, format, signal), options);
+        await withEncoder(
+          model,
+          (encoder) => write({ encoder, options, ...(part && { part }) }, fasta, format, signal),
+          options,
+        );
       });
     }),
   );
@@ -69,6 +85,12 @@ export async function embed(options: EmbedOptions): Promise<void> {
 
 const FORMATS = ['.safetensors', '.npy', '.csv', '.parquet'] as const;
 type Format = (typeof FORMATS)[number];
+const FORMATS_OF_SHARDS = {
+  '.safetensors': 'safetensors',
+  '.npy': 'npy',
+  '.csv': 'table',
+  '.parquet': 'parquet',
+} as const satisfies Record<Format, Kind>;
 
 /** The format that the output's name asks for. Throws a UsageError for another, or for what the format cannot hold. */
 function outputFormat({ out, pool, logits, attentions }: EmbedOptions): Format {
@@ -138,17 +160,12 @@ function checkOptions({ config, lmHead }: OpenedModel, { model, layer = 0, logit
     );
 }
 
-async function write(
-  encoder: Encoder,
-  fasta: FastaInput,
-  options: EmbedOptions,
-  format: Format,
-  signal: AbortSignal,
-): Promise<void> {
+async function write(run: Run, fasta: FastaInput, format: Format, signal: AbortSignal): Promise<void> {
+  const { encoder, options } = run;
   const bar = progressBar('embed', fasta.plan.length, 'records');
   let done = 0;
   // Entries are written in order, and each takes its parts from the one stream of results.
-  const parts = results(encoder, fasta, options, signal);
+  const parts = results(run, fasta, signal);
   const take = (count: number, onEnd?: () => void) =>
     async function* (): AsyncGenerator<Float32Array, void, undefined> {
       for (let part = 0; part < count; part++) {
@@ -219,12 +236,12 @@ const description = ({ model, weights, activations, pool, layer }: EmbedOptions)
 
 /** Every value of the file in its order: per record its attentions block by block, its logits, its representation. */
 async function* results(
-  encoder: Encoder,
+  run: Run,
   fasta: FastaInput,
-  options: EmbedOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Float32Array, void, undefined> {
-  const run: Run = { encoder, options };
+  const { encoder, options, part } = run;
+  const outputs = options.logits ? 2 : 1;
   // Attention maps are of whole sequences.
   const windows = options.attentions
     ? undefined
@@ -235,7 +252,7 @@ async function* results(
     windows !== undefined && !windows.isWhole(length) ? Infinity : length + 2;
   const budget = options.attentions ? 1 : (options.tokens ?? defaultTokenBudget(encoder.device, encoder.config));
   let pending: Promise<Float32Array[]> | undefined;
-  for await (const batch of groupByTokenBudget(fasta.records(), budget, tokensOf)) {
+  for await (const { records: batch, from, to } of batchesOf(fasta.records(), budget, tokensOf, part)) {
     signal.throwIfAborted();
     if (options.attentions) {
       yield* runWithAttentions(run, batch[0]!);
@@ -243,10 +260,11 @@ async function* results(
     }
     // The device runs this batch while the one before is read and written.
     const [first] = batch;
-    const next =
+    const all =
       windows !== undefined && first !== undefined && !windows.isWhole(first.sequence.length)
         ? runWindows(run, first, windows)
         : runBatch(run, batch);
+    const next = all.then((rows) => rows.slice(outputs * from, outputs * to));
     next.catch(() => undefined); // Thrown below, where it is awaited; until then it must not count as unhandled.
     if (pending !== undefined) yield* await pending;
     pending = next;
@@ -257,6 +275,8 @@ async function* results(
 interface Run {
   readonly encoder: Encoder;
   readonly options: EmbedOptions;
+  /** The shard, where not all records are to be run. */
+  readonly part?: BatchPart;
 }
 
 /** The outputs of a record as of `runBatch`, each row the mean over the windows that hold its nucleotide. */

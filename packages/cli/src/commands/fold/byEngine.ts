@@ -6,6 +6,7 @@ import { note } from '../../commandLine/terminal.ts';
 import { foldingThreads, refuseTooLong } from '../../folding/memory.ts';
 import { foldInOrder } from '../../folding/pool.ts';
 import type { FastaFileRecord, FastaInput } from '../../input/fastaInput.ts';
+import type { ShardPart } from '../../shards/runShard.ts';
 import { readSettings } from '../structures/structures.ts';
 import type { FoldSink } from './output.ts';
 
@@ -13,7 +14,7 @@ import type { FoldSink } from './output.ts';
 export const ENGINE_GAMMA = 6;
 const ARITHMETIC = 'exact';
 
-export interface FoldByEngineOptions {
+export interface FoldByEngineOptions extends ShardPart {
   readonly engine: FoldingEngine;
   readonly gamma?: number;
   readonly skipBad?: boolean;
@@ -25,7 +26,7 @@ export interface FoldByEngineOptions {
  */
 export async function foldByEngine(
   fasta: FastaInput,
-  { engine, gamma = ENGINE_GAMMA, skipBad = false }: FoldByEngineOptions,
+  { engine, gamma = ENGINE_GAMMA, skipBad = false, part }: FoldByEngineOptions,
   signal: AbortSignal,
   { begin, take }: FoldSink,
 ): Promise<void> {
@@ -40,7 +41,10 @@ export async function foldByEngine(
     }
   }
   const plan = fasta.plan.filter(({ id }) => !tooLong.has(id));
-  if (plan.length === 0) throw new CommandError(`${fasta.name}: no record is left`);
+  if (plan.length === 0) {
+    if (part === undefined) throw new CommandError(`${fasta.name}: no record is left`);
+    return;
+  }
   const settings = await readSettings({ params: engine, gamma, arithmetic: ARITHMETIC, probs: true });
   const threads = foldingThreads(plan, ARITHMETIC, Math.min(availableParallelism(), plan.length));
   await begin();

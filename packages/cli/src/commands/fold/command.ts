@@ -11,6 +11,7 @@ import {
   weightsOption,
   windowOption,
 } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 
 const FORMATS = ['dbn', 'ct', 'bpseq', 'svg', 'r2dt'] as const;
@@ -38,7 +39,10 @@ export function registerFold(program: Command): void {
         .choices(['model', 'contrafold', 'eternafold'])
         .default('model'),
     )
-    .option('-o, --out <folder>', 'the folder to write to; it is made if it is not there')
+    .option(
+      '-o, --out <folder>',
+      'the folder to write to; it is made if it is not there. With --shard it is the file that all shards together will be',
+    )
     .option(
       '--format <list>',
       'dbn, ct, bpseq, svg (a drawing, coloured by the probability of each pair) and r2dt (ID.r2dt.json, the drawing as RNA 2D JSON, which RNAcanvas and R2DT read), separated by commas',
@@ -72,6 +76,7 @@ export function registerFold(program: Command): void {
     .option('--skip-bad', 'leave out records that cannot be read or run, and list them; by default nothing is begun')
     .addOption(windowOption('their pair probabilities'))
     .addOption(strideOption())
+    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')
@@ -94,6 +99,7 @@ export function registerFold(program: Command): void {
     'rna fold ./fine-tuned rnas.fasta --out structures --format dbn,ct,bpseq --probs',
     'rna fold rnas.fasta --out structures --format dbn,svg,r2dt',
     'rna fold ./fine-tuned rnas.fasta --nested --json | jq -r .structure',
+    'rna fold rnas.fasta --out rnas.dbn --shard 3/8',
     'rna fold --engine eternafold rnas.fasta more.fasta > rnas.dbn',
     'rna fold rinalmo_micro_ss.pt rnas.fasta --threshold 0.3 --allow-sharp-loops > rnas.dbn',
   ]);

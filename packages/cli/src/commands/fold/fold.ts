@@ -7,13 +7,17 @@ import type { Precision } from '@rna/model';
 import type { FoldingEngine } from '@rna/structure';
 import { UsageError } from '../../commandLine/errors.ts';
 import { interruptible, progressBar, type ProgressBar } from '../../commandLine/terminal.ts';
+import { writeAtomically } from '../../files/files.ts';
 import { noteOtherLetters, withFasta } from '../../input/fastaInput.ts';
 import { checkWindowOptions } from '../../models/windows.ts';
+import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { foldByEngine } from './byEngine.ts';
 import { foldByModel, type FoldByModelOptions } from './byModel.ts';
-import { checkOutput, foldOutput, type FoldOutputOptions, type FoldSink } from './output.ts';
+import { checkOutput, checkShardOutput, foldOutput, type FoldOutputOptions, type FoldSink } from './output.ts';
 
-export interface FoldOptions extends Precision, FoldOutputOptions, Omit<FoldByModelOptions, 'model'> {
+export interface FoldOptions
+  extends Precision, FoldOutputOptions, ShardOption, ShardPart, Omit<FoldByModelOptions, 'model'> {
   /** What folds, and the model where that does. */
   readonly engine: FoldingEngine | 'model';
   readonly model?: string;
@@ -23,15 +27,29 @@ export interface FoldOptions extends Precision, FoldOutputOptions, Omit<FoldByMo
 
 /** Throws an InputError, CheckpointError, UsageError or CommandError before any output is begun. */
 export async function fold(options: FoldOptions): Promise<void> {
+  if (options.shard === undefined) checkOutput(options);
+  else checkShardOutput(options);
+  await runSharded({ name: 'fold', inputs: options.inputs, kindOf: () => 'lines' }, options, (own) => {
+    const { out, part } = own;
+    if (part === undefined || out === undefined) return foldRecords(own);
+    // A shard's file has what stdout gets of all.
+    return writeAtomically(out, (sink) => foldRecords(own, (text) => sink.write(new TextEncoder().encode(text))));
+  });
+}
+
+/** Folds all records; their text goes to `writeText` in place of --out, where there is one. */
+async function foldRecords(options: FoldOptions, writeText?: (text: string) => Promise<void>): Promise<void> {
   const { engine, model } = options;
-  checkOutput(options);
   checkDecoding(options);
   checkWindowOptions(options);
   if (options.inputs.length === 0) throw new UsageError('no input is named; give FASTA files, or - for stdin');
+  // Shards are found by their headers.
+  const allowUnnamed = options.part === undefined;
+  const reading = { skipBad: options.skipBad ?? false, allowUnnamed, ...partOf(options) };
   await interruptible((signal) =>
-    withFasta(options.inputs, { signal, skipBad: options.skipBad ?? false, allowUnnamed: true }, async (fasta) => {
+    withFasta(options.inputs, { ...reading, signal }, async (fasta) => {
       if (!options.allowNcPairs) noteOtherLetters(fasta);
-      const output = foldOutput(fasta.plan, options);
+      const output = foldOutput(fasta.plan, options, writeText);
       let bar: ProgressBar | undefined;
       let done = 0;
       const sink: FoldSink = {

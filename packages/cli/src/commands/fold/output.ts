@@ -10,7 +10,7 @@ import { UsageError } from '../../commandLine/errors.ts';
 import { makeFolder } from '../../files/files.ts';
 import { fileNames, notePairsLeftOut } from '../../files/outputPaths.ts';
 import type { FastaFileRecord, PlannedRecord } from '../../input/fastaInput.ts';
-import { pairLines, writeText } from '../../tables/pairTable.ts';
+import { pairLines, writeText as writeTextFile } from '../../tables/pairTable.ts';
 
 /** A record with its structure, whatever it was folded by. */
 export interface FoldedRecord extends Structure, Pick<FastaFileRecord, 'file' | 'line'> {
@@ -71,11 +71,22 @@ export function checkOutput({ out, format, probs, json }: FoldOutputOptions): vo
     );
 }
 
-/** Writes records one by one. Throws an InputError as `fileNames` does. */
+/** Throws a UsageError for what the one file of a shard has no room for. */
+export function checkShardOutput({ format, probs, json }: FoldOutputOptions): void {
+  if (format.some((each) => each !== 'dbn') || (probs && !json))
+    throw new UsageError(
+      '--shard writes one file, dot-bracket or with --json a line a record; leave out --format, and --probs without --json',
+    );
+}
+
+/** Writes records one by one: as one text to `writeOne`, where there is one, else as --out says. Throws an InputError as `fileNames` does. */
 export function foldOutput(
   plan: readonly PlannedRecord[],
-  { out, format, probs = false, json = false }: FoldOutputOptions,
+  { out: folder, format, probs = false, json = false }: FoldOutputOptions,
+  writeOne?: (text: string) => Promise<void>,
 ): { readonly begin: () => Promise<void>; readonly write: (record: FoldedRecord) => Promise<void> } {
+  const out = writeOne === undefined ? folder : undefined;
+  const writeText = writeOne ?? writeResult;
   const names = out === undefined ? undefined : fileNames(plan);
   return {
     begin: async () => {
@@ -87,12 +98,12 @@ export function foldOutput(
         const path = join(out, names.get(record.id)!);
         for (const each of format) {
           const { ending, text }: Writer = WRITERS[each];
-          await writeText(`${path}.${ending}`, [await text(record)]);
+          await writeTextFile(`${path}.${ending}`, [await text(record)]);
         }
-        if (probs) await writeText(`${path}.probs.tsv`, pairLines(record.pairs()));
+        if (probs) await writeTextFile(`${path}.probs.tsv`, pairLines(record.pairs()));
       }
-      if (json) await writeResult(`${JSON.stringify(jsonOf(record, probs))}\n`);
-      else if (out === undefined) await writeResult(dotBracketText(record));
+      if (json) await writeText(`${JSON.stringify(jsonOf(record, probs))}\n`);
+      else if (out === undefined) await writeText(dotBracketText(record));
     },
   };
 }

@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 import { activationsOption, examples, weightsOption } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 import type { ScoreOptions } from './score.ts';
 
 export function registerScore(program: Command): void {
@@ -36,6 +37,7 @@ export function registerScore(program: Command): void {
     .option('--svg <file>', 'with --scan of one record: also a map of all scores')
     .option('-o, --out <file>', 'the CSV file to write to (default: stdout)')
     .option('--json', 'the correlations as JSON on stdout; needs --measured and --out')
+    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

@@ -22,9 +22,11 @@ import { requireLetters } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { csvLine } from '../../tables/predictionTable.ts';
+import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { readVariants, type Variant, type VariantOptions } from './variants.ts';
 
-export interface ScoreOptions extends Precision, VariantOptions {
+export interface ScoreOptions extends Precision, VariantOptions, ShardOption, ShardPart {
   readonly model: string;
   readonly input: string;
   readonly method: VariantScore;
@@ -40,13 +42,20 @@ export async function score(options: ScoreOptions): Promise<void> {
   checkOptions(options);
   await requireLetters(options.model);
   for (const path of [options.out, options.svg]) if (path !== undefined) await checkOutputFile(path);
-  await (options.scan === true ? scan(options) : scoreTable(options));
+  await (options.scan === true
+    ? runSharded({ name: 'score', inputs: [options.input], kindOf: () => 'table' }, options, scan)
+    : scoreTable(options));
 }
 
-function checkOptions({ scan, svg, json, out, measured, wildType, mutations, sequences }: ScoreOptions): void {
+function checkOptions(options: ScoreOptions): void {
+  const { scan, svg, json, out, measured, wildType, mutations, sequences, shard } = options;
   if (scan === true && (wildType ?? mutations ?? sequences ?? measured) !== undefined)
     throw new UsageError('--scan takes its wild types from INPUT; leave out --wild-type and the names of columns');
   if (svg !== undefined && scan !== true) throw new UsageError('--svg draws what --scan scores; give --scan too');
+  if (shard !== undefined && (scan !== true || svg !== undefined))
+    throw new UsageError(
+      '--shard takes a part of the records of FASTA, so it needs --scan; and --svg draws one record',
+    );
   if (json === true && (measured === undefined || out === undefined))
     throw new UsageError('--json prints correlations, so it needs --measured COLUMN, and --out FILE for the table');
 }
@@ -70,7 +79,7 @@ async function scoreTable(options: ScoreOptions): Promise<void> {
       bar.stop();
     });
     requireFinite(scores, variants, options);
-    await writeTable(options.out, [
+    await writeTable(options, [
       csvLine([...header, 'score']),
       ...variants.map(({ cells }, i) => csvLine([...cells, significant(scores[i]!)])),
     ]);
@@ -162,7 +171,7 @@ async function scan(options: ScoreOptions): Promise<void> {
         await writeAtomically(options.svg, (sink) => sink.write(new TextEncoder().encode(text)));
       }
     }
-    await writeTable(options.out, lines);
+    await writeTable(options, lines);
   });
 }
 
@@ -177,7 +186,7 @@ async function interruptibleFasta(
   task: (records: readonly Scanned[], encoder: Encoder, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const records: Scanned[] = [];
-  await withFasta(options.input, {}, async (fasta) => {
+  await withFasta(options.input, partOf(options), async (fasta) => {
     for await (const record of fasta.records()) records.push(record);
   });
   await run(options, (encoder, signal) => task(records, encoder, signal));
@@ -199,10 +208,11 @@ function requireLanguageModel({ shapes }: OpenedModel, name: string): void {
     );
 }
 
-async function writeTable(out: string | undefined, lines: readonly string[]): Promise<void> {
+async function writeTable({ out, part }: ScoreOptions, lines: readonly string[]): Promise<void> {
   if (out === undefined) return writeResult(lines.join(''));
   await writeAtomically(out, (sink) => sink.write(new TextEncoder().encode(lines.join(''))));
-  note(`${lines.length - 1} scores in ${out}`);
+  // A shard's file has its name later.
+  if (part === undefined) note(`${lines.length - 1} scores in ${out}`);
 }
 
 /** Digits that a float32 holds. */

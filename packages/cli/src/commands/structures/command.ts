@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import type { StructuresOptions } from './structures.ts';
 import { examples, INPUT_HELP, listOf, wholeNumber, positive } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 
 export function registerStructures(program: Command): void {
   const command = program
@@ -65,6 +66,7 @@ export function registerStructures(program: Command): void {
       '--json',
       'a line of JSON a record instead: id, sequence, structure, logZ (the log partition function), accuracy (the expected share of nucleotides that the structure has right), pairs',
     )
+    .addOption(shardOption())
     .option('--jobs <n>', 'threads (default: one a core)', wholeNumber(1))
     .action(async (input: string, options: Omit<StructuresOptions, 'input'>) => {
       const { structures } = await import('./structures.ts');
@@ -74,6 +76,7 @@ export function registerStructures(program: Command): void {
     'rna structures rnas.fasta --out rnas.dbn',
     'rna structures rnas.fasta --params eternafold --gamma 2 > rnas.dbn',
     'rna structures rnas.fasta --out rnas.jsonl --json --probs',
+    'rna structures rnas.fasta --out rnas.dbn --scores --shard 3/8',
     'rna structures rnas.fasta --out rnas.ct --format ct --scores',
   ]);
 }

@@ -32,10 +32,12 @@ import {
 import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
 import { foldingThreads } from '../../folding/memory.ts';
+import { partOf, runSharded, type ShardedCommand, type ShardPart } from '../../shards/runShard.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
 import { isParameterSet, readParameterSet } from '../../folding/parameterSets.ts';
 
-export interface StructuresOptions {
+export interface StructuresOptions extends ShardOption, ShardPart {
   readonly input: string;
   readonly out?: string;
   /** `contrafold`, `eternafold` or a file. */
@@ -54,12 +56,28 @@ export interface StructuresOptions {
 
 /** Throws an InputError, UsageError or CommandError before any output is begun. */
 export async function structures(options: StructuresOptions): Promise<void> {
+  outputs(options);
+  const { params, constraints, shard } = options;
+  if (constraints !== undefined && shard !== undefined)
+    throw new UsageError(
+      '--constraints are held against all records of the input, of which --shard has a part; leave out one of them',
+    );
+  const command: ShardedCommand = {
+    name: 'structures',
+    inputs: [options.input],
+    files: { params: isParameterSet(params) ? undefined : params },
+    kindOf: (suffix) => (suffix.endsWith('.tsv') ? 'table' : 'lines'),
+  };
+  await runSharded(command, options, structuresOfRecords);
+}
+
+async function structuresOfRecords(options: StructuresOptions): Promise<void> {
   const { input, out } = options;
   const files = outputs(options);
   if (out !== undefined) await checkOutputFile(out);
   const settings = await readSettings(options);
   await interruptible((signal) =>
-    withFasta(input, { signal }, async (fasta) => {
+    withFasta(input, { ...partOf(options), signal }, async (fasta) => {
       noteOtherLetters(fasta);
       const constraints =
         options.constraints === undefined ? undefined : await readConstraints(options.constraints, fasta);
