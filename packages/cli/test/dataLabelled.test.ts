@@ -230,7 +230,7 @@ test('a file of another kind is refused with what is expected', async () => {
     `${structures}: splice sites are learned from tables (.csv .tsv .txt .jsonl .ndjson) with the columns sequence and label`,
   );
   await expect(read(spliceSite, [file('', 'a.xlsx')])).rejects.toThrow(
-    'no format has this extension; expected one of .csv .tsv .txt .jsonl .ndjson .fasta',
+    'no format has this extension; expected one of .csv .tsv .txt .jsonl .ndjson .rdat .fasta',
   );
   await expect(read(secondaryStructure, [file('>a\nACGT\n', 'a.fasta')])).rejects.toThrow('FASTA has no structures');
   expect(HEADS.filter(({ columns }) => columns === undefined).map(({ name: task }) => task)).toEqual([
