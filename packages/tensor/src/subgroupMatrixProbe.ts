@@ -20,13 +20,7 @@ export async function productsAreRight(device: Device, variant: Partial<MatmulVa
   };
   const [left, right] = [half(a, 'a'), half(b, 'b')];
   const sizes = { rows: ROWS, inner: INNER, cols: COLS, depth: INNER };
-  const { y } = device.run(
-    matmul,
-    { a: left, b: right, bias: left, residual: left },
-    { y: [ROWS, COLS] },
-    sizes,
-    variant,
-  );
+  const { y } = device.run(matmul, { a: left, b: right }, { y: [ROWS, COLS] }, sizes, variant);
   try {
     const sums = await y.read();
     return sums.every((sum, i) => {
