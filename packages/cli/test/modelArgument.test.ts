@@ -104,7 +104,9 @@ test('rna fold without a model folds with the weights in the box', async () => {
     code: 0,
     stderr: expect.stringMatching(/^rna: the built-in model, \d\.\d M parameters\nrna: pairs above/) as unknown,
   });
-  expect(stdout).toMatch(/^>s0\nGGCGAAAGCC\n[().]{10}\n>s1\nGGGGUUUUCCCC\n[().]{12}\n$/);
+  expect(stdout).toMatch(
+    /^>s0 accuracy=0\.\d+\nGGCGAAAGCC\n[().]{10}\n>s1 accuracy=0\.\d+\nGGGGUUUUCCCC\n[().]{12}\n$/,
+  );
   expect(await rna('fold', 'builtin', input)).toMatchObject({ code: 0, stdout });
   // So does rna predict, which is told neither a task nor a model.
   expect(await rna('predict', input)).toMatchObject({ code: 0, stdout });
