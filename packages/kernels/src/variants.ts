@@ -75,7 +75,7 @@ function cpuSubgroups(lanes: number): Table {
  * The same on lavapipe of Mesa 26 and newer, which compiles these in 0.3 to 1.5 s. What is left there are loads of the
  * right operand, and a tile of more rows has fewer of them. Measured on 26.1.6 in processor time, against the tiles
  * above: 512³ 4.7 ms instead of 6.4, a 3 × 3 convolution of 64 channels 26 instead of 40 and of 24 channels 15 instead
- * of 24, attention 15 instead of 20.
+ * of 24, attention 15 instead of 20. 3 × 3 filters of few channels go by patches of pixels (conv2dPatches.ts).
  */
 function newerLavapipe(lanes: number): Table {
   // Rows and vectors are for filters of other sizes than 3 × 3.

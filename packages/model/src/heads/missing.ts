@@ -3,7 +3,7 @@
  * standardised by what is known, and losses over that alone.
  */
 import { parseNumber } from '@rna/structure';
-import { gatherRows, reshape, type Tensor } from '@rna/tensor';
+import { gatherRows, reshape, squaredError, type Tensor } from '@rna/tensor';
 import { scalar, type Scalars } from './head.ts';
 
 const MISSING: ReadonlySet<string> = new Set(['', 'nan', 'na', 'n/a', 'null']);
@@ -71,7 +71,7 @@ export function fitStandard(targets: readonly Float64Array[], titles: readonly s
 }
 
 /** Tables less the mean of each column, over its deviation. */
-export function standardised(targets: readonly Float64Array[], columns: number, scalars: Scalars): Float64Array[] {
+function standardised(targets: readonly Float64Array[], columns: number, scalars: Scalars): Float64Array[] {
   const scales = scalesOf(columns, scalars);
   return targets.map((table) =>
     table.map((value, i) => (value - scales[i % columns]!.mean) / scales[i % columns]!.deviation),
@@ -89,3 +89,9 @@ const scalesOf = (columns: number, scalars: Scalars) =>
     mean: scalar(scalars, MEAN(c)),
     deviation: scalar(scalars, DEVIATION(c)),
   }));
+
+/** The mean squared error of the known values, in units of the training set's deviations. */
+export function knownSquaredError(output: Tensor, targets: readonly Float64Array[], scalars: Scalars): Tensor {
+  const known = knownOf(output, standardised(targets, output.shape[1]!, scalars));
+  return squaredError(known.output, Float32Array.from(known.values));
+}

@@ -4,7 +4,7 @@
  * nucleotides whose label is known.
  */
 import { classTableScores, numberTableScores, softmaxRows } from '@rna/structure';
-import { crossEntropy, squaredError } from '@rna/tensor';
+import { crossEntropy } from '@rna/tensor';
 import * as z from 'zod';
 import {
   balancedWeights,
@@ -19,7 +19,7 @@ import {
   type NamedSizes,
 } from './classNames.ts';
 import type { Head } from './head.ts';
-import { countKnown, fitStandard, inOwnUnits, isMissing, knownOf, parseKnown, standardised } from './missing.ts';
+import { countKnown, fitStandard, knownSquaredError, inOwnUnits, isMissing, parseKnown } from './missing.ts';
 import { hasUniqueTitles, learntColumns, learntFrom, ownSizes, UNIQUE_TITLES, type OwnSizes } from './ownSizes.ts';
 import { resNet1dNucleotides, resNet1dParameters } from './resnet1d.ts';
 
@@ -60,10 +60,7 @@ export const nucleotideRegression: Head<OwnSizes, Float64Array, Float32Array> = 
   sizes: z.strictObject(ownSizes).refine(hasUniqueTitles, UNIQUE_TITLES),
   parameters: (dim, sizes) => resNet1dParameters(dim, sizes, titlesOf(sizes).length),
   forward: (input, sizes) => resNet1dNucleotides(input, sizes),
-  loss(output, targets, scalars) {
-    const known = knownOf(output, standardised(targets, output.shape[1]!, scalars));
-    return squaredError(known.output, Float32Array.from(known.values));
-  },
+  loss: (output, targets, scalars) => knownSquaredError(output, targets, scalars),
   terms: (_, values) => countKnown(values),
   fit: (targets, sizes) => fitStandard(targets, titlesOf(sizes)),
   predict(output, sizes, scalars, lengths) {

@@ -1,12 +1,11 @@
 /**
  * Numbers of whole RNAs from a table of one's own, such as a half-life, one or several at a time: the layers of
- * ribosome load, and the squared error of what is known of the standardised targets.
+ * ribosome load, and the squared error of what is known of the targets.
  */
-import { squaredError } from '@rna/tensor';
 import { numberTableScores } from '@rna/structure';
 import * as z from 'zod';
 import type { Head } from './head.ts';
-import { countKnown, fitStandard, inOwnUnits, knownOf, parseKnown, standardised } from './missing.ts';
+import { countKnown, fitStandard, knownSquaredError, inOwnUnits, parseKnown } from './missing.ts';
 import { hasUniqueTitles, learntColumns, learntFrom, ownSizes, UNIQUE_TITLES, type OwnSizes } from './ownSizes.ts';
 import { resNet1d, resNet1dParameters } from './resnet1d.ts';
 
@@ -22,10 +21,7 @@ export const regression: Head<OwnSizes, Float64Array, Float32Array> = {
   sizes: z.strictObject(ownSizes).refine(hasUniqueTitles, UNIQUE_TITLES),
   parameters: (dim, sizes) => resNet1dParameters(dim, sizes, titlesOf(sizes).length),
   forward: (input, { blocks }) => resNet1d(input, { channels: 0, blocks, padding: 'none' }),
-  loss(output, targets, scalars) {
-    const known = knownOf(output, standardised(targets, output.shape[1]!, scalars));
-    return squaredError(known.output, Float32Array.from(known.values));
-  },
+  loss: (output, targets, scalars) => knownSquaredError(output, targets, scalars),
   terms: (_, values) => countKnown(values),
   fit: (targets, sizes) => fitStandard(targets, titlesOf(sizes)),
   predict(output, sizes, scalars) {
