@@ -4,6 +4,13 @@
  */
 import type { WASI, WASIOptions } from 'node:wasi';
 
+// The types that are used of WebAssembly: without the DOM's library TypeScript has none of its constructors.
+interface WasmConstructors {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+const { Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WasmConstructors }).WebAssembly;
+
 const SEEK_SET = 0;
 
 const named = (text: string): number[] => [text.length, ...Buffer.from(text)];
@@ -21,10 +28,7 @@ const MODULE = Uint8Array.from([
 /** Sets the place at which descriptor 0, 1 or 2 reads and writes next, in bytes; false where it cannot be set. */
 export function setPosition(descriptor: 0 | 1 | 2, position: number): boolean {
   const wasi = new (loadWasi())({ version: 'preview1' });
-  const instance = new WebAssembly.Instance(
-    new WebAssembly.Module(MODULE),
-    wasi.getImportObject() as WebAssembly.Imports,
-  );
+  const instance = new Instance(new Module(MODULE), wasi.getImportObject());
   wasi.initialize(instance);
   const seek = instance.exports['seek'] as (fd: number, offset: bigint, from: number, result: number) => number;
   return seek(descriptor, BigInt(position), SEEK_SET, 0) === 0;
@@ -32,7 +36,7 @@ export function setPosition(descriptor: 0 | 1 | 2, position: number): boolean {
 
 /** Node's WASI without the warning that it is experimental, which is printed when it is loaded. */
 function loadWasi(): new (options: WASIOptions) => WASI {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return process.getBuiltinModule('node:wasi').WASI;
