@@ -37,6 +37,7 @@ export {
 } from './projection.ts';
 export { scatter, type Predicted } from './scatter.ts';
 export {
+  pairCalibration,
   pairCurves,
   structureFigures,
   type PairCurves,
