@@ -32,6 +32,9 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
+import * as gate from './gate.check.ts';
+import * as joinColumns from './joinColumns.check.ts';
+import * as swapAxes from './swapAxes.check.ts';
 
 const modules = [
   layerNorm,
@@ -66,6 +69,9 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
+  gate,
+  joinColumns,
+  swapAxes,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>

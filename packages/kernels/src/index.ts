@@ -38,3 +38,6 @@ export * from './segmentMean.ts';
 export * from './binaryCrossEntropy.ts';
 export * from './huber.ts';
 export * from './apc.ts';
+export * from './gate.ts';
+export * from './joinColumns.ts';
+export * from './swapAxes.ts';
