@@ -1,6 +1,6 @@
-/** Checks of the ReLU and of the gates. */
+/** Checks of the gates. */
 import { floats, normals, uniform, type Call, type KernelCheck, type Values } from './check.ts';
-import { channelGate, channelGateBackward, gate, gateBackward, relu, reluBackward } from './gate.ts';
+import { channelGate, channelGateBackward, gate, gateBackward } from './gate.ts';
 import type { AnyKernel } from './kernel.ts';
 import type { RandomStream } from './random.ts';
 
@@ -45,24 +45,6 @@ function flatCheck(
     ...(gradientOf && { gradientOf }),
   };
 }
-
-export const reluCheck = flatCheck(relu, ['x'], (at) => ({ y: Math.max(at('x'), 0) }), 1);
-
-// The kernel reads the sign of y; the gradient check moves x, so its calls have both.
-export const reluBackwardCheck: KernelCheck = {
-  ...flatCheck(reluBackward, ['dy', 'y'], (at) => ({ dx: at('y') > 0 ? at('dy') : 0 }), 1),
-  gradientOf: reluCheck,
-  gradientCalls: (random) => {
-    const x = normals(random, 40).map((value) => value + Math.sign(value) * 0.01);
-    return [
-      {
-        inputs: { x, y: x.map((value) => Math.max(value, 0)), dy: normals(random, 40) },
-        outputs: { dx: 40 },
-        uniforms: { count: 40 },
-      },
-    ];
-  },
-};
 
 export const gateCheck = flatCheck(gate, ['x', 'g'], (at) => ({ y: at('x') * sigmoid(at('g')) }), 4);
 

@@ -1,29 +1,5 @@
-/** The ReLU, and the sigmoid gate of AlphaFold's layers with a bias of its own for each side, with their gradients. */
+/** The sigmoid gate of AlphaFold's layers, also with a bias a channel for each side, with their gradients. */
 import { defineKernel, elementwise, flatIndex, flatVector, vectorwise } from './kernel.ts';
-
-/** y = max(x, 0). */
-export const relu = defineKernel({
-  name: 'relu',
-  inputs: { x: 'vec4f' },
-  outputs: { y: 'vec4f' },
-  uniforms: { count: 'u32' },
-  variant: {},
-  ...vectorwise,
-  body: () => /* wgsl */ `${flatVector}
-  y[i] = max(x[i], vec4f());`,
-});
-
-/** dx = dy where y = max(x, 0) is above 0, else 0. */
-export const reluBackward = defineKernel({
-  name: 'reluBackward',
-  inputs: { dy: 'vec4f', y: 'vec4f' },
-  outputs: { dx: 'vec4f' },
-  uniforms: { count: 'u32' },
-  variant: {},
-  ...vectorwise,
-  body: () => /* wgsl */ `${flatVector}
-  dx[i] = select(vec4f(), dy[i], y[i] > vec4f());`,
-});
 
 /** y = σ(g) · x. */
 export const gate = defineKernel({

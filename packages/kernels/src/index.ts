@@ -41,3 +41,6 @@ export * from './apc.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';
+export * from './batchedMatmul.ts';
+export * from './pairAttention.ts';
+export * from './distanceBins.ts';

@@ -1,15 +1,8 @@
-/** The ReLU and AlphaFold's gates. */
+/** The gates of AlphaFold's layers. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
 import { columnSum } from './matmul.ts';
-
-/** max(x, 0). */
-export function relu(x: Tensor): Tensor {
-  const { device, shape, size: count } = x;
-  const { y } = device.run(k.relu, { x }, { y: shape }, { count });
-  return record(y, [x], (dy) => [device.run(k.reluBackward, { dy, y }, { dx: shape }, { count }).dx]);
-}
 
 /** σ(g) · x, same shapes. */
 export function gate(x: Tensor, g: Tensor): Tensor {
