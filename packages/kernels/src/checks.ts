@@ -32,6 +32,7 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
+import * as frames from './frames.check.ts';
 
 const modules = [
   layerNorm,
@@ -66,6 +67,7 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
+  frames,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>

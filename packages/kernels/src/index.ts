@@ -38,3 +38,4 @@ export * from './segmentMean.ts';
 export * from './binaryCrossEntropy.ts';
 export * from './huber.ts';
 export * from './apc.ts';
+export * from './frames.ts';
