@@ -33,6 +33,7 @@ import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
 import * as frames from './frames.check.ts';
+import * as pointAttention from './pointAttention.check.ts';
 
 const modules = [
   layerNorm,
@@ -68,6 +69,7 @@ const modules = [
   huber,
   apc,
   frames,
+  pointAttention,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>
@@ -76,7 +78,10 @@ const isCheck = (value: unknown): value is KernelCheck =>
 export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object.values(module).filter(isCheck));
 
 /** Gradients that no single kernel gives whole. */
-export const jointGradients = { attention: attention.attentionGradient };
+export const jointGradients = {
+  attention: attention.attentionGradient,
+  pointAttention: pointAttention.pointAttentionGradient,
+};
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';
 export { gradientErrors, type GradientCheck } from './check.ts';

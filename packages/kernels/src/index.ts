@@ -39,3 +39,4 @@ export * from './binaryCrossEntropy.ts';
 export * from './huber.ts';
 export * from './apc.ts';
 export * from './frames.ts';
+export * from './pointAttention.ts';
