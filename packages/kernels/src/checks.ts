@@ -34,6 +34,9 @@ import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
 import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
+import * as gate from './gate.check.ts';
+import * as joinColumns from './joinColumns.check.ts';
+import * as swapAxes from './swapAxes.check.ts';
 
 const modules = [
   layerNorm,
@@ -70,6 +73,9 @@ const modules = [
   apc,
   frames,
   pointAttention,
+  gate,
+  joinColumns,
+  swapAxes,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>

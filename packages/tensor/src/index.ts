@@ -64,3 +64,6 @@ export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
 export { pairDistance, pairPrior, type PriorScale } from './ops/pairPrior.ts';
 export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';
+export { channelGate, gate, relu } from './ops/gate.ts';
+export { joinColumns } from './ops/joinColumns.ts';
+export { swapAxes } from './ops/swapAxes.ts';
