@@ -30,3 +30,4 @@ export * from './heads/index.ts';
 export * from './tertiary/config.ts';
 export * from './tertiary/embedding.ts';
 export * from './tertiary/parameters.ts';
+export * from './tertiary/invariantPointAttention.ts';

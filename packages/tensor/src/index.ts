@@ -51,6 +51,8 @@ export * from './ops/storage.ts';
 export * from './ops/layerNorm.ts';
 export * from './ops/rmsNorm.ts';
 export * from './ops/activations.ts';
+export * from './ops/frames.ts';
+export * from './ops/pointAttention.ts';
 export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
 export * from './ops/attention.ts';
