@@ -34,6 +34,7 @@ import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
 import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
+import * as fullAtoms from './fullAtoms.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -73,6 +74,7 @@ const modules = [
   apc,
   frames,
   pointAttention,
+  fullAtoms,
   gate,
   joinColumns,
   swapAxes,

@@ -40,6 +40,7 @@ export * from './huber.ts';
 export * from './apc.ts';
 export * from './frames.ts';
 export * from './pointAttention.ts';
+export * from './fullAtoms.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';

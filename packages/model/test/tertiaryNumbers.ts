@@ -80,9 +80,7 @@ export async function openNumbers(platform: Platform, name: string): Promise<Num
 
 /** Σ of each output times its cotangent, [1]: what the oracle's gradients are of. */
 export function cotangentLoss(pairs: readonly (readonly [Tensor, Tensor])[]): Tensor {
-  const terms = pairs.map(([y, cotangent]) =>
-    linear(reshape(y, [1, y.size]), cotangent.alias([1, cotangent.size])),
-  );
+  const terms = pairs.map(([y, cotangent]) => linear(reshape(y, [1, y.size]), cotangent.alias([1, cotangent.size])));
   return reshape(
     terms.reduce((sum, term) => add(sum, term)),
     [1],
