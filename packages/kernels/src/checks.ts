@@ -35,6 +35,7 @@ import * as apc from './apc.check.ts';
 import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
 import * as fullAtoms from './fullAtoms.check.ts';
+import * as torsions from './torsions.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -75,6 +76,7 @@ const modules = [
   frames,
   pointAttention,
   fullAtoms,
+  torsions,
   gate,
   joinColumns,
   swapAxes,

@@ -41,6 +41,7 @@ export * from './apc.ts';
 export * from './frames.ts';
 export * from './pointAttention.ts';
 export * from './fullAtoms.ts';
+export * from './torsions.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';

@@ -31,3 +31,6 @@ export * from './tertiary/config.ts';
 export * from './tertiary/embedding.ts';
 export * from './tertiary/parameters.ts';
 export * from './tertiary/invariantPointAttention.ts';
+export * from './tertiary/fullAtoms.ts';
+export * from './tertiary/structureModule.ts';
+export * from './tertiary/confidence.ts';

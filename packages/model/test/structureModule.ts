@@ -4,7 +4,18 @@
  */
 import { backward, type Tensor } from '@rna/tensor';
 import { afterEach, describe, expect, it } from 'vitest';
-import { invariantPointAttention, pairBias } from '../src/index.ts';
+import {
+  atomMask,
+  confidence,
+  fullAtoms,
+  invariantPointAttention,
+  pairBias,
+  plddtOf,
+  structureModule,
+  tertiaryTokens,
+  type StructureIteration,
+  type Weights,
+} from '../src/index.ts';
 import { cotangentLoss, openNumbers } from './tertiaryNumbers.ts';
 import type { Platform } from './parity.ts';
 
@@ -85,6 +96,147 @@ export function structureModuleTests(platform: Platform): void {
       });
       await numbers.expectGradients(`${tag}.grad.param.`, 'param.');
       [single, pair, frames, cotangent, y!, ...maps, ...Object.values(masked)].forEach((tensor) => {
+        tensor.dispose();
+      });
+      numbers.dispose();
+    });
+  });
+
+  describe('full atoms', () => {
+    it.each([
+      ['identity_zero', 'AGUC'],
+      ['identity_90', 'AGUC'],
+      ['random12', 'GACUUGCAAUCG'],
+    ])('%s', async (tag, sequence) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'd_fullatom');
+      const length = sequence.length;
+      const frames = numbers.tensor(`${tag}.in.frames`, [length, 7]).train();
+      const torsions = numbers.tensor(`${tag}.in.angles`, [length, 6, 2]).train();
+      const cotangent = numbers.tensor(`${tag}.cot`);
+      const tokens = tertiaryTokens(sequence);
+      let y: Tensor | undefined;
+      backward(device, () => {
+        const { coordinates } = fullAtoms({ geometry: 'published' }, tokens, frames, torsions);
+        y = coordinates.alias().keep();
+        return cotangentLoss([[coordinates, cotangent]]);
+      }).dispose();
+      numbers.expectClose(`${tag}.out.cords`, await y!.read());
+      expect([...atomMask(tokens)]).toEqual([...numbers.values(`${tag}.out.mask`)]);
+      numbers.expectClose(`${tag}.grad.in.frames`, await frames.gradient!.read());
+      numbers.expectClose(`${tag}.grad.in.angles`, await torsions.gradient!.read());
+      [frames, torsions, cotangent, y!].forEach((tensor) => {
+        tensor.dispose();
+      });
+    });
+  });
+
+  describe('structure module', () => {
+    const sizes = {
+      ipaHeads: 4,
+      ipaDim: 8,
+      queryPoints: 4,
+      valuePoints: 8,
+      iterations: 3,
+      torsionBlocks: 2,
+      geometry: 'published',
+    } as const;
+    const sequence = 'GGCAUUCGAC';
+    const length = sequence.length;
+    const read = async (tensors: readonly Tensor[]): Promise<Float32Array> => {
+      const parts: Float32Array[] = [];
+      for (const tensor of tensors) {
+        parts.push(await tensor.read());
+        tensor.dispose();
+      }
+      return Float32Array.from(parts.flatMap((part) => [...part]));
+    };
+
+    it('iterations, atoms and plDDT', async () => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'c_structure_module');
+      const p: Weights = (name) =>
+        name.startsWith('structure_module.')
+          ? numbers.weights('param.')(name.slice('structure_module.'.length))
+          : numbers.weights('plddt.param.')(name.slice('plddt_head.'.length));
+      const single = numbers.tensor('in.single', [length, 32]).train();
+      const pair = numbers.tensor('in.pair', [length, length, 16]).train();
+      const cotangents = new Map(
+        ['frames', 'unnormalized_angles', 'angles', 'single', 'cords', 'plddt_local'].map((name) => [
+          name,
+          numbers.values(`cot.${name}`),
+        ]),
+      );
+      const seen = new Map<string, Tensor[]>();
+      const loss = backward(device, () => {
+        const iterations = structureModule(p, sizes, single, pair);
+        const { coordinates } = fullAtoms(
+          sizes,
+          tertiaryTokens(sequence),
+          iterations.at(-1)!.frames,
+          iterations.at(-1)!.torsions,
+        );
+        const plddt = plddtOf(confidence(p, iterations.at(-1)!.state));
+        const outputs: [string, Tensor[]][] = [
+          ...(
+            [
+              ['frames', 'frames'],
+              ['unnormalized_angles', 'rawTorsions'],
+              ['angles', 'torsions'],
+              ['single', 'state'],
+            ] as const satisfies [string, keyof StructureIteration][]
+          ).map(([name, key]): [string, Tensor[]] => [name, iterations.map((iteration) => iteration[key])]),
+          ['cords', [coordinates]],
+          ['plddt_local', [plddt]],
+        ];
+        outputs.forEach(([name, tensors]) =>
+          seen.set(
+            name,
+            tensors.map((tensor) => tensor.alias().keep()),
+          ),
+        );
+        return cotangentLoss(
+          outputs.flatMap(([name, tensors]) =>
+            tensors.map((tensor, i) => {
+              const values = cotangents.get(name)!;
+              return [tensor, device.tensor(values.slice(i * tensor.size, (i + 1) * tensor.size))] as const;
+            }),
+          ),
+        );
+      });
+      numbers.expectClose('loss', await loss.read());
+      loss.dispose();
+      for (const [name, tensors] of seen) numbers.expectClose(`out.${name}`, await read(tensors));
+      numbers.expectClose('grad.in.single', await single.gradient!.read());
+      numbers.expectClose('grad.in.pair', await pair.gradient!.read());
+      await numbers.expectGradients('grad.param.', 'param.');
+      await numbers.expectGradients('grad.plddt.param.', 'plddt.param.');
+      [single, pair].forEach((tensor) => {
+        tensor.dispose();
+      });
+      numbers.dispose();
+    });
+
+    it.each(['stop', 'nostop'])('gradients of the frames alone, rotations %s', async (tag) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'c_structure_module');
+      const p: Weights = (name) => numbers.weights('param.')(name.slice('structure_module.'.length));
+      const single = numbers.tensor('in.single', [length, 32]).train();
+      const pair = numbers.tensor('in.pair', [length, length, 16]).train();
+      const cotangent = numbers.values('cot.frames');
+      const loss = backward(device, () =>
+        cotangentLoss(
+          structureModule(p, sizes, single, pair, { throughRotations: tag === 'nostop' }).map(
+            ({ frames }, i) =>
+              [frames, device.tensor(cotangent.slice(i * frames.size, (i + 1) * frames.size))] as const,
+          ),
+        ),
+      );
+      if (tag === 'nostop') numbers.expectClose('nostop.frames_loss', await loss.read());
+      loss.dispose();
+      numbers.expectClose(`${tag}.grad.in.single`, await single.gradient!.read());
+      numbers.expectClose(`${tag}.grad.in.pair`, await pair.gradient!.read());
+      [single, pair].forEach((tensor) => {
         tensor.dispose();
       });
       numbers.dispose();

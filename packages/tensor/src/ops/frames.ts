@@ -24,12 +24,8 @@ export function framePoints(x: Tensor, frames: Tensor): Tensor {
   return record(y, [x, frames], (dy, [needsX, needsFrames]) => [
     needsX === true ? device.run(k.framePointsBackward, { dy, frames }, { dx: x.shape }, uniforms).dx : undefined,
     needsFrames === true
-      ? device.run(
-          k.framePointsBackwardFrames,
-          { dy, x, frames },
-          { dframes: frames.shape },
-          { count: length, points },
-        ).dframes
+      ? device.run(k.framePointsBackwardFrames, { dy, x, frames }, { dframes: frames.shape }, { count: length, points })
+          .dframes
       : undefined,
   ]);
 }
