@@ -131,14 +131,18 @@ function manifestFaults({ manifest }: Unpacked): string[] {
 }
 
 /**
- * Compiles a program that takes the entries, and the README's snippet, against the declarations: strictly, without
+ * Compiles a program that takes the entries, and the README's snippets, against the declarations: strictly, without
  * `skipLibCheck`, with the TypeScript of this project and the newest. The newest has WebGPU in its own DOM library,
  * which contradicts @webgpu/types: what it says of that file alone is left out. So is @rna/figures, since the
  * declarations of Observable Plot want those of d3, which it does not bring.
  */
 function compileAsUser(packages: readonly Unpacked[], folder: string): string[] {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  writeFileSync(join(folder, 'readme.ts'), /^## As a library\n[^]*?^```ts\n([^]*?)^```$/m.exec(readme)![1]!);
+  const section = /^## As a library\n([^]*?)^## /m.exec(readme)![1]!;
+  const snippets = [...section.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, text], i) => {
+    writeFileSync(join(folder, `readme${i}.ts`), text!);
+    return `readme${i}.ts`;
+  });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
   mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
   symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
@@ -157,7 +161,7 @@ function compileAsUser(packages: readonly Unpacked[], folder: string): string[] 
     };
     writeFileSync(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: ['entries.ts', 'readme.ts'] }),
+      JSON.stringify({ compilerOptions, files: ['entries.ts', ...snippets] }),
     );
     return faults(`declarations, ${compiler}`, () =>
       run(process.execPath, [join(root, 'node_modules', compiler, 'bin/tsc'), '-p', folder], { cwd: folder }),

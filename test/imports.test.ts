@@ -1,5 +1,5 @@
 /**
- * The arrows of the house: kernels <- tensor <- model <- train <- cli, web <- app, examples, with structure under model,
+ * The arrows of the house: kernels <- tensor <- model <- train <- web <- inference <- cli, app, examples, with structure under model,
  * figures and builtin under cli and app.
  * Sources and manifests agree with it and with each other, the lower packages
  * name no platform, and no file needs itself through others.
@@ -20,14 +20,27 @@ const MAY_USE: Record<string, readonly string[]> = {
   figures: ['kernels', 'structure'],
   model: ['kernels', 'tensor', 'structure'],
   train: ['kernels', 'tensor', 'structure', 'model'],
-  cli: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train'],
   web: ['builtin', 'kernels', 'tensor', 'structure', 'model', 'train'],
-  app: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'web'],
-  examples: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web', 'app'],
-  benchmarks: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'cli', 'web'],
+  inference: ['builtin', 'tensor', 'structure', 'model', 'train', 'web'],
+  cli: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'inference'],
+  app: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'web', 'inference'],
+  examples: [
+    'builtin',
+    'kernels',
+    'tensor',
+    'structure',
+    'figures',
+    'model',
+    'train',
+    'inference',
+    'cli',
+    'web',
+    'app',
+  ],
+  benchmarks: ['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'inference', 'cli', 'web'],
 };
 
-const PLATFORM_FREE = new Set(['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train']);
+const PLATFORM_FREE = new Set(['builtin', 'kernels', 'tensor', 'structure', 'figures', 'model', 'train', 'inference']);
 const PLATFORM_GLOBALS = new Set([
   'process',
   'Buffer',
@@ -40,7 +53,11 @@ const PLATFORM_GLOBALS = new Set([
   'localStorage',
 ]);
 /** Entries that exist to name a platform. */
-const PLATFORM_ENTRIES = ['packages/tensor/src/node/'];
+const PLATFORM_ENTRIES = [
+  'packages/tensor/src/node/',
+  'packages/inference/src/node/',
+  'packages/inference/src/browser/',
+];
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;

@@ -34,7 +34,7 @@ const engineLicences: Plugin = {
       this.emitFile({
         type: 'asset',
         fileName: `licences/${engine}.txt`,
-        source: readFileSync(new URL(`../cli/data/${engine}/COPYING`, import.meta.url)),
+        source: readFileSync(new URL(`../builtin/engines/${engine}/COPYING`, import.meta.url)),
       });
   },
 };

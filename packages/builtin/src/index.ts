@@ -1,7 +1,12 @@
 /**
- * Where the files of the built-in model are. The package is data: an encoder with a head for secondary structure, which
- * the command line and a web page read as any other model. How it was made is in docs/builtin-model.md.
+ * Where the files of the built-in model and of the folding engines are. The package is data: an encoder with a head for
+ * secondary structure, which is read as any other model, and the parameters of the engines that this head takes the
+ * pair probabilities of. How the model was made is in docs/builtin-model.md, where the parameters are from in
+ * engines/SOURCE.md.
  */
+
+/** The name that the built-in model goes by wherever a model is named. */
+export const BUILTIN = 'builtin';
 
 /** A score of the model on one set of RNAs, as `docs/builtin-model.md` explains it. */
 export interface CardScore {
@@ -42,4 +47,10 @@ export const builtinFiles = {
   card: new URL('../model/card.json', import.meta.url),
   /** What the model says of a few short RNAs: see `docs/builtin-model.md`. */
   expected: new URL('../model/expected.safetensors', import.meta.url),
+} as const;
+
+/** The parameters of the folding engines, each with its licence in a file COPYING beside it. */
+export const engineFiles = {
+  contrafold: new URL('../engines/contrafold/contrafold.params.complementary', import.meta.url),
+  eternafold: new URL('../engines/eternafold/EternaFoldParams.v1', import.meta.url),
 } as const;

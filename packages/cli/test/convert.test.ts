@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel, type OpenedModel } from '@rna/model';
 import { expect, test } from 'vitest';
-import { openModelFiles } from '../src/models/modelFiles.ts';
+import { openModelFiles } from '@rna/inference/node';
 import { modelFolder, rna, temporaryFolder } from './harness.ts';
 
 async function parametersOf(

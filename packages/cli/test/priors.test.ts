@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 
 const parameters = (file: string) =>
-  parseFoldingParameters(readFileSync(new URL(`../data/${file}`, import.meta.url), 'utf8'), file);
+  parseFoldingParameters(readFileSync(new URL(`../../builtin/engines/${file}`, import.meta.url), 'utf8'), file);
 const inProcess = enginePairsInProcess({
   contrafold: parameters('contrafold/contrafold.params.complementary'),
   eternafold: parameters('eternafold/EternaFoldParams.v1'),

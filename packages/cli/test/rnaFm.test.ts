@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFloat32 } from '@rna/model';
 import { expect, test } from 'vitest';
-import { openModelFiles } from '../src/models/modelFiles.ts';
+import { openModelFiles } from '@rna/inference/node';
 import { difference, fasta, modelFixture, rna, temporaryFolder, tensors } from './harness.ts';
 import { rnas, structures } from './training.ts';
 

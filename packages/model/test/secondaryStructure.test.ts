@@ -23,7 +23,7 @@ import { initialHead, runHead, secondaryStructure, type SecondaryStructureSizes 
 const DIM = 24;
 
 const parameterFile = async (name: string) =>
-  parseFoldingParameters(await readFile(new URL(`../../cli/data/${name}`, import.meta.url), 'utf8'), name);
+  parseFoldingParameters(await readFile(new URL(`../../builtin/engines/${name}`, import.meta.url), 'utf8'), name);
 const parameterSets = {
   contrafold: await parameterFile('contrafold/contrafold.params.complementary'),
   eternafold: await parameterFile('eternafold/EternaFoldParams.v1'),

@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts';
 
 const parameters = (file: string) =>
-  parseFoldingParameters(readFileSync(new URL(`../../cli/data/${file}`, import.meta.url), 'utf8'), file);
+  parseFoldingParameters(readFileSync(new URL(`../../builtin/engines/${file}`, import.meta.url), 'utf8'), file);
 const contrafold = parameters('contrafold/contrafold.params.complementary');
 const eternafold = parameters('eternafold/EternaFoldParams.v1');
 

@@ -26,7 +26,7 @@ type SetName = keyof typeof FILES;
 const SETS = ['contrafold', 'eternafold'] as const satisfies readonly SetName[];
 
 const parameterText = (set: SetName): string =>
-  readFileSync(new URL(`../../cli/data/${FILES[set]}`, import.meta.url), 'utf8');
+  readFileSync(new URL(`../../builtin/engines/${FILES[set]}`, import.meta.url), 'utf8');
 const parameters = {
   contrafold: parseFoldingParameters(parameterText('contrafold'), 'contrafold'),
   eternafold: parseFoldingParameters(parameterText('eternafold'), 'eternafold'),

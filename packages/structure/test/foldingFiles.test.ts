@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts';
 
 const text = readFileSync(
-  new URL('../../cli/data/contrafold/contrafold.params.complementary', import.meta.url),
+  new URL('../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url),
   'utf8',
 );
 const lines = text.trimEnd().split('\n');

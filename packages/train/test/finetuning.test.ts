@@ -157,7 +157,7 @@ describe('finetune', () => {
 
 describe('with a prior', () => {
   const parameters = (file: string) =>
-    parseFoldingParameters(readFileSync(new URL(`../../cli/data/${file}`, import.meta.url), 'utf8'), file);
+    parseFoldingParameters(readFileSync(new URL(`../../builtin/engines/${file}`, import.meta.url), 'utf8'), file);
   const inProcess = enginePairsInProcess({
     contrafold: parameters('contrafold/contrafold.params.complementary'),
     eternafold: parameters('eternafold/EternaFoldParams.v1'),

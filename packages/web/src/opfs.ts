@@ -8,14 +8,20 @@ import type { ByteSink } from '@rna/model';
 const RUNS = 'rna-runs';
 
 /** The folder of all runs of this origin. Rejects where the browser has no private file system. */
-export async function openRuns(): Promise<FileSystemDirectoryHandle> {
+export const openRuns = (): Promise<FileSystemDirectoryHandle> => openKept(RUNS, 'runs');
+
+/**
+ * A folder of this origin that is kept.
+ * @param what What is in it, for the error where the browser has no private file system.
+ */
+export async function openKept(name: string, what: string): Promise<FileSystemDirectoryHandle> {
   // Missing in old browsers, in private windows of some, and in pages that came over plain HTTP.
   if (!('storage' in navigator) || !('getDirectory' in navigator.storage)) {
     throw new Error(
-      'this browser has no private file system here, so runs cannot be kept: open the page over https or from localhost, in a current browser and not in a private window',
+      `this browser has no private file system here, so ${what} cannot be kept: open the page over https or from localhost, in a current browser and not in a private window`,
     );
   }
-  return (await navigator.storage.getDirectory()).getDirectoryHandle(RUNS, { create: true });
+  return (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true });
 }
 
 export async function folderNames(folder: FileSystemDirectoryHandle): Promise<string[]> {

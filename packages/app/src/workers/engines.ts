@@ -1,4 +1,5 @@
 /** CONTRAfold and EternaFold, whose parameters lie beside the page. */
+import { engineFiles } from '@rna/builtin';
 import {
   createFolder,
   expectedAccuracy,
@@ -11,18 +12,13 @@ import {
 import { fetchFile } from './fetchFile.ts';
 import { folded, TooLongError, type FoldOne } from './foldOne.ts';
 
-const FILES: Readonly<Record<FoldingEngine, URL>> = {
-  contrafold: new URL('../../../cli/data/contrafold/contrafold.params.complementary', import.meta.url),
-  eternafold: new URL('../../../cli/data/eternafold/EternaFoldParams.v1', import.meta.url),
-};
-
 /** CONTRAfold's own. */
 const GAMMA = 6;
 /** Tabs are ended by browsers that take much more. */
 const MOST_MEMORY = 2 ** 30;
 
 export async function readParameters(engine: FoldingEngine): Promise<FoldingParameters> {
-  return parseFoldingParameters(await (await fetchFile(FILES[engine])).text(), engine);
+  return parseFoldingParameters(await (await fetchFile(engineFiles[engine])).text(), engine);
 }
 
 /** Throws a TooLongError for a sequence that takes more memory than a tab should. */

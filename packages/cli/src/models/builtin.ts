@@ -4,15 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { builtinFiles, type ModelCard } from '@rna/builtin';
+import { BUILTIN, builtinFiles, type ModelCard } from '@rna/builtin';
 import { CommandError } from '../commandLine/errors.ts';
 
-export const BUILTIN = 'builtin';
-
-/** The folder with its weights and config. */
-export const builtinFolder = (): string => dirname(fileURLToPath(builtinFiles.weights));
+export { BUILTIN };
 
 export async function readCard(): Promise<ModelCard> {
   return JSON.parse(await readFile(builtinFiles.card, 'utf8')) as ModelCard;

@@ -3,16 +3,11 @@
  * names and shapes alone and refuses what does not fit; loading uploads the
  * weights. In between a command checks its options against the model.
  */
-import { realpath } from 'node:fs/promises';
+import { openNamedModel, type Progress } from '@rna/inference/node';
 import {
-  LORA_BASE_FIELD,
-  loraBase,
-  CheckpointError,
   Encoder,
   FULL_PRECISION,
   loadParameters,
-  openLora,
-  openModel,
   parameterCount,
   SequenceLengthError,
   type OpenedModel,
@@ -22,9 +17,7 @@ import { InputError, type FastaRecord } from '@rna/structure';
 import { DeviceError, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { BUILTIN } from './builtin.ts';
-import { openLoraFiles } from './loraFiles.ts';
 import { tooLong } from './inputLimit.ts';
-import { openModelFiles } from './modelFiles.ts';
 import { messageOf } from '../commandLine/errors.ts';
 import { note, progressBar, type ProgressBar } from '../commandLine/terminal.ts';
 
@@ -34,52 +27,24 @@ export interface ModelOptions {
 }
 
 /**
- * Opens a model by its name (builtin, a path or a hub name), an adapter with its base, runs `task` on it and closes its files. Warnings go to
- * stderr. `outer` are the adapters that it is the base of; throws a CheckpointError where it is one of them itself.
+ * Opens a model by its name (builtin, a path or a hub name), an adapter with its base, runs `task` on it and closes its
+ * files. Warnings go to stderr.
  */
 export async function withModel<T>(
-  name: string,
-  options: ModelOptions,
-  task: (model: OpenedModel) => Promise<T>,
-  outer: readonly string[] = [],
-): Promise<T> {
-  // A folder that has the built-in model's name is not meant.
-  const adapter = name === BUILTIN ? undefined : await openLoraFiles(name);
-  if (adapter === undefined) return withWholeModel(name, options, task);
-  try {
-    const folder = await realpath(name);
-    if (outer.includes(folder)) {
-      throw new CheckpointError(
-        name,
-        `an adapter that is in the end its own base; name the model that it was trained on as "${LORA_BASE_FIELD}"`,
-      );
-    }
-    const base = loraBase(adapter.parts).name;
-    note(`${name} is an adapter of ${base}`);
-    return await withModel(base, options, async (model) => task(await openLora(model, adapter.parts)), [
-      ...outer,
-      folder,
-    ]);
-  } finally {
-    await adapter.close();
-  }
-}
-
-async function withWholeModel<T>(
   name: string,
   { config }: ModelOptions,
   task: (model: OpenedModel) => Promise<T>,
 ): Promise<T> {
   const download = downloadProgress();
-  const files = await openModelFiles(name, {
+  const files = await openNamedModel(name, {
     onProgress: download.onProgress,
+    onNote: note,
     ...(config !== undefined && { configPath: config }),
   }).finally(() => {
     download.stop();
   });
   try {
-    const model = await openModel(files.tensors, files.config);
-    model.warnings.forEach(note);
+    const { model } = files;
     if (name === BUILTIN) note(`the built-in model, ${(parameterCount(model.shapes) / 1e6).toFixed(1)} M parameters`);
     return await task(model);
   } finally {
@@ -128,7 +93,7 @@ export function naming(
 function downloadProgress() {
   let current: { readonly file: string; readonly bar: ProgressBar } | undefined;
   return {
-    onProgress: ({ file, received, total }: { file: string; received: number; total: number | undefined }): void => {
+    onProgress: ({ file, received, total }: Progress): void => {
       if (current?.file !== file) {
         current?.bar.stop();
         current = { file, bar: progressBar(file, total ?? 0, 'bytes') };

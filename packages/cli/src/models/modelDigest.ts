@@ -3,11 +3,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { CONFIG_FILE, isShardIndex, locateModel, LORA_FILES, openLoraFiles } from '@rna/inference/node';
 import { loraBase, parseShardIndex } from '@rna/model';
 import { BUILTIN } from './builtin.ts';
-import { CONFIG_FILE, isShardIndex } from './hub.ts';
-import { LORA_FILES, openLoraFiles } from './loraFiles.ts';
-import { locateModel } from './modelFiles.ts';
 
 /**
  * SHA-256 over names and contents of a model's weights, shards and config, and an adapter's with those of its base.

@@ -3,7 +3,8 @@
  * that were asked for, else as long as the adapter has the memory for. Which
  * records that concerns is said once.
  */
-import { longestInput, modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
+import { halfOverlapping, reachOf } from '@rna/inference/node';
+import type { EncoderConfig, TaskHead } from '@rna/model';
 import { readable, windowStarts, type Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 import { UsageError } from '../commandLine/errors.ts';
@@ -16,13 +17,6 @@ export interface WindowOptions {
   /** Nucleotides from one window to the next. Default: half a window. */
   readonly stride?: number;
 }
-
-/** The longest window of our own choice. */
-export const LONGEST_WINDOW = 4096;
-/** Where only the driver knows how much memory there is, so much is taken for granted. */
-const MEMORY = 8 * 2 ** 30;
-// Windows that we choose are multiples of it, so that machines with nearly the same memory choose the same.
-const STEP = 64;
 
 /** Throws a UsageError for a stride that leaves nucleotides out. */
 export function checkWindowOptions({ window, stride }: WindowOptions): void {
@@ -37,11 +31,11 @@ export interface ChosenWindows extends Windows {
   readonly isWhole: (length: number) => boolean;
 }
 
-/** What is run in windows: by default, what is longer than `LONGEST_WINDOW` or does not fit the device, or only that. */
+/** What is run in windows: by default, what is longer than our longest window or does not fit the device, or only that. */
 export type Whole = 'short' | 'fitting';
 
 /**
- * The windows for a model on a device. By default they are the longest that fit, of at most `LONGEST_WINDOW`
+ * The windows for a model on a device. By default they are the longest that fit, of at most 4096
  * nucleotides and no more than a model with learned positions reads, every half of it.
  */
 export function chooseWindows(
@@ -51,33 +45,18 @@ export function chooseWindows(
   { window, stride }: WindowOptions,
   whole: Whole,
 ): ChosenWindows {
-  const { budget } = device.memory.use();
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
-  const memory = Number.isFinite(budget) ? budget : MEMORY;
-  const binding = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-  // <cls> and <eos> take two of the positions that a model has.
-  const reach = (longestInput(config) ?? Infinity) - 2;
-  const longest = Math.min(LONGEST_WINDOW, reach);
-  if (window !== undefined && window > reach)
-    throw new UsageError(`--window ${window} is more than the model has positions for; give at most ${reach}`);
-  // Records are many, their lengths few.
-  const known = new Map<number, boolean>();
-  const fits = (length: number): boolean => {
-    let answer = known.get(length);
-    if (answer === undefined) {
-      const { bytes, largest } = modelCost(device, config, task, length);
-      known.set(length, (answer = length <= reach && bytes <= memory && largest <= binding));
-    }
-    return answer;
-  };
-  let size = window ?? longest;
-  if (window === undefined) while (size > STEP && !fits(size)) size -= STEP;
+  const reach = reachOf(device, config, task);
+  if (window !== undefined && window > reach.nucleotides)
+    throw new UsageError(
+      `--window ${window} is more than the model has positions for; give at most ${reach.nucleotides}`,
+    );
+  const size = window ?? reach.window();
   if (stride !== undefined && stride > size)
     throw new UsageError(`--stride ${stride} leaves out what lies between windows of ${size}; give at most ${size}`);
   return {
-    size,
-    stride: stride ?? Math.max(1, Math.floor(size / 2)),
-    isWhole: window === undefined && whole === 'fitting' ? fits : (length) => length <= size,
+    ...halfOverlapping(size),
+    ...(stride !== undefined && { stride }),
+    isWhole: window === undefined && whole === 'fitting' ? reach.fits : (length) => length <= size,
   };
 }
 

@@ -31,7 +31,7 @@ import {
 } from '@rna/train';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
-import { LORA_FILES } from '../models/loraFiles.ts';
+import { LORA_FILES } from '@rna/inference/node';
 import { CommandError, InterruptedError, messageOf, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
 import { readRun } from './readRun.ts';

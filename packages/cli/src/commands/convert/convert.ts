@@ -16,7 +16,7 @@ import {
 } from '@rna/model';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically, makeFolder } from '../../files/files.ts';
-import { CONFIG_FILE, WEIGHTS_FILE } from '../../models/hub.ts';
+import { CONFIG_FILE, WEIGHTS_FILE } from '@rna/inference/node';
 import { withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, writeResult } from '../../commandLine/terminal.ts';

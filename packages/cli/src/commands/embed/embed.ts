@@ -6,12 +6,12 @@
  * maps no more than a few blocks' are held at once.
  */
 import { extname } from 'node:path';
+import { defaultTokenBudget, pooled } from '@rna/inference/node';
 import {
   packTokens,
   sequenceRange,
   writeSafetensors,
   type Encoder,
-  type EncoderConfig,
   type OpenedModel,
   type PackedTokens,
   type Precision,
@@ -401,32 +401,4 @@ async function readOutputs(
     if (!arrays.every(isFiniteArray)) throw await overflow(encoder, batch[sequence]!.file, batch[sequence]!);
   }
   return outputs.flat();
-}
-
-/** A sequence's rows [length + 2, dim], its first row, or the mean of the rows between `<cls>` and `<eos>`. */
-function pooled(rows: Float32Array, dim: number, pool: EmbedOptions['pool']): Float32Array {
-  if (pool === 'none') return rows;
-  if (pool === 'cls') return rows.subarray(0, dim);
-  const nucleotides = rows.length / dim - 2;
-  return Float32Array.from({ length: dim }, (_, column) => {
-    let sum = 0;
-    for (let row = 1; row <= nucleotides; row++) sum += rows[row * dim + column]!;
-    return sum / nucleotides;
-  });
-}
-
-/** Software drivers gain nothing from larger packs; on a GPU they fill it. */
-const TOKENS = { cpu: 4096, gpu: 16384 } as const;
-
-/** Tokens whose widest activation fits one binding of the device. */
-function defaultTokenBudget(device: Device, { ffnDim, heads, kvHeads, dim }: EncoderConfig): number {
-  const widest = Math.max(2 * ffnDim, ((heads + 2 * kvHeads) * dim) / heads);
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
-  return Math.max(
-    1,
-    Math.min(
-      TOKENS[device.traits.class],
-      Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * widest)),
-    ),
-  );
 }

@@ -9,7 +9,16 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CheckpointError, LIMITS, parseShardIndex } from '@rna/model';
 import { download, type Patience } from './download.ts';
-import { makeFolder } from '../files/files.ts';
+import {
+  CONFIG_FILE,
+  isShardIndex,
+  LARGEST_WEIGHTS,
+  PUBLIC_HUB,
+  WEIGHTS_FILE,
+  WEIGHTS_FILES,
+  type Progress,
+} from '../names.ts';
+import { makeFolder } from './files.ts';
 
 export interface HubOptions {
   /** Default: `HF_ENDPOINT`, else the public hub. */
@@ -18,29 +27,13 @@ export interface HubOptions {
   readonly cacheDir?: string;
   /** How slow the hub may be. */
   readonly patience?: Patience;
-  /** Called for every part that arrives; `total` is undefined if the hub does not say. */
-  readonly onProgress?: (progress: { file: string; received: number; total: number | undefined }) => void;
+  /** Called for every part that arrives. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Ends a download; what has arrived is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what a person should know and no error says, a sentence each. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
-
-export const CONFIG_FILE = 'config.json';
-export const WEIGHTS_FILE = 'model.safetensors';
-export const SHARD_INDEX_FILE = 'model.safetensors.index.json';
-/** What may hold the weights in a folder, the first that is there: one file, or an index of shards. */
-export const WEIGHTS_FILES = [
-  WEIGHTS_FILE,
-  SHARD_INDEX_FILE,
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const;
-
-export const isShardIndex = (file: string): boolean => file.endsWith('.index.json');
-
-const PUBLIC_HUB = 'https://huggingface.co';
-/** The largest published model takes 2.6 GB. */
-const LARGEST_WEIGHTS = 64 * 2 ** 30;
-
-/** `organisation/model`, both plain names. */
-export const isHubName = (name: string): boolean => /^\w[\w.-]*\/\w[\w.-]*$/.test(name);
 
 export function hubCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   return env.RNA_HUB_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rna', 'hub');
@@ -67,6 +60,8 @@ export async function fetchHubModel(name: string, options: HubOptions = {}): Pro
       maxBytes: file.endsWith('.json') ? LIMITS.jsonBytes : LARGEST_WEIGHTS,
       ...(options.patience && { patience: options.patience }),
       onProgress: options.onProgress,
+      onNote: options.onNote,
+      signal: options.signal,
       advice:
         `Without a network, fetch\n${[CONFIG_FILE, file === CONFIG_FILE ? WEIGHTS_FILE : file].map((each) => `  ${url(each)}`).join('\n')}\n` +
         `elsewhere and put the files into\n  ${folder}\nor name a local folder as the model`,

@@ -10,8 +10,8 @@ import { constants, createReadStream, existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { CheckpointError } from '@rna/model';
-import { withFileLock } from '../files/fileLock.ts';
-import { note } from '../commandLine/terminal.ts';
+import type { Progress } from '../names.ts';
+import { withFileLock } from './fileLock.ts';
 
 /** Fewer than `bytes` within `seconds` end an attempt. */
 export interface Patience {
@@ -32,7 +32,11 @@ export interface Download {
   /** What a file of its kind may have at most, whatever the hub announces. */
   readonly maxBytes: number;
   readonly patience?: Patience;
-  readonly onProgress?: ((progress: { file: string; received: number; total: number | undefined }) => void) | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Ends the download; what has arrived is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what a person should know and no error says. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** What a person without a network should do. */
   readonly advice: string;
 }
@@ -107,13 +111,14 @@ async function receiveAll(wanted: Download, remote: RemoteFile, partial: string)
       if (remote.size === undefined || after >= remote.size) return;
       throw new Error(`the connection closed after ${after} of ${remote.size} bytes`);
     } catch (cause) {
+      wanted.signal?.throwIfAborted();
       if (cause instanceof CheckpointError || isOfFileSystem(cause)) throw cause;
       const progressed = canGoOn && (await sizeOf(partial)) >= before + enough;
       attempts = progressed ? ATTEMPTS : attempts - 1;
       if (attempts === 0) {
         throw new CheckpointError(
           wanted.model,
-          `the download of ${wanted.file} broke off (${reason(cause)}). Run the command again: it goes on where it stopped`,
+          `the download of ${wanted.file} broke off (${reason(cause)}). Ask for it again: it goes on where it stopped`,
           { cause },
         );
       }
@@ -127,7 +132,7 @@ async function receive(wanted: Download, remote: RemoteFile, partial: string, ha
   const watch = watchRate(wanted.patience ?? PATIENCE);
   try {
     const response = await request(wanted, {
-      signal: watch.signal,
+      signal: wanted.signal === undefined ? watch.signal : AbortSignal.any([watch.signal, wanted.signal]),
       ...(have > 0 && { headers: { range: `bytes=${have}-` } }),
     });
     if (!response.ok || response.body === null) throw httpError(wanted, response);
@@ -196,12 +201,13 @@ async function openPartial(partial: string, goOn: boolean, model: string) {
 }
 
 /** The hub's ETag is a file's SHA-256 where it is large, else the SHA-1 that git gives a blob. */
-async function check({ model, file }: Download, { etag, size }: RemoteFile, partial: string): Promise<void> {
+async function check({ model, file, onNote }: Download, { etag, size }: RemoteFile, partial: string): Promise<void> {
   const received = await sizeOf(partial);
   const problems: string[] = [];
   if (size !== undefined && received !== size) problems.push(`has ${received} bytes instead of ${size}`);
   const algorithm = /^[0-9a-f]{64}$/.test(etag) ? 'sha256' : /^[0-9a-f]{40}$/.test(etag) ? 'sha1' : undefined;
-  if (algorithm === undefined) note(`${model}: the hub gives no digest of ${file}, so its bytes could not be checked`);
+  if (algorithm === undefined)
+    onNote?.(`${model}: the hub gives no digest of ${file}, so its bytes could not be checked`);
   if (problems.length === 0 && algorithm !== undefined) {
     const hash = createHash(algorithm);
     if (algorithm === 'sha1') hash.update(`blob ${received}\0`);
@@ -301,7 +307,7 @@ const isLocalAddress = (address: string): boolean =>
   LOCAL_NETWORKS.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 /** Waits as long as a busy hub asks for; twice as long each time where it does not say. */
-async function waitFor({ model }: Download, { status, headers }: Response, attempt: number): Promise<void> {
+async function waitFor({ model, onNote }: Download, { status, headers }: Response, attempt: number): Promise<void> {
   const asked = headers.get('retry-after');
   const seconds =
     asked === null ? 2 ** (attempt - 1) : /^\d+$/.test(asked) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1000;
@@ -312,7 +318,7 @@ async function waitFor({ model }: Download, { status, headers }: Response, attem
     );
   }
   const wait = Number.isFinite(seconds) ? Math.max(0, seconds) : 2 ** (attempt - 1);
-  if (wait >= 1) note(`the hub is busy (${status}); asking again in ${Math.round(wait)} s`);
+  if (wait >= 1) onNote?.(`the hub is busy (${status}); asking again in ${Math.round(wait)} s`);
   await sleep(wait);
 }
 

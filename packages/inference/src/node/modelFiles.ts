@@ -1,11 +1,12 @@
 /**
- * MODEL on the command line: the built-in one, a folder as the hub lays it out, a single file
+ * A model by its name in Node: the built-in one, a folder as the hub lays it out, a single file
  * with a `config.json` beside it, or a hub name. Opens the tensors and the
  * config; fitting them to an encoder is `openModel` of the model package.
  */
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   CheckpointError,
   openShards,
@@ -14,9 +15,10 @@ import {
   type EncoderConfig,
   type TensorFile,
 } from '@rna/model';
-import { openFileSource, type FileSource } from '../files/files.ts';
-import { BUILTIN, builtinFolder } from './builtin.ts';
-import { CONFIG_FILE, fetchHubModel, isHubName, type HubOptions, isShardIndex, WEIGHTS_FILES } from './hub.ts';
+import { BUILTIN, builtinFiles } from '@rna/builtin';
+import { CONFIG_FILE, isHubName, isShardIndex, WEIGHTS_FILES } from '../names.ts';
+import { openFileSource, type FileSource } from './files.ts';
+import { fetchHubModel, type HubOptions } from './hub.ts';
 
 export interface ModelFiles {
   readonly tensors: TensorFile;
@@ -62,7 +64,7 @@ export async function openModelFiles(
 
 /** Where the files of a model are; one of the hub is downloaded first. */
 export async function locateModel(model: string, options: HubOptions): Promise<{ folder: string; weights: string }> {
-  if (model === BUILTIN) return inFolder(builtinFolder());
+  if (model === BUILTIN) return inFolder(dirname(fileURLToPath(builtinFiles.weights)));
   if (!existsSync(model)) {
     if (isHubName(model)) return inFolder(await fetchHubModel(model, options));
     throw new CheckpointError(

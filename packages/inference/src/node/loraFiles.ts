@@ -1,5 +1,5 @@
 /**
- * A folder that holds an adapter in place of a model: what `rna finetune` saves
+ * A folder that holds an adapter in place of a model: what a fine-tuning run saves
  * with `model.save: adapter`, or PEFT with `save_pretrained`. Its base is opened
  * by the name that it gives; both together are a model as any other.
  */
@@ -15,8 +15,8 @@ import {
   type LoraParts,
   type TensorFile,
 } from '@rna/model';
-import { openFileSource, type FileSource } from '../files/files.ts';
-import { WEIGHTS_FILES } from './hub.ts';
+import { WEIGHTS_FILES } from '../names.ts';
+import { openFileSource, type FileSource } from './files.ts';
 
 /** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */
 export const LORA_FILES = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE];

@@ -15,8 +15,9 @@ import {
   writeModel,
   writeSafetensors,
 } from '@rna/model';
-import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/models/hub.ts';
-import { openModelFiles } from '../src/models/modelFiles.ts';
+import { fetchHubModel, hubCacheDir, type HubOptions } from '../src/node/hub.ts';
+import { openModelFiles } from '../src/node/modelFiles.ts';
+import { isHubName } from '../src/names.ts';
 
 /** Addresses of names, in place of the network's. */
 const names = vi.hoisted(() => new Map<string, string>());

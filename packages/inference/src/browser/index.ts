@@ -1,0 +1,42 @@
+/** Models by name in a browser, in a page or in a worker. */
+import { engineFiles } from '@rna/builtin';
+import { openDevice } from '@rna/web';
+import { modelOpener, type OpenOptions } from '../opening.ts';
+import type { RnaModel } from '../rnaModel.ts';
+import { nameOf, openFiles, type BrowserModelName } from './files.ts';
+
+const open = modelOpener<BrowserModelName>({
+  openFiles,
+  openDevice,
+  async readEngine(engine) {
+    const address = engineFiles[engine];
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address.href}: the server answered ${answer.status} ${answer.statusText}`);
+    return answer.text();
+  },
+  nameOf,
+});
+
+/**
+ * Opens a model and puts it on the adapter. In a browser a name is `builtin` (the model that comes with the package
+ * `@rna/builtin`); the name of a model of the hub, which is downloaded once into the browser's private storage, checked,
+ * and resumed where it broke off; an address, relative ones with `./` or `/` before them, of a folder or a file; or the
+ * files that a person picked.
+ *
+ *     using model = await openModel('builtin');
+ *     const { dotBracket } = await model.fold('GGGGAAAACCCC');
+ *
+ * It computes where it is called, the folding engines that some heads need too: in a page, call it in a worker.
+ * @throws CheckpointError where there is no such model or it is damaged, DeviceError where there is no adapter.
+ */
+export function openModel(name: BrowserModelName, options: OpenOptions = {}): Promise<RnaModel> {
+  return open(name, options);
+}
+
+export type { Pooling } from '../embedding.ts';
+export type { Progress } from '../names.ts';
+export type { OpenOptions } from '../opening.ts';
+export type { ByName, Prediction } from '../prediction.ts';
+export { RnaModel, type EmbedOptions, type FoldedRna, type FoldOptions } from '../rnaModel.ts';
+export { deleteModel, savedModels, type SavedModel } from './storage.ts';
+export type { BrowserModelName } from './files.ts';
