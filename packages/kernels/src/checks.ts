@@ -38,6 +38,9 @@ import * as fullAtoms from './fullAtoms.check.ts';
 import * as torsions from './torsions.check.ts';
 import * as fape from './fape.check.ts';
 import * as lddtBins from './lddtBins.check.ts';
+import * as batchedMatmul from './batchedMatmul.check.ts';
+import * as distanceBins from './distanceBins.check.ts';
+import * as pairAttention from './pairAttention.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -81,6 +84,9 @@ const modules = [
   torsions,
   fape,
   lddtBins,
+  batchedMatmul,
+  distanceBins,
+  pairAttention,
   gate,
   joinColumns,
   swapAxes,

@@ -47,3 +47,6 @@ export * from './lddtBins.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';
+export * from './batchedMatmul.ts';
+export * from './pairAttention.ts';
+export * from './distanceBins.ts';

@@ -21,7 +21,7 @@ export {
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
-export { backward, recompute, record, type Rule } from './tape.ts';
+export { backward, recompute, recomputeAll, record, type Rule } from './tape.ts';
 export {
   describe,
   elements,
@@ -71,3 +71,7 @@ export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';
 export { channelGate, gate } from './ops/gate.ts';
 export { columns, joinColumns } from './ops/joinColumns.ts';
 export { swapAxes } from './ops/swapAxes.ts';
+export { batchedProduct } from './ops/batchedMatmul.ts';
+export { pairAttention, type PairAttentionShape } from './ops/pairAttention.ts';
+export { distanceBins } from './ops/distanceBins.ts';
+export { feedForward, type LinearLayer } from './ops/feedForward.ts';
