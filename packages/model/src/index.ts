@@ -38,3 +38,4 @@ export * from './tertiary/block.ts';
 export * from './tertiary/pairHeads.ts';
 export * from './tertiary/recycling.ts';
 export * from './tertiary/trunk.ts';
+export * from './tertiary/losses.ts';
