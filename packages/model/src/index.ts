@@ -39,3 +39,4 @@ export * from './tertiary/pairHeads.ts';
 export * from './tertiary/recycling.ts';
 export * from './tertiary/trunk.ts';
 export * from './tertiary/losses.ts';
+export * from './tertiary/refineNet.ts';
