@@ -34,7 +34,8 @@ interface Nodes {
   readonly positions: Tensor;
 }
 
-/** Told of the nodes after a layer, [L, 23, dim] and [L, 23, 3]; they are freed after the call. */
+/** Told of the nodes after a layer, [L, 23, dim] and [L, 23, 3], which are freed after the call. The last layer leaves
+ * features as they are, since nothing reads them. */
 export type RefineObserver = (stage: number, layer: number, features: Tensor, positions: Tensor) => void;
 
 /** Floats of the widest tensor of a band's edges; it is as many edges as that allows. */
@@ -70,8 +71,9 @@ export function refineNet(
       if (across) nodes = turned(nodes, length, slots, dim);
       for (let layer = 0; layer < layers; layer++) {
         const before = nodes;
+        const isLast = stage === STAGES - 1 && layer === layers - 1;
         nodes = device.scope(() =>
-          refineLayer(within(own, `refine_layer${stage}.layers.${layer}`), before, groups, inGroup),
+          refineLayer(within(own, `refine_layer${stage}.layers.${layer}`), before, groups, inGroup, isLast),
         );
         if (onLayer !== undefined)
           device.scope(() => {
@@ -111,7 +113,14 @@ function turned({ features, positions }: Nodes, a: number, b: number, dim: numbe
   return { features: turn(features, dim), positions: turn(positions, 3) };
 }
 
-function refineLayer(own: Weights, { features, positions }: Nodes, groups: number, inGroup: number): Nodes {
+/** One layer; after the last one nothing reads the features, which stay as they are. */
+function refineLayer(
+  own: Weights,
+  { features, positions }: Nodes,
+  groups: number,
+  inGroup: number,
+  last: boolean,
+): Nodes {
   const [all = 0, dim = 0] = features.shape;
   const { device } = features;
   const project = (x: Tensor, name: string): Tensor => linear(x, own(`${name}.weight`), own(`${name}.bias`));
@@ -138,12 +147,13 @@ function refineLayer(own: Weights, { features, positions }: Nodes, groups: numbe
       const weights = project(silu(project(message, 'coors_mlp.0')), 'coors_mlp.2');
       return {
         moved: moveNodes(positions, reshape(weights, [band.rows, inGroup]), own('coors_norm.fn.bias'), band),
-        messages: neighbourSums(message, inGroup),
+        messages: last ? undefined : neighbourSums(message, inGroup),
       };
     });
     moved.push(done.moved);
-    messages.push(done.messages);
+    if (done.messages !== undefined) messages.push(done.messages);
   }
+  if (last) return { positions: joinRows(moved), features };
   const inner = silu(project(joinColumns(features, joinRows(messages)), 'node_mlp.0'));
   return {
     positions: joinRows(moved),
