@@ -39,3 +39,6 @@ export * from './tertiary/fullAtoms.ts';
 export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
+export * from './tertiary/losses.ts';
+export * from './tertiary/refineNet.ts';
+export * from './tertiary/rhofold.ts';
