@@ -39,8 +39,4 @@ export * from './tertiary/fullAtoms.ts';
 export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
-export * from './tertiary/block.ts';
-export * from './tertiary/pairHeads.ts';
-export * from './tertiary/recycling.ts';
-export * from './tertiary/trunk.ts';
 export * from './tertiary/losses.ts';
