@@ -25,12 +25,12 @@ import { within, type Weights } from './parameters.ts';
 export type BlockObserver = (layer: string, before: Tensor, after: Tensor) => void;
 
 /** Layers of a block in their order: which representation each updates, and how. */
-const ROW_LAYERS = {
+export const ROW_LAYERS = {
   msa_att_row: rowAttention,
   msa_att_col: columnAttention,
   msa_transition: (p, _, { row }) => transition(within(p, 'core.msa_transition'), row),
 } as const satisfies Record<string, Layer>;
-const PAIR_LAYERS = {
+export const PAIR_LAYERS = {
   outer_product_mean: outerProduct,
   tri_mul_out: (p, _, { pair }) => triangleMultiplication(within(p, 'core.tri_mul_out'), pair, 'outgoing'),
   tri_mul_in: (p, _, { pair }) => triangleMultiplication(within(p, 'core.tri_mul_in'), pair, 'incoming'),
@@ -40,7 +40,7 @@ const PAIR_LAYERS = {
 } as const satisfies Record<string, Layer>;
 
 /** The row, or the pairs, after a layer. */
-type Layer = (p: Weights, sizes: TertiarySizes, before: Representations) => Tensor;
+export type Layer = (p: Weights, sizes: TertiarySizes, before: Representations) => Tensor;
 
 /**
  * Row and pair representation after a block, of whose parameters `p` are. Leaves those before it alone; without a tape
