@@ -36,15 +36,13 @@ export class OtherRankStoppedError extends Error {
 /** The channel of what is said beside gradients, one exchange after the other. */
 const TALK = 0;
 
-const NOTHING = new Uint8Array(0);
-
-/** The bytes of every rank, by rank. */
-export async function gather(ranks: Ranks, bytes: Uint8Array): Promise<Uint8Array[]> {
+/** The bytes of every rank, by rank. A channel of its own is for what may be said while a rank still talks. */
+export async function gather(ranks: Ranks, bytes: Uint8Array, channel = TALK): Promise<Uint8Array[]> {
   const others = Array.from({ length: ranks.size }, (_, rank) => rank);
   const own = new Uint8Array(new Uint32Array([bytes.byteLength]).buffer);
   const lengths = others.map(() => new Uint8Array(4));
   await ranks.exchange(
-    TALK,
+    channel,
     others.map(() => own),
     lengths,
   );
@@ -52,7 +50,7 @@ export async function gather(ranks: Ranks, bytes: Uint8Array): Promise<Uint8Arra
     rank === ranks.rank ? bytes : new Uint8Array(new Uint32Array(length.buffer)[0]!),
   );
   await ranks.exchange(
-    TALK,
+    channel,
     others.map(() => bytes),
     incoming,
   );
@@ -60,16 +58,30 @@ export async function gather(ranks: Ranks, bytes: Uint8Array): Promise<Uint8Arra
 }
 
 /** The value of every rank, which must be one of JSON, by rank. */
-export async function gatherValues<T>(ranks: Ranks, value: T): Promise<T[]> {
-  const texts = await gather(ranks, new TextEncoder().encode(JSON.stringify(value)));
+export async function gatherValues<T>(ranks: Ranks, value: T, channel = TALK): Promise<T[]> {
+  const texts = await gather(ranks, new TextEncoder().encode(JSON.stringify(value)), channel);
   return texts.map((text) => JSON.parse(new TextDecoder().decode(text)) as T);
 }
 
-/** What the first rank works out, on all of them: the others wait for it. It must be a value of JSON. */
+/**
+ * What the first rank works out, on all of them: the others wait for it. It must be a value of JSON. Where the work
+ * fails, it rejects on the first with that error and on the others with a RanksError.
+ */
 export async function ofFirst<T>(ranks: Ranks, work: () => Promise<T>): Promise<T> {
-  const text = ranks.rank === 0 ? new TextEncoder().encode(JSON.stringify(await work())) : NOTHING;
-  const [first] = await gather(ranks, text);
-  return JSON.parse(new TextDecoder().decode(first)) as T;
+  type Outcome = { readonly value: T } | { readonly failure: string };
+  let error: unknown;
+  const outcome = async (): Promise<Outcome> => {
+    try {
+      return { value: await work() };
+    } catch (thrown) {
+      error = thrown;
+      return { failure: thrown instanceof Error ? thrown.message : String(thrown) };
+    }
+  };
+  const [first] = await gatherValues(ranks, ranks.rank === 0 ? await outcome() : null);
+  if ('value' in first!) return first.value;
+  if (ranks.rank === 0) throw error;
+  throw new RanksError(`rank 0 failed: ${first!.failure}`);
 }
 
 /**

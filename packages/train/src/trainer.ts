@@ -15,7 +15,7 @@ import { checkpointsToRemove, evaluatesAfter, isOver, savesAt, savesNow, type Ca
 import type { WeightAverage } from './ema.ts';
 import { createMeter, type Meter, type Progress, type StepFacts, type TrainingLog } from './meter.ts';
 import { readReport, type AdamW, type StepReport } from './optimizer.ts';
-import { ofFirst, OtherRankStoppedError, requireAlike, requireSameBits, type Ranks } from './ranks.ts';
+import { gatherValues, ofFirst, OtherRankStoppedError, requireAlike, requireSameBits, type Ranks } from './ranks.ts';
 import { checkpointName, MOST_STEPS } from './runFiles.ts';
 import { requireTuning } from './runTuning.ts';
 import type { Schedule } from './schedule.ts';
@@ -176,6 +176,8 @@ async function trainSteps(options: TrainOptions, gradients: ShardedGradients | u
       due = false;
     }
     if (asked && !over) {
+      // The first rank's checkpoint must be whole before another ends.
+      if (options.ranks !== undefined) await gatherValues(options.ranks, step);
       if (stop?.aborted !== true) throw new OtherRankStoppedError('another rank was asked to stop');
       throw stop.reason;
     }
@@ -225,8 +227,11 @@ async function newestCheckpoint(options: TrainOptions, checkpoints: Checkpoints)
   const load = (store: CheckpointStore): Promise<TrainState | undefined> =>
     restoreCheckpoint(store, trained, checkpoints.settings, onDamage);
   if (ranks === undefined) return load(checkpoints.store);
-  const first = ranks.rank === 0 ? await load(checkpoints.store) : undefined;
-  const step = await ofFirst(ranks, () => Promise.resolve(first?.step ?? null));
+  let first: TrainState | undefined;
+  const step = await ofFirst(ranks, async () => {
+    first = await load(checkpoints.store);
+    return first?.step ?? null;
+  });
   if (ranks.rank === 0 || step === null) return first;
   const name = checkpointName(step);
   return load({ ...checkpoints.store, names: () => Promise.resolve([name]), setAside: () => Promise.resolve() });
