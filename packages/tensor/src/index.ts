@@ -18,6 +18,7 @@ export {
   TuningError,
   type MemoryShortage,
 } from './errors.ts';
+export { disposeFlat, flatZeros, type FlatTensors } from './flat.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';

@@ -18,6 +18,7 @@ export * from './optimizer.ts';
 export * from './overrides.ts';
 export * from './predictions.ts';
 export * from './pretraining.ts';
+export * from './ranks.ts';
 export * from './recipes.ts';
 export * from './recovery.ts';
 export * from './runFiles.ts';

@@ -11,6 +11,7 @@ import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { check } from './check.ts';
 import { showModel } from './card.ts';
 import { estimate } from './estimate.ts';
+import { showRanks } from './ranks.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { variantText } from '../../commandLine/variantText.ts';
 import { writeResult } from '../../commandLine/terminal.ts';
@@ -26,11 +27,18 @@ export interface InfoOptions {
   readonly stride?: number;
   /** Compute known answers. */
   readonly check?: boolean;
+  /** Show the processes that share a run, and time their exchange. */
+  readonly ranks?: boolean;
 }
 
 /** Throws a DeviceError where there is no adapter, and what `check` and `showModel` throw. */
 export async function info(options: InfoOptions): Promise<void> {
   const { json = false, model, check: isChecked = false, for: inputs } = options;
+  if (options.ranks === true) {
+    if (inputs !== undefined || isChecked || model !== undefined)
+      throw new UsageError('--ranks is a question of its own; ask it alone');
+    return showRanks(json);
+  }
   if (inputs !== undefined) {
     if (isChecked) throw new UsageError('--for and --check are two questions; ask one');
     return estimate({ ...options, inputs, model: model ?? BUILTIN, json });
