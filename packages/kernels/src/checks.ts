@@ -32,24 +32,15 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
-<<<<<<< HEAD
-import * as batchedMatmul from './batchedMatmul.check.ts';
-import * as distanceBins from './distanceBins.check.ts';
-import * as pairAttention from './pairAttention.check.ts';
-=======
->>>>>>> ipa
 import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
 import * as fullAtoms from './fullAtoms.check.ts';
 import * as torsions from './torsions.check.ts';
 import * as fape from './fape.check.ts';
 import * as lddtBins from './lddtBins.check.ts';
-<<<<<<< HEAD
-=======
 import * as batchedMatmul from './batchedMatmul.check.ts';
 import * as distanceBins from './distanceBins.check.ts';
 import * as pairAttention from './pairAttention.check.ts';
->>>>>>> ipa
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -87,24 +78,15 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
-<<<<<<< HEAD
-  batchedMatmul,
-  distanceBins,
-  pairAttention,
-=======
->>>>>>> ipa
   frames,
   pointAttention,
   fullAtoms,
   torsions,
   fape,
   lddtBins,
-<<<<<<< HEAD
-=======
   batchedMatmul,
   distanceBins,
   pairAttention,
->>>>>>> ipa
   gate,
   joinColumns,
   swapAxes,

@@ -40,3 +40,4 @@ export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
 export * from './tertiary/losses.ts';
+export * from './tertiary/flops.ts';
