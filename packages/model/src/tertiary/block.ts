@@ -25,12 +25,12 @@ import { within, type Weights } from './parameters.ts';
 export type BlockObserver = (layer: string, before: Tensor, after: Tensor) => void;
 
 /** Layers of a block in their order: which representation each updates, and how. */
-export const ROW_LAYERS = {
+const ROW_LAYERS = {
   msa_att_row: rowAttention,
   msa_att_col: columnAttention,
   msa_transition: (p, _, { row }) => transition(within(p, 'core.msa_transition'), row),
 } as const satisfies Record<string, Layer>;
-export const PAIR_LAYERS = {
+const PAIR_LAYERS = {
   outer_product_mean: outerProduct,
   tri_mul_out: (p, _, { pair }) => triangleMultiplication(within(p, 'core.tri_mul_out'), pair, 'outgoing'),
   tri_mul_in: (p, _, { pair }) => triangleMultiplication(within(p, 'core.tri_mul_in'), pair, 'incoming'),
@@ -40,7 +40,7 @@ export const PAIR_LAYERS = {
 } as const satisfies Record<string, Layer>;
 
 /** The row, or the pairs, after a layer. */
-export type Layer = (p: Weights, sizes: TertiarySizes, before: Representations) => Tensor;
+type Layer = (p: Weights, sizes: TertiarySizes, before: Representations) => Tensor;
 
 /**
  * Row and pair representation after a block, of whose parameters `p` are. Leaves those before it alone; without a tape
