@@ -73,7 +73,7 @@ function report(results) {
 
 /** @returns {Promise<Result[]>} */
 async function test() {
-  const { noBrowser } = await setup({ browser: true });
+  const { noBrowser, noMpi } = await setup({ browser: true, mpi: true });
   const results = [
     timed('type check', () =>
       single(
@@ -93,6 +93,7 @@ async function test() {
     // A machine of one's own may lack a browser; where the result is the verdict, it may not.
     if (process.env['CI'] === 'true') results.push({ name: 'browser', ...single(false), seconds: 0 });
   }
+  if (noMpi !== undefined) process.stdout.write(`\nThe tests of training over ranks by MPI did not run: ${noMpi}\n`);
   return results;
 }
 
