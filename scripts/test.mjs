@@ -106,7 +106,7 @@ function report(results) {
 
 /** @returns {Promise<Result[]>} */
 async function test() {
-  const { noBrowser } = await setup({ browser: true });
+  const { noBrowser, noMpi } = await setup({ browser: true, mpi: true });
   const results = await Promise.all([
     check(
       'type check',
@@ -123,6 +123,7 @@ async function test() {
     // A machine of one's own may lack a browser; where the result is the verdict, it may not.
     if (process.env['CI'] === 'true') results.push({ name: 'browser', passed: 0, failed: 1, skipped: 0, seconds: 0 });
   }
+  if (noMpi !== undefined) process.stdout.write(`\nThe tests of training over ranks by MPI did not run: ${noMpi}\n`);
   return results;
 }
 
