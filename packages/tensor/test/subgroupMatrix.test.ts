@@ -47,7 +47,7 @@ fn multiply(a: vec2u, b: vec2u, sum: array<f32, ${own}>) -> array<f32, ${own}> {
   for (var e = 0u; e < bound(${own}u); e++) {
     let i = e * ${lanes}u + ownLane;
     var value = values[e];
-    for (var k = 0u; k < bound(${inner}u); k++) { value += f32(tileA[a.x + i / ${n}u * a.y + k]) * f32(tileB[b.x + k * b.y + i % ${n}u]); }
+    for (var k = 0u; k < bound(${inner}u); k++) { value += f32(tileA[a.x + i / ${n}u * a.y + k]) * f32(tileB[b.x + i % ${n}u * b.y + k]); }
     values[e] = value;
   }
   return values;
@@ -63,7 +63,7 @@ fn storeResults(at: u32, sum: array<f32, ${own}>, stride: u32) {
     text
       .replaceAll(`subgroup_matrix_result<f32, ${n}, ${m}>()`, `array<f32, ${own}>()`)
       .replaceAll(`subgroupMatrixLoad<subgroup_matrix_left<f16, ${inner}, ${m}>, row_major>(&tileA, `, 'operand(')
-      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, row_major>(&tileB, `, 'operand(')
+      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, col_major>(&tileB, `, 'operand(')
       .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply(')
       .replaceAll('subgroupMatrixStore<row_major>(&results, ', 'storeResults(');
   return {

@@ -8,7 +8,7 @@
  * training step needs. It holds no memory but 256 bytes a binding.
  */
 import { availableParallelism } from 'node:os';
-import { adapterTraits } from '../adapter.ts';
+import { adapterTraits, SUBGROUP_SIZE_FEATURE } from '../adapter.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from '../pipelines.ts';
 import { sleepingWait } from './sleepingWait.ts';
 
@@ -78,7 +78,7 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
 
 async function openLike(requestAdapter: () => Promise<GPUAdapter>): Promise<GPUDevice> {
   const adapter = await requestAdapter();
-  const requiredFeatures = (['shader-f16', 'subgroups'] as GPUFeatureName[]).filter((feature) =>
+  const requiredFeatures = (['shader-f16', 'subgroups', SUBGROUP_SIZE_FEATURE] as GPUFeatureName[]).filter((feature) =>
     adapter.features.has(feature),
   );
   const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } =
