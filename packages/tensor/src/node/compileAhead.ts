@@ -9,7 +9,7 @@
  * alone is being compiled there. It holds no memory but 256 bytes a binding.
  */
 import { availableParallelism } from 'node:os';
-import { adapterTraits } from '../adapter.ts';
+import { adapterTraits, SUBGROUP_SIZE_FEATURE } from '../adapter.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from '../pipelines.ts';
 import { sleepingWait } from './sleepingWait.ts';
 
@@ -86,7 +86,7 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
 
 async function openLike(requestAdapter: () => Promise<GPUAdapter>): Promise<GPUDevice> {
   const adapter = await requestAdapter();
-  const requiredFeatures = (['shader-f16', 'subgroups'] as GPUFeatureName[]).filter((feature) =>
+  const requiredFeatures = (['shader-f16', 'subgroups', SUBGROUP_SIZE_FEATURE] as GPUFeatureName[]).filter((feature) =>
     adapter.features.has(feature),
   );
   const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } =

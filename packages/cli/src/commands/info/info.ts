@@ -1,7 +1,7 @@
 /** The work of `rna info`: what the machine offers, and what the kernels make of it. */
 import { createRequire } from 'node:module';
 import type { ModelCard } from '@rna/builtin';
-import { tableEntries } from '@rna/kernels';
+import { isBounded, tableEntries } from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
 import { currentAnswers, megabytes, type Device } from '@rna/tensor';
 import { driverSource, isFastMesa, type DriverSource } from '@rna/tensor/driver';
@@ -89,8 +89,8 @@ function describeDevice(device: Device) {
     features: [...gpu.features].sort(),
     limits: numbersOf(gpu.limits),
     /**
-     * The variants of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what
-     * `rna tune` found.
+     * The variants of ordinary calls; `only` lists what the table says of some calls alone, whose uniforms are at most
+     * so large or whose buffers are in half precision; `tuned` what `rna tune` found.
      */
     kernels: Object.fromEntries(
       checks.flatMap(({ kernel }) =>
@@ -101,7 +101,7 @@ function describeDevice(device: Device) {
                 kernel.name,
                 {
                   variant: device.variant(kernel),
-                  only: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
+                  only: tableEntries(kernel.name, traits).filter(isBounded),
                   tuned: currentAnswers(kernel, traits, device.tuned),
                 },
               ],
