@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   configJson,
   encoderParameters,
+  isHubName,
   memorySink,
   openModel,
   PRESETS,
@@ -15,7 +16,7 @@ import {
   writeModel,
   writeSafetensors,
 } from '@rna/model';
-import { fetchHubModel, hubCacheDir, isHubName, type HubOptions } from '../src/models/hub.ts';
+import { fetchHubModel, hubCacheDir, type HubOptions } from '../src/models/hub.ts';
 import { openModelFiles } from '../src/models/modelFiles.ts';
 
 /** Addresses of names, in place of the network's. */

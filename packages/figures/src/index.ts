@@ -35,6 +35,7 @@ export {
   type PlacedRna,
   type Projection,
 } from './projection.ts';
+export { clusters, type Clusters } from './clusters.ts';
 export { scatter, type Predicted } from './scatter.ts';
 export {
   pairCurves,

@@ -17,6 +17,7 @@ export * from './meter.ts';
 export * from './optimizer.ts';
 export * from './overrides.ts';
 export * from './predictions.ts';
+export { labelCells, predictionColumns, type Cells } from './predictionTable.ts';
 export * from './pretraining.ts';
 export * from './recipes.ts';
 export * from './recovery.ts';

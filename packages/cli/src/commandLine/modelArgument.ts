@@ -84,7 +84,7 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
   // Loaded here, as they need the packages below: help is printed at once.
   const [{ WEIGHTS_FILES, CONFIG_FILE, isHubName }, { LORA_FILES }, { RECORD_FILES }, { TABLE_FILES }] =
     await Promise.all([
-      import('../models/hub.ts'),
+      import('@rna/model'),
       import('../models/loraFiles.ts'),
       import('../input/recordFiles.ts'),
       import('../input/tables.ts'),

@@ -7,7 +7,18 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { CheckpointError, LIMITS, parseShardIndex } from '@rna/model';
+import {
+  CheckpointError,
+  CONFIG_FILE,
+  hubFileUrl,
+  isShardIndex,
+  LARGEST_WEIGHTS,
+  LIMITS,
+  parseShardIndex,
+  PUBLIC_HUB,
+  WEIGHTS_FILE,
+  WEIGHTS_FILES,
+} from '@rna/model';
 import { download, type Patience } from './download.ts';
 import { makeFolder } from '../files/files.ts';
 
@@ -21,26 +32,6 @@ export interface HubOptions {
   /** Called for every part that arrives; `total` is undefined if the hub does not say. */
   readonly onProgress?: (progress: { file: string; received: number; total: number | undefined }) => void;
 }
-
-export const CONFIG_FILE = 'config.json';
-export const WEIGHTS_FILE = 'model.safetensors';
-export const SHARD_INDEX_FILE = 'model.safetensors.index.json';
-/** What may hold the weights in a folder, the first that is there: one file, or an index of shards. */
-export const WEIGHTS_FILES = [
-  WEIGHTS_FILE,
-  SHARD_INDEX_FILE,
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const;
-
-export const isShardIndex = (file: string): boolean => file.endsWith('.index.json');
-
-const PUBLIC_HUB = 'https://huggingface.co';
-/** The largest published model takes 2.6 GB. */
-const LARGEST_WEIGHTS = 64 * 2 ** 30;
-
-/** `organisation/model`, both plain names. */
-export const isHubName = (name: string): boolean => /^\w[\w.-]*\/\w[\w.-]*$/.test(name);
 
 export function hubCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   return env.RNA_HUB_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rna', 'hub');
@@ -56,7 +47,7 @@ export async function fetchHubModel(name: string, options: HubOptions = {}): Pro
     throw new CheckpointError(name, `HF_ENDPOINT is "${hub}"; expected the address of a hub, such as ${PUBLIC_HUB}`);
   }
   const folder = join(options.cacheDir ?? hubCacheDir(), ...name.split('/'));
-  const url = (file: string): string => `${hub}/${name}/resolve/main/${file}`;
+  const url = (file: string): string => hubFileUrl(hub, name, file);
   const ensure = (file: string): Promise<boolean> =>
     download({
       model: name,

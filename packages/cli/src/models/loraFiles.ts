@@ -14,9 +14,9 @@ import {
   parsePeftConfig,
   type LoraParts,
   type TensorFile,
+  WEIGHTS_FILES,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
-import { WEIGHTS_FILES } from './hub.ts';
 
 /** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */
 export const LORA_FILES = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE];

@@ -3,9 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { loraBase, parseShardIndex } from '@rna/model';
+import { CONFIG_FILE, isShardIndex, loraBase, parseShardIndex } from '@rna/model';
 import { BUILTIN } from './builtin.ts';
-import { CONFIG_FILE, isShardIndex } from './hub.ts';
 import { LORA_FILES, openLoraFiles } from './loraFiles.ts';
 import { locateModel } from './modelFiles.ts';
 

@@ -8,15 +8,19 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   CheckpointError,
+  CONFIG_FILE,
+  isHubName,
+  isShardIndex,
   openShards,
   openTensorFile,
   parseConfig,
   type EncoderConfig,
   type TensorFile,
+  WEIGHTS_FILES,
 } from '@rna/model';
 import { openFileSource, type FileSource } from '../files/files.ts';
 import { BUILTIN, builtinFolder } from './builtin.ts';
-import { CONFIG_FILE, fetchHubModel, isHubName, type HubOptions, isShardIndex, WEIGHTS_FILES } from './hub.ts';
+import { fetchHubModel, type HubOptions } from './hub.ts';
 
 export interface ModelFiles {
   readonly tensors: TensorFile;

@@ -8,12 +8,16 @@
 import { extname } from 'node:path';
 import {
   packTokens,
+  poolRows,
   sequenceRange,
+  writeCsv,
+  writeNpy,
   writeSafetensors,
   type Encoder,
   type EncoderConfig,
   type OpenedModel,
   type PackedTokens,
+  type Pool,
   type Precision,
   type TensorEntry,
 } from '@rna/model';
@@ -33,13 +37,13 @@ import type { Kind } from '../../shards/manifest.ts';
 import { batchesOf, batchPart, ownOf, type BatchPart } from '../../shards/batches.ts';
 import { runSharded, type ShardPart } from '../../shards/runShard.ts';
 import type { ShardOption } from '../../shards/shard.ts';
-import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
+import { writeParquet } from '../../tables/vectorFile.ts';
 
 export interface EmbedOptions extends Precision, WindowOptions, ShardOption, ShardPart {
   readonly model: string;
   readonly input: string;
   readonly out: string;
-  readonly pool: 'none' | 'cls' | 'mean';
+  readonly pool: Pool;
   readonly layer?: number;
   readonly logits?: boolean;
   readonly attentions?: boolean;
@@ -289,7 +293,7 @@ async function runWindows(run: Run, record: FastaFileRecord, windows: Windows): 
     const piece = { ...record, sequence: record.sequence.slice(start, start + windows.size) };
     for (const [k, rows] of (await runBatch(whole, [piece])).entries()) means[k]!.add(start, rows);
   }
-  return means.map((rows, k) => (k < means.length - 1 ? rows.mean() : pooled(rows.mean(), dim, run.options.pool)));
+  return means.map((rows, k) => (k < means.length - 1 ? rows.mean() : poolRows(rows.mean(), dim, run.options.pool)));
 }
 
 /** Runs records together, or in halves where they do not fit the device. */
@@ -394,25 +398,13 @@ async function readOutputs(
     const { start, end } = sequenceRange(packed, sequence);
     return [
       ...(logitRows ? [logitRows.subarray(start * vocabularySize, end * vocabularySize)] : []),
-      pooled(rows.subarray(start * dim, end * dim), dim, options.pool),
+      poolRows(rows.subarray(start * dim, end * dim), dim, options.pool),
     ];
   });
   for (const [sequence, arrays] of outputs.entries()) {
     if (!arrays.every(isFiniteArray)) throw await overflow(encoder, batch[sequence]!.file, batch[sequence]!);
   }
   return outputs.flat();
-}
-
-/** A sequence's rows [length + 2, dim], its first row, or the mean of the rows between `<cls>` and `<eos>`. */
-function pooled(rows: Float32Array, dim: number, pool: EmbedOptions['pool']): Float32Array {
-  if (pool === 'none') return rows;
-  if (pool === 'cls') return rows.subarray(0, dim);
-  const nucleotides = rows.length / dim - 2;
-  return Float32Array.from({ length: dim }, (_, column) => {
-    let sum = 0;
-    for (let row = 1; row <= nucleotides; row++) sum += rows[row * dim + column]!;
-    return sum / nucleotides;
-  });
 }
 
 /** Software drivers gain nothing from larger packs; on a GPU they fill it. */

@@ -20,6 +20,7 @@ import {
   type PairPredictor,
   type StructureEvaluation,
   type StructureScore,
+  csvLine,
 } from '@rna/structure';
 import type { Encoder, OpenedModel, PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
@@ -28,7 +29,6 @@ import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
-import { csvLine } from '../../tables/predictionTable.ts';
 import {
   type StructureExample,
   formatCount,

@@ -3,12 +3,9 @@
  * and for the CSV files of `rna evaluate`. Base pairs have files of their own
  * (fold.ts).
  */
-import { argmax, tableColumn } from '@rna/structure';
-import { inertCell } from '../input/cells.ts';
-import { type Scalars, type TaskHead } from '@rna/model';
+import { argmax, tableColumn, type Cell } from '@rna/structure';
+import type { Scalars, TaskHead } from '@rna/model';
 
-/** A list is written with semicolons where it has to be one text. */
-export type Cell = string | number | readonly (string | number)[];
 export type Cells = Readonly<Record<string, Cell>>;
 
 /**
@@ -131,15 +128,6 @@ export function labelCells({ head, sizes }: TaskHead): {
     default:
       return { names: ['label'], cells: (target) => ({ label: target as number }) };
   }
-}
-
-/** A line of a CSV file. */
-export const csvLine = (cells: readonly Cell[]): string =>
-  `${cells.map((cell) => csvText(typeof cell === 'object' ? cell.join(';') : String(cell))).join(',')}\n`;
-
-function csvText(written: string): string {
-  const text = inertCell(written);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Digits that a float32 holds. */
