@@ -28,6 +28,7 @@ export * from './runTuning.ts';
 export { createSampling, type Sampling, type SamplingOptions } from './sampling.ts';
 export * from './savedModel.ts';
 export * from './schedule.ts';
+export { STARTER_CONFIGS, type StarterConfig, type StarterFields, type StarterName } from './starterConfigs.ts';
 export * from './trainState.ts';
 export * from './trainer.ts';
 export * from './unfreezing.ts';

@@ -1,21 +1,21 @@
 /**
- * Configs that both examples offer, from one that a software adapter trains in
- * a minute to the published sizes. A config is `rna pretrain`'s, without the
- * folder and the files.
+ * Configs to begin with, from one that a software adapter trains in a minute to the published sizes: what the
+ * application and the example offer. A config is `rna pretrain`'s, without the folder and the files.
  */
-import type { pretrainConfig } from '@rna/train';
 import type { z } from 'zod';
+import type { pretrainConfig } from './config.ts';
 
-export type ConfigFields = Omit<z.input<typeof pretrainConfig>, 'out' | 'data'>;
+/** The fields of a pre-training config that do not name places. */
+export type StarterFields = Omit<z.input<typeof pretrainConfig>, 'out' | 'data'>;
 
-export interface Preset {
+export interface StarterConfig {
   readonly title: string;
-  readonly config: ConfigFields;
+  readonly config: StarterFields;
 }
 
 const optimizer = { learningRate: 2e-3, warmupSteps: 20, maxGradientNorm: 1 };
 
-export const EXAMPLE_PRESETS = {
+export const STARTER_CONFIGS = {
   tiny: {
     title: 'Tiny SSR-LM (25 thousand): a minute without a GPU',
     config: {
@@ -57,6 +57,6 @@ export const EXAMPLE_PRESETS = {
       run: { evaluateEvery: 100, checkpointEvery: 100 },
     },
   },
-} as const satisfies Record<string, Preset>;
+} as const satisfies Record<string, StarterConfig>;
 
-export type ExamplePreset = keyof typeof EXAMPLE_PRESETS;
+export type StarterName = keyof typeof STARTER_CONFIGS;
