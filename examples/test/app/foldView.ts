@@ -1,36 +1,17 @@
 /** The application's Fold view as a person uses it, in Chromium, built and served as it would be published. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import axe from 'axe-core';
 import { unzipSync } from 'fflate';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright';
+import type { Locator, Page } from 'playwright';
 import { parseStructureFile } from '@rna/structure';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openChromium, openTab, servePage, type ServedPage } from './chromium.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openTab } from '../chromium.ts';
+import * as tools from './tools.ts';
+import { browser, contextWith, overflow, served } from './tools.ts';
 
-let served: ServedPage;
-let browser: Browser;
 let tab: Page;
 let complaints: string[];
-
-beforeAll(async () => {
-  [served, browser] = [
-    await servePage(fileURLToPath(new URL('../../packages/app', import.meta.url))),
-    await openChromium(),
-  ];
-}, 60_000);
-afterAll(async () => {
-  await browser.close();
-  await served.close();
-});
-beforeEach(async () => {
-  ({ tab, complaints } = await openTab(await browser.newContext({ acceptDownloads: true }), served.url));
-});
-afterEach(async () => {
-  await tab.context().close();
-});
 
 // Two hairpins that any method folds so; the first is short, since SwiftShader is slow.
 const HAIRPIN = { sequence: 'GGGGCGAAAGCCCC', structure: '(((((....)))))' };
@@ -45,26 +26,20 @@ const letters = async (): Promise<string[]> =>
   (await tab.getByRole('region', { name: 'Sequence and dot-bracket' }).textContent())!.split('\n');
 const drawing = (): Locator => tab.locator('.drawing svg');
 
-async function download(name: string): Promise<{ name: string; bytes: Buffer }> {
-  const downloading = tab.waitForEvent('download');
-  await tab.getByRole('button', { name, exact: true }).click();
-  const file = await downloading;
-  return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
-}
-
-/** Rules that axe-core finds broken and calls serious or critical. */
-async function seriousFaults(): Promise<string[]> {
-  // The page's own policy allows no script from elsewhere; the debugging protocol is not bound by it.
-  await tab.evaluate(axe.source);
-  const { violations } = await tab.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ['violations'] }),
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-}
+const download = (name: string): Promise<tools.Downloaded> => tools.download(tab, name);
+const seriousFaults = (): Promise<string[]> => tools.seriousFaults(tab);
+const tabTo = (target: Locator): Promise<void> => tools.tabTo(tab, target);
+/** The worker that folds. */
+const FOLDING = /foldWorker.*\.js$/;
 
 describe('the Fold view', () => {
+  beforeEach(async () => {
+    ({ tab, complaints } = await openTab(await browser.newContext({ acceptDownloads: true }), served.url));
+  });
+  afterEach(async () => {
+    await tab.context().close();
+  });
+
   test('folds pasted RNAs by an engine, and gives them out in every format', async () => {
     await tab.getByLabel('Sequences').fill(PAIR_OF_HAIRPINS);
     await tab.getByRole('radio', { name: /^CONTRAfold/ }).check();
@@ -156,8 +131,7 @@ describe('the Fold view', () => {
     await tab.setViewportSize({ width: 360, height: 740 });
     for (const picture of ['Matrix', 'Structure']) {
       await tab.getByRole('button', { name: picture, exact: true }).click();
-      const page = tab.locator('html');
-      expect(await page.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
+      expect(await overflow(tab)).toBe(0);
     }
     for (const colorScheme of ['light', 'dark'] as const) {
       await tab.emulateMedia({ colorScheme });
@@ -211,7 +185,10 @@ describe('the Fold view', () => {
   });
 
   test('offers the engines where there is no WebGPU, and never blocks the page for long', async () => {
-    const context = await contextWith(`Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });`);
+    const context = await contextWith(
+      FOLDING,
+      `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });`,
+    );
     const many = Array.from({ length: 50 }, (_, k) => `>r${k}\n${'GGGAUUACGCCAUAGC'.repeat(6)}\n`).join('');
     const { tab: without } = await openTab(context, address({ method: 'builtin', fasta: many }));
     await tab.context().close();
@@ -227,44 +204,47 @@ describe('the Fold view', () => {
     // It takes 25 to 45, the more the busier the machine is.
     expect(longest).toBeLessThan(100);
   });
-});
 
-test('a lost adapter is said, and the next try has another', { timeout: 120_000 }, async () => {
-  await tab.context().close();
-  // The first device is gone as soon as it is there.
-  const context = await contextWith(`
+  test('a lost adapter is said, and the next try has another', { timeout: 120_000 }, async () => {
+    await tab.context().close();
+    // The first device is gone as soon as it is there.
+    const context = await contextWith(
+      FOLDING,
+      `
     const request = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (wanted) {
       const device = await request.call(this, wanted);
       if ((await (await fetch('/lose')).text()) === 'yes') device.destroy();
       return device;
-    };`);
-  let isFirst = true;
-  await context.route('**/lose', (route) => {
-    const body = isFirst ? 'yes' : 'no';
-    isFirst = false;
-    return route.fulfill({ body });
+    };`,
+    );
+    let isFirst = true;
+    await context.route('**/lose', (route) => {
+      const body = isFirst ? 'yes' : 'no';
+      isFirst = false;
+      return route.fulfill({ body });
+    });
+    ({ tab } = await openTab(context, address({ method: 'builtin', fasta: HAIRPIN.sequence })));
+    await expect.poll(() => tab.getByRole('alert').textContent(), { timeout: 60_000 }).toMatch(/adapter was lost/);
+    await tab.getByRole('button', { name: 'Try again' }).click();
+    await isDone();
+    expect((await letters())[1]).toBe(HAIRPIN.structure);
   });
-  ({ tab } = await openTab(context, address({ method: 'builtin', fasta: HAIRPIN.sequence })));
-  await expect.poll(() => tab.getByRole('alert').textContent(), { timeout: 60_000 }).toMatch(/adapter was lost/);
-  await tab.getByRole('button', { name: 'Try again' }).click();
-  await isDone();
-  expect((await letters())[1]).toBe(HAIRPIN.structure);
-});
 
-test('the first view is small', async () => {
-  const folder = served.folder;
-  const page = await readFile(join(folder, 'index.html'), 'utf8');
-  const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, path]) => path!);
-  expect(first.length).toBeGreaterThan(1);
-  const sizes = await Promise.all(first.map(async (path) => gzipSync(await readFile(join(folder, path))).length));
-  const total = sizes.reduce((sum, size) => sum + size, gzipSync(page).length);
-  console.log(`the first view of the application: ${Math.round(total / 1000)} kB compressed`);
-  expect(total).toBeLessThan(250_000);
-  // The model is fetched when it is asked for.
-  const assets = await readdir(join(folder, 'assets'));
-  const model = assets.find((name) => /^model-.*\.safetensors$/.test(name));
-  expect((await stat(join(folder, 'assets', model!))).size).toBeGreaterThan(1_500_000);
+  test('the first view is small', async () => {
+    const folder = served.folder;
+    const page = await readFile(join(folder, 'index.html'), 'utf8');
+    const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(first.length).toBeGreaterThan(1);
+    const sizes = await Promise.all(first.map(async (path) => gzipSync(await readFile(join(folder, path))).length));
+    const total = sizes.reduce((sum, size) => sum + size, gzipSync(page).length);
+    console.log(`the first view of the application: ${Math.round(total / 1000)} kB compressed`);
+    expect(total).toBeLessThan(250_000);
+    // The model is fetched when it is asked for.
+    const assets = await readdir(join(folder, 'assets'));
+    const model = assets.find((name) => /^model-.*\.safetensors$/.test(name));
+    expect((await stat(join(folder, 'assets', model!))).size).toBeGreaterThan(1_500_000);
+  });
 });
 
 /**
@@ -294,23 +274,4 @@ async function longestTask(work: () => Promise<void>): Promise<number> {
   );
   const tasks = traceEvents.filter((event) => event.name === 'RunTask' && main.has(place(event)));
   return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
-}
-
-/** A context in which a script runs before the worker that folds; init scripts do not reach workers. */
-async function contextWith(script: string): Promise<BrowserContext> {
-  const context = await browser.newContext();
-  await context.route(/foldWorker.*\.js$/, async (route) => {
-    const answer = await route.fetch();
-    await route.fulfill({ response: answer, body: `${script}\n${await answer.text()}` });
-  });
-  return context;
-}
-
-/** Presses the tabulator until an element has the focus. */
-async function tabTo(target: Locator): Promise<void> {
-  for (let presses = 0; presses < 60; presses++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await tab.keyboard.press('Tab');
-  }
-  throw new Error(`the tabulator does not reach ${target.toString()}`);
 }

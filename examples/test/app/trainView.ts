@@ -1,43 +1,37 @@
-/** The page as a person uses it, in Chromium, by mouse and by keyboard. */
+/** The application's Train view as a person uses it, by mouse and by keyboard. */
 import { fileURLToPath } from 'node:url';
 import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
-import type { Browser, Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openChromium, openTab, servePage, type ServedPage } from './chromium.ts';
+import type { Locator, Page } from 'playwright';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openTab } from '../chromium.ts';
+import * as tools from './tools.ts';
+import { browser, overflow, seriousFaults, served } from './tools.ts';
 
-let served: ServedPage;
-let browser: Browser;
 let tab: Page;
 let complaints: string[];
 
-beforeAll(async () => {
-  [served, browser] = [await servePage(fileURLToPath(new URL('../browser', import.meta.url))), await openChromium()];
-}, 60_000);
-afterAll(async () => {
-  await browser.close();
-  await served.close();
-});
-beforeEach(async () => {
-  ({ tab, complaints } = await openTab(await browser.newContext(), served.url));
-});
-afterEach(async () => {
-  await tab.context().close();
-});
-
-const status = () => tab.getByRole('status');
+const status = (): Locator => tab.locator('.toolbar').getByRole('status');
+const tabTo = (target: Locator): Promise<void> => tools.tabTo(tab, target);
 const step = async (): Promise<number> =>
   Number(await tab.getByRole('progressbar', { name: 'Steps done' }).getAttribute('value'));
-const corpusFile = fileURLToPath(new URL('./fixtures/short.dbn', import.meta.url));
+const corpusFile = fileURLToPath(new URL('../fixtures/short.dbn', import.meta.url));
 
-describe('the page', () => {
+describe('the Train view', () => {
+  beforeEach(async () => {
+    ({ tab, complaints } = await openTab(await browser.newContext(), `${served.url}#/train`));
+  });
+  afterEach(async () => {
+    await tab.context().close();
+  });
+
   test('trains from a chosen file, pauses, goes on, is loaded again, resumes and gives the run out', async () => {
     await tab.getByLabel('a file of mine').check();
-    await tab.getByLabel('A corpus, or FASTA').setInputFiles(corpusFile);
-    await tab.getByLabel('Held-out RNAs, to').setInputFiles(corpusFile);
+    await tab.getByLabel('Training RNAs').setInputFiles(corpusFile);
+    await tab.getByLabel('Held-out RNAs').setInputFiles(corpusFile);
     await tab.getByRole('spinbutton', { name: 'Steps' }).fill('60');
     await tab.getByLabel('Name of the run').fill('mine');
-    await tab.getByRole('button', { name: 'Train' }).click();
+    await tab.getByRole('button', { name: 'Train', exact: true }).click();
     await expect.poll(step, { timeout: 60_000 }).toBeGreaterThan(3);
 
     await tab.getByRole('button', { name: 'Pause' }).click();
@@ -91,9 +85,15 @@ describe('the page', () => {
   });
 
   test('is used by keyboard alone: begins, stops and deletes a run', async () => {
+    await tab.setViewportSize({ width: 360, height: 740 });
+    expect(await overflow(tab)).toBe(0);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await tab.emulateMedia({ colorScheme });
+      expect(await seriousFaults(tab)).toEqual([]);
+    }
     tab.on('dialog', (dialog) => void dialog.accept());
     const press = async (name: string, role: 'button' | 'radio' = 'button'): Promise<void> => {
-      await tabTo(tab.getByRole(role, { name }));
+      await tabTo(tab.getByRole(role, { name, exact: true }));
       await tab.keyboard.press('Enter');
     };
     await press('Train');
@@ -108,10 +108,10 @@ describe('the page', () => {
   test('says in which line a file is wrong', async () => {
     await tab.getByLabel('a file of mine').check();
     await tab
-      .getByLabel('A corpus, or FASTA')
+      .getByLabel('Training RNAs')
       .setInputFiles({ name: 'wrong.dbn', mimeType: 'text/plain', buffer: Buffer.from('>a\nGGGAAACCC\n(((...))\n') });
-    await tab.getByRole('button', { name: 'Train' }).click();
-    await expect.poll(() => tab.getByRole('alert').textContent()).toMatch(/^wrong\.dbn:3/);
+    await tab.getByRole('button', { name: 'Train', exact: true }).click();
+    await expect.poll(() => tab.getByRole('alert').textContent()).toMatch(/wrong\.dbn:3/);
     await expect.poll(() => status().textContent()).toBe('failed');
   });
 
@@ -121,17 +121,8 @@ describe('the page', () => {
       Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined });
     });
     const page = await context.newPage();
-    await page.goto(served.url);
-    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/no WebGPU.*Chrome/);
+    await page.goto(`${served.url}#/train`);
+    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/no WebGPU.*Chrome/s);
     await context.close();
   });
 });
-
-/** Presses the tabulator until an element has the focus. */
-async function tabTo(target: ReturnType<Page['getByRole']>): Promise<void> {
-  for (let presses = 0; presses < 60; presses++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await tab.keyboard.press('Tab');
-  }
-  throw new Error(`the tabulator does not reach ${target.toString()}`);
-}

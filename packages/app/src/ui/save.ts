@@ -1,9 +1,13 @@
 /** Gives a file to the person, and text to the clipboard. */
-import type { NamedFile } from './protocol.ts';
+import type { NamedFile } from '../fold/protocol.ts';
 
 export function saveFile({ name, bytes }: NamedFile): void {
+  saveBlob(name, new Blob([bytes]));
+}
+
+export function saveBlob(name: string, blob: Blob): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([bytes]));
+  link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
   // The browser reads the file while it saves it.

@@ -9,7 +9,8 @@ import {
   type FoldingParameters,
 } from '@rna/structure';
 import { fetchFile } from './fetchFile.ts';
-import { folded, TooLongError, type FoldOne } from './foldOne.ts';
+import { folded, type FoldOne } from './foldOne.ts';
+import { TooLongError } from './refusals.ts';
 
 const FILES: Readonly<Record<FoldingEngine, URL>> = {
   contrafold: new URL('../../../cli/data/contrafold/contrafold.params.complementary', import.meta.url),
