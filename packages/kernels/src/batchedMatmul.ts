@@ -15,6 +15,7 @@ import {
   type GemmText,
   type GemmVariant,
 } from './gemm.ts';
+import { storedOperand } from './gemmTiles.ts';
 import { defineKernel, type ElementType } from './kernel.ts';
 import { four } from './text.ts';
 
@@ -25,6 +26,8 @@ export type BatchedMatmulVariant = GemmVariant & {
   transposeB: boolean;
   /** The dimension along which B is contiguous is a multiple of four, and is read in vectors where that serves. */
   aligned: boolean;
+  /** The same of A. */
+  alignedA: boolean;
   /** Adds `bias` [cols]. */
   bias: boolean;
   /** Adds `residual` [batches, rows, cols]. */
@@ -36,6 +39,7 @@ const defaults: BatchedMatmulVariant = {
   transposeA: false,
   transposeB: false,
   aligned: false,
+  alignedA: false,
   bias: false,
   residual: false,
 };
@@ -49,11 +53,26 @@ const text = (variant: BatchedMatmulVariant): GemmText => ({
   first: '0u',
   end: 'u.inner',
   along: alongInner(variant) ? 'inner' : 'cols',
-  contiguous: { a: variant.transposeA ? 'rows' : 'inner', b: variant.transposeB ? 'inner' : 'cols' },
+  a: storedOperand('A', {
+    buffer: 'a',
+    offset: 'batchA',
+    contiguous: variant.transposeA ? 'outer' : 'inner',
+    inner: 'u.inner',
+    outer: 'u.rows',
+    aligned: variant.alignedA,
+  }),
+  b: storedOperand('B', {
+    buffer: 'b',
+    offset: 'batchB',
+    contiguous: variant.transposeB ? 'inner' : 'outer',
+    inner: 'u.inner',
+    outer: 'u.cols',
+    aligned: variant.aligned,
+  }),
 });
 
 function loads(variant: BatchedMatmulVariant): string {
-  const { algorithm, transposeA, transposeB, aligned } = variant;
+  const { transposeA, transposeB, aligned } = variant;
   const inner = alongInner(variant);
   const vectors = aligned && inner;
   const scalarA = vectors
@@ -73,7 +92,6 @@ function loads(variant: BatchedMatmulVariant): string {
       : four((e) => `b[batchB + k * u.cols + ${col(e)}]`);
   const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
   const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
-  if (algorithm === 'tiled') return `${loadA}\n${loadB}`;
   // A is zero beyond the last inner index, so any element of B will do there.
   const vectorB4 = vectors
     ? 'b[batchB / 4u + col * (u.inner / 4u) + k4]'
@@ -94,9 +112,17 @@ export const batchedMatmul = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { batches: 'u32', rows: 'u32', inner: 'u32', cols: 'u32', strideA: 'u32', strideB: 'u32' },
   variant: defaults,
-  derived: ({ inner, cols }, { transposeB }) => ({ aligned: (transposeB ? inner : cols) % 4 === 0 }),
-  elements: (variant): Record<string, ElementType> =>
-    !variant.aligned ? {} : alongInner(variant) ? { a: 'vec4f', b: 'vec4f' } : variant.transposeB ? {} : { b: 'vec4f' },
+  derived: ({ rows, inner, cols }, { transposeA, transposeB }) => ({
+    aligned: (transposeB ? inner : cols) % 4 === 0,
+    alignedA: (transposeA ? rows : inner) % 4 === 0,
+  }),
+  elements: (variant): Record<string, ElementType> => {
+    const [tiles, inner] = [variant.algorithm === 'tiled', alongInner(variant)];
+    return {
+      ...((tiles ? variant.alignedA : variant.aligned && inner) ? { a: 'vec4f' } : {}),
+      ...(variant.aligned && (tiles || inner || !variant.transposeB) ? { b: 'vec4f' } : {}),
+    };
+  },
   workgroup: gemmWorkgroup,
   grid: ({ batches, rows, cols }, variant) =>
     gemmGrid(rows, cols, variant, batches, alongInner(variant) ? 'inner' : 'cols'),
@@ -107,11 +133,11 @@ export const batchedMatmul = defineKernel({
       `${gemmShape(rows, inner, cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
   },
   declarations: (variant) => /* wgsl */ `
-${gemmDeclarations(variant)}
+${gemmDeclarations(variant, text(variant))}
 var<private> batchA: u32;
 var<private> batchB: u32;
 var<private> batchY: u32;
-${loads(variant)}
+${variant.algorithm === 'tiled' ? '' : loads(variant)}
 fn store(row: u32, col: u32, value: f32) {
   let at = batchY + row * u.cols + col;
   y[at] = value${variant.bias ? ' + bias[col]' : ''}${variant.residual ? ' + residual[at]' : ''};

@@ -195,6 +195,8 @@ interface StoredMatrix {
   /** Sizes along the inner index and along the other one. */
   readonly inner: string;
   readonly outer: string;
+  /** Where the matrix begins in its buffer, in numbers; by default at its beginning. */
+  readonly offset?: string;
   /** The buffer is one of vectors: the dimension along which it is contiguous is a multiple of four. */
   readonly aligned: boolean;
   /** Inner indices of a tile. */
@@ -204,16 +206,17 @@ interface StoredMatrix {
 /** A matrix that is stored row by row or column by column, as an operand. */
 export function storedOperand(
   name: 'A' | 'B',
-  { buffer, contiguous, inner, outer, aligned, depth = DEPTH }: StoredMatrix,
+  { buffer, offset, contiguous, inner, outer, aligned, depth = DEPTH }: StoredMatrix,
 ): TileOperand {
+  const from = offset === undefined ? '' : `${offset}${aligned ? ' / 4u' : ''} + `;
   const places = /* wgsl */ `
 alias Outer${name} = u32;
 alias Inner${name} = u32;`;
   if (contiguous === 'inner') {
     const pitch = aligned ? `(${inner} / 4u)` : inner;
     const value = aligned
-      ? `vec4f(${buffer}[outer + min(k, ${inner} - 1u) / 4u])`
-      : four((e) => `f32(${buffer}[outer + min(k + ${e}u, ${inner} - 1u)])`);
+      ? `vec4f(${buffer}[${from}outer + min(k, ${inner} - 1u) / 4u])`
+      : four((e) => `f32(${buffer}[${from}outer + min(k + ${e}u, ${inner} - 1u)])`);
     const text = /* wgsl */ `${places}
 fn outer${name}(index: u32) -> u32 { return min(index, ${outer} - 1u) * ${pitch}; }
 fn inner${name}(k: u32) -> u32 { return k; }
@@ -230,7 +233,7 @@ fn inner${name}(k: u32) -> u32 { return k * ${pitch}; }
 fn next${name}(begin: u32) -> u32 { return begin + ${depth}u * ${pitch}; }
 fn vector${name}(outer: u32, begin: u32) -> vec4f {
   let start = ${begin};
-  return ${aligned ? `vec4f(${buffer}[start + outer])` : four((e) => `f32(${buffer}[start + min(outer + ${e}u, ${outer} - 1u)])`)};
+  return ${aligned ? `vec4f(${buffer}[${from}start + outer])` : four((e) => `f32(${buffer}[${from}start + min(outer + ${e}u, ${outer} - 1u)])`)};
 }`;
   return { contiguous, whole: true, text };
 }

@@ -6,7 +6,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { memorySink, memorySource, type ByteSink } from '@rna/model';
+import { memorySink, memorySource, writeCsv, writeNpy, type ByteSink, type Vectors } from '@rna/model';
 import type { RandomStream } from '@rna/kernels';
 import { parseRdat, readMmseqs } from '@rna/structure';
 import { corpusRecords, openCorpus, verifyCorpus } from '@rna/train';
@@ -15,7 +15,7 @@ import { openPriorCache } from '../../src/folding/priorCache.ts';
 import { indexPath, openFastaIndex, openRecords } from '../../src/input/fastaIndex.ts';
 import { readTable } from '../../src/input/tables.ts';
 import { readVectors } from '../../src/tables/readVectors.ts';
-import { writeCsv, writeNpy, writeParquet, type Vectors } from '../../src/tables/vectorFile.ts';
+import { writeParquet } from '../../src/tables/vectorFile.ts';
 import type { Reader } from './engine.ts';
 import { collected, placed, quietly } from './fileReaders.ts';
 import { drawStructures } from './recordReaders.ts';

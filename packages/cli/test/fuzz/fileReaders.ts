@@ -107,7 +107,9 @@ const constraint: Reader = {
   check: (length) => (length === 12 ? undefined : `${String(length)} characters for 12 nucleotides`),
 };
 
-const parameters = readFileSync(new URL('../../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url));
+const parameters = readFileSync(
+  new URL('../../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url),
+);
 const foldingParameters: Reader = {
   name: 'folding parameters',
   make: () => ({ bytes: parameters }),

@@ -24,6 +24,7 @@ import {
   type PairPredictor,
   type StructureEvaluation,
   type StructureScore,
+  csvLine,
 } from '@rna/structure';
 import type { Encoder, OpenedModel, PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
@@ -32,7 +33,6 @@ import { writeAtomically } from '../../files/files.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { chooseWindows, noteWindows, type ChosenWindows } from '../../models/windows.ts';
-import { csvLine } from '../../tables/predictionTable.ts';
 import {
   type StructureExample,
   formatCount,
