@@ -42,3 +42,4 @@ export * from './tertiary/tertiary.ts';
 export * from './tertiary/losses.ts';
 export * from './tertiary/refineNet.ts';
 export * from './tertiary/rhofold.ts';
+export * from './tertiary/flops.ts';

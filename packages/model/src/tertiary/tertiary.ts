@@ -53,7 +53,7 @@ export function runTertiary(
   const cycle = (before: Recycled | undefined): TertiaryCycle =>
     device.scope(() => {
       const fresh = embed(p, sizes, tokens, lm, probabilities);
-      const start = before === undefined ? fresh : recycle(p, sizes, fresh, before);
+      const start = before === undefined ? fresh : recycle(p, fresh, before);
       const trunked = trunk(p, sizes, start, { recompute });
       const iterations = structureModule(p, sizes, trunked.single, trunked.pair);
       const { frames, torsions, state } = iterations.at(-1)!;
