@@ -61,6 +61,7 @@ export {
   joinRows,
   moveNodes,
   neighbourSums,
+  siluDot,
   squaredDistances,
   type EdgeBand,
 } from './ops/edges.ts';

@@ -17,6 +17,7 @@ import {
   reshape,
   rows,
   silu,
+  siluDot,
   squaredDistances,
   swapAxes,
   type EdgeBand,
@@ -124,11 +125,16 @@ function refineLayer(
   const [all = 0, dim = 0] = features.shape;
   const { device } = features;
   const project = (x: Tensor, name: string): Tensor => linear(x, own(`${name}.weight`), own(`${name}.bias`));
-  const first = own('edge_mlp.0.weight');
-  const channels = first.shape[0]!;
-  const left = linear(features, columns(first, 0, dim));
-  const right = linear(features, columns(first, dim, dim));
-  const ofDistance = columns(first, 2 * dim, 1);
+  // Channels are two more than a multiple of four; with as many zeros all rows are whole vectors.
+  const [first, bias, second] = [own('edge_mlp.0.weight'), own('edge_mlp.0.bias'), own('edge_mlp.2.weight')];
+  const spare = -first.shape[0]! & 3;
+  const channels = first.shape[0]! + spare;
+  const widened = joinRows([first, device.zeros([spare, 2 * dim + 1])]);
+  const wideBias = reshape(joinRows([reshape(bias, [bias.size, 1]), device.zeros([spare, 1])]), [channels]);
+  const narrowing = joinColumns(second, device.zeros([second.shape[0]!, spare]));
+  const left = linear(features, columns(widened, 0, dim));
+  const right = linear(features, columns(widened, dim, dim));
+  const ofDistance = reshape(columns(widened, 2 * dim, 1), [channels]);
   const bandRows = Math.max(1, Math.min(groups * inGroup, Math.floor(BAND_FLOATS / (inGroup * channels))));
   const moved: Tensor[] = [];
   const messages: Tensor[] = [];
@@ -139,12 +145,12 @@ function refineLayer(
         rows(left, start, band.rows),
         right,
         squaredDistances(positions, band),
-        reshape(ofDistance, [channels]),
-        own('edge_mlp.0.bias'),
+        ofDistance,
+        wideBias,
         band,
       );
-      const message = silu(project(edges, 'edge_mlp.2'));
-      const weights = project(silu(project(message, 'coors_mlp.0')), 'coors_mlp.2');
+      const message = silu(linear(edges, narrowing, own('edge_mlp.2.bias')));
+      const weights = siluDot(project(message, 'coors_mlp.0'), own('coors_mlp.2.weight'), own('coors_mlp.2.bias'));
       return {
         moved: moveNodes(positions, reshape(weights, [band.rows, inGroup]), own('coors_norm.fn.bias'), band),
         messages: last ? undefined : neighbourSums(message, inGroup),
