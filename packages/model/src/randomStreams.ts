@@ -31,6 +31,8 @@ export const STREAM = {
   rnaOrder: 0x66696e65,
   /** The dropout of a head. */
   headDropout: 0x68656164,
+  /** What a head draws in a training pass beside its dropout: crops, numbers of cycles. */
+  headDraws: 0x64726177,
   /** The first values of low-rank terms. */
   lowRankTerms: 0x6c6f7261,
   /** Which RNAs are held out where no file of such is given. */

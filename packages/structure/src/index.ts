@@ -51,7 +51,7 @@ export {
 export { readPdb } from './tertiary/pdb.ts';
 export { readCoordinates } from './tertiary/readCoordinates.ts';
 export { writeMmcif, writePdb, type WrittenChain } from './tertiary/write.ts';
-export { helixModel, randomWalkModel } from './tertiary/baselines.ts';
+export { helixModel, randomWalkModel, type ModelledChain } from './tertiary/baselines.ts';
 export { canonicalPartners, findBasePairs, type HydrogenBond, type SpatialPair } from './tertiary/basePairs.ts';
 export {
   CHAIN_SCORE_LABELS,

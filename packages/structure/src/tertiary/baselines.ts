@@ -5,8 +5,7 @@
  */
 
 import { RandomStream } from '@rna/kernels';
-import { buildAtoms } from './fullAtoms.ts';
-import { TORSION_SLOTS } from './geometry.ts';
+import { buildAtoms, type BuiltAtoms } from './fullAtoms.ts';
 import { ATOM_SLOTS, isBase, type Base } from './nucleotides.ts';
 import {
   add,
@@ -20,7 +19,11 @@ import {
   type Rigid,
   type Vector,
 } from './rigid.ts';
-import type { ChainAtoms } from './sameChain.ts';
+
+/** The atoms of a whole sequence. */
+export interface ModelledChain extends Pick<BuiltAtoms, 'coordinates' | 'mask'> {
+  readonly sequence: string;
+}
 
 const rigid = (quaternion: Quaternion, translation: Vector): Rigid => ({
   rotation: quaternionMatrix(normalizeQuaternion(quaternion)),
@@ -47,7 +50,7 @@ const TORSIONS: Readonly<Record<Base, readonly number[]>> = {
 const STEP_LENGTH = 5.41;
 
 /** The atoms of nucleotides at some frames, with the torsions of A-form; a nucleotide of unknown base has none. */
-function atFrames(sequence: string, frames: readonly Rigid[]): ChainAtoms {
+function atFrames(sequence: string, frames: readonly Rigid[]): ModelledChain {
   const letters = Array.from(sequence, (letter) => (isBase(letter) ? letter : 'A'));
   const { coordinates, mask } = buildAtoms(
     letters.join(''),
@@ -68,7 +71,7 @@ function atFrames(sequence: string, frames: readonly Rigid[]): ChainAtoms {
  * ones that begin inside of others and end outside are left out.
  * @param partners [L], −1 without.
  */
-export function helixModel(sequence: string, partners: ArrayLike<number>): ChainAtoms {
+export function helixModel(sequence: string, partners: ArrayLike<number>): ModelledChain {
   if (partners.length !== sequence.length)
     throw new RangeError(`helixModel: ${partners.length} partners for ${sequence.length} nucleotides`);
   const frames: Rigid[] = [];
@@ -91,7 +94,7 @@ export function helixModel(sequence: string, partners: ArrayLike<number>): Chain
 }
 
 /** An RNA whose backbone is a random walk: steps of an A-form helix's length, each nucleotide turned at random. */
-export function randomWalkModel(sequence: string, seed: number): ChainAtoms {
+export function randomWalkModel(sequence: string, seed: number): ModelledChain {
   const random = new RandomStream(seed);
   let position: Vector = [0, 0, 0];
   const frames = Array.from(sequence, (): Rigid => {
