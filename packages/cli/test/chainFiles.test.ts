@@ -69,7 +69,7 @@ test('a bad file is named with its line, a folder without one as such', async ()
 });
 
 test('a residue that no table knows is masked, and named with its line', async () => {
-  const text = writePdb([chain('A', HAIRPIN)]).replaceAll(/^(ATOM.{13})  G A   2/gm, '$1ZZZ A   2');
+  const text = writePdb([chain('A', HAIRPIN)]).replaceAll(/^(ATOM.{13}) {2}G A {3}2/gm, '$1ZZZ A   2');
   const [{ chain: read } = { chain: undefined }] = await readChains([write('odd.pdb', text)]);
   expect(read!.sequence).toBe(`GN${HAIRPIN.slice(2)}`);
   expect(Array.from(read!.mask).slice(23, 46).some(Boolean)).toBe(false);

@@ -276,8 +276,8 @@ const threshold = z
 export function finetuneConfig(head: Head): z.ZodType<FinetuneConfig> {
   const fields = finetuneFields(head);
   if (head.kind === 'coordinates') {
-    const { columns: _, ...data } = fields.data.shape;
-    return z.strictObject({ ...fields, data: z.strictObject({ ...data, ...chainFields }) }).superRefine(checkStages);
+    const data = fields.data.omit({ columns: true }).extend(chainFields);
+    return z.strictObject({ ...fields, data }).superRefine(checkStages);
   }
   if (head.kind === 'pairs') return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkStages);
   if (head.kind === 'probability')
