@@ -38,6 +38,10 @@ export const STREAM = {
   /** Which RNAs are held out where no file of such is given. */
   heldOut: 0x68656c64,
 
+  // Prediction.
+  /** Which nucleotides the language model does not see in a sample of a structure in space. */
+  tertiarySamples: 0x73616d70,
+
   // Making of data sets, each with a seed of its own.
   /** Which groups of similar RNAs go to which fold. */
   foldGroups: 1,

@@ -18,7 +18,7 @@ export interface EvaluateOptions extends Precision {
   /** An MMseqs2 result, in place of the comparison. */
   readonly mmseqs?: string;
   readonly baselines?: boolean;
-  readonly by: readonly (Grouping | 'pair-type')[];
+  readonly by: readonly (Grouping | 'pair-type' | 'plddt')[];
   readonly csv?: string;
   /** A folder for `report.html` and its figures. */
   readonly report?: string;

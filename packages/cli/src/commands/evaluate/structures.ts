@@ -67,6 +67,7 @@ export async function scoreStructures(
   signal: AbortSignal,
 ): Promise<void> {
   const rules = rulesOf(options);
+  if (options.by.includes('plddt')) throw new UsageError('--by plddt is for structures in space');
   if (options.by.includes('similarity') && options.train === undefined && options.mmseqs === undefined)
     throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
   const records = await readStructures(options.files);
