@@ -32,6 +32,12 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
+import * as batchedMatmul from './batchedMatmul.check.ts';
+import * as distanceBins from './distanceBins.check.ts';
+import * as pairAttention from './pairAttention.check.ts';
+import * as gate from './gate.check.ts';
+import * as joinColumns from './joinColumns.check.ts';
+import * as swapAxes from './swapAxes.check.ts';
 
 const modules = [
   layerNorm,
@@ -66,6 +72,12 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
+  batchedMatmul,
+  distanceBins,
+  pairAttention,
+  gate,
+  joinColumns,
+  swapAxes,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>

@@ -30,6 +30,7 @@ const gemmGpu: readonly TableEntry[] = [
 ];
 const gpu: Table = {
   matmul: gemmGpu,
+  batchedMatmul: gemmGpu,
   conv2d: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
   conv2dBackwardWeight: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
   layerNorm: always({ lanes: 64 }),
@@ -42,6 +43,7 @@ const gpu: Table = {
 
 const cpu: Table = {
   matmul: [narrow],
+  batchedMatmul: [narrow],
   // SwiftShader compiles six rows of a convolution for 20 s and eight for over a minute, four for less than one.
   conv2d: [{ variant: { rows: 4 } }, narrow],
   conv2dBackwardWeight: [{ variant: { rows: 4 } }, narrow],
@@ -63,6 +65,7 @@ function cpuSubgroups(lanes: number): Table {
   const attention = always({ exchange: 'subgroup', lanes });
   return {
     matmul: gemm,
+    batchedMatmul: gemm,
     conv2d: [...conv, narrow],
     conv2dBackwardWeight: [...conv, narrow],
     attention,
@@ -86,8 +89,10 @@ function newerLavapipe(lanes: number): Table {
   // A lane has a channel.
   const fewChannels: TableEntry = { variant: { algorithm: 'subgroup' }, upTo: { channels: Math.floor(lanes / 4) } };
   const attention = always({ exchange: 'subgroup', lanes, rows: 32 });
+  const gemm: readonly TableEntry[] = [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow];
   return {
-    matmul: [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow],
+    matmul: gemm,
+    batchedMatmul: gemm,
     conv2d: conv,
     instanceNorm: always({ pixels: 16 }),
     instanceNormBackward: always({ pixels: 16 }),

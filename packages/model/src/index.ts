@@ -27,3 +27,6 @@ export * from './checkpoint/shards.ts';
 export * from './checkpoint/source.ts';
 export * from './checkpoint/tensorFile.ts';
 export * from './heads/index.ts';
+export * from './tertiary/config.ts';
+export * from './tertiary/embedding.ts';
+export * from './tertiary/parameters.ts';
