@@ -46,7 +46,22 @@ function flatCheck(
   };
 }
 
-export const gateCheck = flatCheck(gate, ['x', 'g'], (at) => ({ y: at('x') * sigmoid(at('g')) }), 4);
+const plainGate = flatCheck(gate, ['x', 'g'], (at) => ({ y: at('x') * sigmoid(at('g')) }), 4);
+const addedGate = flatCheck(
+  gate,
+  ['x', 'g', 'residual'],
+  (at) => ({ y: at('residual') + at('x') * sigmoid(at('g')) }),
+  5,
+);
+
+export const gateCheck: KernelCheck = {
+  ...plainGate,
+  calls: (random) => [
+    ...plainGate.calls(random),
+    ...addedGate.calls(random).map((call) => ({ ...call, variant: { residual: true } })),
+  ],
+  reference: (call) => (call.variant?.['residual'] === true ? addedGate : plainGate).reference(call),
+};
 
 export const gateBackwardCheck = flatCheck(
   gateBackward,

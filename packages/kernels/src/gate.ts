@@ -1,16 +1,17 @@
 /** The sigmoid gate of AlphaFold's layers, also with a bias a channel for each side, with their gradients. */
 import { defineKernel, elementwise, flatIndex, flatVector, vectorwise } from './kernel.ts';
 
-/** y = σ(g) · x. */
+/** y = σ(g) · x (+ residual). */
 export const gate = defineKernel({
   name: 'gate',
-  inputs: { x: 'vec4f', g: 'vec4f' },
+  inputs: { x: 'vec4f', g: 'vec4f', residual: 'vec4f' },
+  optional: ['residual'],
   outputs: { y: 'vec4f' },
   uniforms: { count: 'u32' },
-  variant: {},
+  variant: { residual: false },
   ...vectorwise,
-  body: () => /* wgsl */ `${flatVector}
-  y[i] = x[i] / (1.0 + exp(-g[i]));`,
+  body: ({ residual }) => /* wgsl */ `${flatVector}
+  y[i] = x[i] / (1.0 + exp(-g[i]))${residual ? ' + residual[i]' : ''};`,
 });
 
 /** dx = dy · s and dg = dy · x · s · (1 − s), with s = σ(g). */

@@ -216,7 +216,8 @@ function backwardCheck(
     kernel,
     gradientOf: pairAttentionCheck,
     calls: (random) => SIZES.map((size) => call(random, size, outputs)),
-    gradientCalls: (random) => SIZES.map(({ partRows: _, ...size }) => call(random, size, outputs)),
+    gradientCalls: (random) =>
+      SIZES.filter(({ length }) => length < 20).map(({ partRows: _, ...size }) => call(random, size, outputs)),
     benchmark: (random) => BENCHMARK.map((size) => call(random, size, outputs)),
     reference: (of) => {
       const all = gradients(of);

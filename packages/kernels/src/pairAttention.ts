@@ -55,7 +55,7 @@ fn partOf(row: u32, item: u32, head: u32) -> u32 {
 }`;
 };
 
-const common = {
+const family = {
   uniforms: sizes,
   variant: defaults,
   workgroup: ({ lanes }: PairAttentionVariant): Grid => [lanes, 1, 1],
@@ -64,6 +64,10 @@ const common = {
     { lanes, items }: PairAttentionVariant,
   ): Grid => [Math.ceil(length / (lanes * items)), heads, rows],
   declarations,
+};
+
+const common = {
+  ...family,
   tuning: {
     space: ({ class: adapter }: AdapterTraits): Partial<PairAttentionVariant>[] =>
       (adapter === 'cpu' ? [8, 32] : [32, 64, 128]).flatMap((lanes) => [1, 2].map((items) => ({ lanes, items }))),
@@ -173,7 +177,7 @@ export const pairAttentionStats = defineKernel({
   inputs: { dy: 'f32', y: 'f32', lse: 'f32' },
   outputs: { stats: 'f32' },
   elements: inVectors('dy', 'y'),
-  ...common,
+  ...family,
   body: (variant) => /* wgsl */ `${head(variant)}
   ${lines(
     range(variant.items).map(
@@ -294,12 +298,8 @@ export const pairAttentionBackwardBias = defineKernel({
   inputs: backwardInputs,
   outputs: { dbias: 'f32' },
   elements: inVectors('q', 'k', 'v', 'dy'),
-  ...common,
+  ...family,
   uniforms: { ...sizes, partRows: 'u32' },
-  tuning: {
-    ...common.tuning,
-    space: ({ class: adapter }) => (adapter === 'cpu' ? [8, 32] : [32, 64]).map((lanes) => ({ lanes })),
-  },
   grid: ({ rows, length, heads, partRows }, { lanes }): Grid => [
     Math.ceil(Math.ceil(length / TILE) ** 2 / lanes),
     heads,

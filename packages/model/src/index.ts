@@ -30,3 +30,7 @@ export * from './heads/index.ts';
 export * from './tertiary/config.ts';
 export * from './tertiary/embedding.ts';
 export * from './tertiary/parameters.ts';
+export * from './tertiary/block.ts';
+export * from './tertiary/pairHeads.ts';
+export * from './tertiary/recycling.ts';
+export * from './tertiary/trunk.ts';

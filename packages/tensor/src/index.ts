@@ -21,7 +21,7 @@ export {
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
-export { backward, recompute, record, type Rule } from './tape.ts';
+export { backward, recompute, recomputeAll, record, type Rule } from './tape.ts';
 export {
   describe,
   elements,
@@ -70,3 +70,4 @@ export { swapAxes } from './ops/swapAxes.ts';
 export { batchedProduct } from './ops/batchedMatmul.ts';
 export { pairAttention, type PairAttentionShape } from './ops/pairAttention.ts';
 export { distanceBins } from './ops/distanceBins.ts';
+export { feedForward, type LinearLayer } from './ops/feedForward.ts';

@@ -56,6 +56,19 @@ export function tertiaryParameters(sizes: TertiarySizes): ParameterShapes {
   return shapes;
 }
 
+/** Names of a trunk block's parameters within it. */
+export function blockParameters(sizes: TertiarySizes): readonly string[] {
+  const names: string[] = [];
+  const both = (name: string): void => void names.push(`${name}.weight`, `${name}.bias`);
+  trunkBlock(
+    sizes,
+    'block',
+    (name, _, __, bias = true) => (bias ? both(name) : void names.push(`${name}.weight`)),
+    both,
+  );
+  return names.map((name) => name.slice('block.'.length));
+}
+
 type Linear = (name: string, cols: number, inner: number, bias?: boolean) => void;
 type Norm = (name: string, dim: number) => void;
 

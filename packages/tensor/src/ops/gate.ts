@@ -4,14 +4,14 @@ import { record } from '../tape.ts';
 import { requireShape, type Tensor } from '../tensor.ts';
 import { columnSum } from './matmul.ts';
 
-/** σ(g) · x, same shapes. */
-export function gate(x: Tensor, g: Tensor): Tensor {
-  requireShape(x.size === g.size, 'gate', x.shape, g.shape);
+/** σ(g) · x (+ residual), all of one size. */
+export function gate(x: Tensor, g: Tensor, residual?: Tensor): Tensor {
+  requireShape(x.size === g.size && (residual?.size ?? x.size) === x.size, 'gate', x.shape, g.shape);
   const { device, shape, size: count } = x;
-  const { y } = device.run(k.gate, { x, g }, { y: shape }, { count });
-  return record(y, [x, g], (dy) => {
+  const { y } = device.run(k.gate, { x, g, residual }, { y: shape }, { count });
+  return record(y, [x, g, ...(residual === undefined ? [] : [residual])], (dy) => {
     const { dx, dg } = device.run(k.gateBackward, { dy, x, g }, { dx: shape, dg: g.shape }, { count });
-    return [dx, dg];
+    return [dx, dg, ...(residual === undefined ? [] : [dy.alias(residual.shape)])];
   });
 }
 
