@@ -129,6 +129,7 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
           {
             representation,
             cuSeqlens: batch.cuSeqlens,
+            sequences: rnas.map(({ sequence }) => sequence),
             draws: new RandomStream(seed, STREAM.headDraws, step, micro),
             ...(dropout && { dropoutKey: headKey }),
             ...(priors && { priors }),

@@ -38,6 +38,8 @@ export interface HeadInput {
   readonly representation: Tensor;
   /** Where each sequence begins and ends, [sequences + 1]. */
   readonly cuSeqlens: Uint32Array;
+  /** The sequences' letters, for a head that reads them beside the rows. */
+  readonly sequences?: readonly string[];
   /** A parameter by its name without the task's prefix. */
   readonly weight: (name: string) => Tensor;
   /** Key of the pass's dropout masks; no dropout without it. */

@@ -4,21 +4,19 @@
  * others are, but for its loss, which is made of what the last of several cycles
  * leaves on the way, and of a part of a long chain alone.
  */
+import type { RandomStream } from '@rna/kernels';
 import {
-  ATOM_NAMES,
   ATOM_SLOTS,
   confidences,
   decodeBasePairs,
-  isBase,
   lddt,
   pearson,
   resolvedCount,
   rmsd,
   sigmoid,
-  softmaxRows,
   upperTriangle,
-  type ChainAtoms,
   type FoldingEngine,
+  type ProbablePairs,
 } from '@rna/structure';
 import { concatenate, rows, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
@@ -65,5 +63,217 @@ export function predictedPartners(
   return decodeBasePairs(upperTriangle(pairProbabilities, sequence.length), sequence, { threshold: PAIR_THRESHOLD });
 }
 
+/** Sizes of the module with the small ones as defaults, and how it is trained. Columns of the rows are the encoder's. */
+export type TertiaryHeadSizes = Omit<TertiarySizes, 'lmDim' | 'pairPrior'> & {
+  readonly prior: keyof typeof PRIORS;
+} & TertiaryTraining;
+
+interface TertiaryTraining {
+  readonly crop: number;
+  readonly clamp: number;
+  readonly weights: LossWeights;
+}
+
 const weight = z.number().nonnegative();
-const { lmDim: _, pairPrior: __, ...moduleShape } = tertiarySizes.shape;
+const { small } = TERTIARY_PRESETS;
+
+const training = {
+  crop: z.int().min(2).default(256).describe('Nucleotides of a chain that a step takes at most; where they begin is drawn'),
+  clamp: z
+    .number()
+    .positive()
+    .default(30)
+    .describe("Å at which an atom's error counts no more; AlphaFold's 10 for proteins is less than a base pair"),
+  weights: z
+    .strictObject({
+      backbone: weight.default(0.5).describe('FAPE of C1′ in the main frames, mean over the iterations'),
+      atoms: weight.default(0.5).describe('FAPE of all atoms in the frames of all rigid groups'),
+      torsions: weight.default(0.5).describe('Torsion angles, mean over the iterations'),
+      distograms: weight.default(0.3).describe('Cross entropy of the distances, mean of the three distograms'),
+      pairs: weight.default(0.3).describe('Cross entropy of the base pairs'),
+      plddt: weight.default(0.01).describe('Cross entropy of the predicted lDDT'),
+    })
+    .prefault({}),
+} as const;
+
+/** A size's schema with a default, and the same description. */
+const field = <K extends keyof typeof small & keyof typeof tertiarySizes.shape>(name: K) => {
+  const schema = tertiarySizes.shape[name];
+  return (schema as z.ZodType).default(small[name]).describe(schema.description ?? '');
+};
+
+const sizes = z.strictObject({
+  ...Object.fromEntries(
+    (Object.keys(small) as (keyof typeof small)[])
+      .filter((name) => name !== 'lmDim' && name !== 'pairPrior')
+      .map((name) => [name, field(name)]),
+  ),
+  prior: z
+    .enum(['none', 'contrafold', 'eternafold', 'both'])
+    .default('none')
+    .describe('Folding engine whose pair probabilities the pair representation begins with; both: their mean'),
+  refineNet: tertiarySizes.shape.refineNet,
+  ...training,
+  // The fields above are those of the type, by name.
+}) as unknown as z.ZodType<TertiaryHeadSizes>;
+
+const moduleSizes = (
+  dim: number,
+  { prior, crop: _crop, clamp: _clamp, weights: _weights, ...own }: TertiaryHeadSizes,
+): TertiarySizes => ({ ...own, lmDim: dim, pairPrior: prior !== 'none' });
+
+/**
+ * Labels are chains with what of them is resolved. Steps take a part of a long chain, and draw how many cycles they
+ * run; gradients go through the last.
+ */
+export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, TertiaryPrediction> = {
+  name: 'tertiary-structure',
+  title: 'structures in space',
+  kind: 'coordinates',
+  sizes,
+  oneSequence: true,
+  engines: ({ prior }) => PRIORS[prior],
+  parameters: (dim, own) => tertiaryParameters(moduleSizes(dim, own)),
+  initialize: (device, dim, own, seed) => initializeTertiary(device, moduleSizes(dim, own), seed, typicalTorsions(own)),
+  forward(input, own) {
+    const { device } = input;
+    const { tokens, lm, probabilities } = moduleInput(input, own, 0, lengthOf(input));
+    const last = runTertiary(input.weight, moduleSizes(lm.shape[1]!, own), tokens, lm, {
+      recycles: own.recycles,
+      ...(probabilities && { probabilities }),
+    });
+    const parts = [
+      last.coordinates,
+      device.tensor(Float32Array.from(atomMask(tokens))),
+      plddtOf(last.confidence),
+      pairLogitsOf(input.weight, last.pair),
+    ];
+    return concatenate(parts, [parts.reduce((sum, { size }) => sum + size, 0)]);
+  },
+  loss() {
+    throw new Error('tertiary-structure: the loss is made of more than the output; call trainingLoss');
+  },
+  trainingLoss(input, [target], own) {
+    const { draws, device } = input;
+    if (draws === undefined) throw new RangeError('tertiary-structure: a training pass draws its cycles and its crop');
+    const cycles = 1 + draws.below(own.recycles + 1);
+    const { first, count } = drawCrop(target!, own.crop, draws);
+    const { tokens, lm, probabilities } = moduleInput(input, own, first, count);
+    const module = moduleSizes(lm.shape[1]!, own);
+    const partners = cropPartners(partnersOf(target!), first, count);
+    const labels = tertiaryLabels(cropTarget(target!, first, count), geometryName(own), partners);
+    const last = runTertiary(input.weight, module, tokens, lm, {
+      recycles: cycles - 1,
+      recompute: true,
+      first,
+      ...(probabilities && { probabilities }),
+    });
+    return tertiaryLoss(input.weight, module, tokens, last, labels, own);
+  },
+  // An RNA without two places in space teaches nothing.
+  terms: (_, target) => (resolvedCount(target) < 2 ? 0 : 1),
+  predict(output, _, __, [length = 0]) {
+    let from = 0;
+    const take = (count: number): Float32Array => output.slice(from, (from += count));
+    return [
+      {
+        coordinates: take(3 * ATOM_SLOTS * length),
+        mask: Uint8Array.from(take(ATOM_SLOTS * length)),
+        plddt: take(length),
+        pairProbabilities: take(length * length).map(sigmoid),
+      },
+    ];
+  },
+  metrics(predictions, examples) {
+    const models = predictions.map((prediction, i) => ({ sequence: examples[i]!.sequence, ...prediction }));
+    const mean = (score: (truth: TertiaryTarget, model: (typeof models)[number]) => number): number => {
+      const values = models.map((model, i) => score(examples[i]!.target, model)).filter((value) => !Number.isNaN(value));
+      return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+    };
+    const sure = models.flatMap((model, i) => confidences(examples[i]!.target, model, model.plddt));
+    return {
+      lddtC1: mean((truth, model) => lddt(truth, model, 'c1Strict').score),
+      lddtAllAtom: mean((truth, model) => lddt(truth, model, 'allAtom').score),
+      rmsdC1: mean((truth, model) => rmsd(truth, model, 'c1')),
+      plddt: mean((_, { plddt }) => plddt.reduce((sum, value) => sum + value, 0) / plddt.length),
+      plddtCorrelation:
+        sure.length === 0
+          ? 0
+          : pearson(
+              sure.map(({ predicted }) => predicted),
+              sure.map(({ actual }) => actual),
+            ),
+    };
+  },
+  trainingSizes: ['crop', 'clamp', 'weights', 'recycles'],
+  best: { metric: 'lddtC1', order: 'largest' },
+};
+
+const lengthOf = ({ representation }: HeadInput): number => (representation.shape[0] ?? 0) - 2;
+
+/** Tokens, rows and pair probabilities of `count` nucleotides from `first` on. */
+function moduleInput(
+  { device, representation, sequences, priors }: HeadInput,
+  { prior }: TertiaryHeadSizes,
+  first: number,
+  count: number,
+): { readonly tokens: Uint32Array; readonly lm: Tensor; readonly probabilities: Tensor | undefined } {
+  const [sequence] = sequences ?? [];
+  if (sequence === undefined)
+    throw new RangeError('tertiary-structure: the head reads the letters of a sequence, and none was given');
+  const engines: readonly FoldingEngine[] = PRIORS[prior];
+  const [pairs] = priors ?? [];
+  if (engines.length > 0 && pairs === undefined)
+    throw new RangeError(
+      `tertiary-structure: the head's prior is "${prior}", but no pair probabilities were given with the sequence`,
+    );
+  return {
+    tokens: nucleotideTokens(sequence.slice(first, first + count)),
+    // Behind `<cls>`.
+    lm: rows(representation, 1 + first, count),
+    probabilities:
+      engines.length === 0
+        ? undefined
+        : device.tensor(
+            meanProbabilities(
+              engines.map((engine) => pairs![engine]!),
+              first,
+              count,
+            ),
+            [count, count],
+          ),
+  };
+}
+
+/** [count, count]: the mean of what engines say of pairs of the nucleotides from `first` on. */
+function meanProbabilities(engines: readonly ProbablePairs[], first: number, count: number): Float32Array {
+  const map = new Float32Array(count * count);
+  for (const { i: rows_, j: columns, probability } of engines)
+    for (const [at, p] of probability.entries()) {
+      const [i, j] = [rows_[at]! - first, columns[at]! - first];
+      if (i < 0 || j < 0 || i >= count || j >= count) continue;
+      map[i * count + j]! += p / engines.length;
+      map[j * count + i]! += p / engines.length;
+    }
+  return map;
+}
+
+/** Where a step's part of a chain lies: it has at least one nucleotide that is resolved. */
+function drawCrop(target: TertiaryTarget, crop: number, draws: RandomStream): { first: number; count: number } {
+  const length = target.sequence.length;
+  if (length <= crop) return { first: 0, count: length };
+  const resolved = Array.from({ length }, (_, i) => i).filter(
+    (i) => resolvedCount(cropTarget(target, i, 1)) > 0,
+  );
+  const anchor = resolved[draws.below(resolved.length)]!;
+  return { first: Math.max(0, Math.min(length - crop, anchor - draws.below(crop))), count: crop };
+}
+
+// Finding base pairs takes as long as all other labels.
+const partnersOfChains = new WeakMap<TertiaryTarget, Int32Array>();
+
+function partnersOf(target: TertiaryTarget): Int32Array {
+  const known = partnersOfChains.get(target) ?? targetPartners(target);
+  partnersOfChains.set(target, known);
+  return known;
+}
