@@ -35,6 +35,10 @@ import * as apc from './apc.check.ts';
 import * as batchedMatmul from './batchedMatmul.check.ts';
 import * as distanceBins from './distanceBins.check.ts';
 import * as pairAttention from './pairAttention.check.ts';
+import * as frames from './frames.check.ts';
+import * as pointAttention from './pointAttention.check.ts';
+import * as fullAtoms from './fullAtoms.check.ts';
+import * as torsions from './torsions.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -75,6 +79,10 @@ const modules = [
   batchedMatmul,
   distanceBins,
   pairAttention,
+  frames,
+  pointAttention,
+  fullAtoms,
+  torsions,
   gate,
   joinColumns,
   swapAxes,
@@ -86,7 +94,10 @@ const isCheck = (value: unknown): value is KernelCheck =>
 export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object.values(module).filter(isCheck));
 
 /** Gradients that no single kernel gives whole. */
-export const jointGradients = { attention: attention.attentionGradient };
+export const jointGradients = {
+  attention: attention.attentionGradient,
+  pointAttention: pointAttention.pointAttentionGradient,
+};
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';
 export { gradientErrors, type GradientCheck } from './check.ts';

@@ -34,3 +34,7 @@ export * from './tertiary/block.ts';
 export * from './tertiary/pairHeads.ts';
 export * from './tertiary/recycling.ts';
 export * from './tertiary/trunk.ts';
+export * from './tertiary/invariantPointAttention.ts';
+export * from './tertiary/fullAtoms.ts';
+export * from './tertiary/structureModule.ts';
+export * from './tertiary/confidence.ts';

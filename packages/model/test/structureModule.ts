@@ -1,0 +1,245 @@
+/**
+ * The structure module against the numbers of RhoFold's own code: invariant point attention, frames, torsions, atoms,
+ * losses and every gradient. Node and the browser run the same tests.
+ */
+import { backward, type Tensor } from '@rna/tensor';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  atomMask,
+  confidence,
+  fullAtoms,
+  invariantPointAttention,
+  pairBias,
+  plddtOf,
+  structureModule,
+  tertiaryTokens,
+  type StructureIteration,
+  type Weights,
+} from '../src/index.ts';
+import { cotangentLoss, openNumbers } from './tertiaryNumbers.ts';
+import type { Platform } from './parity.ts';
+
+/** The gradient of quaternions [rows, 4] from that of their matrices [rows, 9], each entry a form of the quaternion. */
+function quaternionGradients(quaternions: Float32Array, matrices: Float32Array): Float32Array {
+  return Float32Array.from(quaternions, (_, at) => {
+    const [l, k] = [Math.floor(at / 4), at % 4];
+    const [w, x, y, z] = [0, 1, 2, 3].map((c) => 2 * quaternions[4 * l + c]!) as [number, number, number, number];
+    const slopes = [
+      [w, -z, y, z, w, -x, -y, x, w],
+      [x, y, z, y, -x, -w, z, w, -x],
+      [-y, x, w, x, y, z, -w, z, -y],
+      [-z, -w, x, w, -z, y, x, y, z],
+    ];
+    return slopes[k]!.reduce((sum, slope, entry) => sum + slope * matrices[9 * l + entry]!, 0);
+  });
+}
+
+/** [rows, 7] of quaternions [rows, 4] and translations [rows, 3]. */
+const joinFrames = (quaternions: Float32Array, translations: Float32Array): Float32Array =>
+  Float32Array.from({ length: (7 * quaternions.length) / 4 }, (_, at) => {
+    const [l, k] = [Math.floor(at / 7), at % 7];
+    return k < 4 ? quaternions[4 * l + k]! : translations[3 * l + k - 4]!;
+  });
+
+export function structureModuleTests(platform: Platform): void {
+  afterEach(() => {
+    expect(platform.device().memory.use().tensors, 'tensors alive after a test').toBe(0);
+  });
+
+  describe('invariant point attention', () => {
+    it.each(['full', 'masked'])('%s', async (tag) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'a_ipa');
+      const p = numbers.weights('param.');
+      const [length, heads] = [7, 3];
+      const sizes = { ipaHeads: heads, ipaDim: 8, queryPoints: 2, valuePoints: 5 };
+      const single = numbers.tensor('in.s', [length, 24]).train();
+      const pair = numbers.tensor('in.z', [length, length, 16]).train();
+      const frames = device
+        .tensor(joinFrames(numbers.values('in.quat'), numbers.values('in.trans')), [length, 7])
+        .train();
+      const mask = numbers.values(`${tag}.in.mask`);
+      const masked = tag === 'masked' ? { mask: device.tensor(mask) } : {};
+      const valid = (width: number) => (at: number) => mask[Math.floor(at / width)]! > 0;
+      const cotangent = numbers.tensor(`${tag}.in.cot`);
+      const maps: Tensor[] = [];
+      let y: Tensor | undefined;
+      backward(device, () => {
+        const bias = pairBias(p, pair);
+        y = invariantPointAttention(p, sizes, { single, pair, bias, frames, ...masked }, (seen) => {
+          maps.push(seen.logits, seen.probabilities);
+        });
+        const loss = cotangentLoss([[y, cotangent]]);
+        y = y.alias().keep();
+        return loss;
+      }).dispose();
+      numbers.expectClose(`${tag}.out`, await y!.read(), valid(24));
+      // Ours are [query, head, key].
+      const byHead = (values: Float32Array): Float32Array =>
+        values.map((_, at) => {
+          const [h, i, j] = [Math.floor(at / length ** 2), Math.floor(at / length) % length, at % length];
+          return values[(i * heads + h) * length + j]!;
+        });
+      const [logits, probabilities] = maps;
+      const queries = (at: number): boolean => mask[Math.floor(at / length) % length]! > 0;
+      numbers.expectClose(`${tag}.mid.logits`, byHead(await logits!.read()), queries);
+      numbers.expectClose(`${tag}.mid.attn`, byHead(await probabilities!.read()), queries);
+      numbers.expectClose(`${tag}.grad.in.s`, await single.gradient!.read());
+      numbers.expectClose(`${tag}.grad.in.z`, await pair.gradient!.read());
+      const dframes = await frames.gradient!.read();
+      numbers.expectClose(
+        `${tag}.grad.in.trans`,
+        numbers.values('in.trans').map((_, at) => dframes[7 * Math.floor(at / 3) + 4 + (at % 3)]!),
+      );
+      quaternionGradients(numbers.values('in.quat'), numbers.values(`${tag}.grad.in.rot`)).forEach((value, at) => {
+        expect(Math.abs(dframes[7 * Math.floor(at / 4) + (at % 4)]! - value)).toBeLessThan(1e-3);
+      });
+      await numbers.expectGradients(`${tag}.grad.param.`, 'param.');
+      [single, pair, frames, cotangent, y!, ...maps, ...Object.values(masked)].forEach((tensor) => {
+        tensor.dispose();
+      });
+      numbers.dispose();
+    });
+  });
+
+  describe('full atoms', () => {
+    it.each([
+      ['identity_zero', 'AGUC'],
+      ['identity_90', 'AGUC'],
+      ['random12', 'GACUUGCAAUCG'],
+    ])('%s', async (tag, sequence) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'd_fullatom');
+      const length = sequence.length;
+      const frames = numbers.tensor(`${tag}.in.frames`, [length, 7]).train();
+      const torsions = numbers.tensor(`${tag}.in.angles`, [length, 6, 2]).train();
+      const cotangent = numbers.tensor(`${tag}.cot`);
+      const tokens = tertiaryTokens(sequence);
+      let y: Tensor | undefined;
+      backward(device, () => {
+        const { coordinates } = fullAtoms({ geometry: 'published' }, tokens, frames, torsions);
+        y = coordinates.alias().keep();
+        return cotangentLoss([[coordinates, cotangent]]);
+      }).dispose();
+      numbers.expectClose(`${tag}.out.cords`, await y!.read());
+      expect([...atomMask(tokens)]).toEqual([...numbers.values(`${tag}.out.mask`)]);
+      numbers.expectClose(`${tag}.grad.in.frames`, await frames.gradient!.read());
+      numbers.expectClose(`${tag}.grad.in.angles`, await torsions.gradient!.read());
+      [frames, torsions, cotangent, y!].forEach((tensor) => {
+        tensor.dispose();
+      });
+    });
+  });
+
+  describe('structure module', () => {
+    const sizes = {
+      ipaHeads: 4,
+      ipaDim: 8,
+      queryPoints: 4,
+      valuePoints: 8,
+      iterations: 3,
+      torsionBlocks: 2,
+      geometry: 'published',
+    } as const;
+    const sequence = 'GGCAUUCGAC';
+    const length = sequence.length;
+    const read = async (tensors: readonly Tensor[]): Promise<Float32Array> => {
+      const parts: Float32Array[] = [];
+      for (const tensor of tensors) {
+        parts.push(await tensor.read());
+        tensor.dispose();
+      }
+      return Float32Array.from(parts.flatMap((part) => [...part]));
+    };
+
+    it('iterations, atoms and plDDT', async () => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'c_structure_module');
+      const p: Weights = (name) =>
+        name.startsWith('structure_module.')
+          ? numbers.weights('param.')(name.slice('structure_module.'.length))
+          : numbers.weights('plddt.param.')(name.slice('plddt_head.'.length));
+      const single = numbers.tensor('in.single', [length, 32]).train();
+      const pair = numbers.tensor('in.pair', [length, length, 16]).train();
+      const cotangents = new Map(
+        ['frames', 'unnormalized_angles', 'angles', 'single', 'cords', 'plddt_local'].map((name) => [
+          name,
+          numbers.values(`cot.${name}`),
+        ]),
+      );
+      const seen = new Map<string, Tensor[]>();
+      const loss = backward(device, () => {
+        const iterations = structureModule(p, sizes, single, pair);
+        const { coordinates } = fullAtoms(
+          sizes,
+          tertiaryTokens(sequence),
+          iterations.at(-1)!.frames,
+          iterations.at(-1)!.torsions,
+        );
+        const plddt = plddtOf(confidence(p, iterations.at(-1)!.state));
+        const outputs: [string, Tensor[]][] = [
+          ...(
+            [
+              ['frames', 'frames'],
+              ['unnormalized_angles', 'rawTorsions'],
+              ['angles', 'torsions'],
+              ['single', 'state'],
+            ] as const satisfies [string, keyof StructureIteration][]
+          ).map(([name, key]): [string, Tensor[]] => [name, iterations.map((iteration) => iteration[key])]),
+          ['cords', [coordinates]],
+          ['plddt_local', [plddt]],
+        ];
+        outputs.forEach(([name, tensors]) =>
+          seen.set(
+            name,
+            tensors.map((tensor) => tensor.alias().keep()),
+          ),
+        );
+        return cotangentLoss(
+          outputs.flatMap(([name, tensors]) =>
+            tensors.map((tensor, i) => {
+              const values = cotangents.get(name)!;
+              return [tensor, device.tensor(values.slice(i * tensor.size, (i + 1) * tensor.size))] as const;
+            }),
+          ),
+        );
+      });
+      numbers.expectClose('loss', await loss.read());
+      loss.dispose();
+      for (const [name, tensors] of seen) numbers.expectClose(`out.${name}`, await read(tensors));
+      numbers.expectClose('grad.in.single', await single.gradient!.read());
+      numbers.expectClose('grad.in.pair', await pair.gradient!.read());
+      await numbers.expectGradients('grad.param.', 'param.');
+      await numbers.expectGradients('grad.plddt.param.', 'plddt.param.');
+      [single, pair].forEach((tensor) => {
+        tensor.dispose();
+      });
+      numbers.dispose();
+    });
+
+    it.each(['stop', 'nostop'])('gradients of the frames alone, rotations %s', async (tag) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'c_structure_module');
+      const p: Weights = (name) => numbers.weights('param.')(name.slice('structure_module.'.length));
+      const single = numbers.tensor('in.single', [length, 32]).train();
+      const pair = numbers.tensor('in.pair', [length, length, 16]).train();
+      const cotangent = numbers.values('cot.frames');
+      const loss = backward(device, () =>
+        cotangentLoss(
+          structureModule(p, sizes, single, pair, { throughRotations: tag === 'nostop' }).map(
+            ({ frames }, i) =>
+              [frames, device.tensor(cotangent.slice(i * frames.size, (i + 1) * frames.size))] as const,
+          ),
+        ),
+      );
+      if (tag === 'nostop') numbers.expectClose('nostop.frames_loss', await loss.read());
+      loss.dispose();
+      numbers.expectClose(`${tag}.grad.in.single`, await single.gradient!.read());
+      numbers.expectClose(`${tag}.grad.in.pair`, await pair.gradient!.read());
+      [single, pair].forEach((tensor) => {
+        tensor.dispose();
+      });
+      numbers.dispose();
+    });
+  });
+}
