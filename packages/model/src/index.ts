@@ -38,3 +38,12 @@ export * from './tertiary/invariantPointAttention.ts';
 export * from './tertiary/fullAtoms.ts';
 export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
+export * from './tertiary/tertiary.ts';
+export {
+  cropPartners,
+  cropTarget,
+  targetPartners,
+  tertiaryLabels,
+  type TertiaryLabels,
+  type TertiaryTarget,
+} from './tertiary/labels.ts';

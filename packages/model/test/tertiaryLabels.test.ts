@@ -5,11 +5,11 @@ import { expect, test } from 'vitest';
 import {
   cropPartners,
   cropTarget,
-  DISTOGRAM_ATOMS,
   targetPartners,
   tertiaryLabels,
   type TertiaryTarget,
 } from '../src/tertiary/labels.ts';
+import { DISTOGRAM_ATOMS } from '../src/tertiary/pairHeads.ts';
 
 const SEQUENCE = 'GGCAUCGCAAAAGCGAUGCC';
 const PARTNERS = Int32Array.from(SEQUENCE, (_, i) => (i < 8 || i > 11 ? 19 - i : -1));

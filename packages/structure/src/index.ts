@@ -42,6 +42,7 @@ export {
   ATOM_NAMES,
   ATOM_SLOTS,
   BASES,
+  C1_SLOT,
   atomSlot,
   isBase,
   residueKind,

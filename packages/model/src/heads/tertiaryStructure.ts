@@ -4,7 +4,7 @@
  * others are, but for its loss, which is made of what the last of several cycles
  * leaves on the way, and of a part of a long chain alone.
  */
-import type { RandomStream } from '@rna/kernels';
+import { portable, type RandomStream } from '@rna/kernels';
 import {
   ATOM_SLOTS,
   confidences,
@@ -20,9 +20,14 @@ import {
 } from '@rna/structure';
 import { concatenate, rows, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
-import { DISTANCE_BINS, LDDT_BINS, TERTIARY_PRESETS, tertiarySizes, type TertiarySizes } from '../tertiary/config.ts';
+import { tertiaryTokens } from '../tertiary/embedding.ts';
+import { TERTIARY_PRESETS, tertiarySizes, type TertiarySizes } from '../tertiary/config.ts';
 import { cropPartners, cropTarget, targetPartners, tertiaryLabels, type TertiaryTarget } from '../tertiary/labels.ts';
+import { atomMask, geometryName } from '../tertiary/fullAtoms.ts';
+import { plddtOf } from '../tertiary/confidence.ts';
+import { pairLogitsOf } from '../tertiary/pairHeads.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
+import { runTertiary } from '../tertiary/tertiary.ts';
 import type { Head, HeadInput, TaskHead } from './head.ts';
 
 /** Folding engines whose pair probabilities the pair representation begins with, by the name of the choice. */
@@ -143,7 +148,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
       ...(probabilities && { probabilities }),
     });
     const parts = [
-      last.coordinates,
+      last.atoms.coordinates,
       device.tensor(Float32Array.from(atomMask(tokens))),
       plddtOf(last.confidence),
       pairLogitsOf(input.weight, last.pair),
@@ -208,6 +213,21 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   trainingSizes: ['crop', 'clamp', 'weights', 'recycles'],
   best: { metric: 'lddtC1', order: 'largest' },
 };
+
+/** Tokens of a sequence; a letter that has no atoms is RhoFold's unknown one. */
+const nucleotideTokens = (sequence: string): Uint32Array =>
+  Uint32Array.from(sequence, (letter) => (/[ACGUTacgut]/.test(letter) ? tertiaryTokens(letter)[0]! : UNKNOWN_TOKEN));
+const UNKNOWN_TOKEN = 3;
+
+/**
+ * Cosines and sines that the torsions of an untrained model begin with: circular means of A-form helices in the slots of
+ * the repaired geometry (166 chains of the PDB), or those that RhoFold's slots have.
+ */
+const typicalTorsions = ({ geometry }: TertiaryHeadSizes): number[] | undefined =>
+  geometry === 'published'
+    ? undefined
+    : A_FORM.flatMap((degrees) => [portable.cos((degrees * Math.PI) / 180), portable.sin((degrees * Math.PI) / 180)]);
+const A_FORM = [46, 14, 158, 28, -31, 174];
 
 const lengthOf = ({ representation }: HeadInput): number => (representation.shape[0] ?? 0) - 2;
 

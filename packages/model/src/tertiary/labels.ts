@@ -17,15 +17,13 @@ import {
   type ChainAtoms,
   type GeometryName,
 } from '@rna/structure';
+import { DISTOGRAM_ATOMS } from './pairHeads.ts';
 
 /** A chain that a model is trained on: L nucleotides in 23 slots each. */
 export interface TertiaryTarget extends ChainAtoms {
   readonly coordinates: Float64Array;
   readonly mask: Uint8Array;
 }
-
-/** Pairs of atoms whose distances the three distograms predict, in RhoFold's order; `N` is the glycosidic nitrogen. */
-export const DISTOGRAM_ATOMS = ['P', "C4'", 'N'] as const;
 
 /** Labels of L nucleotides, with G rigid groups each. */
 export interface TertiaryLabels {
