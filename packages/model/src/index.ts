@@ -39,6 +39,7 @@ export * from './tertiary/fullAtoms.ts';
 export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
+export * from './tertiary/predict.ts';
 export {
   cropPartners,
   cropTarget,

@@ -27,7 +27,7 @@ import { atomMask, geometryName } from '../tertiary/fullAtoms.ts';
 import { plddtOf } from '../tertiary/confidence.ts';
 import { pairLogitsOf } from '../tertiary/pairHeads.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
-import { runTertiary } from '../tertiary/tertiary.ts';
+import { runTertiary, type TertiaryCycle } from '../tertiary/tertiary.ts';
 import type { Head, HeadInput, TaskHead } from './head.ts';
 
 /** Folding engines whose pair probabilities the pair representation begins with, by the name of the choice. */
@@ -140,21 +140,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   engines: ({ prior }) => PRIORS[prior],
   parameters: (dim, own) => tertiaryParameters(moduleSizes(dim, own)),
   initialize: (device, dim, own, seed) => initializeTertiary(device, moduleSizes(dim, own), seed, typicalTorsions(own)),
-  forward(input, own) {
-    const { device } = input;
-    const { tokens, lm, probabilities } = moduleInput(input, own, 0, lengthOf(input));
-    const last = runTertiary(input.weight, moduleSizes(lm.shape[1]!, own), tokens, lm, {
-      recycles: own.recycles,
-      ...(probabilities && { probabilities }),
-    });
-    const parts = [
-      last.atoms.coordinates,
-      device.tensor(Float32Array.from(atomMask(tokens))),
-      plddtOf(last.confidence),
-      pairLogitsOf(input.weight, last.pair),
-    ];
-    return concatenate(parts, [parts.reduce((sum, { size }) => sum + size, 0)]);
-  },
+  forward: (input, own) => runHeadModule(input, own).output,
   loss() {
     throw new Error('tertiary-structure: the loss is made of more than the output; call trainingLoss');
   },
@@ -177,18 +163,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   },
   // An RNA without two places in space teaches nothing.
   terms: (_, target) => (resolvedCount(target) < 2 ? 0 : 1),
-  predict(output, _, __, [length = 0]) {
-    let from = 0;
-    const take = (count: number): Float32Array => output.slice(from, (from += count));
-    return [
-      {
-        coordinates: take(3 * ATOM_SLOTS * length),
-        mask: Uint8Array.from(take(ATOM_SLOTS * length)),
-        plddt: take(length),
-        pairProbabilities: take(length * length).map(sigmoid),
-      },
-    ];
-  },
+  predict: (output, _, __, [length = 0]) => [predictionOf(output, length)],
   metrics(predictions, examples) {
     const models = predictions.map((prediction, i) => ({ sequence: examples[i]!.sequence, ...prediction }));
     const mean = (score: (truth: TertiaryTarget, model: (typeof models)[number]) => number): number => {
@@ -228,6 +203,43 @@ const typicalTorsions = ({ geometry }: TertiaryHeadSizes): number[] | undefined 
     ? undefined
     : A_FORM.flatMap((degrees) => [portable.cos((degrees * Math.PI) / 180), portable.sin((degrees * Math.PI) / 180)]);
 const A_FORM = [46, 14, 158, 28, -31, 174];
+
+/**
+ * The last cycle of a prediction, and the head's output: atoms [L, 23, 3], their mask [L, 23], plDDT [L] and the logits of
+ * base pairs [L, L], one after the other.
+ */
+export function runHeadModule(
+  input: HeadInput,
+  own: TertiaryHeadSizes,
+): { readonly output: Tensor; readonly last: TertiaryCycle } {
+  const { device, weight: parameterOf } = input;
+  return device.scope(() => {
+    const { tokens, lm, probabilities } = moduleInput(input, own, 0, lengthOf(input));
+    const last = runTertiary(parameterOf, moduleSizes(lm.shape[1]!, own), tokens, lm, {
+      ...(probabilities && { probabilities }),
+    });
+    // `concatenate` frees what it is given.
+    const parts = [
+      last.atoms.coordinates.alias(),
+      device.tensor(Float32Array.from(atomMask(tokens))),
+      plddtOf(last.confidence),
+      pairLogitsOf(parameterOf, last.pair),
+    ];
+    return { output: concatenate(parts, [parts.reduce((sum, { size }) => sum + size, 0)]), last };
+  });
+}
+
+/** A prediction from an output that was read back. */
+export function predictionOf(output: Float32Array, length: number): TertiaryPrediction {
+  let from = 0;
+  const take = (count: number): Float32Array => output.slice(from, (from += count));
+  return {
+    coordinates: take(3 * ATOM_SLOTS * length),
+    mask: Uint8Array.from(take(ATOM_SLOTS * length)),
+    plddt: take(length),
+    pairProbabilities: take(length * length).map(sigmoid),
+  };
+}
 
 const lengthOf = ({ representation }: HeadInput): number => (representation.shape[0] ?? 0) - 2;
 

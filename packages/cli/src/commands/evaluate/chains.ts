@@ -11,8 +11,8 @@ import {
   confidences,
   helixModel,
   lengthBins,
+  pearson,
   randomWalkModel,
-  regressionScores,
   scoreChain,
   type ChainScores,
   type Confidence,
@@ -100,7 +100,7 @@ export async function scoreChains(
         results.set(
           HELIX,
           references.map((each, i) =>
-            scoredModel(each, helixModel(each.chain.sequence, predictedPartners(predicted[i]!))),
+            scoredModel(each, helixModel(each.chain.sequence, predictedPartners(each.chain.sequence, predicted[i]!))),
           ),
         );
         results.set(
@@ -205,10 +205,10 @@ const intervals = (chains: readonly ScoredChain[]): Intervals =>
 
 function correlation(chains: readonly ScoredChain[]): number {
   const all = chains.flatMap((chain) => chain.confidences ?? []);
-  return regressionScores(
+  return pearson(
     all.map(({ predicted }) => predicted),
     all.map(({ actual }) => actual),
-  ).pearson;
+  );
 }
 
 type Summaries = ReadonlyMap<string, Summary>;

@@ -260,12 +260,14 @@ async function withProgress<T>(
 type Summaries = ReadonlyMap<string, StructureSummary>;
 
 function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries) {
-  const made = by.filter(
-    (each) => each === 'pair-type' || [...summaries.values()][0]!.groups.some((group) => group.by === each),
-  );
+  const { groups } = [...summaries.values()][0]!;
   return [
     summaryTable(summaries),
-    ...made.map((each) => (each === 'pair-type' ? pairTypeTable(summaries) : groupTable(each, summaries))),
+    ...by.flatMap((each) => {
+      if (each === 'pair-type') return [pairTypeTable(summaries)];
+      const made = groups.find((group) => group.by === each);
+      return made === undefined ? [] : [groupTable(made.by, summaries)];
+    }),
   ];
 }
 

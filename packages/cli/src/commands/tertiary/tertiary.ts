@@ -191,7 +191,7 @@ async function writeRecord(
   for (const [rank, { number, detail }] of samples.entries())
     files.push(...(await writeStructure(rank === 0 ? name : `${name}.sample-${number}`, sequence, detail, options)));
   const [{ number: sample, plddt, detail }] = samples as [Samples[number]];
-  const partners = predictedPartners({ ...detail, sequence });
+  const partners = predictedPartners(sequence, detail);
   const row: Row = { id, length: sequence.length, plddt, sample, structure: dotBracket(partners) };
   if (options.json) {
     const { model, recycles } = options;
