@@ -39,6 +39,8 @@ import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
 import * as fullAtoms from './fullAtoms.check.ts';
 import * as torsions from './torsions.check.ts';
+import * as fape from './fape.check.ts';
+import * as lddtBins from './lddtBins.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -83,6 +85,8 @@ const modules = [
   pointAttention,
   fullAtoms,
   torsions,
+  fape,
+  lddtBins,
   gate,
   joinColumns,
   swapAxes,
@@ -97,6 +101,7 @@ export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object
 export const jointGradients = {
   attention: attention.attentionGradient,
   pointAttention: pointAttention.pointAttentionGradient,
+  fape: fape.fapeGradient,
 };
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';

@@ -42,6 +42,8 @@ export * from './frames.ts';
 export * from './pointAttention.ts';
 export * from './fullAtoms.ts';
 export * from './torsions.ts';
+export * from './fape.ts';
+export * from './lddtBins.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';

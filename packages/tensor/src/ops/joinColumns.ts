@@ -21,3 +21,20 @@ function takeColumns(x: Tensor, first: number, cols: number): Tensor {
   const [rows = 0, width = 0] = x.shape;
   return x.device.run(k.takeColumns, { x }, { y: [rows, cols] }, { count: rows * cols, width, first, cols }).y;
 }
+
+/** Columns `first … first + cols − 1` of x [rows, width]: [rows, cols]. */
+export function columns(x: Tensor, first: number, cols: number): Tensor {
+  const [rows = 0, width = 0] = x.shape;
+  requireShape(x.shape.length === 2 && first >= 0 && cols >= 1 && first + cols <= width, 'columns', x.shape, [
+    first,
+    cols,
+  ]);
+  const { device } = x;
+  return record(takeColumns(x, first, cols), [x], (dy) => [
+    device.scope(() => {
+      const rest = width - first - cols;
+      const right = rest === 0 ? dy : joinColumns(dy, device.zeros([rows, rest]));
+      return first === 0 ? right.alias() : joinColumns(device.zeros([rows, first]), right);
+    }),
+  ]);
+}
