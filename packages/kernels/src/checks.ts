@@ -32,15 +32,16 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
-import * as batchedMatmul from './batchedMatmul.check.ts';
-import * as distanceBins from './distanceBins.check.ts';
-import * as pairAttention from './pairAttention.check.ts';
 import * as frames from './frames.check.ts';
 import * as pointAttention from './pointAttention.check.ts';
 import * as fullAtoms from './fullAtoms.check.ts';
 import * as torsions from './torsions.check.ts';
 import * as fape from './fape.check.ts';
 import * as lddtBins from './lddtBins.check.ts';
+import * as edges from './edges.check.ts';
+import * as batchedMatmul from './batchedMatmul.check.ts';
+import * as distanceBins from './distanceBins.check.ts';
+import * as pairAttention from './pairAttention.check.ts';
 import * as gate from './gate.check.ts';
 import * as joinColumns from './joinColumns.check.ts';
 import * as swapAxes from './swapAxes.check.ts';
@@ -78,15 +79,16 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
-  batchedMatmul,
-  distanceBins,
-  pairAttention,
   frames,
   pointAttention,
   fullAtoms,
   torsions,
   fape,
   lddtBins,
+  edges,
+  batchedMatmul,
+  distanceBins,
+  pairAttention,
   gate,
   joinColumns,
   swapAxes,
@@ -102,6 +104,7 @@ export const jointGradients = {
   attention: attention.attentionGradient,
   pointAttention: pointAttention.pointAttentionGradient,
   fape: fape.fapeGradient,
+  edgeFeatures: edges.edgeFeaturesGradient,
 };
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';

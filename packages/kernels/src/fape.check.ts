@@ -134,7 +134,7 @@ export const fapeGradient = {
   gradientOf: {
     ...fapeCheck,
     reference: (call: Call) => ({
-      y: Float64Array.of(fapeCheck.reference(call)['y']!.reduce((sum: number, v) => sum + v, 0)),
+      y: Float64Array.of([...fapeCheck.reference(call)['y']!].reduce((sum, value) => sum + value, 0)),
     }),
   },
   gradientCalls: (random: RandomStream) => GRADIENT_SIZES.map((size) => callOf(random, size, 'sums')),

@@ -55,6 +55,8 @@ fn gamma(weight: f32) -> f32 { return (max(weight, 0.0) + log1pExp(weight)) * po
 const scalarFactor = 'sqrt(1.0 / (3.0 * f32(u.channels)))';
 const PAIR_FACTOR = Math.sqrt(1 / 3);
 
+const unmasked: { mask: boolean } = { mask: false };
+
 /** What a key that is masked has less in its logits. */
 const MASKED = '1e5';
 
@@ -68,7 +70,7 @@ export const pointAttentionLogits = defineKernel({
   optional: ['mask'],
   outputs: { logits: 'f32' },
   uniforms,
-  variant: { mask: false } as { mask: boolean },
+  variant: unmasked,
   ...elementwise,
   declarations: () => declarations + gammaWgsl,
   body: ({ mask }) => /* wgsl */ `${flatIndex}

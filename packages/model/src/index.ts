@@ -48,3 +48,5 @@ export {
   type TertiaryLabels,
   type TertiaryTarget,
 } from './tertiary/labels.ts';
+export * from './tertiary/losses.ts';
+export * from './tertiary/refineNet.ts';

@@ -2,21 +2,24 @@
  * The structure module against the numbers of RhoFold's own code: invariant point attention, frames, torsions, atoms,
  * losses and every gradient. Node and the browser run the same tests.
  */
-import { backward, type Tensor } from '@rna/tensor';
+import { add, backward, binaryCrossEntropy, fape, type Tensor } from '@rna/tensor';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   atomMask,
   confidence,
+  confidenceLoss,
+  distogramLoss,
   fullAtoms,
   invariantPointAttention,
   pairBias,
   plddtOf,
   structureModule,
   tertiaryTokens,
+  torsionLosses,
   type StructureIteration,
   type Weights,
 } from '../src/index.ts';
-import { cotangentLoss, openNumbers } from './tertiaryNumbers.ts';
+import { cotangentLoss, openNumbers, type Numbers } from './tertiaryNumbers.ts';
 import type { Platform } from './parity.ts';
 
 /** The gradient of quaternions [rows, 4] from that of their matrices [rows, 9], each entry a form of the quaternion. */
@@ -240,6 +243,130 @@ export function structureModuleTests(platform: Platform): void {
         tensor.dispose();
       });
       numbers.dispose();
+    });
+  });
+
+  describe('losses', () => {
+    const values = (numbers: Numbers): Record<string, Float32Array> => ({
+      mask: numbers.values('truth.mask'),
+      frames: joinColumns(numbers.values('truth.true_frames_rot'), 9, numbers.values('truth.true_frames_trans'), 3),
+      predicted: joinColumns(numbers.values('truth.pred_frames_rot'), 9, numbers.values('truth.pred_frames_trans'), 3),
+    });
+    /** Rows of two matrices side by side. */
+    const joinColumns = (a: Float32Array, left: number, b: Float32Array, right: number): Float32Array =>
+      Float32Array.from({ length: a.length + b.length }, (_, at) => {
+        const [row, col] = [Math.floor(at / (left + right)), at % (left + right)];
+        return col < left ? a[row * left + col]! : b[row * right + col - left]!;
+      });
+
+    it.each([
+      ['main_c1.clamp10', 10, 0.6814737958543035],
+      ['all_all.clamp10', 10, 0.785360375865816],
+      ['all_all.clamp3', 3, 0.2862125516095786],
+    ])('FAPE, %s', async (tag, clamp, expected) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'g_losses');
+      const { mask, frames, predicted } = values(numbers) as Record<'mask' | 'frames' | 'predicted', Float32Array>;
+      const main = tag.startsWith('main');
+      // Main frames are the first of five; C1' is the second of 23 atoms.
+      const frameRows = (of: Float32Array): Float32Array =>
+        main ? of.filter((_, at) => Math.floor(at / 12) % 5 === 0) : of;
+      const pointRows = (of: Float32Array, width: number): Float32Array =>
+        main ? of.filter((_, at) => Math.floor(at / width) % 23 === 1) : of;
+      const pointMask = pointRows(mask, 1);
+      const goalFrames = frameRows(frames);
+      const goal = {
+        frames: device.tensor(goalFrames),
+        points: device.tensor(pointRows(numbers.values('truth.true'), 3)),
+        frameMask: device.full([goalFrames.length / 12], 1),
+        pointMask: device.tensor(pointMask),
+        framesCounted: goalFrames.length / 12,
+        pointsCounted: pointMask.reduce((sum, value) => sum + value, 0),
+      };
+      const moved = device.tensor(frameRows(predicted), [goalFrames.length / 12, 12]).train();
+      const points = device.tensor(pointRows(numbers.values('truth.pred'), 3), [pointMask.length, 3]).train();
+      const loss = backward(device, () => fape(moved, points, goal, { clamp }));
+      expect(Math.abs((await loss.item()) - expected)).toBeLessThan(1e-5);
+      const dframes = await moved.gradient!.read();
+      numbers.expectClose(
+        `fape.${tag}.grad.rot`,
+        dframes.filter((_, at) => at % 12 < 9),
+      );
+      numbers.expectClose(
+        `fape.${tag}.grad.trans`,
+        dframes.filter((_, at) => at % 12 >= 9),
+      );
+      numbers.expectClose(`fape.${tag}.grad.points`, await points.gradient!.read());
+      const { frames: a, points: b, frameMask, pointMask: c } = goal;
+      [loss, moved, points, a, b, frameMask, c].forEach((tensor) => {
+        tensor.dispose();
+      });
+    });
+
+    it('torsions', async () => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'g_losses');
+      const x = numbers.tensor('torsion.in.unnormalized', [3, 12, 6, 2]).train();
+      const four = numbers.values('torsion.in.mask');
+      const goal = {
+        torsions: numbers.values('truth.true_torsions_cos_sin'),
+        torsionMask: Float32Array.from({ length: 72 }, (_, at) =>
+          at % 6 < 2 ? 1 : four[Math.floor(at / 6) * 4 + (at % 6) - 2]!,
+        ),
+        torsionSlots: [2, 3, 4, 5],
+      };
+      const loss = backward(device, () => torsionLosses([x], goal, 0.5, 0.01));
+      // Three iterations in one tensor count as one here, but for the epsilon of the mean.
+      expect(Math.abs((await loss.item()) / 3 - 1.012742023679812)).toBeLessThan(1e-5);
+      numbers.expectClose(
+        'torsion.grad.unnormalized',
+        (await x.gradient!.read()).map((value) => value / 3),
+      );
+      [loss, x].forEach((tensor) => {
+        tensor.dispose();
+      });
+    });
+
+    it('distogram, plDDT and secondary structure', async () => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'g_losses');
+      const byChannel = numbers.values('distogram.in.logits');
+      const distogram = device
+        .tensor(
+          byChannel.map((_, at) => byChannel[(at % 40) * 144 + Math.floor(at / 40)]!),
+          [12, 12, 40],
+        )
+        .train();
+      const valid = numbers.values('distogram.in.mask');
+      const labels = Int32Array.from(numbers.values('distogram.in.labels'), (label, at) =>
+        valid[at]! > 0 ? label : -1,
+      );
+      const bins = numbers.tensor('plddt.in.logits', [12, 50]).train();
+      const coordinates = numbers.tensor('truth.pred');
+      const goal = { coordinates: numbers.values('truth.true'), atomMask: numbers.values('truth.mask') };
+      const pairs = numbers.tensor('ss.in.logits', [12, 12]).train();
+      const terms = new Map<string, Tensor>();
+      backward(device, () => {
+        terms.set('distogram', distogramLoss([distogram], [labels])!);
+        terms.set('plddt', confidenceLoss(bins, coordinates, goal)!);
+        terms.set('ss', binaryCrossEntropy(pairs, numbers.values('ss.in.target'), 5));
+        const total = [...terms.values()].reduce((sum, term) => add(sum, term));
+        terms.forEach((term, name) => terms.set(name, term.alias().keep()));
+        return total;
+      }).dispose();
+      const expected = { distogram: 4.083545097109469, plddt: 4.203998248919967, ss: 0.8940150935005513 };
+      for (const [name, value] of Object.entries(expected))
+        expect(Math.abs((await terms.get(name)!.item()) - value), name).toBeLessThan(1e-5);
+      const ddistogram = await distogram.gradient!.read();
+      numbers.expectClose(
+        'distogram.grad.logits',
+        byChannel.map((_, at) => ddistogram[(at % 144) * 40 + Math.floor(at / 144)]!),
+      );
+      numbers.expectClose('plddt.grad.logits', await bins.gradient!.read());
+      numbers.expectClose('ss.grad.logits', await pairs.gradient!.read());
+      [distogram, bins, coordinates, pairs, ...terms.values()].forEach((tensor) => {
+        tensor.dispose();
+      });
     });
   });
 }

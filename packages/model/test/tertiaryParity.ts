@@ -2,95 +2,40 @@
  * The tertiary module's trunk and heads over pairs against the official modules (a double-precision run): every layer
  * of a block in both forms, outputs, and the gradient of every parameter.
  */
-import { add, backward, linear, reshape, type Device, type Tensor } from '@rna/tensor';
+import { add, backward, concatenate, type Tensor } from '@rna/tensor';
 import { describe, expect, it } from 'vitest';
 import {
   blockParameters,
   distograms,
   pairLogitsOf,
+  plddtOf,
+  runTertiary,
   TERTIARY_PRESETS,
   trunkBlock,
-  type TensorFile,
   type TertiarySizes,
   type Weights,
 } from '../src/index.ts';
-import { openFixture, readNumbers, type Platform } from './parity.ts';
+import type { Platform } from './parity.ts';
+import { cotangentLoss, openNumbers, type Numbers } from './tertiaryNumbers.ts';
 
-type Tolerances = Readonly<Record<string, readonly [maxAbs: number, deviation: number]>>;
+/** Σ of all elements' products: [1]. */
+const inner = (x: Tensor, weights: Tensor): Tensor => cotangentLoss([[x, weights]]);
 
-/** A file of the oracle, and what may differ: 20 × the deviation of float32, or 1e-4 of the largest value. */
-export interface Oracle {
-  readonly file: TensorFile;
-  readonly allowed: (name: string) => number;
-}
-
-export async function openOracle(platform: Platform, name: string): Promise<Oracle> {
-  const text = new TextDecoder().decode(await platform.bytes(`oracle/tertiary/${name}.tolerances.json`));
-  const tolerances = JSON.parse(text) as Tolerances;
-  return {
-    file: await openFixture(platform, `tertiary/${name}.safetensors`),
-    allowed: (tensor) => {
-      const found = tolerances[tensor];
-      if (found === undefined) throw new Error(`${name}: no tolerance of ${tensor}`);
-      return Math.max(20 * found[1], 1e-4 * found[0]);
-    },
-  };
-}
-
-/** Parameters under a prefix of a file, which train. */
-export async function uploadWeights(device: Device, { file }: Oracle, prefix = ''): Promise<Map<string, Tensor>> {
-  const start = `${prefix}param.`;
-  const parameters = new Map<string, Tensor>();
-  for (const name of file.tensors.keys()) {
-    if (!name.startsWith(start)) continue;
-    const { shape, values } = await readNumbers(file, name);
-    parameters.set(name.slice(start.length), device.tensor(values, shape).train());
-  }
-  return parameters;
-}
-
-export const lookup =
-  (parameters: ReadonlyMap<string, Tensor>): Weights =>
-  (name) => {
-    const tensor = parameters.get(name);
-    if (tensor === undefined) throw new Error(`no parameter ${name}`);
-    return tensor;
-  };
-
-/** Σ of both tensors' products, element by element: [1]. */
-export const inner = (x: Tensor, weights: Tensor): Tensor =>
-  reshape(linear(reshape(x, [1, x.size]), reshape(weights, [1, x.size])), [1]);
-
-/** Largest difference from a tensor of the oracle, as a share of what is allowed. */
-export async function shareOfAllowed({ file, allowed }: Oracle, name: string, actual: Float32Array): Promise<number> {
-  const { values } = await readNumbers(file, name);
-  expect(actual.length, name).toBe(values.length);
-  const worst = values.reduce((most, value, i) => {
-    const difference = Math.abs(value - actual[i]!);
-    return difference <= most ? most : difference;
-  }, 0);
-  return worst === 0 ? 0 : worst / allowed(name);
-}
-
-/** Holds the gradient of every parameter, none being zeros, to the oracle's; returns how many there were. */
-export async function checkGradients(
-  oracle: Oracle,
-  parameters: ReadonlyMap<string, Tensor>,
-  nameOf: (parameter: string) => string,
-): Promise<number> {
-  let compared = 0;
-  for (const [name, parameter] of parameters) {
+/**
+ * Every gradient under a prefix of the file against what the parameters got; those that nothing depends on have none,
+ * and are zeros there.
+ */
+async function expectAllGradients(
+  numbers: Numbers,
+  gradients: string,
+  weights: Weights,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    const parameter = weights(name);
     const actual = (await parameter.gradient?.read()) ?? new Float32Array(parameter.size);
-    expect(await shareOfAllowed(oracle, nameOf(name), actual), nameOf(name)).toBeLessThan(1);
-    compared++;
+    numbers.expectClose(`${gradients}${name}`, actual);
   }
-  return compared;
-}
-
-export function free(parameters: ReadonlyMap<string, Tensor>): void {
-  parameters.forEach((tensor) => {
-    tensor.dispose();
-  });
 }
 
 /** Sizes that the oracle's blocks have. */
@@ -114,49 +59,35 @@ export function tertiaryTrunkTests(platform: Platform): void {
   describe('a block of the trunk', () => {
     it.each(['pub', 'af2'] as const)('%s: every layer and every gradient', async (form) => {
       const device = platform.device();
-      const oracle = await openOracle(platform, 'block');
-      const parameters = await uploadWeights(device, oracle);
-      const input = async (name: string, shape: readonly number[]): Promise<Tensor> =>
-        device.tensor((await readNumbers(oracle.file, `in.${name}`)).values, shape).keep();
-      const [row, pair] = [(await input('m', [6, 20])).train(), (await input('z', [6, 6, 16])).train()];
-      const [dRow, dPair] = [await input('cot_m', [6, 20]), await input('cot_z', [6, 6, 16])];
+      const numbers = await openNumbers(platform, 'b_block');
+      const p = numbers.weights('param.');
+      const [row, pair] = [numbers.tensor('in.m', [6, 20]).train(), numbers.tensor('in.z', [6, 6, 16]).train()];
+      const [dRow, dPair] = [numbers.tensor('in.cot_m').keep(), numbers.tensor('in.cot_z').keep()];
       const updates = new Map<string, [before: Tensor, after: Tensor]>();
       const outputs: Tensor[] = [];
       backward(device, () => {
-        const after = trunkBlock(lookup(parameters), { ...SIZES, form }, { row, pair }, (name, x, y) => {
+        const after = trunkBlock(p, { ...SIZES, form }, { row, pair }, (name, x, y) => {
           updates.set(name, [x.alias().keep(), y.alias().keep()]);
         });
         outputs.push(after.row.alias().keep(), after.pair.alias().keep());
         return add(inner(after.row, dRow), inner(after.pair, dPair));
       });
-      for (const [i, name] of ['m', 'z'].entries())
-        expect(await shareOfAllowed(oracle, `${form}.out.${name}`, await outputs[i]!.read()), name).toBeLessThan(1);
+      numbers.expectClose(`${form}.out.m`, await outputs[0]!.read());
+      numbers.expectClose(`${form}.out.z`, await outputs[1]!.read());
       expect(updates.size).toBe(9);
       for (const [layer, [before, after]] of updates) {
         const [x, y] = [await before.read(), await after.read()];
-        const name = `${form}.update.${UPDATES[layer] ?? layer}`;
         const update = y.map((value, i) => value - x[i]!);
-        const width = 16;
-        const turned = layer === 'tri_att_end';
-        const seen = turned
-          ? update.map(
-              (_, i) =>
-                update[(Math.floor(i / width) % 6) * 6 * width + Math.floor(i / width / 6) * width + (i % width)]!,
-            )
-          : update;
-        // A difference of sums has their rounding too.
-        expect(await shareOfAllowed(oracle, name, seen), name).toBeLessThan(1);
-        before.dispose();
-        after.dispose();
+        numbers.expectClose(
+          `${form}.update.${UPDATES[layer] ?? layer}`,
+          layer === 'tri_att_end' ? turned(update, 6, 16) : update,
+        );
       }
-      for (const [name, tensor] of [
-        ['m', row],
-        ['z', pair],
-      ] as const)
-        expect(await shareOfAllowed(oracle, `${form}.grad.in.${name}`, await tensor.gradient!.read())).toBeLessThan(1);
-      expect(await checkGradients(oracle, parameters, (name) => `${form}.grad.param.${name}`)).toBe(blockParameters(SIZES).length);
-      free(parameters);
-      [row, pair, dRow, dPair, ...outputs].forEach((tensor) => {
+      numbers.expectClose(`${form}.grad.in.m`, await row.gradient!.read());
+      numbers.expectClose(`${form}.grad.in.z`, await pair.gradient!.read());
+      await expectAllGradients(numbers, `${form}.grad.param.`, p, blockParameters(SIZES));
+      numbers.dispose();
+      [row, pair, dRow, dPair, ...outputs, ...[...updates.values()].flat()].forEach((tensor) => {
         tensor.dispose();
       });
     });
@@ -165,49 +96,127 @@ export function tertiaryTrunkTests(platform: Platform): void {
   describe('the heads over pairs', () => {
     it('distograms, secondary structure and every gradient', async () => {
       const device = platform.device();
-      const oracle = await openOracle(platform, 'heads');
-      const parameters = new Map([
-        ...[...(await uploadWeights(device, oracle, 'dist.'))].map(([n, t]) => [`dist_head.${n}`, t] as const),
-        ...[...(await uploadWeights(device, oracle, 'ss.'))].map(([n, t]) => [`ss_head.${n}`, t] as const),
-      ]);
-      const pair = device.tensor((await readNumbers(oracle.file, 'in.pair')).values, [5, 5, 12]).train();
-      // The oracle has the bins first.
-      const cotangents = new Map<string, Tensor>();
-      for (const name of ['p', 'c4_', 'n', 'ss']) {
-        const { values } = await readNumbers(oracle.file, `cot.${name}`);
-        cotangents.set(name, device.tensor(binsLast(values, 25)).keep());
-      }
+      const numbers = await openNumbers(platform, 'c_heads');
+      // The oracle has each head apart.
+      const p: Weights = (name) => numbers.weights('')(name.replace(/^(dist|ss)_head\./, '$1.param.'));
+      const pair = numbers.tensor('in.pair', [5, 5, 12]).train();
       const outputs = new Map<string, Tensor>();
       backward(device, () => {
-        const [p, c4, n] = distograms(lookup(parameters), pair);
-        const ss = pairLogitsOf(lookup(parameters), pair);
-        const all = { p: p!, c4_: c4!, n: n!, ss };
-        return Object.entries(all)
-          .map(([name, logits]) => {
+        const [P, c4, n] = distograms(p, pair);
+        for (const [name, logits] of Object.entries({ p: P!, c4_: c4!, n: n!, ss: pairLogitsOf(p, pair) }))
+          outputs.set(name, logits);
+        return cotangentLoss(
+          [...outputs].map(([name, logits]) => {
             outputs.set(name, logits.alias().keep());
-            return inner(logits, cotangents.get(name)!);
-          })
-          .reduce((sum, term) => add(sum, term));
+            return [logits, device.tensor(binsLast(numbers.values(`cot.${name}`), 25))];
+          }),
+        );
       });
-      for (const [name, logits] of outputs) {
-        const values = await logits.read();
-        const bins = values.length / 25;
-        const first = values.map((_, i) => values[(i % 25) * bins + Math.floor(i / 25)]!);
-        expect(await shareOfAllowed(oracle, `out.${name}`, first), name).toBeLessThan(1);
-      }
-      expect(await shareOfAllowed(oracle, 'grad.in.pair', await pair.gradient!.read())).toBeLessThan(1);
-      const oracleName = (name: string): string => `grad.${name.replace(/^(dist|ss)_head\./, '$1.param.')}`;
-      expect(await checkGradients(oracle, parameters, oracleName)).toBe(24);
-      free(parameters);
-      free(cotangents);
-      free(outputs);
-      pair.dispose();
+      for (const [name, logits] of outputs) numbers.expectClose(`out.${name}`, binsFirst(await logits.read(), 25));
+      numbers.expectClose('grad.in.pair', await pair.gradient!.read());
+      const names = numbers.names.filter((name) => /^(dist|ss)\.param\./.test(name));
+      expect(names.length).toBe(24);
+      await expectAllGradients(numbers, 'grad.', numbers.weights(''), names);
+      numbers.dispose();
+      [pair, ...outputs.values()].forEach((tensor) => {
+        tensor.dispose();
+      });
     });
   });
 }
 
-/** Values [bins, pixels] as [pixels, bins]. */
+/** A map [length, length, channels] with its first two axes exchanged. */
+const turned = (map: Float32Array, length: number, channels: number): Float32Array =>
+  map.map((_, i) => {
+    const [a, b, c] = [Math.floor(i / channels / length), Math.floor(i / channels) % length, i % channels];
+    return map[(b * length + a) * channels + c]!;
+  });
+
+/** Values [bins, pixels] as [pixels, bins]; the oracle has bins first. */
 function binsLast(values: Float32Array, pixels: number): Float32Array {
   const bins = values.length / pixels;
   return values.map((_, i) => values[(i % bins) * pixels + Math.floor(i / bins)]!);
+}
+
+/** Values [pixels, bins] as [bins, pixels]. */
+function binsFirst(values: Float32Array, pixels: number): Float32Array {
+  const bins = values.length / pixels;
+  return values.map((_, i) => values[(i % pixels) * bins + Math.floor(i / pixels)]!);
+}
+
+/** Sizes of the oracle from end to end; its table of positions holds the rows that are read. */
+const END_TO_END: TertiarySizes = {
+  ...TERTIARY_PRESETS.tiny,
+  lmDim: 20,
+  rowDim: 16,
+  pairDim: 16,
+  singleDim: 24,
+  positions: 14,
+  blocks: 2,
+  rowHeads: 2,
+  rowHeadDim: 4,
+  outerDim: 6,
+  triangleDim: 12,
+  triangleHeads: 2,
+  triangleHeadDim: 4,
+  transitionFactor: 2,
+  ipaHeads: 3,
+  ipaDim: 6,
+  queryPoints: 2,
+  valuePoints: 4,
+  iterations: 3,
+  torsionDim: 16,
+  torsionBlocks: 2,
+  geometry: 'published',
+};
+
+export function tertiaryEndToEndTests(platform: Platform): void {
+  describe('the module from end to end', () => {
+    it.each(['pub', 'af2'] as const)('%s: three cycles', async (form) => {
+      const device = platform.device();
+      const numbers = await openNumbers(platform, 'h_e2e');
+      const p = numbers.weights('param.');
+      const sizes = { ...END_TO_END, form };
+      const tokens = Uint32Array.from(numbers.values('in.tokens'));
+      const lm = numbers.tensor('in.lm', [12, 20]).keep();
+      for (let recycles = 0; recycles < 3; recycles++) {
+        const outputs = device.scope(() => {
+          const last = runTertiary(p, sizes, tokens, lm, { recycles });
+          const [P, c4, n] = distograms(p, last.pair);
+          return {
+            ss: pairLogitsOf(p, last.pair),
+            p: P!,
+            c4_: c4!,
+            n: n!,
+            cords: last.atoms.coordinates,
+            plddt: plddtOf(last.confidence),
+            'mid.e2eformer.m': last.row,
+            'mid.e2eformer.z': last.pair,
+            'mid.e2eformer.single': last.single,
+            frames: concatenate(
+              last.iterations.map(({ frames }) => frames),
+              [3, 12, 7],
+            ),
+            angles: concatenate(
+              last.iterations.map(({ torsions }) => torsions),
+              [3, 12, 6, 2],
+            ),
+          };
+        });
+        let compared = 0;
+        for (const [name, tensor] of Object.entries(outputs)) {
+          const full = `${form}.cycle${recycles}.${name}`;
+          if (numbers.names.includes(full)) {
+            const values = await tensor.read();
+            numbers.expectClose(full, ['p', 'c4_', 'n'].includes(name) ? binsFirst(values, 144) : values);
+            compared++;
+          }
+          tensor.dispose();
+        }
+        expect(compared).toBeGreaterThan(1);
+      }
+      numbers.dispose();
+      lm.dispose();
+    });
+  });
 }

@@ -4,7 +4,7 @@ import type { Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, beforeAll } from 'vitest';
 import type { Platform } from './parity.ts';
-import { tertiaryTrunkTests } from './tertiaryParity.ts';
+import { tertiaryEndToEndTests, tertiaryTrunkTests } from './tertiaryParity.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -19,3 +19,4 @@ const platform: Platform = {
   bytes: async (path) => new Uint8Array(await readFile(new URL(`./fixtures/${path}`, import.meta.url))),
 };
 tertiaryTrunkTests(platform);
+tertiaryEndToEndTests(platform);

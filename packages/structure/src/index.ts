@@ -43,6 +43,8 @@ export {
   ATOM_SLOTS,
   BASES,
   C1_SLOT,
+  C4_SLOT,
+  NITROGEN_SLOT,
   atomSlot,
   isBase,
   residueKind,
