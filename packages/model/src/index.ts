@@ -40,13 +40,13 @@ export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
 export * from './tertiary/predict.ts';
-export {
-  cropPartners,
-  cropTarget,
-  targetPartners,
-  tertiaryLabels,
-  type TertiaryLabels,
-  type TertiaryTarget,
-} from './tertiary/labels.ts';
 export * from './tertiary/losses.ts';
+export {
+  cropTarget,
+  drawCrop,
+  pairLabelsOf,
+  targetPartners,
+  type Crop,
+  type TertiaryTarget,
+} from './tertiary/target.ts';
 export * from './tertiary/refineNet.ts';

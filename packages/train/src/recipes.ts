@@ -4,7 +4,7 @@
  * model, the corpus or the records, and where checkpoints, log and progress go;
  * runPretraining.ts opens devices too.
  */
-import { encoderParameters, headParameters, longestInput, parameter, type Encoder } from '@rna/model';
+import { encoderParameters, headParameters, headPrefix, longestInput, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import {
@@ -222,7 +222,11 @@ function finetuneGroups<S extends object, T, P>(
   stepsPerEpoch: number,
 ): ParameterGroup[] {
   const { config } = encoder;
-  const head = new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
+  const head = new Map(
+    [...headParameters(task, config.dim).keys()]
+      .filter((name) => task.head.idle?.(name.slice(headPrefix(task.head).length), task.sizes) !== true)
+      .map((name) => [name, parameter(parameters, name)]),
+  );
   if (unfreeze.length > 0) {
     const names = new Set([...encoderParameters(config).keys(), ...trained.keys(), ...head.keys()]);
     return unfreezingGroups(new Map([...head, ...trained]), names, unfreeze, {

@@ -123,6 +123,8 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   initial?(parameter: string, sizes: S): number | undefined;
   /** The parameters before any training, without the task's prefix, where they are drawn as no other's are. */
   initialize?(device: Device, dim: number, sizes: S, seed: number): ParameterMap;
+  /** Whether a parameter is one that no loss depends on, such as one that published files have all the same. */
+  idle?(parameter: string, sizes: S): boolean;
   /** The sizes of a published file that says nothing but its tensors; undefined if they are not this head's. */
   sizesOf?(shapeOf: (parameter: string) => Shape | undefined, dim: number): S | undefined;
   /** Recorded where a tape is open. The output is what `loss` and `predict` take. */

@@ -4,7 +4,7 @@
  * others are, but for its loss, which is made of what the last of several cycles
  * leaves on the way, and of a part of a long chain alone.
  */
-import { portable, type RandomStream } from '@rna/kernels';
+import { portable } from '@rna/kernels';
 import {
   ATOM_SLOTS,
   confidences,
@@ -18,14 +18,15 @@ import {
   type FoldingEngine,
   type ProbablePairs,
 } from '@rna/structure';
-import { concatenate, rows, type Tensor } from '@rna/tensor';
+import { add, concatenate, rows, sum, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
 import { tertiaryTokens } from '../tertiary/embedding.ts';
 import { TERTIARY_PRESETS, tertiarySizes, type TertiarySizes } from '../tertiary/config.ts';
-import { cropPartners, cropTarget, targetPartners, tertiaryLabels, type TertiaryTarget } from '../tertiary/labels.ts';
-import { atomMask, geometryName } from '../tertiary/fullAtoms.ts';
+import { cropTarget, drawCrop, pairLabelsOf, type Crop, type TertiaryTarget } from '../tertiary/target.ts';
+import { LOSS_WEIGHTS, structureGoal, structureLoss, type LossWeights } from '../tertiary/losses.ts';
+import { atomMask } from '../tertiary/fullAtoms.ts';
 import { plddtOf } from '../tertiary/confidence.ts';
-import { pairLogitsOf } from '../tertiary/pairHeads.ts';
+import { distograms, pairLogitsOf } from '../tertiary/pairHeads.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
 import { runTertiary, type TertiaryCycle } from '../tertiary/tertiary.ts';
 import type { Head, HeadInput, TaskHead } from './head.ts';
@@ -79,11 +80,15 @@ interface TertiaryTraining {
   readonly weights: LossWeights;
 }
 
-const weight = z.number().nonnegative();
+const lossWeight = (name: keyof LossWeights) => z.number().nonnegative().default(LOSS_WEIGHTS[name]);
 const { small } = TERTIARY_PRESETS;
 
 const training = {
-  crop: z.int().min(2).default(256).describe('Nucleotides of a chain that a step takes at most; where they begin is drawn'),
+  crop: z
+    .int()
+    .min(2)
+    .default(256)
+    .describe('Nucleotides of a chain that a step takes at most; where they begin is drawn'),
   clamp: z
     .number()
     .positive()
@@ -91,12 +96,13 @@ const training = {
     .describe("Å at which an atom's error counts no more; AlphaFold's 10 for proteins is less than a base pair"),
   weights: z
     .strictObject({
-      backbone: weight.default(0.5).describe('FAPE of C1′ in the main frames, mean over the iterations'),
-      atoms: weight.default(0.5).describe('FAPE of all atoms in the frames of all rigid groups'),
-      torsions: weight.default(0.5).describe('Torsion angles, mean over the iterations'),
-      distograms: weight.default(0.3).describe('Cross entropy of the distances, mean of the three distograms'),
-      pairs: weight.default(0.3).describe('Cross entropy of the base pairs'),
-      plddt: weight.default(0.01).describe('Cross entropy of the predicted lDDT'),
+      backbone: lossWeight('backbone').describe('FAPE of C1′ in the main frames, mean over the iterations'),
+      allAtom: lossWeight('allAtom').describe('FAPE of all atoms in the frames of all rigid groups'),
+      torsion: lossWeight('torsion').describe('Torsion angles, mean over the iterations'),
+      angleNorm: lossWeight('angleNorm').describe('Lengths of the torsions, as the net gives them'),
+      distogram: lossWeight('distogram').describe('Cross entropy of the distances, mean of the three distograms'),
+      pairs: lossWeight('pairs').describe('Cross entropy of the base pairs'),
+      confidence: lossWeight('confidence').describe('Cross entropy of the predicted lDDT'),
     })
     .prefault({}),
 } as const;
@@ -145,21 +151,35 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
     throw new Error('tertiary-structure: the loss is made of more than the output; call trainingLoss');
   },
   trainingLoss(input, [target], own) {
-    const { draws, device } = input;
+    const { draws, weight: parameterOf } = input;
     if (draws === undefined) throw new RangeError('tertiary-structure: a training pass draws its cycles and its crop');
-    const cycles = 1 + draws.below(own.recycles + 1);
-    const { first, count } = drawCrop(target!, own.crop, draws);
-    const { tokens, lm, probabilities } = moduleInput(input, own, first, count);
-    const module = moduleSizes(lm.shape[1]!, own);
-    const partners = cropPartners(partnersOf(target!), first, count);
-    const labels = tertiaryLabels(cropTarget(target!, first, count), geometryName(own), partners);
-    const last = runTertiary(input.weight, module, tokens, lm, {
-      recycles: cycles - 1,
+    const recycles = draws.below(own.recycles + 1);
+    const crop = drawCrop(target!, own.crop, draws);
+    const { tokens, lm, probabilities } = moduleInput(input, own, crop);
+    const last = runTertiary(parameterOf, moduleSizes(lm.shape[1]!, own), tokens, lm, {
+      recycles,
       recompute: true,
-      first,
       ...(probabilities && { probabilities }),
     });
-    return tertiaryLoss(input.weight, module, tokens, last, labels, own);
+    const prediction = {
+      ...last,
+      distograms: distograms(parameterOf, last.pair),
+      pairLogits: pairLogitsOf(parameterOf, last.pair),
+    };
+    const goal = structureGoal(cropTarget(target!, crop), own, pairLabelsOf(target!, crop));
+    const { total } = structureLoss(prediction, goal, { weights: own.weights, clamp: own.clamp });
+    return recycles === 0 && own.recycles > 0 ? withZeroGradients(total, RECYCLING.map(parameterOf)) : total;
+  },
+  idle(name, { form, recycles, weights }) {
+    const heads = { plddt_head: weights.confidence, ss_head: weights.pairs, dist_head: weights.distogram };
+    return (
+      // With one row the column attention's softmax is 1.
+      /\.msa_att_col\._msa_att\.mha\.linear_[qk]\./.test(name) ||
+      name.includes('.refinenet.') ||
+      (form === 'pub' && /\.msa_att_\w+(\._msa_att)?\.layer_norm_m\./.test(name)) ||
+      (recycles === 0 && RECYCLING.includes(name)) ||
+      Object.entries(heads).some(([head, given]) => given === 0 && name.startsWith(`${head}.`))
+    );
   },
   // An RNA without two places in space teaches nothing.
   terms: (_, target) => (resolvedCount(target) < 2 ? 0 : 1),
@@ -167,7 +187,9 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   metrics(predictions, examples) {
     const models = predictions.map((prediction, i) => ({ sequence: examples[i]!.sequence, ...prediction }));
     const mean = (score: (truth: TertiaryTarget, model: (typeof models)[number]) => number): number => {
-      const values = models.map((model, i) => score(examples[i]!.target, model)).filter((value) => !Number.isNaN(value));
+      const values = models
+        .map((model, i) => score(examples[i]!.target, model))
+        .filter((value) => !Number.isNaN(value));
       return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
     };
     const sure = models.flatMap((model, i) => confidences(examples[i]!.target, model, model.plddt));
@@ -214,7 +236,7 @@ export function runHeadModule(
 ): { readonly output: Tensor; readonly last: TertiaryCycle } {
   const { device, weight: parameterOf } = input;
   return device.scope(() => {
-    const { tokens, lm, probabilities } = moduleInput(input, own, 0, lengthOf(input));
+    const { tokens, lm, probabilities } = moduleInput(input, own, { first: 0, count: lengthOf(input) });
     const last = runTertiary(parameterOf, moduleSizes(lm.shape[1]!, own), tokens, lm, {
       ...(probabilities && { probabilities }),
     });
@@ -241,14 +263,22 @@ export function predictionOf(output: Float32Array, length: number): TertiaryPred
   };
 }
 
+/** What a first cycle has no use for. */
+const RECYCLING: readonly string[] = ['linear', 'layer_norm_m', 'layer_norm_z'].flatMap((part) =>
+  ['weight', 'bias'].map((kind) => `recycle_embnet.${part}.${kind}`),
+);
+
+/** A loss that depends on parameters with a slope of 0. */
+const withZeroGradients = (loss: Tensor, parameters: readonly Tensor[]): Tensor =>
+  parameters.reduce((total, each) => add(total, sum(each, 0)), loss);
+
 const lengthOf = ({ representation }: HeadInput): number => (representation.shape[0] ?? 0) - 2;
 
-/** Tokens, rows and pair probabilities of `count` nucleotides from `first` on. */
+/** Tokens, rows and pair probabilities of a part of the sequence. */
 function moduleInput(
   { device, representation, sequences, priors }: HeadInput,
   { prior }: TertiaryHeadSizes,
-  first: number,
-  count: number,
+  { first, count }: Crop,
 ): { readonly tokens: Uint32Array; readonly lm: Tensor; readonly probabilities: Tensor | undefined } {
   const [sequence] = sequences ?? [];
   if (sequence === undefined)
@@ -288,24 +318,4 @@ function meanProbabilities(engines: readonly ProbablePairs[], first: number, cou
       map[j * count + i]! += p / engines.length;
     }
   return map;
-}
-
-/** Where a step's part of a chain lies: it has at least one nucleotide that is resolved. */
-function drawCrop(target: TertiaryTarget, crop: number, draws: RandomStream): { first: number; count: number } {
-  const length = target.sequence.length;
-  if (length <= crop) return { first: 0, count: length };
-  const resolved = Array.from({ length }, (_, i) => i).filter(
-    (i) => resolvedCount(cropTarget(target, i, 1)) > 0,
-  );
-  const anchor = resolved[draws.below(resolved.length)]!;
-  return { first: Math.max(0, Math.min(length - crop, anchor - draws.below(crop))), count: crop };
-}
-
-// Finding base pairs takes as long as all other labels.
-const partnersOfChains = new WeakMap<TertiaryTarget, Int32Array>();
-
-function partnersOf(target: TertiaryTarget): Int32Array {
-  const known = partnersOfChains.get(target) ?? targetPartners(target);
-  partnersOfChains.set(target, known);
-  return known;
 }
