@@ -20,7 +20,7 @@ import {
 } from '@rna/structure';
 import { predictedPartners, type ChainTask, type OpenedModel, type TertiaryPrediction } from '@rna/model';
 import { predictions } from '@rna/train';
-import { formatCount, formatLoss, formatScore, scatter, type Figure } from '@rna/figures';
+import { counted, formatCount, formatLoss, formatScore, scatter, type Figure } from '@rna/figures';
 import { UsageError } from '../../commandLine/errors.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -116,7 +116,7 @@ export async function scoreChains(
         await writeReport(options.report, options, model, encoder, {
           title: 'Structures in space',
           task: task.head.title,
-          summary: `Structures of ${formatCount(rnas.length)} chains of ${options.files.join(', ')}.`,
+          summary: `Structures of ${counted(rnas.length, 'chain')} of ${options.files.join(', ')}.`,
           keys: (['c1Inclusive', 'allAtom'] as const).map((name) => ({
             label: CHAIN_SCORE_LABELS[name],
             value: formatScore(own.scores[name].mean),
@@ -226,7 +226,7 @@ function scoreTable(summaries: Summaries): Table {
   const [first] = summaries.values();
   const correlations = [...summaries.values()].map(({ plddtCorrelation: r }) => r);
   return {
-    caption: `Scores of ${formatCount(first?.chains ?? 0)} chains, means with 95 % intervals`,
+    caption: `Scores of ${counted(first?.chains ?? 0, 'chain')}, means with 95 % intervals`,
     columns: [left('score'), ...[...summaries.keys()].flatMap((name) => [right('mean', name), right('95 %', name)])],
     rowHeaders: 1,
     rows: [

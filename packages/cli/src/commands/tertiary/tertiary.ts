@@ -17,7 +17,7 @@ import {
   type TertiaryDetail,
 } from '@rna/model';
 import { dotBracket, InputError, readable, standardLetters, writeMmcif, writePdb } from '@rna/structure';
-import { formatScore } from '@rna/figures';
+import { counted, formatScore } from '@rna/figures';
 import { calledAs } from '../../commandLine/calledAs.ts';
 import { CommandError } from '../../commandLine/errors.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
@@ -267,7 +267,7 @@ async function writeStructure(
 function tableOf(rows: readonly Row[], { samples }: TertiaryOptions): Table {
   const column = (header: string, align: 'left' | 'right') => ({ header, group: '', align });
   return {
-    caption: `Structures of ${rows.length} records`,
+    caption: `Structures of ${counted(rows.length, 'record')}`,
     columns: [
       column('record', 'left'),
       column('nucleotides', 'right'),
