@@ -6,7 +6,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { CONFIDENCE_CLASSES, markup, trusted, type Markup } from '@rna/figures';
 
 export interface Viewer {
@@ -18,11 +18,11 @@ export interface Viewer {
 
 /** The viewer as the installed package has it. */
 export async function loadViewer(): Promise<Viewer> {
-  const { resolve } = createRequire(import.meta.url);
-  const [script, licence] = await Promise.all(
-    ['3dmol/build/3Dmol-min.js', '3dmol/LICENSE'].map((file) => readFile(resolve(file), 'utf8')),
-  );
-  return { script: script!, licence: licence! };
+  const [script, licence] = await Promise.all([
+    readFile(fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js')), 'utf8'),
+    readFile(fileURLToPath(import.meta.resolve('3dmol/LICENSE')), 'utf8'),
+  ]);
+  return { script, licence };
 }
 
 /** A text as the content of a script element, which nothing in it may end. */

@@ -46,7 +46,7 @@ export interface HeadInput {
   readonly dropoutKey?: readonly [number, number];
   /** What the folding engines that `engines` names say of each sequence. */
   readonly priors?: readonly EnginePairs[];
-  /** Of a training pass: what it draws beside its dropout, such as where it crops a sequence. */
+  /** Where a training pass draws what is random beside its dropout, such as where it crops a sequence. */
   readonly draws?: RandomStream;
 }
 
