@@ -9,6 +9,7 @@ import {
   moveNodesBackwardWeights,
   neighbourSums,
   neighbourSumsBackward,
+  siluDot,
   squaredDistances,
   squaredDistancesBackward,
 } from './edges.ts';
@@ -27,7 +28,7 @@ const BANDS: readonly Band[] = [
   { groups: 2, nodes: 23, first: 0, rows: 46 },
 ];
 const BENCHMARK: readonly Band[] = [{ groups: 64, nodes: 23, first: 0, rows: 64 * 23 }];
-const CHANNELS = 6;
+const CHANNELS = 8;
 
 function positions(random: RandomStream, { groups, nodes }: Band): Float64Array {
   const x = normals(random, 3 * groups * nodes, 3);
@@ -337,4 +338,18 @@ export const moveNodesBackwardWeightsCheck = edgeCheck({
   inputs: moveInputs,
   gradientOf: moveNodesCheck,
   reference: (call) => ({ dweights: moveGradients(call).dweights }),
+});
+
+export const siluDotCheck = edgeCheck({
+  kernel: siluDot,
+  count: edgesOf,
+  outputs: (band) => ({ y: edgesOf(band) }),
+  inputs: (band) => ({ x: featureCount(band), weight: CHANNELS, bias: 1 }),
+  uniforms: { channels: CHANNELS },
+  reference: (call) => {
+    const [x, weight, bias] = [floats(call, 'x'), floats(call, 'weight'), floats(call, 'bias')[0]!];
+    const y = new Float64Array(uniform(call, 'count')).fill(bias);
+    x.forEach((value, at) => (y[Math.floor(at / CHANNELS)]! += value * sigmoid(value) * weight[at % CHANNELS]!));
+    return { y };
+  },
 });

@@ -4,7 +4,7 @@
  * et al. 2021, as RhoFold's RefineNet has it). Edges are taken in bands of rows:
  * `rows` nodes from `first` on, each with the edges to its group, [rows, nodes].
  */
-import { defineKernel, elementwise, flatIndex } from './kernel.ts';
+import { defineKernel, elementwise, flatIndex, flatVector, vectorwise } from './kernel.ts';
 
 const bandUniforms = { count: 'u32', nodes: 'u32', first: 'u32', rows: 'u32' } as const;
 const featureUniforms = { count: 'u32', nodes: 'u32', first: 'u32', channels: 'u32' } as const;
@@ -62,39 +62,41 @@ export const squaredDistancesBackward = defineKernel({
   for (var k = 0u; k < 3u; k++) { dx[3u * i + k] = sum[k]; }`,
 });
 
-const featureIndex = /* wgsl */ `
-  let c = i % u.channels;
-  let edge = i / u.channels;
+const featureIndex = /* wgsl */ `${flatVector}
+  let parts = u.channels / 4u;
+  let c = i % parts;
+  let edge = i / parts;
   let row = edge / u.nodes;
   let other = (u.first + row) / u.nodes * u.nodes + edge % u.nodes;
-  let value = left[row * u.channels + c] + right[other * u.channels + c] + weight[c] * distances[edge] + bias[c];`;
+  let value = left[row * parts + c] + right[other * parts + c] + weight[c] * distances[edge] + bias[c];`;
 
-const featureInputs = { left: 'f32', right: 'f32', distances: 'f32', weight: 'f32', bias: 'f32' } as const;
+const featureInputs = { left: 'vec4f', right: 'vec4f', distances: 'f32', weight: 'vec4f', bias: 'vec4f' } as const;
 
 /**
  * y[row, j, c] = SiLU(left[row, c] + right[j, c] + weight[c] · distances[row, j] + bias[c]): a linear layer over two
- * nodes and their distance, of which the concatenation is never made. left [rows, channels], right [all nodes, channels].
+ * nodes and their distance, of which the concatenation is never made. left [rows, channels], right [all nodes, channels];
+ * channels are a multiple of four.
  */
 export const edgeFeatures = defineKernel({
   name: 'edgeFeatures',
   inputs: featureInputs,
-  outputs: { y: 'f32' },
+  outputs: { y: 'vec4f' },
   uniforms: featureUniforms,
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}${featureIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${featureIndex}
   y[i] = value / (1.0 + exp(-value));`,
 });
 
 /** The gradient of what the SiLU is of, [rows, nodes, channels]. */
 export const edgeFeaturesBackward = defineKernel({
   name: 'edgeFeaturesBackward',
-  inputs: { dy: 'f32', ...featureInputs },
-  outputs: { y: 'f32' },
+  inputs: { dy: 'vec4f', ...featureInputs },
+  outputs: { y: 'vec4f' },
   uniforms: featureUniforms,
   variant: {},
-  ...elementwise,
-  body: () => /* wgsl */ `${flatIndex}${featureIndex}
+  ...vectorwise,
+  body: () => /* wgsl */ `${featureIndex}
   let s = 1.0 / (1.0 + exp(-value));
   y[i] = dy[i] * (s + value * s * (1.0 - s));`,
 });
@@ -211,4 +213,22 @@ fn gradientAt(row: u32) -> vec3f { return vec3f(dy[3u * row], dy[3u * row + 1u],
   sum *= scale[0] / ${STEP};
   if (row < u.rows) { sum += gradientAt(row); }
   for (var k = 0u; k < 3u; k++) { dx[3u * i + k] = sum[k]; }`,
+});
+
+/** y[e] = Σ_c SiLU(x[e, c]) · weight[c] + bias: a layer of one column; channels are a multiple of four. */
+export const siluDot = defineKernel({
+  name: 'siluDot',
+  inputs: { x: 'vec4f', weight: 'vec4f', bias: 'f32' },
+  outputs: { y: 'f32' },
+  uniforms: { count: 'u32', channels: 'u32' },
+  variant: {},
+  ...elementwise,
+  body: () => /* wgsl */ `${flatIndex}
+  let parts = u.channels / 4u;
+  var sum = vec4f();
+  for (var c = 0u; c < parts; c++) {
+    let value = x[i * parts + c];
+    sum += value / (1.0 + exp(-value)) * weight[c];
+  }
+  y[i] = (sum.x + sum.y) + (sum.z + sum.w) + bias[0];`,
 });

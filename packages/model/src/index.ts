@@ -50,3 +50,5 @@ export {
   type TertiaryTarget,
 } from './tertiary/target.ts';
 export * from './tertiary/refineNet.ts';
+export * from './tertiary/rhofold.ts';
+export * from './tertiary/flops.ts';

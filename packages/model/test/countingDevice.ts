@@ -21,10 +21,7 @@ const CONSTANTS = {
 /** Any function of any object of WebGPU: whatever is called gives another. */
 function nothing(): object {
   const target = (): void => undefined;
-  return new Proxy(target, {
-    get: (_, name) => (name === 'then' ? undefined : nothing()),
-    apply: () => nothing(),
-  });
+  return new Proxy(target, { get: (_, name) => (name === 'then' ? undefined : nothing()), apply: () => nothing() });
 }
 
 export async function openCountingDevice({ memoryBudget, binding }: CountingOptions): Promise<Device> {

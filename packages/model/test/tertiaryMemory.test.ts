@@ -40,7 +40,6 @@ test('512 nucleotides are predicted within 4 GiB', async () => {
   const last = runTertiary(p, SIZES, tokens, lm, { recycles: 1 });
   device.scope(() => distograms(p, last.pair).length);
   pairLogitsOf(p, last.pair);
-  console.log(device.memory.use());
   expect(device.memory.use().peak).toBeGreaterThan(0.5 * GIB);
 });
 
@@ -58,6 +57,5 @@ test('256 nucleotides train within 8 GiB', async () => {
       .map((x) => sum(x))
       .reduce((total, term) => add(total, term));
   });
-  console.log(device.memory.use());
   expect(device.memory.use().peak).toBeGreaterThan(GIB);
 });

@@ -10,8 +10,11 @@ import {
   pairLogitsOf,
   plddtOf,
   runTertiary,
+  structureLoss,
   TERTIARY_PRESETS,
   trunkBlock,
+  tertiaryParameters,
+  type StructureGoal,
   type TertiarySizes,
   type Weights,
 } from '../src/index.ts';
@@ -170,7 +173,7 @@ const END_TO_END: TertiarySizes = {
   geometry: 'published',
 };
 
-export function tertiaryEndToEndTests(platform: Platform): void {
+export function tertiaryEndToEndTests(platform: Platform, gradients: boolean): void {
   describe('the module from end to end', () => {
     it.each(['pub', 'af2'] as const)('%s: three cycles', async (form) => {
       const device = platform.device();
@@ -218,5 +221,86 @@ export function tertiaryEndToEndTests(platform: Platform): void {
       numbers.dispose();
       lm.dispose();
     });
+
+    it.runIf(gradients).each(['pub', 'af2'] as const)(
+      '%s: losses, and every gradient of the last cycle',
+      async (form) => {
+        const device = platform.device();
+        const numbers = await openNumbers(platform, 'h_e2e');
+        const p = numbers.weights('param.');
+        const sizes = { ...END_TO_END, form };
+        const tokens = Uint32Array.from(numbers.values('in.tokens'));
+        const lm = numbers.tensor('in.lm', [12, 20]).train();
+        const goal = goalOf(numbers);
+        const terms = new Map<string, Tensor>();
+        const loss = backward(device, () => {
+          const { atoms, iterations, pair, confidence } = runTertiary(p, sizes, tokens, lm, {
+            recycles: 2,
+            recompute: form === 'af2',
+          });
+          const prediction = {
+            iterations,
+            atoms,
+            confidence,
+            distograms: distograms(p, pair),
+            pairLogits: pairLogitsOf(p, pair),
+          };
+          const { total, terms: each } = structureLoss(prediction, goal, { frames: 'main', positiveWeight: 1 });
+          for (const [name, term] of Object.entries(each)) terms.set(name, term.alias().keep());
+          return total;
+        });
+        for (const [name, term] of terms) {
+          const values = await term.read();
+          if (LOSSES[name] !== undefined) numbers.expectClose(`${form}.loss.${LOSSES[name]}`, values);
+          term.dispose();
+        }
+        numbers.expectClose(`${form}.loss.total`, await loss.read());
+        const gradientNames = numbers.names.filter((name) => name.startsWith(`${form}.grad.param.`));
+        // Gradients of one form are kept with the tests.
+        if (gradientNames.length > 0) {
+          numbers.expectClose(`${form}.grad.in.lm`, await lm.gradient!.read());
+          const names = [...tertiaryParameters(sizes).keys()];
+          expect(gradientNames.length).toBe(names.length);
+          await expectAllGradients(numbers, `${form}.grad.param.`, p, names);
+        }
+        numbers.dispose();
+        lm.dispose();
+        loss.dispose();
+      },
+    );
   });
+}
+
+/** Names of the losses in the oracle; ours has the two of torsions in one. */
+const LOSSES: Readonly<Record<string, string>> = {
+  backbone: 'fape_backbone',
+  allAtom: 'fape_allatom',
+  distogram: 'distogram',
+  pairs: 'ss_bce',
+  confidence: 'plddt_ce',
+};
+
+/** The oracle's target. It has main frames alone, four torsions, and the distances of C1' for all three distograms. */
+function goalOf(numbers: Numbers): StructureGoal {
+  const length = 12;
+  const groups = 5;
+  const frames = new Float32Array(length * groups * 12);
+  const torsions = new Float32Array(length * 12);
+  for (let l = 0; l < length; l++) {
+    frames.set(numbers.values('target.frames_rot').subarray(9 * l, 9 * l + 9), 12 * groups * l);
+    frames.set(numbers.values('target.frames_trans').subarray(3 * l, 3 * l + 3), 12 * groups * l + 9);
+    torsions.set(numbers.values('target.torsions').subarray(8 * l, 8 * l + 8), 12 * l + 4);
+  }
+  const distances = Int32Array.from(numbers.values('target.dist_bins_c1'));
+  return {
+    frames,
+    frameMask: new Float32Array(length * groups).fill(1),
+    coordinates: numbers.values('target.cords'),
+    atomMask: numbers.values('target.mask'),
+    torsions,
+    torsionMask: Float32Array.from({ length: length * 6 }, (_, at) => (at % 6 < 2 ? 0 : 1)),
+    torsionSlots: [2, 3, 4, 5],
+    distances: [distances, distances, distances],
+    pairs: numbers.values('target.ss'),
+  };
 }

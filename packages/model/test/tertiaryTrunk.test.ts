@@ -19,4 +19,4 @@ const platform: Platform = {
   bytes: async (path) => new Uint8Array(await readFile(new URL(`./fixtures/${path}`, import.meta.url))),
 };
 tertiaryTrunkTests(platform);
-tertiaryEndToEndTests(platform);
+tertiaryEndToEndTests(platform, true);

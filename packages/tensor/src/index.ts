@@ -60,6 +60,7 @@ export {
   joinRows,
   moveNodes,
   neighbourSums,
+  siluDot,
   squaredDistances,
   type EdgeBand,
 } from './ops/edges.ts';

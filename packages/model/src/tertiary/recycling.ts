@@ -1,6 +1,6 @@
 /** What a cycle learns from the one before it (TERTIARY section 2): both representations, and distances of C1'. */
-import { add, distanceBins, layerNorm, linear, reshape, type Tensor } from '@rna/tensor';
-import { RECYCLED_BINS, type TertiarySizes } from './config.ts';
+import { add, distanceBins, layerNorm, linear, type Tensor } from '@rna/tensor';
+import { RECYCLED_BINS } from './config.ts';
 import type { Representations } from './embedding.ts';
 import { within, type Weights } from './parameters.ts';
 
@@ -18,19 +18,15 @@ const EDGES = Float32Array.from({ length: RECYCLED_BINS + 1 }, (_, k) =>
 );
 
 /** m + LN(m′) and z + LN(z′) + Linear(bin of |x′_i − x′_j|), where primes are of the cycle before. */
-export function recycle(
-  p: Weights,
-  { pairDim }: TertiarySizes,
-  { row, pair }: Representations,
-  before: Recycled,
-): Representations {
+export function recycle(p: Weights, { row, pair }: Representations, before: Recycled): Representations {
   const own = within(p, 'recycle_embnet');
   const { device } = row;
-  const [length = 0] = row.shape;
   const norm = (x: Tensor, name: string): Tensor => layerNorm(x, own(`${name}.weight`), own(`${name}.bias`));
   return device.scope(() => {
     const sum = device.scope(() => add(pair, norm(before.pair, 'layer_norm_z')));
-    const binned = linear(distanceBins(before.points, EDGES), own('linear.weight'), own('linear.bias'), sum);
-    return { row: add(row, norm(before.row, 'layer_norm_m')), pair: reshape(binned, [length, length, pairDim]) };
+    return {
+      row: add(row, norm(before.row, 'layer_norm_m')),
+      pair: linear(distanceBins(before.points, EDGES), own('linear.weight'), own('linear.bias'), sum),
+    };
   });
 }

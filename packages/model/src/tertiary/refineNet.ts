@@ -17,6 +17,7 @@ import {
   reshape,
   rows,
   silu,
+  siluDot,
   squaredDistances,
   swapAxes,
   type EdgeBand,
@@ -34,7 +35,8 @@ interface Nodes {
   readonly positions: Tensor;
 }
 
-/** Told of the nodes after a layer, [L, 23, dim] and [L, 23, 3]; they are freed after the call. */
+/** Told of the nodes after a layer, [L, 23, dim] and [L, 23, 3], which are freed after the call. The last layer leaves
+ * features as they are, since nothing reads them. */
 export type RefineObserver = (stage: number, layer: number, features: Tensor, positions: Tensor) => void;
 
 /** Floats of the widest tensor of a band's edges; it is as many edges as that allows. */
@@ -70,8 +72,9 @@ export function refineNet(
       if (across) nodes = turned(nodes, length, slots, dim);
       for (let layer = 0; layer < layers; layer++) {
         const before = nodes;
+        const isLast = stage === STAGES - 1 && layer === layers - 1;
         nodes = device.scope(() =>
-          refineLayer(within(own, `refine_layer${stage}.layers.${layer}`), before, groups, inGroup),
+          refineLayer(within(own, `refine_layer${stage}.layers.${layer}`), before, groups, inGroup, isLast),
         );
         if (onLayer !== undefined)
           device.scope(() => {
@@ -111,15 +114,27 @@ function turned({ features, positions }: Nodes, a: number, b: number, dim: numbe
   return { features: turn(features, dim), positions: turn(positions, 3) };
 }
 
-function refineLayer(own: Weights, { features, positions }: Nodes, groups: number, inGroup: number): Nodes {
+/** One layer; after the last one nothing reads the features, which stay as they are. */
+function refineLayer(
+  own: Weights,
+  { features, positions }: Nodes,
+  groups: number,
+  inGroup: number,
+  last: boolean,
+): Nodes {
   const [all = 0, dim = 0] = features.shape;
   const { device } = features;
   const project = (x: Tensor, name: string): Tensor => linear(x, own(`${name}.weight`), own(`${name}.bias`));
-  const first = own('edge_mlp.0.weight');
-  const channels = first.shape[0]!;
-  const left = linear(features, columns(first, 0, dim));
-  const right = linear(features, columns(first, dim, dim));
-  const ofDistance = columns(first, 2 * dim, 1);
+  // Channels are two more than a multiple of four; with as many zeros all rows are whole vectors.
+  const [first, bias, second] = [own('edge_mlp.0.weight'), own('edge_mlp.0.bias'), own('edge_mlp.2.weight')];
+  const spare = -first.shape[0]! & 3;
+  const channels = first.shape[0]! + spare;
+  const widened = joinRows([first, device.zeros([spare, 2 * dim + 1])]);
+  const wideBias = reshape(joinRows([reshape(bias, [bias.size, 1]), device.zeros([spare, 1])]), [channels]);
+  const narrowing = joinColumns(second, device.zeros([second.shape[0]!, spare]));
+  const left = linear(features, columns(widened, 0, dim));
+  const right = linear(features, columns(widened, dim, dim));
+  const ofDistance = reshape(columns(widened, 2 * dim, 1), [channels]);
   const bandRows = Math.max(1, Math.min(groups * inGroup, Math.floor(BAND_FLOATS / (inGroup * channels))));
   const moved: Tensor[] = [];
   const messages: Tensor[] = [];
@@ -130,20 +145,21 @@ function refineLayer(own: Weights, { features, positions }: Nodes, groups: numbe
         rows(left, start, band.rows),
         right,
         squaredDistances(positions, band),
-        reshape(ofDistance, [channels]),
-        own('edge_mlp.0.bias'),
+        ofDistance,
+        wideBias,
         band,
       );
-      const message = silu(project(edges, 'edge_mlp.2'));
-      const weights = project(silu(project(message, 'coors_mlp.0')), 'coors_mlp.2');
+      const message = silu(linear(edges, narrowing, own('edge_mlp.2.bias')));
+      const weights = siluDot(project(message, 'coors_mlp.0'), own('coors_mlp.2.weight'), own('coors_mlp.2.bias'));
       return {
         moved: moveNodes(positions, reshape(weights, [band.rows, inGroup]), own('coors_norm.fn.bias'), band),
-        messages: neighbourSums(message, inGroup),
+        messages: last ? undefined : neighbourSums(message, inGroup),
       };
     });
     moved.push(done.moved);
-    messages.push(done.messages);
+    if (done.messages !== undefined) messages.push(done.messages);
   }
+  if (last) return { positions: joinRows(moved), features };
   const inner = silu(project(joinColumns(features, joinRows(messages)), 'node_mlp.0'));
   return {
     positions: joinRows(moved),

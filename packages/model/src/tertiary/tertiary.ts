@@ -11,6 +11,7 @@ import { embed } from './embedding.ts';
 import { fullAtoms, type FullAtoms } from './fullAtoms.ts';
 import type { Weights } from './parameters.ts';
 import { recycle, type Recycled } from './recycling.ts';
+import { refineNet } from './refineNet.ts';
 import { structureModule, type StructureIteration } from './structureModule.ts';
 import { trunk, type TrunkOutput } from './trunk.ts';
 
@@ -30,6 +31,8 @@ export interface TertiaryCycle extends TrunkOutput {
   readonly atoms: FullAtoms;
   /** Logits of the bins of each nucleotide's lDDT, [L, 50]. */
   readonly confidence: Tensor;
+  /** The atoms after RefineNet, [L, 23, 3] in Å, where the sizes have it: what RhoFold predicts. */
+  readonly refined?: Tensor;
 }
 
 /**
@@ -50,7 +53,7 @@ export function runTertiary(
   const cycle = (before: Recycled | undefined): TertiaryCycle =>
     device.scope(() => {
       const fresh = embed(p, sizes, tokens, lm, probabilities);
-      const start = before === undefined ? fresh : recycle(p, sizes, fresh, before);
+      const start = before === undefined ? fresh : recycle(p, fresh, before);
       const trunked = trunk(p, sizes, start, { recompute });
       const iterations = structureModule(p, sizes, trunked.single, trunked.pair);
       const { frames, torsions, state } = iterations.at(-1)!;
@@ -73,7 +76,9 @@ export function runTertiary(
       );
       for (const tensor of earlier === undefined ? [] : [earlier.row, earlier.pair, earlier.points]) tensor.release();
     }
-    return cycle(before);
+    const last = cycle(before);
+    if (sizes.refineNet === undefined) return last;
+    return { ...last, refined: refineNet(p, sizes.refineNet, tokens, last.atoms.coordinates) };
   });
 }
 

@@ -6,7 +6,7 @@ import { requireShape, type Tensor } from '../tensor.ts';
  * For each two points the bin that their distance is in, as one among zeros; not recorded, since bins have no gradient.
  * @param x [length, 3]
  * @param edges ascending distances; bin k lies between edges k and k + 1, and neither belongs to it
- * @returns [length · length, edges.length − 1]
+ * @returns [length, length, edges.length − 1]
  */
 export function distanceBins(x: Tensor, edges: Float32Array): Tensor {
   const [length = 0] = x.shape;
@@ -18,7 +18,7 @@ export function distanceBins(x: Tensor, edges: Float32Array): Tensor {
       device.run(
         k.distanceBins,
         { x, edges: device.tensor(edges.map((edge) => edge * edge)) },
-        { y: [length * length, bins] },
+        { y: [length, length, bins] },
         { count: length * length * bins, length, bins },
       ).y,
   );

@@ -25,7 +25,8 @@ export function squaredDistances(x: Tensor, { nodes, first, rows }: EdgeBand): T
 }
 
 /**
- * SiLU(left_i + right_j + weight · distance + bias) of each edge, [rows·nodes, channels].
+ * SiLU(left_i + right_j + weight · distance + bias) of each edge, [rows·nodes, channels]; channels are a multiple of
+ * four.
  * @param left [rows, channels], of the band's nodes
  * @param right [all, channels]
  * @param distances [rows, nodes]
@@ -42,7 +43,8 @@ export function edgeFeatures(
   const channels = weight.size;
   const edges = rows * nodes;
   requireShape(
-    left.size === rows * channels &&
+    channels % 4 === 0 &&
+      left.size === rows * channels &&
       right.size % channels === 0 &&
       distances.size === edges &&
       bias.size === channels &&
@@ -117,6 +119,36 @@ export function moveNodes(x: Tensor, weights: Tensor, scale: Tensor, { nodes, fi
           .dx,
         dweights,
         product(ofScale, weights, 1, rows * nodes, 1, { shape: [1] }),
+      ];
+    }),
+  );
+}
+
+/**
+ * A linear layer of one column over SiLU(x), [rows].
+ * @param x [rows, channels], a multiple of four
+ * @param weight [1, channels]
+ * @param bias [1]
+ */
+export function siluDot(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const [count = 0, channels = 0] = x.shape;
+  requireShape(
+    x.shape.length === 2 && channels % 4 === 0 && weight.size === channels && bias.size === 1,
+    'siluDot',
+    x.shape,
+    weight.shape,
+    bias.shape,
+  );
+  const { device } = x;
+  const { y } = device.run(k.siluDot, { x, weight, bias }, { y: [count] }, { count, channels });
+  return record(y, [x, weight, bias], (dy) =>
+    device.scope(() => {
+      const { y: active } = device.run(k.silu, { x }, { y: x.shape }, { count: x.size });
+      const dactive = product(dy, weight, count, 1, channels);
+      return [
+        device.run(k.siluBackward, { dy: dactive, x }, { dx: x.shape }, { count: x.size }).dx,
+        product(dy, active, 1, count, channels, { shape: weight.shape }),
+        columnSum(dy, count, 1),
       ];
     }),
   );
