@@ -70,7 +70,7 @@ export function predictedPartners(
 }
 
 /** Sizes of the module with the small ones as defaults, and how it is trained. Columns of the rows are the encoder's. */
-export type TertiaryHeadSizes = Omit<TertiarySizes, 'lmDim' | 'pairPrior'> & {
+export type TertiaryHeadSizes = Omit<TertiarySizes, 'lmDim' | 'pairPrior' | 'refineNet'> & {
   readonly prior: keyof typeof PRIORS;
 } & TertiaryTraining;
 
@@ -123,7 +123,6 @@ const sizes = z.strictObject({
     .enum(['none', 'contrafold', 'eternafold', 'both'])
     .default('none')
     .describe('Folding engine whose pair probabilities the pair representation begins with; both: their mean'),
-  refineNet: tertiarySizes.shape.refineNet,
   ...training,
   // The fields above are those of the type, by name.
 }) as unknown as z.ZodType<TertiaryHeadSizes>;
@@ -175,7 +174,6 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
     return (
       // With one row the column attention's softmax is 1.
       /\.msa_att_col\._msa_att\.mha\.linear_[qk]\./.test(name) ||
-      name.includes('.refinenet.') ||
       (form === 'pub' && /\.msa_att_\w+(\._msa_att)?\.layer_norm_m\./.test(name)) ||
       (recycles === 0 && RECYCLING.includes(name)) ||
       Object.entries(heads).some(([head, given]) => given === 0 && name.startsWith(`${head}.`))

@@ -73,8 +73,8 @@ export async function predictTertiary(
   }
 }
 
-/** The mean distance of each pair by its bins' middles; the bin of all from 39 Å on counts as 39. */
-function meanDistances(map: Float32Array): Float32Array {
+/** [L, L], Å: the mean distance of each pair by its bins' middles; the bin of all from 39 Å on counts as 39. */
+export function meanDistances(map: Float32Array): Float32Array {
   const middles = Array.from({ length: DISTANCE_BINS }, (_, bin) => (bin === 0 ? DISTANCE_BINS - 1 : bin - 0.5));
   return Float32Array.from({ length: map.length / DISTANCE_BINS }, (_, pair) =>
     middles.reduce((sum, middle, bin) => sum + middle * map[pair * DISTANCE_BINS + bin]!, 0),

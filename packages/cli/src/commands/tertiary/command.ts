@@ -48,13 +48,14 @@ export function registerTertiary(program: Command): void {
       await tertiary({ ...command.opts<Omit<TertiaryOptions, 'model' | 'inputs'>>(), model, inputs: rest });
     });
   const given = withModelArgument(command, {
-    model: 'it must have been fine-tuned for tertiary-structure',
+    model: 'it must have been fine-tuned for tertiary-structure, or be a file of RhoFold',
     behind: [{ name: 'input', help: 'FASTA files or lines of sequences, gzipped or not, or - for stdin' }],
     many: true,
   });
   examples(command, [
     'rna tertiary runs/tertiary/model rnas.fasta --out structures',
     'rna tertiary runs/tertiary/model rnas.fasta --out structures --format pdb,cif --recycles 6 --probs',
+    'rna tertiary RhoFold_pretrained.pt rnas.fasta --out structures',
     'rna tertiary runs/tertiary/model rnas.fasta --out structures --samples 8 --seed 1 --json | jq .plddt',
   ]);
 }

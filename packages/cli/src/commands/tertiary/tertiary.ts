@@ -4,36 +4,23 @@
  */
 import { join } from 'node:path';
 import { RandomStream } from '@rna/kernels';
-import {
-  predictedPartners,
-  predictsChains,
-  predictTertiary,
-  STREAM,
-  writeSafetensors,
-  type ChainTask,
-  type Encoder,
-  type OpenedModel,
-  type Precision,
-  type TertiaryDetail,
-} from '@rna/model';
+import { predictedPartners, STREAM, writeSafetensors, type TertiaryDetail } from '@rna/model';
 import { dotBracket, InputError, readable, standardLetters, writeMmcif, writePdb } from '@rna/structure';
 import { counted, formatScore } from '@rna/figures';
 import { calledAs } from '../../commandLine/calledAs.ts';
-import { CommandError } from '../../commandLine/errors.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { makeFolder, writeAtomically } from '../../files/files.ts';
 import { checkOutputFolder, fileNames } from '../../files/outputPaths.ts';
-import { withPriors } from '../../folding/priors.ts';
 import { withFasta, type FastaFileRecord } from '../../input/fastaInput.ts';
-import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
+import { naming } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { textTable, type Table } from '../../report/table.ts';
 import { renderTertiary, type ShownStructure } from '../../report/tertiaryPage.ts';
 import { loadViewer } from '../../report/viewer.ts';
 import { writeText } from '../../tables/pairTable.ts';
+import { withPredictor, type PredictorOptions, type StructurePredictor } from './predictor.ts';
 
-export interface TertiaryOptions extends Precision {
-  readonly model: string;
+export interface TertiaryOptions extends PredictorOptions {
   /** FASTA, `-` for stdin. */
   readonly inputs: readonly string[];
   readonly out: string;
@@ -44,7 +31,6 @@ export interface TertiaryOptions extends Precision {
   readonly probs?: boolean;
   readonly json?: boolean;
   readonly skipBad?: boolean;
-  readonly config?: string;
 }
 
 /** Structures that the page shows: each is some hundred kilobytes. */
@@ -66,68 +52,47 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
   await checkOutputFolder(out);
   await interruptible((signal) =>
     withFasta(options.inputs, { skipBad: options.skipBad ?? false, allowUnnamed: true, signal }, (fasta) =>
-      withModel(options.model, options, async (model) => {
-        const task = requireHead(model, options.model);
+      withPredictor(options, async (predictor) => {
         const names = fileNames(fasta.plan);
-        await withPriors(task, {}, (priors) =>
-          withEncoder(
-            model,
-            async (encoder) => {
-              await makeFolder(out);
-              const rows: Row[] = [];
-              const shown: ShownStructure[] = [];
-              const bar = progressBar('structures', fasta.plan.length, 'records');
-              try {
-                for await (const record of fasta.records()) {
-                  signal.throwIfAborted();
-                  const samples = await samplesOf({ encoder, task, priors }, record, options, signal);
-                  if (samples === undefined) continue;
-                  const made = await writeRecord(record, samples, names.get(record.id)!, options);
-                  rows.push(made.row);
-                  bar.update(rows.length);
-                  if (shown.length < MOST_SHOWN) shown.push(made.shown);
-                }
-              } finally {
-                bar.stop();
-              }
-              const table = tableOf(rows, options);
-              const page = renderTertiary({
-                model: options.model,
-                command: calledAs(),
-                table,
-                structures: shown,
-                more: rows.length - shown.length,
-                viewer: await loadViewer(),
-              });
-              await writeText(join(out, 'report.html'), [page]);
-              if (!options.json) await writeResult(textTable(table));
-              note(`${join(out, 'report.html')} shows ${shown.length === 1 ? 'it' : 'them'} in 3D`);
-            },
-            options,
-          ),
-        );
+        await makeFolder(out);
+        const rows: Row[] = [];
+        const shown: ShownStructure[] = [];
+        const bar = progressBar('structures', fasta.plan.length, 'records');
+        try {
+          for await (const record of fasta.records()) {
+            signal.throwIfAborted();
+            const samples = await samplesOf(predictor, record, options, signal);
+            if (samples === undefined) continue;
+            const made = await writeRecord(record, samples, names.get(record.id)!, options);
+            rows.push(made.row);
+            bar.update(rows.length);
+            if (shown.length < MOST_SHOWN) shown.push(made.shown);
+          }
+        } finally {
+          bar.stop();
+        }
+        const table = tableOf(rows, options);
+        const page = renderTertiary({
+          model: options.model,
+          command: calledAs(),
+          table,
+          structures: shown,
+          more: rows.length - shown.length,
+          viewer: await loadViewer(),
+        });
+        await writeText(join(out, 'report.html'), [page]);
+        if (!options.json) await writeResult(textTable(table));
+        note(`${join(out, 'report.html')} shows ${shown.length === 1 ? 'it' : 'them'} in 3D`);
       }),
     ),
   );
-}
-
-function requireHead({ task }: OpenedModel, model: string): ChainTask {
-  if (!predictsChains(task))
-    throw new CommandError(
-      `${model} predicts no structures in space; train a model that does with rna finetune tertiary-structure`,
-    );
-  return task;
 }
 
 /** A record's structures, the surest first, with the number that each was made as. */
 type Samples = readonly { readonly number: number; readonly plddt: number; readonly detail: TertiaryDetail }[];
 
 async function samplesOf(
-  model: {
-    readonly encoder: Encoder;
-    readonly task: ChainTask;
-    readonly priors: Parameters<typeof predictTertiary>[0]['priors'];
-  },
+  { encoder, predict }: StructurePredictor,
   record: FastaFileRecord,
   { samples, seed, recycles, skipBad }: TertiaryOptions,
   signal: AbortSignal,
@@ -138,11 +103,11 @@ async function samplesOf(
     checkLetters(record, sequence);
     for (let sample = 1; sample <= samples; sample++) {
       signal.throwIfAborted();
-      const detail = await predictTertiary({ ...model, parameters: model.encoder.parameters }, sequence, {
+      const detail = await predict(sequence, {
         ...(recycles !== undefined && { recycles }),
         ...(sample > 1 && { hidden: hiddenPlaces(sequence.length, seed, sample) }),
       });
-      if (!isFiniteArray(detail.coordinates)) throw await overflow(model.encoder, record.file, record);
+      if (!isFiniteArray(detail.coordinates)) throw await overflow(encoder, record.file, record);
       made.push({ number: sample, plddt: mean(detail.plddt), detail });
     }
   } catch (error) {
