@@ -41,7 +41,16 @@ export * from './tertiary/fullAtoms.ts';
 export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
+export * from './tertiary/predict.ts';
 export * from './tertiary/losses.ts';
+export {
+  cropTarget,
+  drawCrop,
+  pairLabelsOf,
+  targetPartners,
+  type Crop,
+  type TertiaryTarget,
+} from './tertiary/target.ts';
 export * from './tertiary/refineNet.ts';
 export * from './tertiary/rhofold.ts';
 export * from './tertiary/flops.ts';

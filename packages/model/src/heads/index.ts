@@ -8,10 +8,12 @@ import { regression } from './regression.ts';
 import { ribosomeLoad } from './ribosomeLoad.ts';
 import { secondaryStructure } from './secondaryStructure.ts';
 import { spliceSite } from './spliceSite.ts';
+import { tertiaryStructure } from './tertiaryStructure.ts';
 import { expressionLevel, translationEfficiency } from './translation.ts';
 
 export const HEADS: readonly Head[] = [
   secondaryStructure,
+  tertiaryStructure,
   spliceSite,
   ribosomeLoad,
   translationEfficiency,
@@ -35,5 +37,13 @@ export * from './ribosomeLoad.ts';
 export type { OwnSizes } from './ownSizes.ts';
 export * from './secondaryStructure.ts';
 export * from './spliceSite.ts';
+export {
+  predictedPartners,
+  predictsChains,
+  tertiaryStructure,
+  type ChainTask,
+  type TertiaryHeadSizes,
+  type TertiaryPrediction,
+} from './tertiaryStructure.ts';
 export * from './translation.ts';
 export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
