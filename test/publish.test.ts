@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { build, checkPackages } from '../scripts/publish.ts';
 
-test('the packed packages are sound and run without the checkout', { timeout: 300_000 }, () => {
+test('the packed packages are sound and run without the checkout', { timeout: 300_000 }, async () => {
   build();
-  expect(checkPackages()).toEqual([]);
+  expect(await checkPackages()).toEqual([]);
 });
