@@ -18,6 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as esbuild } from 'esbuild';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import { build as viteBuild } from 'vite';
 import { addInstalled, addTarball, serveRegistry, type Packages } from './publish/localRegistry.ts';
 import { execute, installCommand, installProject, snippetsOf, type UserProject } from './publish/userProject.ts';
@@ -75,8 +77,11 @@ export function pack(folder: string): void {
   );
 }
 
-/** Packs what `build` made and returns every fault found, one text each; an empty list is a pass. */
-export async function checkPackages(): Promise<string[]> {
+/**
+ * Packs what `build` made and returns every fault found, one text each; an empty list is a pass. With `everything`
+ * arethetypeswrong looks at them, too.
+ */
+export async function checkPackages({ everything = false } = {}): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rna-publish-'));
   try {
     pack(folder);
@@ -86,10 +91,9 @@ export async function checkPackages(): Promise<string[]> {
       const manifest = JSON.parse(run('tar', ['-xzOf', tarball, 'package/package.json'])) as Manifest;
       return { manifest, tarball };
     });
-    return [
-      ...packed.flatMap((each) => [...manifestFaults(each), ...lint(each)]),
-      ...(await checkAsUser(packed, folder)),
-    ];
+    const found = packed.flatMap(manifestFaults);
+    for (const each of packed) found.push(...(await lint(each, everything)));
+    return [...found, ...(await checkAsUser(packed, folder))];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -115,7 +119,7 @@ async function checkAsUser(packed: readonly Packed[], folder: string): Promise<s
     const project = await installProject(join(folder, 'project'), registry.url, [...names, '@types/node']);
     const command = await installCommand(join(folder, 'global'), registry.url, '@rna/cli', 'rna');
     const found: string[] = [];
-    for (const { manifest } of packed) found.push(...(await importAll(manifest, project)));
+    found.push(...(await importAll(packed, project)));
     found.push(...(await compileAsUser(packed, project)));
     found.push(...(await faults('README', () => runReadme(project))));
     for (const name of publishedFolders())
@@ -142,8 +146,7 @@ const readmeSnippets = (): string[] => snippetsOf(join(root, 'README.md'), 'As a
 
 /**
  * Compiles a program that takes the entries, and the README's snippets, against the declarations: strictly, without
- * `skipLibCheck`, with the TypeScript of this project and the newest. The newest has WebGPU in its own DOM library,
- * which contradicts @webgpu/types: what it says of that file alone is left out. So is @rna/figures, since the
+ * `skipLibCheck`, with the TypeScript of this project and the newest. @rna/figures is left out, since the
  * declarations of Observable Plot want those of d3, which it does not bring.
  */
 async function compileAsUser(packed: readonly Packed[], project: UserProject): Promise<string[]> {
@@ -169,65 +172,64 @@ async function compileAsUser(packed: readonly Packed[], project: UserProject): P
     noEmit: true,
   };
   project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['entries.ts', ...snippets] }));
-  const compile = (compiler: string): Promise<string[]> =>
-    faults(`declarations, ${compiler}`, () =>
-      project.node(join(root, 'node_modules', compiler, 'bin/tsc'), '-p', project.folder),
+  // The newest has WebGPU in its own DOM library, which contradicts @webgpu/types: of that nothing is ours.
+  const ofOthers = (line: string): boolean =>
+    /@webgpu[+/]types/.test(line) || /error TS2300: Duplicate identifier '(?:GPU|WGSL)\w*'/.test(line);
+  const found: string[] = [];
+  for (const compiler of ['typescript', 'typescript-newest']) {
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
+    const [report = ''] = await faults('tsc', () =>
+      execute(process.execPath, [tsc, '-p', project.folder], { cwd: project.folder, lines: Infinity }),
     );
-  const ofOthers = (line: string): boolean => /@webgpu[+/]types/.test(line);
-  const newest = (await compile('typescript-newest')).filter((report) => {
     const errors = report.split('\n').filter((line) => /error TS\d+/.test(line));
-    return errors.length === 0 || !errors.every(ofOthers);
-  });
-  return [...(await compile('typescript')), ...newest];
+    const ours = errors.filter((line) => !ofOthers(line));
+    if (ours.length > 0 || (report !== '' && errors.length === 0))
+      found.push(`declarations, ${compiler}:\n${(ours.length > 0 ? ours : [report]).slice(0, 20).join('\n')}`);
+  }
+  return found;
 }
 
 const entriesOf = ({ name, exports = {} }: Manifest): string[] =>
   Object.keys(exports).map((entry) => name + entry.slice(1));
 
-function lint({ manifest, tarball }: Packed): string[] {
-  const tool = (...args: string[]): string[] =>
-    faultsNow(manifest.name, () =>
-      run(
-        process.execPath,
-        args.map((arg, i) => (i === 0 ? join(root, 'node_modules', arg) : arg)),
-      ),
-    );
+/** What publint finds, and where everything is checked arethetypeswrong, which takes its time. */
+async function lint({ manifest, tarball }: Packed, everything: boolean): Promise<string[]> {
+  const bytes = new Uint8Array(readFileSync(tarball));
+  const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer }, strict: true });
+  const found = messages.map((message) => `${manifest.name}: ${formatMessage(message, pkg) ?? message.code}`);
+  if (!everything) return found;
+  const tool = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+  const options = ['--profile', 'esm-only', '--no-definitely-typed', '--no-emoji', '--format', 'ascii'];
   return [
-    ...tool('publint/src/cli.js', 'run', tarball, '--strict'),
-    // A package that is only a command has no types to be wrong.
-    ...(manifest.exports === undefined && manifest.bin !== undefined
-      ? []
-      : tool(
-          '@arethetypeswrong/cli/dist/index.js',
-          tarball,
-          '--profile',
-          'esm-only',
-          '--no-definitely-typed',
-          '--no-emoji',
-          '--format',
-          'ascii',
-        )),
+    ...found,
+    ...(await faults(manifest.name, () => execute(process.execPath, [tool, tarball, ...options], { cwd: root }))),
   ];
 }
 
-/** Imports an entry, and fails for a file that it names by a URL and that was not packed. */
-const importing = (entry: string): string => `
-  const { existsSync } = await import('node:fs');
-  const named = Object.values(await import(${JSON.stringify(entry)}));
-  const urls = named.flatMap((value) => Object.values(Object(value))).filter((value) => value instanceof URL);
-  const missing = urls.filter((url) => !existsSync(url));
-  if (missing.length > 0) throw new Error('files that were not packed: ' + missing.join(' '));
+/** Imports entries, and tells of each that fails or names a file by a URL that was not packed. */
+const importing = (entries: readonly string[]): string => `
+  import { existsSync } from 'node:fs';
+  for (const entry of ${JSON.stringify(entries)}) {
+    try {
+      const named = Object.values(await import(entry));
+      const urls = named.flatMap((value) => Object.values(Object(value))).filter((value) => value instanceof URL);
+      for (const url of urls) if (!existsSync(url)) console.log(entry + ': ' + url + ' was not packed');
+    } catch (error) {
+      console.log(entry + ': ' + error.message);
+    }
+  }
   process.exit();`;
 
 /** Imports every entry, from the installed files alone. */
-async function importAll(manifest: Manifest, project: UserProject): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of entriesOf(manifest))
-    found.push(...(await faults(entry, () => project.node('--input-type=module', '--eval', importing(entry)))));
-  for (const file of ['LICENSE', 'README.md'])
-    if (!existsSync(join(project.packageFolder(manifest.name), file)))
-      found.push(`${manifest.name}: the tarball has no ${file}`);
-  return found;
+async function importAll(packed: readonly Packed[], project: UserProject): Promise<string[]> {
+  const entries = packed.flatMap(({ manifest }) => entriesOf(manifest));
+  const complaints = await project.node('--input-type=module', '--eval', importing(entries));
+  const missing = packed.flatMap(({ manifest }) =>
+    ['LICENSE', 'README.md']
+      .filter((file) => !existsSync(join(project.packageFolder(manifest.name), file)))
+      .map((file) => `${manifest.name}: the tarball has no ${file}`),
+  );
+  return [...complaints.split('\n').filter((line) => line !== ''), ...missing];
 }
 
 /** Runs the README's snippets as plain JavaScript; the second one reads a model in the folder `model`. */
@@ -316,15 +318,6 @@ async function faults(what: string, check: () => Promise<unknown>): Promise<stri
   }
 }
 
-function faultsNow(what: string, check: () => unknown): string[] {
-  try {
-    check();
-    return [];
-  } catch (error) {
-    return [`${what}: ${error instanceof Error ? error.message : String(error)}`];
-  }
-}
-
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [, , what] = process.argv;
   build();
@@ -334,7 +327,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     mkdirSync(packed);
     pack(packed);
   }
-  const found = what === 'check' ? await checkPackages() : [];
+  const found = what === 'check' ? await checkPackages({ everything: true }) : [];
   const done = {
     pack: 'packed packed/*.tgz; npm install packed/*.tgz installs them all',
     check: 'the packages are fit to be published',

@@ -72,6 +72,8 @@ async function packFolder(folder: string): Promise<Uint8Array> {
     [
       '-cf',
       '-',
+      // Files of the same content are links to one in pnpm's store; npm unpacks no links.
+      '--hard-dereference',
       '--exclude=node_modules',
       ...platforms.filter((each) => each !== own).map((each) => `--exclude=dist/${each}`),
       '-C',

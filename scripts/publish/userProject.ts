@@ -21,15 +21,16 @@ export interface UserProject {
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
 
+/** Runs a command and gives its stdout; rejects with the last `lines` of its output where it fails. */
 export async function execute(
   command: string,
   args: readonly string[],
-  { cwd, env = {} }: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+  { cwd, lines = 40 }: { readonly cwd: string; readonly lines?: number },
 ): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(command, args, {
       cwd,
-      env: { ...cleanEnvironment(), ...env },
+      env: cleanEnvironment(),
       maxBuffer: 2 ** 28,
       // npm is a command file on Windows, which only a shell starts.
       shell: process.platform === 'win32',
@@ -37,7 +38,7 @@ export async function execute(
     return stdout;
   } catch (error) {
     const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string };
-    const output = `${stdout}\n${stderr}`.trim().split('\n').slice(-40).join('\n  ');
+    const output = `${stdout}\n${stderr}`.trim().split('\n').slice(-lines).join('\n  ');
     throw new Error(`\`${command} ${args.slice(0, 3).join(' ')} …\` failed:\n  ${output === '' ? message : output}`, {
       cause: error,
     });
