@@ -8,7 +8,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { fasterNode } from './packages/tensor/src/node/driver.ts';
-import { driverProjects, fullMatrix } from './packages/tensor/test/softwareDrivers.ts';
+import { driverProjects, fullMatrix, quickCompiler } from './packages/tensor/test/softwareDrivers.ts';
 import { findChromium } from './scripts/setup/chromium.ts';
 
 // Test processes are forks of this one, which itself needs no device.
@@ -30,7 +30,7 @@ const node: TestProjectConfiguration = {
     exclude: [browserTests, '**/node_modules/**'],
     // In threads, a test that times out with work pending on the adapter can abort the whole run.
     pool: 'forks',
-    env: untuned,
+    env: { ...untuned, ...quickCompiler },
     ...timeouts,
   },
 };

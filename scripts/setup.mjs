@@ -1,12 +1,12 @@
 /**
  * Set-up: makes a machine with Node and npm ready. Installs the packages,
- * makes sure that WebGPU finds an adapter (scripts/setup/driver.ts) and, for
- * the tests, that there is a browser (scripts/setup/chromium.ts). Says what it
- * does; what it found is kept in node_modules, so that the next run only looks
- * at that. Plain JavaScript over Node alone, since it runs before anything is
+ * makes sure that WebGPU finds an adapter (scripts/setup/driver.ts) and, for the
+ * tests, that there are a browser (scripts/setup/chromium.ts) and Open MPI
+ * (scripts/setup/mpi.ts). Says what it does; what it found is kept in
+ * node_modules, so that the next run only looks at that. Plain JavaScript over Node alone, since it runs before anything is
  * installed; the parts that come after are TypeScript.
  *
- *     node scripts/setup.mjs [--browser]
+ *     node scripts/setup.mjs [--browser] [--mpi]
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 /**
  * What set-up found, as kept between runs. `packages` and `machine` are hashes
  * of what the finding rests on.
- * @typedef {{ packages?: string, machine?: string, adapter?: string, chromium?: string }} Stamp
+ * @typedef {{ packages?: string, machine?: string, adapter?: string, chromium?: string, mpi?: string }} Stamp
  */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -26,12 +26,12 @@ const stampFile = join(root, 'node_modules', '.rna-setup.json');
 /**
  * Readies the machine. `again` looks at the driver even if nothing has changed
  * since the last run. Returns the Node to start what needs a device by, and why
- * there is no browser, if one was asked for and there is none; every other
- * failure is thrown.
- * @param {{ browser?: boolean, again?: boolean }} [options]
- * @returns {Promise<{ node: string, noBrowser: string | undefined }>}
+ * there is no browser or no Open MPI, if one was asked for and there is none;
+ * every other failure is thrown.
+ * @param {{ browser?: boolean, mpi?: boolean, again?: boolean }} [options]
+ * @returns {Promise<{ node: string, noBrowser: string | undefined, noMpi: string | undefined }>}
  */
-export async function setup({ browser = false, again = false } = {}) {
+export async function setup({ browser = false, mpi = false, again = false } = {}) {
   checkNode();
   const stamp = readStamp();
   const packages = hash([
@@ -59,17 +59,41 @@ export async function setup({ browser = false, again = false } = {}) {
     ),
   );
   const node = fasterNode(say) ?? process.execPath;
-  if (!browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))) return { node, noBrowser: undefined };
-  const { ensureChromium } = await importTypeScript(
-    /** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')),
-  );
+  const noMpi =
+    !mpi || stamp.mpi !== undefined
+      ? undefined
+      : await reasonAgainst(async () => {
+          const { ensureMpi } = await importTypeScript(
+            /** @type {() => Promise<typeof import('./setup/mpi.ts')>} */ (() => import('./setup/mpi.ts')),
+          );
+          const found = ensureMpi(say);
+          say(`tests of training over ranks run under ${found}`);
+          writeStamp(Object.assign(stamp, { mpi: found }));
+        });
+  const noBrowser =
+    !browser || (stamp.chromium !== undefined && existsSync(stamp.chromium))
+      ? undefined
+      : await reasonAgainst(async () => {
+          const { ensureChromium } = await importTypeScript(
+            /** @type {() => Promise<typeof import('./setup/chromium.ts')>} */ (() => import('./setup/chromium.ts')),
+          );
+          const chromium = ensureChromium(say);
+          say(`browser tests run in ${chromium}`);
+          writeStamp(Object.assign(stamp, { chromium }));
+        });
+  return { node, noBrowser, noMpi };
+}
+
+/**
+ * Why a step did not work; undefined where it did.
+ * @param {() => Promise<void>} step
+ */
+async function reasonAgainst(step) {
   try {
-    const chromium = ensureChromium(say);
-    say(`browser tests run in ${chromium}`);
-    writeStamp(Object.assign(stamp, { chromium }));
-    return { node, noBrowser: undefined };
+    await step();
+    return undefined;
   } catch (error) {
-    return { node, noBrowser: error instanceof Error ? error.message : String(error) };
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -171,8 +195,13 @@ function say(line) {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    const { noBrowser } = await setup({ browser: process.argv.includes('--browser'), again: true });
-    if (noBrowser !== undefined) throw new Error(noBrowser);
+    const { noBrowser, noMpi } = await setup({
+      browser: process.argv.includes('--browser'),
+      mpi: process.argv.includes('--mpi'),
+      again: true,
+    });
+    const missing = noBrowser ?? noMpi;
+    if (missing !== undefined) throw new Error(missing);
     say('ready');
   } catch (error) {
     say(`failed: ${error instanceof Error ? error.message : String(error)}`);

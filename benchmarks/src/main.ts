@@ -15,10 +15,11 @@ import { benchmarkKernels } from './kernels.ts';
 import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
 import { terminalReport, type Report } from './report.ts';
+import { benchmarkTertiary } from './tertiary.ts';
 import { readResults, writeResults, type Results } from './rows.ts';
 import { compareTable, peerTable } from './tables.ts';
 
-const SUITES = ['kernels', 'peers', 'step', 'inference', 'folding'] as const;
+const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Options {
@@ -149,6 +150,8 @@ async function measureAlone(
     });
     if (suites.includes('kernels'))
       await benchmarkKernels({ device, ceilings, filter, limitMs: limits.kernelMs, report });
+    if (suites.includes('tertiary'))
+      await benchmarkTertiary({ device, ceilings, filter, limitMs: limits.modelMs, report });
     return { ...found, ceilings };
   } finally {
     device.destroy();

@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Statistics } from './timing.ts';
 
-const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'folding'] as const;
+const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding'] as const;
 
 const positive = z.number().positive();
 const rate = z.number().nonnegative();

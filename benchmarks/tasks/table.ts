@@ -2,6 +2,8 @@
  * The table of the tasks: a score a row, pre-trained, not pre-trained and baselines beside each other, with 95 %
  * intervals.
  */
+import { HEADS } from '@rna/model';
+import type { PredictionKind } from '@rna/structure';
 import { z } from 'zod';
 import type { PreparedTask } from './data.ts';
 
@@ -82,14 +84,20 @@ export function structureRows(
 const labels = z.object({ rnas: z.number(), intervals: z.record(z.string(), interval) });
 const scored = labels.extend({ baselines: z.record(z.string(), labels.omit({ rnas: true })).optional() });
 
-/** Which scores of a task are shown. */
-const SHOWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'splice-site': { accuracy: 'accuracy', f1: 'F1' },
-  'ribosome-load': { r2: 'R²', spearman: 'Spearman' },
-  'translation-efficiency': { r2: 'R²', spearman: 'Spearman' },
-  'expression-level': { r2: 'R²', spearman: 'Spearman' },
-  'ncrna-family': { accuracy: 'accuracy', weightedF1: 'weighted F1' },
+/** Which scores are shown of what a task predicts. */
+const SHOWN: Partial<Readonly<Record<PredictionKind, Readonly<Record<string, string>>>>> = {
+  probability: { accuracy: 'accuracy', f1: 'F1' },
+  number: { r2: 'R²', spearman: 'Spearman' },
+  classes: { accuracy: 'accuracy', weightedF1: 'weighted F1' },
 };
+
+/** Throws a RangeError for a task of which no scores are shown. */
+function shownScores(task: string): Readonly<Record<string, string>> {
+  const kind = HEADS.find(({ name }) => name === task)?.kind;
+  const scores = kind && SHOWN[kind];
+  if (scores === undefined) throw new RangeError(`the table has no scores for '${task}'`);
+  return scores;
+}
 
 export function labelRows(
   { task }: PreparedTask,
@@ -98,7 +106,7 @@ export function labelRows(
   untrained: unknown,
 ): Row[] {
   const [own, other] = [scored.parse(pretrained), labels.parse(untrained)];
-  return Object.entries(SHOWN[task] ?? {}).map(([metric, score]) => ({
+  return Object.entries(shownScores(task)).map(([metric, score]) => ({
     test,
     rnas: own.rnas,
     score,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareCorpus } from '../tasks/data.ts';
-import { contactRows, structureRows, taskTable } from '../tasks/table.ts';
+import { contactRows, labelRows, structureRows, taskTable } from '../tasks/table.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -64,6 +64,36 @@ test("structures have rows for all RNAs and for each family, by the protocol's F
     score: 'F1 within ±1',
     pretrained: { mean: 0.55 },
   });
+});
+
+test('labels have the two scores of what a task predicts, and a task without any is refused', () => {
+  const part = (task: string) => ({
+    name: '',
+    task,
+    protocol: 'rinalmo' as const,
+    train: '',
+    validation: '',
+    tests: [],
+  });
+  const scores = (shift: number) => ({
+    rnas: 4,
+    intervals: Object.fromEntries(['r2', 'spearman', 'pearson'].map((name, i) => [name, interval(i + shift)])),
+  });
+  const own = { ...scores(0), baselines: { 'ridge regression': scores(0.5) } };
+  expect(
+    labelRows(part('translation-efficiency'), { name: 'cells', file: '' }, own, scores(0.25)).map((row) => [
+      row.score,
+      row.pretrained.mean,
+      row.untrained.mean,
+      row.baselines['ridge regression']!.mean,
+    ]),
+  ).toEqual([
+    ['R²', 0, 0.25, 0.5],
+    ['Spearman', 1, 1.25, 1.5],
+  ]);
+  expect(() => labelRows(part('secondary-structure'), { name: '', file: '' }, own, own)).toThrow(
+    "the table has no scores for 'secondary-structure'",
+  );
 });
 
 test('contacts have the precision of L, L/2 and L/5 pairs and of as many as are true', () => {

@@ -1,5 +1,5 @@
 /**
- * The browser example's training in Node: the same script, with a folder for
+ * The training of the application in Node: the same script, with a folder for
  * the run, stderr for the screen, and files for the corpus.
  *
  *     npm run example -- [PRESET] [RNAS.dbn] [HELD_OUT.dbn]
@@ -11,13 +11,19 @@ import { basename } from 'node:path';
 import { openRun } from '@rna/cli/runs';
 import { parseStructureFile } from '@rna/structure';
 import { openDevice } from '@rna/tensor/node';
-import { memoryCorpus, pretrainConfig, runPretraining, type Corpus } from '@rna/train';
-import { EXAMPLE_PRESETS, type ExamplePreset } from '../shared/presets.ts';
+import {
+  memoryCorpus,
+  pretrainConfig,
+  runPretraining,
+  STARTER_CONFIGS,
+  type Corpus,
+  type StarterName,
+} from '@rna/train';
 
 const demo = (name: string): string => new URL(`../../packages/cli/data/${name}`, import.meta.url).pathname;
 const [preset = 'tiny', train = demo('demo_pretrain.dbn'), validation = demo('demo_valid.dbn')] = process.argv.slice(2);
-if (!Object.hasOwn(EXAMPLE_PRESETS, preset))
-  throw new RangeError(`no preset is called '${preset}'; there are ${Object.keys(EXAMPLE_PRESETS).join(', ')}`);
+if (!Object.hasOwn(STARTER_CONFIGS, preset))
+  throw new RangeError(`no preset is called '${preset}'; there are ${Object.keys(STARTER_CONFIGS).join(', ')}`);
 
 const readCorpus = async (path: string): Promise<Corpus> =>
   memoryCorpus(parseStructureFile(await readFile(path, 'utf8'), path));
@@ -30,7 +36,7 @@ const run = await openRun(out);
 try {
   const state = await runPretraining({
     config: pretrainConfig.parse({
-      ...EXAMPLE_PRESETS[preset as ExamplePreset].config,
+      ...STARTER_CONFIGS[preset as StarterName].config,
       out,
       data: { train: [basename(train)], validation: [basename(validation)] },
     }),

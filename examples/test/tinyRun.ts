@@ -3,11 +3,10 @@
  * with every feature on, evaluated and kept on the way.
  */
 import { parseStructureFile } from '@rna/structure';
-import { memoryCorpus, pretrainConfig, type Corpus } from '@rna/train';
-import type { ConfigFields } from '../shared/presets.ts';
+import { memoryCorpus, pretrainConfig, type Corpus, type StarterFields } from '@rna/train';
 
 // RiNALMo is the architecture that has dropout; 2 of 4 rows a micro-batch.
-export const fields: ConfigFields = {
+export const fields: StarterFields = {
   seed: 5,
   model: { preset: 'rinalmo-nano', dim: 16, layers: 2, heads: 2, ffnDim: 24 },
   masking: { scheme: 'ssm' },

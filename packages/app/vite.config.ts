@@ -1,6 +1,7 @@
 /** Serves and builds the application: a folder of static files that any server serves, from any path. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, transformWithOxc, type Plugin } from 'vite';
 
 /**
  * What the built page may load and do: its own scripts, styles and files, and nothing from elsewhere. The development
@@ -39,11 +40,32 @@ const engineLicences: Plugin = {
   },
 };
 
+/** The worker that keeps the page for visits without a network, with the list of what there is to keep. */
+const offline: Plugin = {
+  name: 'offline',
+  apply: 'build',
+  enforce: 'post',
+  async generateBundle(_, bundle) {
+    // Licences are for people, who have a network then.
+    const files = Object.keys(bundle).filter((file) => !file.startsWith('licences/') && file !== 'index.html');
+    const version = createHash('sha256').update(files.sort().join('\n')).digest('hex').slice(0, 16);
+    const { code } = await transformWithOxc(
+      readFileSync(new URL('src/offline/serviceWorker.ts', import.meta.url), 'utf8'),
+      'serviceWorker.ts',
+    );
+    this.emitFile({
+      type: 'asset',
+      fileName: 'serviceWorker.js',
+      source: `const KEPT_FILES = ${JSON.stringify(files)};\nconst KEPT_VERSION = '${version}';\n${code}`,
+    });
+  },
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   // Also works from a folder of a site.
   base: './',
-  plugins: [contentSecurityPolicy, engineLicences],
+  plugins: [contentSecurityPolicy, engineLicences, offline],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // Nothing is inlined: a file that is fetched must come from an address that the policy allows.
   build: {

@@ -1,5 +1,5 @@
 /**
- * The page that the tests drive: the example's own worker, with what it tells
+ * The page that the tests drive: the application's own worker, with what it tells
  * gathered for the test to ask about. Files go in and out as texts of base 64.
  */
 import { connectRun, openRuns, type Command, type RunEvent } from '@rna/web';
@@ -7,7 +7,7 @@ import { connectRun, openRuns, type Command, type RunEvent } from '@rna/web';
 const events: RunEvent[] = [];
 let wake: (() => void)[] = [];
 const client = connectRun(
-  new Worker(new URL('../../browser/worker.ts', import.meta.url), { type: 'module' }),
+  new Worker(new URL('../../../packages/app/src/workers/trainWorker.ts', import.meta.url), { type: 'module' }),
   (event) => {
     events.push(event);
     const waiting = wake;

@@ -15,7 +15,13 @@ export function readAddress(hash: string): Address {
 }
 
 export const METHODS = ['builtin', 'contrafold', 'eternafold'] as const;
-export type Method = (typeof METHODS)[number];
+/** One of them, or a model that is kept in this browser, by its name. */
+export type Method = (typeof METHODS)[number] | `model:${string}`;
+
+const methodOf = (value: string | null): Method | undefined =>
+  value?.startsWith('model:') === true && value.length > 'model:'.length
+    ? (value as `model:${string}`)
+    : oneOf(METHODS, value);
 
 export const PICTURES = ['structure', 'arcs', 'circle', 'matrix'] as const;
 export type Picture = (typeof PICTURES)[number];
@@ -45,8 +51,8 @@ const oneOf = <T extends string>(values: readonly T[], value: string | null): T 
 /** What is missing or unknown has its default. */
 export function readFoldAddress(query: URLSearchParams): FoldAddress {
   const rna = Number(query.get('rna'));
-  const method = oneOf(METHODS, query.get('method')) ?? 'builtin';
-  const against = oneOf(METHODS, query.get('against'));
+  const method = methodOf(query.get('method')) ?? 'builtin';
+  const against = methodOf(query.get('against'));
   return {
     method,
     against: against === method ? undefined : against,

@@ -1,21 +1,37 @@
 /** The frame of the application: its head, the navigation between views, and the view that the address names. */
 import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { readAddress } from './address.ts';
 import { FoldView } from './fold/foldView.tsx';
+import { lazyView, type ViewProps } from './ui/lazyView.tsx';
 import { useAddress } from './useAddress.ts';
 
 interface View {
   readonly title: string;
-  readonly View: ComponentType<{ readonly query: URLSearchParams }>;
+  readonly View: ComponentType<ViewProps>;
 }
 
 /** Views by the first part of the address, as they stand in the navigation. */
-const VIEWS: ReadonlyMap<string, View> = new Map([['fold', { title: 'Fold', View: FoldView }]]);
+const VIEWS: ReadonlyMap<string, View> = new Map([
+  ['fold', { title: 'Fold', View: FoldView }],
+  ['embed', { title: 'Embed', View: lazyView(async () => (await import('./embed/embedView.tsx')).EmbedView) }],
+  [
+    'predict',
+    { title: 'Predict', View: lazyView(async () => (await import('./predict/predictView.tsx')).PredictView) },
+  ],
+  ['score', { title: 'Score', View: lazyView(async () => (await import('./score/scoreView.tsx')).ScoreView) }],
+  ['train', { title: 'Train', View: lazyView(async () => (await import('./train/trainView.tsx')).TrainView) }],
+  ['models', { title: 'Models', View: lazyView(async () => (await import('./models/modelsView.tsx')).ModelsView) }],
+]);
 const FIRST = 'fold';
 
 export function App() {
   const { view: name, query } = readAddress(useAddress());
   const view = VIEWS.get(name === '' ? FIRST : name);
+  const title = view?.title ?? 'No such view';
+  useEffect(() => {
+    document.title = `${title} · @rna`;
+  }, [title]);
   return (
     <>
       <a class="skip" href="#main" onClick={skipToMain}>

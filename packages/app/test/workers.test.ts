@@ -6,7 +6,7 @@ import { readRecords } from '../src/workers/records.ts';
 
 test('FASTA, and a sequence without a header, are read in upper case with U for T', async () => {
   expect(await readRecords('>a first\nacg\nT\n>b\nGG', 'f')).toEqual([
-    { id: 'a', sequence: 'ACGU', line: 1 },
+    { id: 'a', sequence: 'ACGU', line: 1, description: 'first' },
     { id: 'b', sequence: 'GG', line: 4 },
   ]);
   expect(await readRecords('\n  gat\ntaca\n', 'f')).toEqual([{ id: 'RNA', sequence: 'GAUUACA', line: 1 }]);

@@ -65,6 +65,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (isBrokenPipe(error)) return EXIT.ok;
     const { message, exitCode } = describeFailure(error);
+    // Of several processes with one failure, one speaks.
+    if (error instanceof Error && error.name === 'FailedRankError')
+      return error.cause === undefined ? exitCode : describeFailure(error.cause).exitCode;
     process.stderr.write(`${message}\n`);
     return exitCode;
   }

@@ -19,7 +19,9 @@ import { rnas, structures } from './training.ts';
  * RNAs of the oracle with the reference's prediction and a made-up truth: the pairs above 0.4, every other one moved by
  * one.
  */
-async function references(options: DecodeOptions): Promise<{ truth: Structure; predicted: Int32Array }[]> {
+async function references(
+  options: DecodeOptions,
+): Promise<{ truth: Structure; predicted: Int32Array; probabilities: Float64Array }[]> {
   const file = await tensors(fileURLToPath(new URL('./fixtures/pairLogits.safetensors', import.meta.url)));
   return [...file.keys()]
     .filter((name) => /^A\..*\.logits$/.test(name))
@@ -39,8 +41,14 @@ async function references(options: DecodeOptions): Promise<{ truth: Structure; p
       return {
         truth: { id: `s${index}`, sequence, partners: partnersFromPairs(moved, sequence.length) },
         predicted: decodeBasePairs(probabilities, sequence, options),
+        probabilities: Float64Array.from(probabilities),
       };
     });
+}
+
+interface Calibration {
+  readonly error: number;
+  readonly bins: readonly { low: number; high: number; count: number; predicted?: number; observed?: number }[];
 }
 
 /** Precision, recall and F1 by sets of pairs. */
@@ -109,6 +117,29 @@ test.each<[string[], DecodeOptions]>([
     allowNcPairs: options.allowNcPairs ?? false,
   });
 
+  const answers = expected.flatMap(({ truth, probabilities }) => {
+    const { length } = truth.sequence;
+    const labels = Array.from({ length }, (_, i) =>
+      Array.from({ length: length - i - 1 }, (__, d) => Number(truth.partners[i] === i + d + 1)),
+    ).flat();
+    return labels.map((label, at) => ({ label, probability: probabilities[at]! }));
+  });
+  const { bins, error } = json['calibration'] as unknown as Calibration;
+  let distance = 0;
+  for (const bin of bins) {
+    const inside = answers.filter(({ probability: p }) => p >= bin.low && (p < bin.high || bin.high === 1));
+    expect(bin.count).toBe(inside.length);
+    if (inside.length === 0) continue;
+    const [predicted, observed] = (['probability', 'label'] as const).map(
+      (key) => inside.reduce((sum, answer) => sum + answer[key], 0) / inside.length,
+    ) as [number, number];
+    expect(bin.predicted).toBeCloseTo(predicted, 5);
+    expect(bin.observed).toBeCloseTo(observed, 10);
+    distance += inside.length * Math.abs(predicted - observed);
+  }
+  expect(bins.map(({ low }) => low)).toEqual(Array.from({ length: 10 }, (_, b) => b / 10));
+  expect(error).toBeCloseTo(distance / answers.length, 5);
+
   const [header, ...lines] = readFileSync(csv, 'utf8')
     .trimEnd()
     .split('\n')
@@ -134,7 +165,8 @@ test("the table, the threshold's source and a tuned threshold", async () => {
     'truth.dbn',
     (await references({})).map(({ truth }) => truth),
   );
-  const plain = await rna('evaluate', model, file);
+  const plain = await rna('evaluate', model, file, '--by', 'probability');
+  expect(plain.stdout).toMatch(/By probability.*expected calibration error 0\.\d+[^]*0\.9 – 1\.0/);
   expect(plain.stderr).toContain('rna: pairs above 0.5 (the default; the model carries none)');
   expect(plain.stdout).toContain('weighted by length');
   const tuned = await rna('evaluate', model, file, '--validation', file, '--tune-by', 'exact', '--json');

@@ -6,10 +6,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { withFasta, type FastaFileRecord, type FastaInputOptions } from '../src/input/fastaInput.ts';
 import { readText } from '../src/input/inputText.ts';
 import { describeFailure } from '../src/commandLine/errors.ts';
-import { checkedCount, inertCell } from '../src/input/cells.ts';
+import { checkedCount } from '../src/input/cells.ts';
 import { overlapGroups } from '../src/commands/data/splice.ts';
 import { readTable } from '../src/input/tables.ts';
-import { csvLine } from '../src/tables/predictionTable.ts';
 import { fasta, rna, rnaProcess, structureModelFolder, temporaryFolder } from './harness.ts';
 
 const TEXT = '>a one\nACGU\n>b\nGGG\nCCC\n';
@@ -223,29 +222,6 @@ describe('tables', () => {
     );
     // 65,000 characters took 19 s.
     expect(performance.now() - start).toBeLessThan(30_000);
-  });
-
-  test('cells that a spreadsheet would compute are text', () => {
-    expect(
-      ['=1+2', '+x', '-x', '@x', "=cmd|' /C calc'!A0", '-1.5', '+2', '-', '--AC', 'a=b', '-1;nan;2', '-1;=x', ''].map(
-        inertCell,
-      ),
-    ).toEqual([
-      "'=1+2",
-      "'+x",
-      "'-x",
-      "'@x",
-      "'=cmd|' /C calc'!A0",
-      '-1.5',
-      '+2',
-      '-',
-      '--AC',
-      'a=b',
-      '-1;nan;2',
-      "'-1;=x",
-      '',
-    ]);
-    expect(csvLine(['=a,b', -1.5, 'x'])).toBe(`"'=a,b",-1.5,x\n`);
   });
 });
 

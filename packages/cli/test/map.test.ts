@@ -1,11 +1,10 @@
 /** `rna map`: vectors read from every kind of file, clusters, and what is written of them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { memorySink } from '@rna/model';
+import { memorySink, writeCsv, writeNpy } from '@rna/model';
 import { describe, expect, test } from 'vitest';
-import { clusters, meanSilhouette } from '../src/commands/map/clusters.ts';
 import { readVectors } from '../src/tables/readVectors.ts';
-import { writeCsv, writeNpy, writeParquet } from '../src/tables/vectorFile.ts';
+import { writeParquet } from '../src/tables/vectorFile.ts';
 import { fasta, modelFolder, rna, temporaryFolder } from './harness.ts';
 import { all, parse } from './pageReader.ts';
 
@@ -23,22 +22,6 @@ async function* rows(): AsyncGenerator<Float32Array, void, undefined> {
   for (const point of points) yield await Promise.resolve(point);
 }
 const vectors = () => ({ ids, shape: [3], rows: rows() });
-
-describe('clusters', () => {
-  test('finds three groups by itself, the largest first', () => {
-    const { of, count, silhouette } = clusters(points);
-    expect(count).toBe(3);
-    expect(of).toEqual(group);
-    expect(silhouette).toBeGreaterThan(0.85);
-    expect(clusters(points, 2).count).toBe(2);
-    expect(() => clusters(points.slice(0, 2))).toThrow(/at least 3/);
-  });
-
-  test('the silhouette is that of its definition', () => {
-    // On a line, 0 and 1 against 5: (5 - 1) / 5 and (4 - 1) / 4, and 0 for the one that is alone.
-    expect(meanSilhouette([[0], [1], [5]], [0, 0, 1])).toBeCloseTo((4 / 5 + 3 / 4 + 0) / 3, 12);
-  });
-});
 
 describe('readVectors', () => {
   test.each([

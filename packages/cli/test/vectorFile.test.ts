@@ -3,9 +3,9 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { memorySink } from '@rna/model';
+import { memorySink, writeCsv, writeNpy } from '@rna/model';
 import { describe, expect, test } from 'vitest';
-import { writeCsv, writeNpy, writeParquet } from '../src/tables/vectorFile.ts';
+import { writeParquet } from '../src/tables/vectorFile.ts';
 import { fasta, modelFolder, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
 
 const SEQUENCES = ['GGGAAACCC', 'ACGU', 'GG'];

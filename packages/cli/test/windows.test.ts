@@ -64,6 +64,24 @@ describe('rna fold', () => {
   });
 });
 
+test('rna evaluate scores what rna fold says with the same windows', async () => {
+  const folder = temporaryFolder();
+  const model = await structureModelFolder(folder, 'rinalmo-A');
+  const options = ['--threshold', '0.3', '--allow-nc-pairs', '--allow-sharp-loops'];
+  const folded = await rna('fold', model, fasta(folder, [SHORT, SEQUENCE]), ...options, ...WINDOWS);
+  const truth = fasta(folder, folded.stdout, 'folded.dbn');
+  const evaluate = async (...argv: string[]) => {
+    const { code, stdout, stderr } = await rna('evaluate', model, truth, ...options, ...argv, '--json');
+    expect(code, stderr).toBe(0);
+    const { strict } = JSON.parse(stdout) as { strict: { f1: number } };
+    return { f1: strict.f1, stderr };
+  };
+  const same = await evaluate(...WINDOWS);
+  expect(same.stderr).toContain(`they are run in windows of ${SIZE} nucleotides every ${STRIDE}`);
+  expect(same.f1).toBe(1);
+  expect((await evaluate()).f1).toBeLessThan(1);
+});
+
 test('rna embed gives the mean of the rows of a nucleotide, of <cls> and of <eos>', async () => {
   const folder = temporaryFolder();
   const model = await structureModelFolder(folder, 'rinalmo-A');
@@ -149,6 +167,10 @@ test.each([
     '--stride 9 leaves out what lies between windows of 8',
   ],
   [['fold', '--engine', 'contrafold', 'x.fasta', '--window', '8'], '--window is for models'],
+  [
+    ['evaluate', 'builtin', 'x.dbn', '--window', '8', '--stride', '9'],
+    '--stride 9 leaves out what lies between windows of 8',
+  ],
   [['embed', 'm.pt', 'x.fasta', '-o', 'o.safetensors', '--window', '8', '--attentions'], '--attentions are maps of a'],
 ])('wrong usage: rna %j', async (argv, message) => {
   expect(await rna(...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });

@@ -30,13 +30,14 @@ export {
   embeddingFigures,
   embeddingMap,
   project,
-  PROJECTIONS,
   type EmbeddedRna,
   type PlacedRna,
-  type Projection,
 } from './projection.ts';
+export { PROJECTIONS, type Projection } from './projectionNames.ts';
+export { clusters, type Clusters } from './clusters.ts';
 export { scatter, type Predicted } from './scatter.ts';
 export {
+  pairCalibration,
   pairCurves,
   structureFigures,
   type PairCurves,
@@ -48,5 +49,7 @@ export { taskFigures, type Example, type ModelPredictions, type TaskFigureOption
 export type { Measured, Pair, RnaScore, ScoreRow, StructureExample, TrainingRun } from './data.ts';
 export { figureFile, type Figure } from './figure.ts';
 export { markup, nothing, trusted, type Markup } from './markup.ts';
+export { look, markers, type Look } from './look.ts';
+export { colours } from './figure.ts';
 // Numbers as drawings and tables write them.
 export { counted, formatCount, formatLoss, formatRate, formatScore } from './format.ts';

@@ -8,7 +8,7 @@ import { colours, type DrawnEntry } from './figure.ts';
 import { markup } from './markup.ts';
 
 /** Plot's symbols, and their paths for a legend. */
-const markers = {
+export const markers = {
   circle: 'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z',
   triangle: 'M0 -5l4.5 8h-9z',
   square: 'M-3.6 -3.6h7.2v7.2h-7.2z',

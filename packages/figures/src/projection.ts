@@ -13,6 +13,7 @@ import { counted, formatCount, formatLoss } from './format.ts';
 import { look, markerEntry } from './look.ts';
 import type { Markup } from './markup.ts';
 import { plotFigure } from './plot.ts';
+import { PROJECTIONS, type Projection } from './projectionNames.ts';
 
 export interface EmbeddedRna {
   readonly id: string;
@@ -21,9 +22,6 @@ export interface EmbeddedRna {
   /** A class is a text, a measured value a number. */
   readonly label: string | number;
 }
-
-export const PROJECTIONS = { tsne: 't-SNE', umap: 'UMAP' } as const;
-export type Projection = keyof typeof PROJECTIONS;
 
 const width = 460;
 const height = 420;

@@ -63,11 +63,7 @@ const recalls = Array.from({ length: 101 }, (_, step) => step / 100);
  * @returns undefined where no pair is true, which has no recall.
  */
 export function pairCurves(probabilities: Float32Array, target: Int32Array): PairCurves | undefined {
-  const length = target.length;
-  const labels = new Uint8Array(probabilities.length);
-  target.forEach((j, i) => {
-    if (j > i) labels[(i * (2 * length - i - 1)) / 2 + j - i - 1] = 1;
-  });
+  const labels = labelsOf(probabilities, target);
   const curve = precisionRecallCurve(probabilities, labels);
   if (curve.length === 0) return undefined;
   let at = 0;
@@ -77,6 +73,20 @@ export function pairCurves(probabilities: Float32Array, target: Int32Array): Pai
     return curve[at]!.precision;
   });
   return { calibration: calibrationBins(probabilities, labels), precision, area: areaUnderPrecisionRecall(curve) };
+}
+
+/** Only the calibration of `pairCurves`, of any RNA. */
+export const pairCalibration = (probabilities: Float32Array, target: Int32Array): CalibrationBin[] =>
+  calibrationBins(probabilities, labelsOf(probabilities, target));
+
+/** 1 for each pair that is true, in the order of the strict upper triangle. */
+function labelsOf({ length: pairs }: Float32Array, target: Int32Array): Uint8Array {
+  const { length } = target;
+  const labels = new Uint8Array(pairs);
+  target.forEach((j, i) => {
+    if (j > i) labels[(i * (2 * length - i - 1)) / 2 + j - i - 1] = 1;
+  });
+  return labels;
 }
 
 /** The figures of one test set, the model first and what it is compared with after it. */

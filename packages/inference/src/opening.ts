@@ -14,7 +14,7 @@ import {
   type FoldingEngine,
 } from '@rna/structure';
 import type { Device } from '@rna/tensor';
-import type { Progress } from './names.ts';
+import type { Progress } from './progress.ts';
 import { RnaModel } from './rnaModel.ts';
 
 /** How a model is opened. */

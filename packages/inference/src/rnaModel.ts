@@ -6,6 +6,7 @@
  */
 import {
   packTokens,
+  poolRows,
   predictsPairs,
   sequenceRange,
   groupByTokenBudget,
@@ -13,6 +14,7 @@ import {
   type EncoderConfig,
   type OpenedModel,
   type PairTask,
+  type Pool,
 } from '@rna/model';
 import {
   decodeBasePairs,
@@ -28,14 +30,14 @@ import {
 } from '@rna/structure';
 import { MemoryBudgetError } from '@rna/tensor';
 import { pairPredictor, predictions, tokensOf } from '@rna/train';
-import { defaultTokenBudget, pooled, type Pooling } from './embedding.ts';
+import { defaultTokenBudget } from './embedding.ts';
 import { isFiniteArray, isFinitePrediction, placeOfOverflow } from './finite.ts';
 import { teller, type Prediction } from './prediction.ts';
 import { halfOverlapping, reachOf } from './windows.ts';
 
 export interface EmbedOptions {
   /** What is given for each sequence. Default: 'mean'. */
-  readonly pool?: Pooling;
+  readonly pool?: Pool;
 }
 
 export interface FoldOptions {
@@ -119,7 +121,7 @@ export class RnaModel {
       if (first !== undefined && !fits(first.length)) embeddings.push(await this.#rowsOfWindows(first, window()));
       else embeddings.push(...(await this.#rows(batch)));
     }
-    return embeddings.map((rows) => pooled(rows, config.dim, pool));
+    return embeddings.map((rows) => poolRows(rows, config.dim, pool));
   }
 
   /**

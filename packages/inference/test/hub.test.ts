@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   configJson,
   encoderParameters,
+  isHubName,
   memorySink,
   openModel,
   PRESETS,
@@ -17,7 +18,6 @@ import {
 } from '@rna/model';
 import { fetchHubModel, hubCacheDir, type HubOptions } from '../src/node/hub.ts';
 import { openModelFiles } from '../src/node/modelFiles.ts';
-import { isHubName } from '../src/names.ts';
 
 /** Addresses of names, in place of the network's. */
 const names = vi.hoisted(() => new Map<string, string>());

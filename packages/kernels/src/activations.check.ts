@@ -1,5 +1,15 @@
-/** Checks of SwiGLU and GELU. */
-import { gelu, geluBackward, swiglu, swigluBackward, swigluBackwardBeta } from './activations.ts';
+/** Checks of SwiGLU, GELU, ReLU and SiLU. */
+import {
+  gelu,
+  geluBackward,
+  relu,
+  reluBackward,
+  silu,
+  siluBackward,
+  swiglu,
+  swigluBackward,
+  swigluBackwardBeta,
+} from './activations.ts';
 import { floats, inHalves, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 
@@ -178,3 +188,48 @@ export const geluBackwardCheck: KernelCheck = {
   tolerance: 1e-5,
   gradientOf: geluCheck,
 };
+
+/** The checks of a function of one number and of its gradient. */
+function pointwiseChecks(
+  kernel: KernelCheck['kernel'],
+  backward: KernelCheck['kernel'],
+  value: (x: number) => number,
+  slope: (x: number) => number,
+): readonly [KernelCheck, KernelCheck] {
+  const forwardCheck: KernelCheck = {
+    kernel,
+    calls: (random) => geluCalls(random, [1, 999], 'y'),
+    benchmark: (random) => geluCalls(random, [1024 * 640], 'y'),
+    reference: (call) => ({ y: floats(call, 'x').map(value) }),
+    work: (call) => ({ flops: 4 * uniform(call, 'count'), bytes: 8 * uniform(call, 'count') }),
+    tolerance: 1e-6,
+  };
+  return [
+    forwardCheck,
+    {
+      kernel: backward,
+      gradientOf: forwardCheck,
+      calls: (random) => geluCalls(random, [1, 999], 'dx'),
+      benchmark: (random) => geluCalls(random, [1024 * 640], 'dx'),
+      reference: (call) => ({ dx: floats(call, 'x').map((x, i) => floats(call, 'dy')[i]! * slope(x)) }),
+      work: (call) => ({ flops: 6 * uniform(call, 'count'), bytes: 12 * uniform(call, 'count') }),
+      tolerance: 1e-6,
+    },
+  ];
+}
+
+export const [reluCheck, reluBackwardCheck] = pointwiseChecks(
+  relu,
+  reluBackward,
+  (x) => Math.max(x, 0),
+  (x) => (x > 0 ? 1 : 0),
+);
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+export const [siluCheck, siluBackwardCheck] = pointwiseChecks(
+  silu,
+  siluBackward,
+  (x) => x * sigmoid(x),
+  (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
+);

@@ -136,3 +136,52 @@ export const geluBackward = defineKernel({
   let v = vec4f(x[i]);
   dx[i] = dx_t(vec4f(dy[i]) * (0.5 * (1.0 + erf(v * SQRT_HALF)) + v * exp(-0.5 * v * v) * 0.3989422804014327));`,
 });
+
+/** y = x where it is above 0, else 0. NaN passes, which max() would swallow. */
+export const relu = defineKernel({
+  name: 'relu',
+  inputs: { x: 'vec4f' },
+  outputs: { y: 'vec4f' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
+  y[i] = select(x[i], vec4f(), x[i] <= vec4f());`,
+});
+
+/** dx = dy where x is above 0, else 0. */
+export const reluBackward = defineKernel({
+  name: 'reluBackward',
+  inputs: { dy: 'vec4f', x: 'vec4f' },
+  outputs: { dx: 'vec4f' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
+  dx[i] = select(dy[i], vec4f(), x[i] <= vec4f());`,
+});
+
+/** y = x · σ(x) (Ramachandran et al. 2017; SiLU). */
+export const silu = defineKernel({
+  name: 'silu',
+  inputs: { x: 'vec4f' },
+  outputs: { y: 'vec4f' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
+  y[i] = x[i] / (1.0 + exp(-x[i]));`,
+});
+
+/** dx = dy · (s + x · s · (1 − s)), s = σ(x). */
+export const siluBackward = defineKernel({
+  name: 'siluBackward',
+  inputs: { dy: 'vec4f', x: 'vec4f' },
+  outputs: { dx: 'vec4f' },
+  uniforms: { count: 'u32' },
+  variant: {},
+  ...vectorwise,
+  body: () => /* wgsl */ `${flatVector}
+  let s = 1.0 / (1.0 + exp(-x[i]));
+  dx[i] = dy[i] * (s + x[i] * s * (1.0 - s));`,
+});

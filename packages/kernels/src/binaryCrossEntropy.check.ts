@@ -3,13 +3,16 @@ import { binaryCrossEntropy, binaryCrossEntropyBackward } from './binaryCrossEnt
 import { floats, normals, uniform, type Call, type KernelCheck } from './check.ts';
 import type { RandomStream } from './random.ts';
 
-/** Logits from well below to well above 0, where a careless log(1 + e) or σ would fail. */
+/**
+ * Logits from well below to well above 0, where a careless log(1 + e) or σ would fail. Longer calls have labels that do
+ * not count, and weigh the positive ones.
+ */
 function call(random: RandomStream, count: number, output: string): Call {
-  const labels = Float64Array.from({ length: count }, () => random.below(2));
+  const labels = Float64Array.from({ length: count }, (_, i) => (i % 70 === 69 ? -1 : random.below(2)));
   return {
     inputs: { x: normals(random, count, 12), labels, dy: normals(random, count) },
     outputs: { [output]: count },
-    uniforms: { count },
+    uniforms: { count, positive: count > 64 ? 5 : 1 },
   };
 }
 
@@ -18,8 +21,13 @@ export const binaryCrossEntropyCheck: KernelCheck = {
   calls: (random) => [1, 64, 999].map((count) => call(random, count, 'y')),
   benchmark: (random) => [call(random, 1024, 'y')],
   reference: (each) => {
-    const labels = floats(each, 'labels');
-    return { y: floats(each, 'x').map((x, i) => Math.max(x, 0) - x * labels[i]! + Math.log1p(Math.exp(-Math.abs(x)))) };
+    const [labels, positive] = [floats(each, 'labels'), uniform(each, 'positive')];
+    const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+    return {
+      y: floats(each, 'x').map((x, i) =>
+        labels[i]! < 0 ? 0 : (1 - labels[i]!) * softplus(x) + positive * labels[i]! * softplus(-x),
+      ),
+    };
   },
   work: (each) => ({ flops: 25 * uniform(each, 'count'), bytes: 12 * uniform(each, 'count') }),
   tolerance: 2e-6,
@@ -31,8 +39,13 @@ export const binaryCrossEntropyBackwardCheck: KernelCheck = {
   calls: (random) => [1, 64, 999].map((count) => call(random, count, 'dx')),
   benchmark: (random) => [call(random, 1024, 'dx')],
   reference: (each) => {
-    const [labels, dy] = [floats(each, 'labels'), floats(each, 'dy')];
-    return { dx: floats(each, 'x').map((x, i) => dy[i]! * (1 / (1 + Math.exp(-x)) - labels[i]!)) };
+    const [labels, dy, positive] = [floats(each, 'labels'), floats(each, 'dy'), uniform(each, 'positive')];
+    const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+    return {
+      dx: floats(each, 'x').map((x, i) =>
+        labels[i]! < 0 ? 0 : dy[i]! * ((1 - labels[i]!) * sigmoid(x) - positive * labels[i]! * sigmoid(-x)),
+      ),
+    };
   },
   work: (each) => ({ flops: 8 * uniform(each, 'count'), bytes: 16 * uniform(each, 'count') }),
   tolerance: 2e-6,

@@ -19,28 +19,39 @@ fn sigmoid(v: f32) -> f32 {
   return select(e, 1.0, v >= 0.0) / (1.0 + e);
 }`;
 
-/** y = ℓ(x, labels), element by element. */
+const uniforms = { count: 'u32', positive: 'f32' } as const;
+
+/**
+ * y = ℓ(x, labels), element by element, where a term that draws x up counts `positive` times; 0 where the label is
+ * negative.
+ */
 export const binaryCrossEntropy = defineKernel({
   name: 'binaryCrossEntropy',
   inputs: { x: 'f32', labels: 'f32' },
   outputs: { y: 'f32' },
-  uniforms: { count: 'u32' },
+  uniforms,
   variant: {},
   ...elementwise,
   declarations: () => logisticWgsl,
   body: () => /* wgsl */ `${flatIndex}
-  y[i] = max(x[i], 0.0) - x[i] * labels[i] + log1pExp(x[i]);`,
+  let v = x[i];
+  let label = labels[i];
+  let rest = log1pExp(v);
+  let value = max(v, 0.0) - v * label + rest + (u.positive - 1.0) * label * (max(-v, 0.0) + rest);
+  y[i] = select(value, 0.0, label < 0.0);`,
 });
 
-/** dx = dy · (σ(x) − labels). */
+/** dx = dy · (σ(x) − labels − (positive − 1) · labels · (1 − σ(x))), or 0 where the label is negative. */
 export const binaryCrossEntropyBackward = defineKernel({
   name: 'binaryCrossEntropyBackward',
   inputs: { dy: 'f32', x: 'f32', labels: 'f32' },
   outputs: { dx: 'f32' },
-  uniforms: { count: 'u32' },
+  uniforms,
   variant: {},
   ...elementwise,
   declarations: () => logisticWgsl,
   body: () => /* wgsl */ `${flatIndex}
-  dx[i] = dy[i] * (sigmoid(x[i]) - labels[i]);`,
+  let label = labels[i];
+  let value = sigmoid(x[i]) - label - (u.positive - 1.0) * label * sigmoid(-x[i]);
+  dx[i] = dy[i] * select(value, 0.0, label < 0.0);`,
 });

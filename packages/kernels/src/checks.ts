@@ -32,6 +32,19 @@ import * as segmentMean from './segmentMean.check.ts';
 import * as binaryCrossEntropy from './binaryCrossEntropy.check.ts';
 import * as huber from './huber.check.ts';
 import * as apc from './apc.check.ts';
+import * as frames from './frames.check.ts';
+import * as pointAttention from './pointAttention.check.ts';
+import * as fullAtoms from './fullAtoms.check.ts';
+import * as torsions from './torsions.check.ts';
+import * as fape from './fape.check.ts';
+import * as lddtBins from './lddtBins.check.ts';
+import * as edges from './edges.check.ts';
+import * as batchedMatmul from './batchedMatmul.check.ts';
+import * as distanceBins from './distanceBins.check.ts';
+import * as pairAttention from './pairAttention.check.ts';
+import * as gate from './gate.check.ts';
+import * as joinColumns from './joinColumns.check.ts';
+import * as swapAxes from './swapAxes.check.ts';
 
 const modules = [
   layerNorm,
@@ -66,6 +79,19 @@ const modules = [
   binaryCrossEntropy,
   huber,
   apc,
+  frames,
+  pointAttention,
+  fullAtoms,
+  torsions,
+  fape,
+  lddtBins,
+  edges,
+  batchedMatmul,
+  distanceBins,
+  pairAttention,
+  gate,
+  joinColumns,
+  swapAxes,
 ];
 
 const isCheck = (value: unknown): value is KernelCheck =>
@@ -74,7 +100,12 @@ const isCheck = (value: unknown): value is KernelCheck =>
 export const checks: readonly KernelCheck[] = modules.flatMap((module) => Object.values(module).filter(isCheck));
 
 /** Gradients that no single kernel gives whole. */
-export const jointGradients = { attention: attention.attentionGradient };
+export const jointGradients = {
+  attention: attention.attentionGradient,
+  pointAttention: pointAttention.pointAttentionGradient,
+  fape: fape.fapeGradient,
+  edgeFeatures: edges.edgeFeaturesGradient,
+};
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';
 export { gradientErrors, type GradientCheck } from './check.ts';

@@ -38,6 +38,7 @@ import {
   weightPatchWorkgroup,
   type PatchTile,
 } from './conv2dPatches.ts';
+import { DEPTH, storedOperand, type TileOperand } from './gemmTiles.ts';
 import {
   defineKernel,
   elementwise,
@@ -139,10 +140,12 @@ export type Conv2dVariant = Omit<GemmVariant, 'algorithm'> &
     algorithm: GemmVariant['algorithm'] | 'patches';
     /** Filters are 3 × 3, and in `conv2d` of at most `MOST_PATCH_CHANNELS` channels. */
     patchable: boolean;
+    /** `channels` is a multiple of four: `tiled` reads x in vectors. */
+    alignedX: boolean;
     /** Adds `bias` [cols]. */
     bias: boolean;
   };
-const convDefaults: Conv2dVariant = { ...gemmDefaults, outputs: 24, patchable: false, bias: false };
+const convDefaults: Conv2dVariant = { ...gemmDefaults, outputs: 24, patchable: false, alignedX: false, bias: false };
 
 /** The variant as gemm.ts has it; undefined where it is in patches. */
 function gemmVariant<V extends Pick<Conv2dVariant, keyof GemmVariant | 'patchable'>>(
@@ -152,6 +155,10 @@ function gemmVariant<V extends Pick<Conv2dVariant, keyof GemmVariant | 'patchabl
   if (algorithm !== 'patches') return { ...variant, algorithm };
   return patchable ? undefined : { ...variant, algorithm: 'subgroup' };
 }
+
+/** Whether x is read in vectors: in tiles alone. */
+const readsVectors = ({ algorithm, alignedX }: Pick<Conv2dVariant, 'algorithm' | 'alignedX'>): boolean =>
+  algorithm === 'tiled' && alignedX;
 
 /** What is worth timing. */
 function convSpace(traits: AdapterTraits): Partial<Conv2dVariant>[] {
@@ -164,12 +171,92 @@ function convSpace(traits: AdapterTraits): Partial<Conv2dVariant>[] {
   ];
 }
 
-const forwardText: GemmText = {
-  rows: 'u.rows * u.width',
-  cols: 'u.cols',
-  first: '0u',
-  end: 'u.size * u.size * u.channels',
+/**
+ * Where x lies under a tap, for tiles: both the pixel and the tap are taken apart once and then counted on, so that no
+ * division is in the loop. Above and left of the map the differences wrap to large numbers.
+ */
+const underTap = /* wgsl */ `
+struct Pixel { row: u32, col: u32 }
+struct Tap { row: u32, col: u32, channel: u32 }
+fn pixelAt(index: u32) -> Pixel {
+  let row = index / u.width;
+  return Pixel(row, index - row * u.width);
+}
+fn tapAt(index: u32) -> Tap {
+  let tap = index / u.channels;
+  let row = tap / u.size;
+  let reach = u.size / 2u;
+  return Tap((row - reach) * u.dilation + u.above, (tap - row * u.size - reach) * u.dilation, index - tap * u.channels);
+}
+fn vectorUnder(pixel: Pixel, tap: Tap) -> vec4f {
+  let row = pixel.row + tap.row;
+  let col = pixel.col + tap.col;
+  let inside = row < u.height && col < u.width;
+  return select(vec4f(), x[select(0u, ((row * u.width + col) * u.channels + tap.channel) / 4u, inside)], inside);
+}`;
+
+/** An operand of which each of four values is found by `loadA`. */
+const gatheredOperand = (
+  contiguous: TileOperand['contiguous'],
+  { rows, end }: { readonly rows: string; readonly end: string },
+): TileOperand => ({
+  contiguous,
+  whole: contiguous === 'outer',
+  text: /* wgsl */ `
+alias OuterA = u32;
+alias InnerA = u32;
+fn outerA(index: u32) -> u32 { return ${contiguous === 'outer' ? '4u * index' : 'index'}; }
+fn innerA(k: u32) -> u32 { return k; }
+fn nextA(k: u32) -> u32 { return k + ${DEPTH}u; }
+fn vectorA(outer: u32, k: u32) -> vec4f {
+  return ${four((e) =>
+    contiguous === 'outer'
+      ? `loadA(min(outer + ${e}u, ${rows} - 1u), min(k, ${end} - 1u))`
+      : `loadA(min(outer, ${rows} - 1u), min(k + ${e}u, ${end} - 1u))`,
+  )};
+}`,
+});
+
+const forwardSizes = { rows: 'u.rows * u.width', cols: 'u.cols', first: '0u', end: 'u.size * u.size * u.channels' };
+
+/** Rows are pixels, inner indices taps with their channels. */
+const mapOperand: TileOperand = {
+  contiguous: 'inner',
+  whole: true,
+  text: /* wgsl */ `${underTap}
+alias OuterA = Pixel;
+alias InnerA = Tap;
+fn outerA(index: u32) -> Pixel { return pixelAt(min(index, ${forwardSizes.rows} - 1u)); }
+fn innerA(k: u32) -> Tap { return tapAt(k); }
+fn nextA(at: Tap) -> Tap {
+  var tap = at;
+  tap.channel += ${DEPTH}u;
+  // The column beyond a filter's last.
+  let end = (u.size - u.size / 2u) * u.dilation;
+  while (tap.channel >= u.channels) {
+    tap.channel -= u.channels;
+    tap.col += u.dilation;
+    if (tap.col == end) {
+      tap.col -= u.size * u.dilation;
+      tap.row += u.dilation;
+    }
+  }
+  return tap;
+}
+fn vectorA(pixel: Pixel, tap: Tap) -> vec4f { return vectorUnder(pixel, tap); }`,
 };
+
+const forwardText = ({ alignedX }: { readonly alignedX: boolean }): GemmText => ({
+  ...forwardSizes,
+  a: alignedX ? mapOperand : gatheredOperand('inner', { rows: `(${forwardSizes.rows})`, end: forwardSizes.end }),
+  b: storedOperand('B', {
+    buffer: 'b',
+    contiguous: 'outer',
+    inner: `(${forwardSizes.end})`,
+    outer: '((u.cols + 3u) / 4u * 4u)',
+    aligned: true,
+  }),
+});
 
 const forwardLoads = /* wgsl */ `
 ${valueUnderWgsl}
@@ -177,7 +264,7 @@ fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(k, u.channels);
   return valueUnder(row, tap, k - tap * u.channels);
 }
-${gatherA4(forwardText.end)}
+${gatherA4(forwardSizes.end)}
 fn loadB(k: u32, vector: u32) -> vec4f { return b[k * ((u.cols + 3u) / 4u) + vector]; }`;
 
 /** y [rows, width, cols] = x * filters (+ bias); b from `packFilters`. */
@@ -188,8 +275,14 @@ export const conv2d = defineKernel({
   outputs: { y: 'f32' },
   uniforms: mapUniforms,
   variant: convDefaults,
-  derived: ({ size, channels }) => ({ patchable: size === 3 && channels <= MOST_PATCH_CHANNELS }),
-  elements: (variant): Record<string, ElementType> => (gemmVariant(variant) === undefined ? { b: 'f32' } : {}),
+  derived: ({ size, channels }) => ({
+    patchable: size === 3 && channels <= MOST_PATCH_CHANNELS,
+    alignedX: channels % 4 === 0,
+  }),
+  elements: (variant): Record<string, ElementType> => ({
+    ...(gemmVariant(variant) === undefined ? { b: 'f32' } : {}),
+    ...(readsVectors(variant) ? { x: 'vec4f' } : {}),
+  }),
   workgroup: (variant) => {
     const gemm = gemmVariant(variant);
     return gemm === undefined ? patchWorkgroup : gemmWorkgroup(gemm);
@@ -209,28 +302,62 @@ export const conv2d = defineKernel({
   declarations: (variant) => {
     const gemm = gemmVariant(variant);
     return /* wgsl */ `
-${gemm === undefined ? patchDeclarations(variant) : gemmDeclarations(gemm) + forwardLoads}
+${gemm === undefined ? patchDeclarations(variant) : gemmDeclarations(gemm, forwardText(gemm)) + (readsVectors(gemm) ? '' : forwardLoads)}
 fn store(row: u32, col: u32, value: f32) { y[row * u.cols + col] = value${variant.bias ? ' + bias[col]' : ''}; }`;
   },
   body: (variant) => {
     const gemm = gemmVariant(variant);
-    return gemm === undefined ? patchBody(variant) : gemmBody(gemm, forwardText);
+    return gemm === undefined ? patchBody(variant) : gemmBody(gemm, forwardText(gemm));
   },
 });
 
-const backwardText: GemmText = {
+const backwardSizes = {
   rows: 'u.size * u.size * u.channels',
   cols: 'u.cols',
   first: 'wid.z * u.chunkPixels',
   end: 'min(u.rows * u.width, first + u.chunkPixels)',
-  contiguous: { a: 'rows', b: 'cols' },
 };
+
+/** Rows are taps with their channels, inner indices pixels. */
+const turnedMapOperand: TileOperand = {
+  contiguous: 'outer',
+  whole: true,
+  text: /* wgsl */ `${underTap}
+alias OuterA = Tap;
+alias InnerA = Pixel;
+fn outerA(vector: u32) -> Tap { return tapAt(min(4u * vector, ${backwardSizes.rows} - 1u)); }
+fn innerA(k: u32) -> Pixel { return pixelAt(k); }
+fn nextA(at: Pixel) -> Pixel {
+  var pixel = at;
+  pixel.col += ${DEPTH}u;
+  while (pixel.col >= u.width) {
+    pixel.col -= u.width;
+    pixel.row++;
+  }
+  return pixel;
+}
+fn vectorA(tap: Tap, pixel: Pixel) -> vec4f { return vectorUnder(pixel, tap); }`,
+};
+
+const backwardText = ({ alignedX, aligned }: Pick<Conv2dWeightVariant, 'alignedX' | 'aligned'>): GemmText => ({
+  ...backwardSizes,
+  a: alignedX
+    ? turnedMapOperand
+    : gatheredOperand('outer', { rows: `(${backwardSizes.rows})`, end: '(u.rows * u.width)' }),
+  b: storedOperand('B', { buffer: 'dy', contiguous: 'outer', inner: '(u.rows * u.width)', outer: 'u.cols', aligned }),
+});
 
 export type Conv2dWeightVariant = Omit<Conv2dVariant, 'bias'> & {
   /** `cols` is a multiple of four: dy is read in vectors. */
   aligned: boolean;
 };
-const weightDefaults: Conv2dWeightVariant = { ...gemmDefaults, outputs: 24, patchable: false, aligned: false };
+const weightDefaults: Conv2dWeightVariant = {
+  ...gemmDefaults,
+  outputs: 24,
+  patchable: false,
+  alignedX: false,
+  aligned: false,
+};
 
 /** What is worth timing. */
 function weightSpace(traits: AdapterTraits): Partial<Conv2dWeightVariant>[] {
@@ -245,7 +372,9 @@ function weightSpace(traits: AdapterTraits): Partial<Conv2dWeightVariant>[] {
   ];
 }
 
-const weightLoads = ({ aligned }: Conv2dWeightVariant): string => /* wgsl */ `
+const weightLoads = (variant: Conv2dWeightVariant): string => (readsVectors(variant) ? '' : weightGathers(variant));
+
+const weightGathers = ({ aligned }: Conv2dWeightVariant): string => /* wgsl */ `
 ${valueUnderWgsl}
 fn loadA(row: u32, k: u32) -> f32 {
   let tap = quotient(row, u.channels);
@@ -266,8 +395,15 @@ export const conv2dBackwardWeight = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { ...mapUniforms, chunkPixels: 'u32' },
   variant: weightDefaults,
-  derived: ({ size, cols }) => ({ aligned: cols % 4 === 0, patchable: size === 3 }),
-  elements: (variant): Record<string, ElementType> => (gemmVariant(variant)?.aligned === true ? { dy: 'vec4f' } : {}),
+  derived: ({ size, channels, cols }) => ({
+    aligned: cols % 4 === 0,
+    alignedX: channels % 4 === 0,
+    patchable: size === 3,
+  }),
+  elements: (variant): Record<string, ElementType> => ({
+    ...(gemmVariant(variant)?.aligned === true ? { dy: 'vec4f' } : {}),
+    ...(readsVectors(variant) ? { x: 'vec4f' } : {}),
+  }),
   workgroup: (variant) => {
     const gemm = gemmVariant(variant);
     return gemm === undefined ? weightPatchWorkgroup(variant) : gemmWorkgroup(gemm);
@@ -288,15 +424,15 @@ export const conv2dBackwardWeight = defineKernel({
   declarations: (variant) => {
     const gemm = gemmVariant(variant);
     return /* wgsl */ `
-${gemm === undefined ? weightPatchDeclarations : gemmDeclarations(gemm) + weightLoads(gemm)}
+${gemm === undefined ? weightPatchDeclarations : gemmDeclarations(gemm, backwardText(gemm)) + weightLoads(gemm)}
 var<private> chunk: u32;
-fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardText.rows} + row) * u.cols + col] = value; }`;
+fn store(row: u32, col: u32, value: f32) { y[(chunk * ${backwardSizes.rows} + row) * u.cols + col] = value; }`;
   },
   body: (variant) => {
     const gemm = gemmVariant(variant);
     return /* wgsl */ `
   chunk = wid.z;
-${gemm === undefined ? weightPatchBody(variant) : gemmBody(gemm, backwardText)}`;
+${gemm === undefined ? weightPatchBody(variant) : gemmBody(gemm, backwardText(gemm))}`;
   },
 });
 

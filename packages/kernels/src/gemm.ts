@@ -9,12 +9,13 @@
  * - `register`: a thread keeps `rows` × 4·`vectors` sums; no workgroup memory.
  * - `subgroup`: one subgroup a workgroup; lane l loads A of row l, and hands it to
  *   all. On software drivers loads are what limits, and this has the fewest.
- * - `tiled`: tiles of A and B through workgroup memory, for GPUs; 16 × 16 threads;
- *   it takes A by `loadA(row, k) -> f32`.
+ * - `tiled`: tiles of A and B through workgroup memory, for GPUs (gemmTiles.ts), which
+ *   takes its operands in functions of its own, and results by `storeFour`.
  *
  * Where B is stored column by column, `register` and `subgroup` take it in vectors
  * along the inner index (`along: 'inner'`): `loadB4(col, k4) -> vec4f`.
  */
+import { storeFour, tileBody, tileDeclarations, tileSize, tileWorkgroup, type TileOperand } from './gemmTiles.ts';
 import { flatGrid, isNewerLavapipe, octave, type AdapterTraits, type Grid } from './kernel.ts';
 import { four, lines, range } from './text.ts';
 
@@ -26,14 +27,36 @@ export type GemmVariant = {
   rows: number;
   /** vec4 columns that a thread keeps; along the inner index, pairs of columns. */
   vectors: number;
+  /** Invocations of a workgroup along rows, and as many along columns (`tiled`). */
+  side: number;
 };
 
-export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows: 8, vectors: 2 };
+export const gemmDefaults: GemmVariant = { algorithm: 'register', lanes: 8, rows: 8, vectors: 2, side: 16 };
 
-/** What is worth timing: on software drivers the forms without workgroup memory, whose barriers are dear there. */
+type Setting = readonly [rows: number, vectors: number];
+
+const registerSpace = [4, 8].flatMap((rows) =>
+  [1, 2].map((vectors) => ({ algorithm: 'register' as const, rows, vectors })),
+);
+
+/** What is worth timing: tiles are for GPUs, since software drivers have dear barriers; subgroups are for those. */
 export function gemmSpace(traits: AdapterTraits): Partial<GemmVariant>[] {
   const { class: adapter, subgroups, subgroupSize: lanes } = traits;
-  const subgroup: readonly (readonly [rows: number, vectors: number])[] = isNewerLavapipe(traits)
+  if (adapter === 'gpu') {
+    const tiles: readonly (readonly [side: number, ...Setting])[] = [
+      [16, 4, 1],
+      [16, 8, 1],
+      [16, 8, 2],
+      [8, 4, 1],
+      [8, 8, 1],
+      [8, 8, 2],
+    ];
+    return [
+      ...tiles.map(([side, rows, vectors]) => ({ algorithm: 'tiled' as const, side, rows, vectors })),
+      ...registerSpace,
+    ];
+  }
+  const subgroup: readonly Setting[] = isNewerLavapipe(traits)
     ? [
         [16, 1],
         [32, 1],
@@ -48,13 +71,10 @@ export function gemmSpace(traits: AdapterTraits): Partial<GemmVariant>[] {
         [32, 2],
       ];
   return [
-    ...(adapter === 'gpu'
-      ? [4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'tiled' as const, rows, vectors })))
-      : []),
     ...(subgroups && lanes !== undefined
       ? subgroup.map(([rows, vectors]) => ({ algorithm: 'subgroup' as const, lanes, rows, vectors }))
       : []),
-    ...[4, 8].flatMap((rows) => [1, 2].map((vectors) => ({ algorithm: 'register' as const, rows, vectors }))),
+    ...registerSpace,
   ];
 }
 
@@ -65,12 +85,11 @@ export function gemmShape(rows: number, inner: number, cols: number): string {
 
 const REGISTER_LANES = 8;
 const REGISTER_GROUPS = 4;
-const SIDE = 16;
-const DEPTH = 16;
 
 type Along = 'cols' | 'inner';
 
-function tile({ algorithm, rows, vectors, lanes }: GemmVariant, along: Along): { rows: number; cols: number } {
+function tile(variant: GemmVariant, along: Along): { rows: number; cols: number } {
+  const { algorithm, rows, vectors, lanes } = variant;
   const cols = along === 'cols' ? 4 * vectors : 2 * vectors;
   switch (algorithm) {
     case 'register':
@@ -78,18 +97,18 @@ function tile({ algorithm, rows, vectors, lanes }: GemmVariant, along: Along): {
     case 'subgroup':
       return { rows, cols: cols * lanes };
     case 'tiled':
-      return { rows: rows * SIDE, cols: 4 * vectors * SIDE };
+      return tileSize(variant);
   }
 }
 
-export function gemmWorkgroup({ algorithm, lanes }: GemmVariant): Grid {
-  switch (algorithm) {
+export function gemmWorkgroup(variant: GemmVariant): Grid {
+  switch (variant.algorithm) {
     case 'register':
       return [REGISTER_LANES, REGISTER_GROUPS, 1];
     case 'subgroup':
-      return [lanes, 1, 1];
+      return [variant.lanes, 1, 1];
     case 'tiled':
-      return [SIDE * SIDE, 1, 1];
+      return tileWorkgroup(variant);
   }
 }
 
@@ -109,12 +128,9 @@ export function tileGrid(
   return [x, y, parts];
 }
 
-export function gemmDeclarations({ algorithm, rows, vectors }: GemmVariant): string {
-  return algorithm === 'tiled'
-    ? /* wgsl */ `
-var<workgroup> tileA: array<vec4f, ${(DEPTH * SIDE * rows) / 4}>;
-var<workgroup> tileB: array<vec4f, ${DEPTH * SIDE * vectors}>;`
-    : '';
+/** What `tiled` declares; the others declare nothing. */
+export function gemmDeclarations(variant: GemmVariant, { rows, cols, a, b }: GemmText): string {
+  return variant.algorithm === 'tiled' ? tileDeclarations(variant, a, b) + storeFour(rows, cols) : '';
 }
 
 /** `loadA4` from four calls of `loadA`, where A has no vectors to read; `end` is one beyond the last inner index. */
@@ -132,8 +148,9 @@ export interface GemmText {
   readonly end: string;
   /** The dimension in which `register` and `subgroup` take B's vectors. */
   readonly along?: Along;
-  /** The index along which neighbours of A and B lie in memory, for loading tiles. */
-  readonly contiguous?: { readonly a: 'rows' | 'inner'; readonly b: 'cols' | 'inner' };
+  /** The operands as `tiled` reads them. */
+  readonly a: TileOperand;
+  readonly b: TileOperand;
 }
 
 /**
@@ -156,7 +173,7 @@ export function gemmBody(variant: GemmVariant, text: GemmText): string {
   const { along = 'cols' } = text;
   return (
     gemmHead(tile(variant, along), text) +
-    (variant.algorithm === 'tiled' ? tiledBody(variant, text) : threadBody(variant, along))
+    (variant.algorithm === 'tiled' ? tileBody(variant, text.a, text.b) : threadBody(variant, along))
   );
 }
 
@@ -222,46 +239,4 @@ ${lines(loadA)}
 ${lines(r.flatMap((i) => c.map((j) => `    ${product(i, j)}`)))}
   }
 ${lines(stores)}`;
-}
-
-function tiledBody({ rows, vectors }: GemmVariant, { contiguous = { a: 'inner', b: 'cols' } }: GemmText): string {
-  const rowVectors = rows / 4;
-  const [r, c] = [range(rowVectors), range(vectors)];
-  /** Loads a tile of DEPTH × \`width\` vectors, neighbouring threads along what is contiguous. */
-  const load = (target: string, width: number, alongInner: boolean, value: string): string => /* wgsl */ `
-    for (var at = lane; at < ${DEPTH * width}u; at += ${SIDE * SIDE}u) {
-      let k = k0 + ${alongInner ? `at % ${DEPTH}u` : `at / ${width}u`};
-      let v = ${alongInner ? `at / ${DEPTH}u` : `at % ${width}u`};
-      ${target}[(k - k0) * ${width}u + v] = ${value};
-    }`;
-  const [widthA, widthB] = [SIDE * rowVectors, SIDE * vectors];
-  return /* wgsl */ `
-  let tx = lane % ${SIDE}u;
-  let ty = lane / ${SIDE}u;
-  let row0 = rowTile * ${SIDE * rows}u;
-  let vector0 = colTile * ${widthB}u;
-${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `  var s${4 * i + e}_${j} = vec4f();`))))}
-  for (var k0 = first; k0 < end; k0 += ${DEPTH}u) {
-    let last = end - 1u;
-    ${load('tileA', widthA, contiguous.a === 'inner', `select(vec4f(), ${four((e) => `loadA(min(row0 + 4u * v + ${e}u, rows - 1u), min(k, last))`)}, k < end)`)}
-    ${load('tileB', widthB, contiguous.b === 'inner', 'select(vec4f(), loadB(min(k, last), min(vector0 + v, colVectors - 1u)), k < end)')}
-    workgroupBarrier();
-    for (var kk = 0u; kk < ${DEPTH}u; kk++) {
-${lines(r.map((i) => `      let a${i} = tileA[kk * ${widthA}u + ty + ${i * SIDE}u];`))}
-${lines(c.map((j) => `      let b${j} = tileB[kk * ${widthB}u + tx + ${j * SIDE}u];`))}
-${lines(r.flatMap((i) => range(4).flatMap((e) => c.map((j) => `      s${4 * i + e}_${j} += a${i}[${e}] * b${j};`))))}
-    }
-    workgroupBarrier();
-  }
-  for (var e = 0u; e < 4u; e++) {
-${lines(
-  c.map(
-    (j) => /* wgsl */ `
-    let col${j} = (vector0 + tx + ${j * SIDE}u) * 4u + e;
-    if (col${j} < cols) {
-${lines(r.flatMap((i) => range(4).map((q) => `      if (row0 + 4u * (ty + ${i * SIDE}u) + ${q}u < rows) { store(row0 + 4u * (ty + ${i * SIDE}u) + ${q}u, col${j}, s${4 * i + q}_${j}[e]); }`)))}
-    }`,
-  ),
-)}
-  }`;
 }

@@ -25,8 +25,15 @@ export interface AdapterTraits {
   /** The release of Mesa that a driver of Mesa's is of, as 26.1; absent for all others. */
   readonly mesa?: number;
   readonly subgroups: boolean;
-  /** Lanes of a subgroup where the adapter has one size only. */
+  /**
+   * Lanes of a subgroup: where the adapter has one size only, or where kernels can ask for one (`pinsSubgroups`). Else
+   * the driver chooses for each kernel, and kernels must be right at any size.
+   */
   readonly subgroupSize: number | undefined;
+  /** The adapter has several sizes of subgroups, and a kernel that counts on `subgroupSize` must ask for it. */
+  readonly pinsSubgroups?: boolean;
+  /** Lanes that every subgroup has at least, whatever the driver chooses. */
+  readonly leastSubgroup?: number;
   readonly f16: boolean;
   /** Bytes of workgroup memory. */
   readonly workgroupStorage: number;
@@ -43,6 +50,10 @@ export interface AdapterTraits {
  */
 export const isNewerLavapipe = ({ class: adapter, mesa }: AdapterTraits): boolean =>
   adapter === 'cpu' && mesa !== undefined && mesa >= 26;
+
+/** The field of a variant that counts on the adapter's `subgroupSize`: `pinned`, where it has to be asked for. */
+export const pinnedSize = ({ pinsSubgroups, subgroupSize }: AdapterTraits): { pinned?: number } =>
+  pinsSubgroups === true && subgroupSize !== undefined ? { pinned: subgroupSize } : {};
 
 /** How a kernel is tuned: what there is to try, and which calls share an answer. */
 export interface Tuning<U extends UniformTypes, V extends Variant> {
@@ -99,6 +110,8 @@ export interface KernelSpec<
   readonly body: (variant: V) => string;
   /** Whether the variant uses subgroup operations. */
   readonly subgroups?: (variant: V) => boolean;
+  /** The size of its subgroups that the text asks for, 0 where it leaves that to the driver; absent where it always does. */
+  readonly pinned?: (variant: V) => number;
   /**
    * Whether it uses subgroup matrices too; in scope then is `subgroup` (u32), the subgroup's index in the workgroup.
    */
@@ -131,6 +144,7 @@ export type AnyKernel = Omit<
   | 'declarations'
   | 'body'
   | 'subgroups'
+  | 'pinned'
   | 'subgroupMatrices'
   | 'tuning'
 > & {
@@ -142,6 +156,7 @@ export type AnyKernel = Omit<
   readonly declarations?: (variant: never) => string;
   readonly body: (variant: never) => string;
   readonly subgroups?: (variant: never) => boolean;
+  readonly pinned?: (variant: never) => number;
   readonly subgroupMatrices?: (variant: never) => boolean;
   readonly tuning?: {
     readonly space: (traits: AdapterTraits) => readonly object[];
@@ -228,6 +243,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const written = Object.keys({ ...k.updates, ...k.outputs }).filter((name) => k.halves?.includes(name));
   const usesSubgroups = k.subgroups?.(variant) ?? false;
   const usesMatrices = k.subgroupMatrices?.(variant) ?? false;
+  const pinned = usesSubgroups ? (k.pinned?.(variant) ?? 0) : 0;
   const builtins = [
     'global_invocation_id) gid: vec3u',
     'workgroup_id) wid: vec3u',
@@ -239,6 +255,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
   const uniforms = Object.entries(k.uniforms).map(([name, type]) => `  ${name}: ${type},`);
   return [
     ...(usesSubgroups ? ['enable subgroups;'] : []),
+    ...(pinned > 0 ? ['enable subgroup_size_control;'] : []),
     ...(halfNames(variant).length > 0 ? ['enable f16;'] : []),
     ...(usesMatrices ? ['enable chromium_experimental_subgroup_matrix;'] : []),
     'struct Uniforms {',
@@ -248,7 +265,7 @@ export function kernelWgsl(kernel: AnyKernel, variant: Variant): string {
     ...bindings,
     ...written.map((name) => `alias ${name}_t = ${types[name]!};`),
     k.declarations?.(variant) ?? '',
-    `@compute @workgroup_size(${k.workgroup(variant).join(', ')})`,
+    `@compute @workgroup_size(${k.workgroup(variant).join(', ')})${pinned > 0 ? ` @subgroup_size(${pinned})` : ''}`,
     `fn main(${builtins.map((builtin) => `@builtin(${builtin}`).join(', ')}) {`,
     k.body(variant),
     '}',

@@ -20,9 +20,10 @@ import {
   type GemmText,
   type GemmVariant,
 } from './gemm.ts';
-import { defineKernel, halfNames, type AdapterTraits, type ElementType } from './kernel.ts';
+import { DEPTH, storedOperand, type TileOperand } from './gemmTiles.ts';
+import { defineKernel, halfNames, pinnedSize, type AdapterTraits, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
-import { MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgroup } from './subgroupMatrix.ts';
+import { MATRIX_DEPTH, MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgroup } from './subgroupMatrix.ts';
 import { four } from './text.ts';
 
 export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
@@ -33,6 +34,8 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   algorithm: GemmVariant['algorithm'] | 'matrix';
   /** The unit of `matrix`, as `16x16x16`. */
   unit: string;
+  /** The subgroup's size that `matrix` asks for, where the adapter has several; 0 where it does not. */
+  pinned: number;
   /** A is stored [inner, rows]. */
   transposeA: boolean;
   /** B is stored [cols, inner]. */
@@ -41,6 +44,8 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   quantized: boolean;
   /** The dimension along which B is contiguous is a multiple of four, and is read in vectors where that serves. */
   aligned: boolean;
+  /** The same of A. */
+  alignedA: boolean;
   /** Adds `bias` [cols]. */
   bias: boolean;
   /** Adds `residual` [rows, cols]. */
@@ -50,10 +55,12 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
 const defaults: MatmulVariant = {
   ...gemmDefaults,
   unit: '',
+  pinned: 0,
   transposeA: false,
   transposeB: false,
   quantized: false,
   aligned: false,
+  alignedA: false,
   bias: false,
   residual: false,
 };
@@ -73,7 +80,7 @@ function space(traits: AdapterTraits): Partial<MatmulVariant>[] {
   const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
   if (unit === undefined || lanes === undefined) return gemmSpace(traits);
   return [
-    { algorithm: 'matrix', lanes, unit },
+    { algorithm: 'matrix', lanes, unit, ...pinnedSize(traits) },
     ...gemmSpace(traits).filter(({ algorithm }) => algorithm !== 'register'),
   ];
 }
@@ -81,14 +88,50 @@ function space(traits: AdapterTraits): Partial<MatmulVariant>[] {
 /** Both operands are contiguous along the inner index. */
 const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => transposeB && !transposeA;
 
+/** Inner indices of a tile, where they are not those of gemm.ts's. */
+const depth = (variant: MatmulVariant): { depth?: number } => (usesMatrices(variant) ? { depth: MATRIX_DEPTH } : {});
+
 const text = (variant: MatmulVariant): GemmText => ({
   rows: 'u.rows',
   cols: 'u.cols',
   first: 'wid.z * u.depth',
   end: 'min(u.inner, first + u.depth)',
   along: alongInner(variant) ? 'inner' : 'cols',
-  contiguous: { a: variant.transposeA ? 'rows' : 'inner', b: variant.transposeB ? 'inner' : 'cols' },
+  a: storedOperand('A', {
+    buffer: 'a',
+    contiguous: variant.transposeA ? 'outer' : 'inner',
+    inner: 'u.inner',
+    outer: 'u.rows',
+    aligned: variant.alignedA,
+    ...depth(variant),
+  }),
+  b: variant.quantized
+    ? quantizedOperand
+    : storedOperand('B', {
+        buffer: 'b',
+        contiguous: variant.transposeB ? 'inner' : 'outer',
+        inner: 'u.inner',
+        outer: 'u.cols',
+        aligned: variant.aligned,
+        ...depth(variant),
+      }),
 });
+
+/** Rows of bytes (quantize.ts), a word for four of them. */
+const quantizedOperand: TileOperand = {
+  contiguous: 'inner',
+  whole: false,
+  text: /* wgsl */ `
+alias OuterB = u32;
+alias InnerB = u32;
+fn outerB(col: u32) -> u32 { return min(col, u.cols - 1u) * ${quantizedWords('u.inner')}; }
+fn innerB(k: u32) -> u32 { return k; }
+fn nextB(k: u32) -> u32 { return k + ${DEPTH}u; }
+fn vectorB(outer: u32, k: u32) -> vec4f { return ${unpackBytes('b[outer + min(k, u.inner - 1u) / 4u]')}; }`,
+};
+
+/** Whether tiles of operands are read: they come in vectors, whichever way they are stored. */
+const inTiles = (variant: MatmulVariant): boolean => (gemmVariant(variant)?.algorithm ?? 'tiled') === 'tiled';
 
 function loads(variant: MatmulVariant): string {
   const { transposeA, transposeB, quantized, aligned } = variant;
@@ -112,8 +155,6 @@ function loads(variant: MatmulVariant): string {
         : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
   const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
   const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
-  const algorithm = gemmVariant(variant)?.algorithm ?? 'matrix';
-  if (algorithm === 'matrix' || algorithm === 'tiled') return `${loadA}\n${loadB}`;
   // A is zero beyond the last inner index, so any element of B will do there.
   const vectorB4 = quantized
     ? unpackBytes(`b[col * ${words} + k4]`)
@@ -140,18 +181,19 @@ export const matmul = defineKernel({
   outputs: { y: 'f32' },
   uniforms: { rows: 'u32', inner: 'u32', cols: 'u32', depth: 'u32' },
   variant: defaults,
-  derived: ({ inner, cols }, { transposeB }) => ({ aligned: (transposeB ? inner : cols) % 4 === 0 }),
-  halves: ['a', 'b', 'bias', 'residual', 'y'],
-  elements: (variant): Record<string, ElementType> => ({
-    ...(!variant.aligned
-      ? {}
-      : alongInner(variant)
-        ? { a: 'vec4f', b: 'vec4f' }
-        : variant.transposeB
-          ? {}
-          : { b: 'vec4f' }),
-    ...(variant.quantized ? { b: 'u32' } : {}),
+  derived: ({ rows, inner, cols }, { transposeA, transposeB }) => ({
+    aligned: (transposeB ? inner : cols) % 4 === 0,
+    alignedA: (transposeA ? rows : inner) % 4 === 0,
   }),
+  halves: ['a', 'b', 'bias', 'residual', 'y'],
+  elements: (variant): Record<string, ElementType> => {
+    const [tiles, inner] = [inTiles(variant), alongInner(variant)];
+    return {
+      ...(tiles ? (variant.alignedA ? { a: 'vec4f' } : {}) : variant.aligned && inner ? { a: 'vec4f' } : {}),
+      ...(variant.aligned && (tiles || inner || !variant.transposeB) ? { b: 'vec4f' } : {}),
+      ...(variant.quantized ? { b: 'u32' } : {}),
+    };
+  },
   workgroup: (variant) => {
     const gemm = gemmVariant(variant);
     return gemm === undefined ? matrixWorkgroup(variant.lanes) : gemmWorkgroup(gemm);
@@ -163,6 +205,7 @@ export const matmul = defineKernel({
       : gemmGrid(rows, cols, gemm, parts, alongInner(variant) ? 'inner' : 'cols');
   },
   subgroups: (variant) => variant.algorithm === 'subgroup' || usesMatrices(variant),
+  pinned: (variant) => (usesMatrices(variant) ? variant.pinned : 0),
   subgroupMatrices: usesMatrices,
   tuning: {
     space,
@@ -171,10 +214,10 @@ export const matmul = defineKernel({
       `${gemmShape(rows, Math.min(inner, depth), cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${quantized ? ' int8' : ''}`,
   },
   declarations: (variant) => {
-    const gemm = gemmVariant(variant);
+    const [gemm, sizes] = [gemmVariant(variant), text(variant)];
     return /* wgsl */ `
-${gemm === undefined ? matrixDeclarations(variant.unit) : gemmDeclarations(gemm)}
-${loads(variant)}
+${gemm === undefined ? matrixDeclarations(variant.unit, sizes.a, sizes.b) : gemmDeclarations(gemm, sizes)}
+${inTiles(variant) ? '' : loads(variant)}
 var<private> part: u32;
 fn store(row: u32, col: u32, value: f32) {
   y[(part * u.rows + row) * u.cols + col] = y_t(${result(variant)});
@@ -184,6 +227,6 @@ fn store(row: u32, col: u32, value: f32) {
     const [gemm, sizes] = [gemmVariant(variant), text(variant)];
     return /* wgsl */ `
   part = wid.z;
-${gemm === undefined ? gemmHead({ rows: MATRIX_TILE, cols: MATRIX_TILE }, sizes) + matrixBody(variant.unit, variant.lanes, sizes) : gemmBody(gemm, sizes)}`;
+${gemm === undefined ? gemmHead({ rows: MATRIX_TILE, cols: MATRIX_TILE }, sizes) + matrixBody(variant.unit, variant.lanes, sizes.a, sizes.b) : gemmBody(gemm, sizes)}`;
   },
 });

@@ -5,13 +5,15 @@
  * default variant, what the autotuner found over the table, and what a caller
  * pinned over both. `rna info` prints the outcome. Nothing is measured here.
  */
-import { isNewerLavapipe, type AdapterTraits, type Variant } from './kernel.ts';
+import { halfNames, isNewerLavapipe, pinnedSize, type AdapterTraits, type Variant } from './kernel.ts';
 
 /** Tuning of a kernel on a class of adapters. */
 export interface TableEntry {
   readonly variant: Variant;
   /** Uniforms that may be no larger than this for the entry to count; without, it counts for every call. */
   readonly upTo?: Readonly<Record<string, number>>;
+  /** Buffers that must be stored in half precision for the entry to count. */
+  readonly halves?: readonly string[];
 }
 
 /** A kernel's entries are laid over each other in order, those with a bound after those without. */
@@ -22,16 +24,25 @@ const narrow: TableEntry = { variant: { vectors: 1 }, upTo: { cols: 32 } };
 
 const always = (variant: Variant): readonly TableEntry[] => [{ variant }];
 
-// Large tiles where they leave enough workgroups to fill a card.
+// Large tiles where they leave enough workgroups to fill a card: an operand that is in workgroup memory then serves
+// more products. Chosen by what AMD's compiler makes of them (docs/performance.md), not on a card.
 const gemmGpu: readonly TableEntry[] = [
-  { variant: { algorithm: 'tiled', rows: 8, vectors: 2 } },
-  { variant: { rows: 4, vectors: 1 }, upTo: { rows: 1024 } },
-  { variant: { rows: 4, vectors: 1 }, upTo: { cols: 512 } },
+  { variant: { algorithm: 'tiled', side: 16, rows: 8, vectors: 2 } },
+  { variant: { vectors: 1 }, upTo: { rows: 1024 } },
+  { variant: { vectors: 1 }, upTo: { cols: 512 } },
+  { variant: { rows: 4, vectors: 1 }, upTo: { rows: 512, cols: 512 } },
+  { variant: { side: 8, rows: 8, vectors: 1 }, upTo: { cols: 32 } },
+  { variant: { side: 8, rows: 4, vectors: 1 }, upTo: { rows: 128 } },
 ];
 const gpu: Table = {
   matmul: gemmGpu,
-  conv2d: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
-  conv2dBackwardWeight: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
+  batchedMatmul: gemmGpu,
+  conv2d: [
+    { variant: { algorithm: 'tiled', side: 16, rows: 8, vectors: 1 } },
+    { variant: { side: 8 }, upTo: { cols: 32 } },
+  ],
+  // Few rows and columns, and chunks of many pixels.
+  conv2dBackwardWeight: always({ algorithm: 'tiled', side: 16, rows: 4, vectors: 1 }),
   layerNorm: always({ lanes: 64 }),
   layerNormBackward: always({ lanes: 64 }),
   rmsNorm: always({ lanes: 64 }),
@@ -40,8 +51,30 @@ const gpu: Table = {
   softmaxBackward: always({ lanes: 64 }),
 };
 
+/** Attention in register tiles, with `rows` tokens a workgroup. Its shuffles are over 16 lanes. */
+export function attentionTiles(
+  traits: AdapterTraits,
+  rows: number,
+): { readonly exchange: 'tiles'; readonly rows: number; readonly shuffles: boolean; readonly pinned?: number } {
+  const { subgroups, subgroupSize = 0, leastSubgroup = subgroupSize } = traits;
+  if (!subgroups || Math.max(subgroupSize, leastSubgroup) < 16) return { exchange: 'tiles', rows, shuffles: false };
+  return { exchange: 'tiles', rows, shuffles: true, ...(leastSubgroup < 16 ? pinnedSize(traits) : {}) };
+}
+
+/** What the table of GPUs says of attention, which depends on the adapter's subgroups. */
+function attentionGpu(traits: AdapterTraits): Table {
+  const tiles = always(attentionTiles(traits, 64));
+  return {
+    attention: tiles,
+    attentionBackwardQuery: tiles,
+    // It has two sums a component of the head, for which there are no registers in longer heads.
+    attentionBackwardKey: [{ variant: attentionTiles(traits, 32) }, { variant: { rows: 64 }, upTo: { headDim: 64 } }],
+  };
+}
+
 const cpu: Table = {
   matmul: [narrow],
+  batchedMatmul: [narrow],
   // SwiftShader compiles six rows of a convolution for 20 s and eight for over a minute, four for less than one.
   conv2d: [{ variant: { rows: 4 } }, narrow],
   conv2dBackwardWeight: [{ variant: { rows: 4 } }, narrow],
@@ -63,6 +96,7 @@ function cpuSubgroups(lanes: number): Table {
   const attention = always({ exchange: 'subgroup', lanes });
   return {
     matmul: gemm,
+    batchedMatmul: gemm,
     conv2d: [...conv, narrow],
     conv2dBackwardWeight: [...conv, narrow],
     attention,
@@ -86,8 +120,10 @@ function newerLavapipe(lanes: number): Table {
   // A lane has a channel.
   const fewChannels: TableEntry = { variant: { algorithm: 'subgroup' }, upTo: { channels: Math.floor(lanes / 4) } };
   const attention = always({ exchange: 'subgroup', lanes, rows: 32 });
+  const gemm: readonly TableEntry[] = [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow];
   return {
-    matmul: [{ variant: { algorithm: 'subgroup', lanes, rows: 32, vectors: 2 } }, narrow],
+    matmul: gemm,
+    batchedMatmul: gemm,
     conv2d: conv,
     instanceNorm: always({ pixels: 16 }),
     instanceNormBackward: always({ pixels: 16 }),
@@ -99,26 +135,39 @@ function newerLavapipe(lanes: number): Table {
 }
 
 /** Matrix units before all else, for the products that may use them (matmul.ts). */
-const gpuMatrices = (unit: string, lanes: number): Table => ({
-  matmul: [{ variant: { ...gemmGpu[0]!.variant, algorithm: 'matrix', unit, lanes } }, ...gemmGpu.slice(1)],
+const gpuMatrices = (traits: AdapterTraits, unit: string, lanes: number): Table => ({
+  matmul: [...gemmGpu, { variant: { algorithm: 'matrix', unit, lanes, ...pinnedSize(traits) }, halves: ['a', 'b'] }],
 });
 
 /** What the table of the adapter's class says of a kernel. */
 export function tableEntries(kernel: string, traits: AdapterTraits): readonly TableEntry[] {
   if (traits.class === 'gpu') {
     const { subgroupMatrix: unit, subgroupSize: lanes } = traits;
-    return (
-      (unit !== undefined && lanes !== undefined ? gpuMatrices(unit, lanes)[kernel] : undefined) ?? gpu[kernel] ?? []
-    );
+    const matrices = unit !== undefined && lanes !== undefined ? gpuMatrices(traits, unit, lanes)[kernel] : undefined;
+    return matrices ?? attentionGpu(traits)[kernel] ?? gpu[kernel] ?? [];
   }
   const { subgroups, subgroupSize } = traits;
   if (!subgroups || subgroupSize === undefined) return cpu[kernel] ?? [];
   return (isNewerLavapipe(traits) ? newerLavapipe : cpuSubgroups)(subgroupSize)[kernel] ?? cpu[kernel] ?? [];
 }
 
-/** Whether an entry counts for a call of these sizes. An entry with a bound does not where the size is not given. */
-export function entryCounts({ upTo }: TableEntry, uniforms: Readonly<Record<string, number>>): boolean {
-  return upTo === undefined || Object.entries(upTo).every(([name, most]) => (uniforms[name] ?? Infinity) <= most);
+/** Whether an entry counts for some calls alone. */
+export const isBounded = ({ upTo, halves }: TableEntry): boolean => upTo !== undefined || halves !== undefined;
+
+/**
+ * Whether an entry counts for a call of these sizes and options. An entry with a bound does not where the size is not
+ * given.
+ */
+export function entryCounts(
+  { upTo = {}, halves = [] }: TableEntry,
+  uniforms: Readonly<Record<string, number>>,
+  options: Variant = {},
+): boolean {
+  const stored = halfNames(options);
+  return (
+    Object.entries(upTo).every(([name, most]) => (uniforms[name] ?? Infinity) <= most) &&
+    halves.every((name) => stored.includes(name))
+  );
 }
 
 /** The table's tuning of a call, to be laid over the kernel's default variant. */
@@ -126,11 +175,12 @@ export function tableVariant(
   kernel: string,
   traits: AdapterTraits,
   uniforms: Readonly<Record<string, number>> = {},
+  options: Variant = {},
 ): Variant {
   return Object.assign(
     {},
     ...tableEntries(kernel, traits)
-      .filter((entry) => entryCounts(entry, uniforms))
+      .filter((entry) => entryCounts(entry, uniforms, options))
       .map(({ variant }) => variant),
   ) as Variant;
 }

@@ -114,6 +114,21 @@ export function unpackRows(
   });
 }
 
+/** What stands for a whole sequence: all its rows, the row of `<cls>`, or the mean of its nucleotides' rows. */
+export type Pool = 'none' | 'cls' | 'mean';
+
+/** A sequence's rows [length + 2, dim] pooled: as they are, the first, or the mean of those between `<cls>` and `<eos>`. */
+export function poolRows(rows: Float32Array, dim: number, pool: Pool): Float32Array {
+  if (pool === 'none') return rows;
+  if (pool === 'cls') return rows.subarray(0, dim);
+  const nucleotides = rows.length / dim - 2;
+  return Float32Array.from({ length: dim }, (_, column) => {
+    let sum = 0;
+    for (let row = 1; row <= nucleotides; row++) sum += rows[row * dim + column]!;
+    return sum / nucleotides;
+  });
+}
+
 /**
  * Groups a stream of records into batches of at most `budget` tokens, keeping
  * their order and never holding more than one batch. A single record longer

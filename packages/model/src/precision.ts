@@ -6,6 +6,7 @@
  * are f32, and so are the residual stream, the representation and the logits.
  */
 import { cast, quantize, type FloatType, type Tensor } from '@rna/tensor';
+import { elementCount, type ParameterShapes } from './config.ts';
 import { blockLayer } from './parameterGroups.ts';
 
 /** Weights in 8 bits (a scale per row; kernels' quantize.ts) are for inference. */
@@ -31,4 +32,15 @@ export function storeParameter(name: string, tensor: Tensor, weights: WeightType
   const stored = (weights === 'int8' ? quantize(tensor) : cast(tensor, weights)).keep();
   tensor.dispose();
   return stored;
+}
+
+/** Bytes of a model's parameters on a device, stored as `weights` says; 8 bits have a scale a row of 4 bytes. */
+export function weightBytes(shapes: ParameterShapes, weights: WeightType): number {
+  let bytes = 0;
+  for (const [name, shape] of shapes) {
+    const count = elementCount(shape);
+    if (weights === 'f32' || !isReducible(name)) bytes += 4 * count;
+    else bytes += weights === 'f16' ? 2 * count : count + 4 * shape[0]!;
+  }
+  return bytes;
 }

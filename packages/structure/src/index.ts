@@ -2,6 +2,7 @@ export * from './errors.ts';
 export { standardLetters } from './letters.ts';
 export * from './mutations.ts';
 export * from './tokenizer.ts';
+export { csvLine, inertCell, type Cell } from './records/csv.ts';
 export * from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
 export * from './records/files.ts';
@@ -42,6 +43,9 @@ export {
   ATOM_NAMES,
   ATOM_SLOTS,
   BASES,
+  C1_SLOT,
+  C4_SLOT,
+  NITROGEN_SLOT,
   atomSlot,
   isBase,
   residueKind,

@@ -7,6 +7,13 @@ import { matrixStorage, unitFits, unitName, type AdapterTraits, type MatrixUnit 
  */
 export const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
+/** A kernel may ask for a subgroup's size with it. WebGPU's types do not know it yet. */
+export const SUBGROUP_SIZE_FEATURE = 'subgroup-size-control' as GPUFeatureName;
+
+// Of what an adapter offers between its least and its most lanes: AMD's 64 sum products of two instructions at once, and
+// more than 64 are no card's best.
+const MOST_PINNED = 64;
+
 interface SubgroupMatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -26,13 +33,23 @@ export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
       .filter((part) => part !== '')
       .join(' '),
     ...(mesa !== undefined && { mesa: Number(mesa) }),
-    subgroups: adapter.features.has('subgroups'),
-    subgroupSize: info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
+    ...subgroupTraits(adapter),
     f16: adapter.features.has('shader-f16'),
     workgroupStorage: adapter.limits.maxComputeWorkgroupStorageSize,
   };
   const unit = matrixUnit(adapter, traits);
   return unit === undefined ? traits : { ...traits, subgroupMatrix: unitName(unit) };
+}
+
+function subgroupTraits({
+  info: { subgroupMinSize: least, subgroupMaxSize: most },
+  features,
+}: GPUAdapter): Pick<AdapterTraits, 'subgroups' | 'subgroupSize' | 'pinsSubgroups' | 'leastSubgroup'> {
+  const subgroups = features.has('subgroups');
+  if (least === undefined || most === undefined || least === most) return { subgroups, subgroupSize: least };
+  if (!subgroups || !features.has(SUBGROUP_SIZE_FEATURE))
+    return { subgroups, subgroupSize: undefined, leastSubgroup: least };
+  return { subgroups, subgroupSize: Math.min(most, MOST_PINNED), pinsSubgroups: true, leastSubgroup: least };
 }
 
 /** The largest unit of halves summed in f32 that kernels are written for. They need to know the subgroup's size. */

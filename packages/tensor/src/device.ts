@@ -15,6 +15,7 @@ import {
   fill,
   halfStorage,
   packUniforms,
+  pinnedSize,
   type AdapterTraits,
   type AnyKernel,
   type Bindings,
@@ -23,7 +24,7 @@ import {
   type UniformTypes,
   type Variant,
 } from '@rna/kernels';
-import { adapterTraits, SUBGROUP_MATRIX_FEATURE } from './adapter.ts';
+import { adapterTraits, SUBGROUP_MATRIX_FEATURE, SUBGROUP_SIZE_FEATURE } from './adapter.ts';
 import { AdapterErrors, namesOf } from './adapterErrors.ts';
 import { DeviceError } from './errors.ts';
 import { MemoryPool } from './memory.ts';
@@ -163,7 +164,7 @@ export class Device {
     const traits = adapterTraits(adapter);
     const { subgroupMatrix, ...plain } = traits;
     const requiredFeatures = [
-      ...(['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((feature) =>
+      ...(['shader-f16', 'subgroups', SUBGROUP_SIZE_FEATURE, 'timestamp-query'] as GPUFeatureName[]).filter((feature) =>
         adapter.features.has(feature),
       ),
       ...(subgroupMatrix === undefined ? [] : [SUBGROUP_MATRIX_FEATURE]),
@@ -181,7 +182,12 @@ export class Device {
     const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
     const device = new Device(adapter, gpu, traits, options);
     if (subgroupMatrix === undefined) return device;
-    const variant = { algorithm: 'matrix', unit: subgroupMatrix, lanes: traits.subgroupSize! } as const;
+    const variant = {
+      algorithm: 'matrix',
+      unit: subgroupMatrix,
+      lanes: traits.subgroupSize!,
+      ...pinnedSize(traits),
+    } as const;
     return (await productsAreRight(device, variant)) ? device : new Device(adapter, gpu, plain, options);
   }
 

@@ -10,6 +10,8 @@ export interface FlatTensors {
   /** All values, with zeros between the parts. */
   readonly whole: Tensor;
   readonly parts: readonly Tensor[];
+  /** The element of the whole at which each part begins. */
+  readonly offsets: readonly number[];
 }
 
 const UNIT = PART_BYTES / 4;
@@ -19,12 +21,8 @@ export function flatZeros(device: Device, shapes: readonly Shape[]): FlatTensors
   const room = shapes.map((shape) => UNIT * Math.ceil(elements(shape) / UNIT));
   const whole = device.zeros([room.reduce((sum, size) => sum + size, 0)]).keep();
   let end = 0;
-  const parts = shapes.map((shape, i) => {
-    const begin = end;
-    end += room[i]!;
-    return whole.part(begin, shape).keep();
-  });
-  return { whole, parts };
+  const offsets = room.map((size) => (end += size) - size);
+  return { whole, parts: shapes.map((shape, i) => whole.part(offsets[i]!, shape).keep()), offsets };
 }
 
 /**

@@ -18,10 +18,11 @@ export {
   TuningError,
   type MemoryShortage,
 } from './errors.ts';
+export { disposeFlat, flatZeros, type FlatTensors } from './flat.ts';
 export { megabytes, type MemoryUse } from './memory.ts';
 export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from './pipelines.ts';
 export { measurePeakFlops } from './peakFlops.ts';
-export { backward, recompute, record, type Rule } from './tape.ts';
+export { backward, recompute, recomputeAll, record, type Rule } from './tape.ts';
 export {
   describe,
   elements,
@@ -51,6 +52,19 @@ export * from './ops/storage.ts';
 export * from './ops/layerNorm.ts';
 export * from './ops/rmsNorm.ts';
 export * from './ops/activations.ts';
+export * from './ops/frames.ts';
+export * from './ops/pointAttention.ts';
+export * from './ops/fullAtoms.ts';
+export * from './ops/structureLoss.ts';
+export {
+  edgeFeatures,
+  joinRows,
+  moveNodes,
+  neighbourSums,
+  siluDot,
+  squaredDistances,
+  type EdgeBand,
+} from './ops/edges.ts';
 export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
 export * from './ops/attention.ts';
@@ -64,3 +78,10 @@ export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
 export { pairDistance, pairPrior, type PriorScale } from './ops/pairPrior.ts';
 export * from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';
+export { channelGate, gate } from './ops/gate.ts';
+export { columns, joinColumns } from './ops/joinColumns.ts';
+export { swapAxes } from './ops/swapAxes.ts';
+export { batchedProduct } from './ops/batchedMatmul.ts';
+export { pairAttention, type PairAttentionShape } from './ops/pairAttention.ts';
+export { distanceBins } from './ops/distanceBins.ts';
+export { feedForward, type LinearLayer } from './ops/feedForward.ts';

@@ -12,10 +12,13 @@ import type { Owner, Tensor } from './tensor.ts';
 /** Gradients of a step's inputs, in their order; `undefined` where `needs` says that none is wanted. */
 export type Rule = (dy: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
 
+/** The same of a step with several outputs; the gradient of one that nothing was computed from is `undefined`. */
+type JointRule = (dys: readonly (Tensor | undefined)[], needs: readonly boolean[]) => readonly (Tensor | undefined)[];
+
 interface Step {
-  readonly output: Tensor;
+  readonly outputs: readonly Tensor[];
   readonly inputs: readonly Tensor[];
-  readonly rule: Rule;
+  readonly rule: JointRule;
   readonly extras: readonly Tensor[];
 }
 
@@ -36,7 +39,9 @@ export class Tape implements Owner {
   }
 
   add(step: Step): void {
-    this.own(step.output);
+    step.outputs.forEach((output) => {
+      this.own(output);
+    });
     step.extras.forEach((extra) => {
       this.own(extra);
     });
@@ -47,9 +52,9 @@ export class Tape implements Owner {
     this.#steps.push(step);
   }
 
-  /** Walks back from `loss` with the gradient `seed`. */
-  walk(loss: Tensor, seed: Tensor): void {
-    const gradients = new Map<Tensor, Tensor>([[loss, seed]]);
+  /** Walks back from `ends` with their gradients `seeds`; an end without one has none of its own. */
+  walk(ends: readonly Tensor[], seeds: readonly (Tensor | undefined)[]): void {
+    const gradients = new Map<Tensor, Tensor>();
     const give = (input: Tensor, gradient: Tensor): void => {
       if (!input.tracked) {
         gradient.dispose();
@@ -61,18 +66,24 @@ export class Tape implements Owner {
         input.gradient = (sum === undefined ? gradient : accumulate(sum, gradient)).keep();
       }
     };
+    ends.forEach((end, i) => {
+      const seed = seeds[i];
+      if (seed !== undefined) give(end, seed);
+    });
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      const { output, inputs, rule, extras } = step;
-      const dy = gradients.get(output);
-      if (dy !== undefined) {
-        gradients.delete(output);
+      const { outputs, inputs, rule, extras } = step;
+      const dys = outputs.map((output) => gradients.get(output));
+      if (dys.some((dy) => dy !== undefined)) {
+        outputs.forEach((output) => gradients.delete(output));
         const needs = inputs.map((input) => input.tracked);
-        rule(dy, needs).forEach((gradient, i) => {
+        rule(dys, needs).forEach((gradient, i) => {
           if (gradient !== undefined) give(inputs[i]!, gradient);
         });
-        dy.dispose();
+        dys.forEach((dy) => dy?.dispose());
       }
-      if (output !== loss) output.dispose();
+      outputs.forEach((output) => {
+        if (!ends.includes(output)) output.dispose();
+      });
       extras.forEach((extra) => {
         extra.dispose();
       });
@@ -99,7 +110,7 @@ export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, ex
     return output;
   }
   output.tracked = true;
-  tape.add({ output, inputs, rule, extras });
+  tape.add({ outputs: [output], inputs, rule: ([dy], needs) => rule(dy!, needs), extras });
   return output;
 }
 
@@ -112,32 +123,52 @@ export function record(output: Tensor, inputs: readonly Tensor[], rule: Rule, ex
  * which the tape keeps for the walk.
  */
 export function recompute(x: Tensor, body: (x: Tensor) => Tensor, reads: readonly Tensor[]): Tensor {
-  const { device } = x;
+  return recomputeAll([x], ([leaf]) => [body(leaf!)], reads)[0]!;
+}
+
+/** `recompute` of a body with several inputs and several outputs, all of them made in it. */
+export function recomputeAll(
+  xs: readonly Tensor[],
+  body: (xs: readonly Tensor[]) => readonly Tensor[],
+  reads: readonly Tensor[],
+): readonly Tensor[] {
+  const { device } = xs[0]!;
   const { tape } = device;
-  if (tape === undefined) return body(x);
-  let y: Tensor;
+  if (tape === undefined || ![...xs, ...reads].some(({ tracked }) => tracked)) return body(xs);
+  let outputs: readonly Tensor[];
   try {
     device.tape = undefined;
-    y = device.scope(() => body(x));
+    outputs = device.scope(() => [...body(xs)]);
   } finally {
     device.tape = tape;
   }
-  return record(y, [x, ...reads], (dy, [needsX]) => {
-    // A leaf of its own: the walk ends there and leaves the gradient.
-    const leaf = x.alias().train(needsX === true);
+  outputs.forEach((output) => {
+    output.tracked = true;
+  });
+  const rule: JointRule = (dys, needs) => {
+    // Leaves of their own: the walk ends there and leaves the gradients.
+    const leaves = xs.map((x, i) => x.alias().train(needs[i] === true));
     try {
       differentiate(
         device,
-        () => body(leaf),
-        () => dy.alias(),
-      ).dispose();
-      const dx = leaf.gradient;
-      leaf.gradient = undefined;
-      return [dx && device.adopt(dx)];
+        () => body(leaves),
+        () => dys.map((dy) => dy?.alias()),
+      ).forEach((output) => {
+        output.dispose();
+      });
+      return leaves.map((leaf) => {
+        const dx = leaf.gradient;
+        leaf.gradient = undefined;
+        return dx && device.adopt(dx);
+      });
     } finally {
-      leaf.dispose();
+      leaves.forEach((leaf) => {
+        leaf.dispose();
+      });
     }
-  });
+  };
+  tape.add({ outputs, inputs: [...xs, ...reads], rule, extras: [] });
+  return outputs;
 }
 
 /**
@@ -147,23 +178,32 @@ export function recompute(x: Tensor, body: (x: Tensor) => Tensor, reads: readonl
  */
 export function backward(device: Device, forward: () => Tensor, scale: number | Tensor = 1): Tensor {
   if (device.tape !== undefined) throw new Error('backward: a tape is open already');
-  return differentiate(device, forward, (loss) => {
-    if (loss.size !== 1) throw new Error(`backward: the loss must have one element, not ${loss.size}`);
-    return typeof scale === 'number' ? device.tensor(new Float32Array([scale]), loss.shape) : scale.alias(loss.shape);
-  });
+  const [loss] = differentiate(
+    device,
+    () => [forward()],
+    ([y]) => {
+      if (y!.size !== 1) throw new Error(`backward: the loss must have one element, not ${y!.size}`);
+      return [typeof scale === 'number' ? device.tensor(new Float32Array([scale]), y!.shape) : scale.alias(y!.shape)];
+    },
+  );
+  return loss!;
 }
 
-/** Runs `forward` with a tape, walks back from its output with the gradient `seed` makes, and returns the output. */
-function differentiate(device: Device, forward: () => Tensor, seed: (y: Tensor) => Tensor): Tensor {
+/** Runs `forward` with a tape, walks back from its outputs with the gradients `seeds` makes, and returns the outputs. */
+function differentiate(
+  device: Device,
+  forward: () => readonly Tensor[],
+  seeds: (ys: readonly Tensor[]) => readonly (Tensor | undefined)[],
+): readonly Tensor[] {
   const tape = new Tape();
   return device.scope(() => {
     try {
       device.tape = tape;
-      const y = forward();
+      const ys = forward();
       device.tape = undefined;
-      tape.walk(y, seed(y));
-      // The output outlives the tape that owned it.
-      return y.owner === tape ? device.adopt(y.keep()) : y;
+      tape.walk(ys, seeds(ys));
+      // The outputs outlive the tape that owned them.
+      return ys.map((y) => (y.owner === tape ? device.adopt(y.keep()) : y));
     } finally {
       device.tape = undefined;
       tape.dispose();

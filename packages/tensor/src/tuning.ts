@@ -10,6 +10,7 @@
  */
 import {
   entryCounts,
+  isBounded,
   kernelVersion,
   shapeClass,
   tableEntries,
@@ -97,7 +98,7 @@ export function variantChoice({ traits, tuned, pinned }: VariantSources): Varian
     // Every call comes by here, and most kernels leave nothing to be chosen.
     if (bounded.length === 0 && answers === undefined) return { ...ordinary, ...own };
     const shape = answers === undefined ? undefined : shapeClass(kernel, uniforms, options);
-    const table = bounded.map((entry) => (entryCounts(entry, uniforms) ? entry.variant : undefined));
+    const table = bounded.map((entry) => (entryCounts(entry, uniforms, options) ? entry.variant : undefined));
     return Object.assign(
       {},
       base,
@@ -130,7 +131,7 @@ function kernelChoice(kernel: AnyKernel, { traits, tuned, pinned }: VariantSourc
     base,
     pin,
     ordinary: { ...base, ...pin },
-    bounded: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
+    bounded: tableEntries(kernel.name, traits).filter(isBounded),
     answers: Object.keys(answers).length > 0 ? answers : undefined,
   };
 }

@@ -34,6 +34,8 @@ test('kernels that compile, one that does not and the end of the device leave no
     opened.push(await requestAdapter());
     return opened.at(-1)!;
   });
+  // The first is left alone, and the last comes first.
+  compiler.add({ ...sources[0]!, label: 'first' });
   compiler.add({ ...sources[0]!, label: 'broken', code: 'fn main() { nonsense }' });
   compiler.add(sources[0]!);
   await expect.poll(() => opened.length, { timeout: 10_000 }).toBe(1);
@@ -42,4 +44,19 @@ test('kernels that compile, one that does not and the end of the device leave no
   await device.idle();
   device.destroy();
   expect(opened).toHaveLength(1);
+});
+
+test('a kernel that waits alone is left to the device that is helped', async () => {
+  let asked = 0;
+  const compiler = compileAhead(() => {
+    asked++;
+    return requestAdapter();
+  });
+  const source: PipelineSource = { label: 'alone', code: 'fn main() { nonsense }', signature: '' };
+  compiler.add(source);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(asked).toBe(0);
+  compiler.add(source);
+  await expect.poll(() => asked, { timeout: 10_000 }).toBe(1);
+  compiler.destroy();
 });

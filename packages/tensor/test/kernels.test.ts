@@ -5,9 +5,8 @@
  *
  * Variants are a subset that shows each value of each field, and run the calls that cover a check's options
  * (`covering.ts`): lavapipe compiles for minutes, and SwiftShader keeps gigabytes for the kernels with barriers.
- * On lavapipe other variants than the adapter's choice, and its repetitions with other subgroup sizes, which run the
- * kernels that use subgroups, take a sample of those calls. It follows from the kernel's text, so another is drawn with
- * each change of a kernel.
+ * On lavapipe other variants than the adapter's choice, and its repetitions, which run the kernels that use subgroups,
+ * take a sample of those calls. It follows from the kernel's text, so another is drawn with each change of a kernel.
  * With `RNA_MATRIX=full` everything runs everything.
  */
 import {
@@ -38,8 +37,8 @@ const slowCompiler = /llvmpipe/i.test(device.traits.description) && !fullMatrix;
 const repeated = wanted.repeated && slowCompiler;
 const tested = repeated ? checks.filter(({ kernel }) => kernel.subgroups !== undefined) : checks;
 
-/** Calls of a kernel that are compiled on each of lavapipe's repetitions: 16 lanes take it 10 s of processor time each. */
-const SAMPLE = 3;
+/** Calls of a kernel that are compiled in a sample: with all of LLVM's passes one takes up to 20 s of processor time. */
+const SAMPLE = wanted.optimized ? 2 : 3;
 
 /** So many of a kernel's calls, drawn by its text. */
 function sampled(kernel: AnyKernel, calls: readonly Call[]): readonly Call[] {

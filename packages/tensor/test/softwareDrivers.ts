@@ -15,19 +15,32 @@ import { cacheFolder, preferredManifest } from '../src/node/driver.ts';
  */
 export const fullMatrix = process.env['RNA_MATRIX'] === 'full';
 
+/**
+ * The environment of all test processes: Mesa compiles without LLVM's passes, in a third of the time, which is most of
+ * what the tests take. That those passes change no result is looked at where a driver's repetition is `optimized`. Two
+ * processes fill the cores, so none has one to spare for compiling ahead.
+ */
+export const quickCompiler: Readonly<Record<string, string>> = fullMatrix
+  ? {}
+  : { GALLIVM_PERF: 'nopt', RNA_COMPILE_AHEAD: 'off' };
+
 interface SoftwareDriver {
   readonly name: string;
   readonly description: RegExp;
   readonly subgroupSize: number;
+  /** Compiled as for a user. */
+  readonly optimized: boolean;
 }
 
+// Lavapipe has 8 lanes by itself on x64, so with them it is looked at as it is used.
 const DRIVERS: readonly SoftwareDriver[] = [
   ...[4, 8, 16].map((subgroupSize) => ({
-    name: `lavapipe, subgroups of ${subgroupSize}`,
+    name: `lavapipe, subgroups of ${subgroupSize}${subgroupSize === 8 ? ', optimized' : ''}`,
     description: /llvmpipe/i,
     subgroupSize,
+    optimized: subgroupSize === 8,
   })),
-  { name: 'SwiftShader', description: /swiftshader/i, subgroupSize: 4 },
+  { name: 'SwiftShader', description: /swiftshader/i, subgroupSize: 4, optimized: true },
 ];
 
 const MANIFEST_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
@@ -64,15 +77,14 @@ interface DriverProject {
 
 /** A test project for each driver; `browser` is the browser's executable. */
 export function driverProjects(browser: string | undefined): DriverProject[] {
-  // Lavapipe has 8 lanes by itself on x64. Random shapes take many pipelines, which SwiftShader compiles quickly.
-  const drivers = fullMatrix ? DRIVERS : DRIVERS.filter(({ subgroupSize }) => subgroupSize !== 8);
-  return drivers.map(({ name, description, subgroupSize }) => {
+  return DRIVERS.map(({ name, description, subgroupSize, optimized }) => {
     const lavapipe = description.test('llvmpipe');
     const manifest = lavapipe ? lavapipeManifest() : swiftShaderManifest(browser);
     return {
       name,
       env: {
         RNA_TEST_DRIVER: name,
+        ...(optimized ? { RNA_COMPILE_AHEAD: 'off' } : quickCompiler),
         ...(manifest === undefined ? {} : { VK_DRIVER_FILES: manifest }),
         // Mesa's cache of compiled kernels does not tell vector widths apart.
         ...(lavapipe
@@ -82,6 +94,7 @@ export function driverProjects(browser: string | undefined): DriverProject[] {
             }
           : {}),
       },
+      // Random shapes take many pipelines, which SwiftShader compiles quickly.
       tests: ['kernels.test.ts', ...(lavapipe && !fullMatrix ? [] : ['properties.test.ts'])],
     };
   });
@@ -93,13 +106,16 @@ export interface WantedAdapter {
   readonly name: string;
   /** Whether these tests repeat those on the machine's own adapter. */
   readonly repeated: boolean;
+  /** Whether Mesa compiles as for a user (`quickCompiler`). */
+  readonly optimized: boolean;
   readonly isMet: (traits: AdapterTraits) => boolean;
 }
 
 /** The adapter that this process's project is for: any, if the project is none of `driverProjects`. */
 export function wantedAdapter(): WantedAdapter {
   const name = process.env['RNA_TEST_DRIVER'];
-  if (name === undefined) return { name: "the machine's adapter", repeated: false, isMet: () => true };
+  if (name === undefined)
+    return { name: "the machine's adapter", repeated: false, optimized: fullMatrix, isMet: () => true };
   const driver = DRIVERS.find((candidate) => candidate.name === name);
   if (driver === undefined)
     throw new Error(
@@ -108,6 +124,7 @@ export function wantedAdapter(): WantedAdapter {
   return {
     name: `${name} (left out where the machine has no such driver)`,
     repeated: true,
+    optimized: driver.optimized || fullMatrix,
     isMet: (traits) => driver.description.test(traits.description) && traits.subgroupSize === driver.subgroupSize,
   };
 }

@@ -22,6 +22,7 @@ import { productsAreRight } from '../src/subgroupMatrixProbe.ts';
 import { variantChoice } from '../src/tuning.ts';
 
 const FEATURE = 'chromium-experimental-subgroup-matrix';
+const SIZES = 'subgroup-size-control';
 const UNITS = ['16x16x16', '8x16x16', '16x8x8', '8x8x8'];
 const OPERANDS = [{}, { transposeA: true }, { transposeB: true, aligned: true, bias: true, residual: true }];
 const check = checks.find(({ kernel }) => kernel.name === 'matmul')!;
@@ -47,7 +48,7 @@ fn multiply(a: vec2u, b: vec2u, sum: array<f32, ${own}>) -> array<f32, ${own}> {
   for (var e = 0u; e < bound(${own}u); e++) {
     let i = e * ${lanes}u + ownLane;
     var value = values[e];
-    for (var k = 0u; k < bound(${inner}u); k++) { value += f32(tileA[a.x + i / ${n}u * a.y + k]) * f32(tileB[b.x + k * b.y + i % ${n}u]); }
+    for (var k = 0u; k < bound(${inner}u); k++) { value += f32(tileA[a.x + i / ${n}u * a.y + k]) * f32(tileB[b.x + i % ${n}u * b.y + k]); }
     values[e] = value;
   }
   return values;
@@ -63,7 +64,7 @@ fn storeResults(at: u32, sum: array<f32, ${own}>, stride: u32) {
     text
       .replaceAll(`subgroup_matrix_result<f32, ${n}, ${m}>()`, `array<f32, ${own}>()`)
       .replaceAll(`subgroupMatrixLoad<subgroup_matrix_left<f16, ${inner}, ${m}>, row_major>(&tileA, `, 'operand(')
-      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, row_major>(&tileB, `, 'operand(')
+      .replaceAll(`subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${inner}>, col_major>(&tileB, `, 'operand(')
       .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply(')
       .replaceAll('subgroupMatrixStore<row_major>(&results, ', 'storeResults(');
   return {
@@ -83,7 +84,7 @@ describe('the text', () => {
     gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
     const adapter = await sleepingWait(gpu.requestAdapter());
     nothing = await sleepingWait(
-      adapter!.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', FEATURE] as GPUFeatureName[] }),
+      adapter!.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', FEATURE, SIZES] as GPUFeatureName[] }),
     );
   });
   afterAll(() => {
@@ -98,6 +99,12 @@ describe('the text', () => {
     });
     return (await sleepingWait(nothing.popErrorScope()))?.message;
   };
+
+  it('compiles where it asks for a size of subgroups', async () => {
+    const text = textOf({ algorithm: 'matrix', unit: '16x16x16', lanes: 32, pinned: 32, ...halves });
+    expect(text).toContain('@subgroup_size(32)');
+    expect(await compile(text)).toBeUndefined();
+  });
 
   it.each(UNITS)('compiles with units of %s, and Tint looks at their sizes and at uniformity', async (unit) => {
     for (const operands of OPERANDS)
@@ -170,12 +177,14 @@ interface Pretence {
   readonly configs?: readonly Config[];
   readonly subgroups?: readonly [number, number];
   readonly storage?: number;
+  /** Kernels may ask for a subgroup's size. */
+  readonly sizes?: boolean;
 }
 
 /** The adapter as a card that may have subgroup matrices; what it opens is the adapter's own device, without them. */
 function pretending(
   adapter: GPUAdapter,
-  { matrices = false, configs = [config(16, 16, 16)], subgroups = [8, 8], storage }: Pretence,
+  { matrices = false, configs = [config(16, 16, 16)], subgroups = [8, 8], storage, sizes = false }: Pretence,
 ): GPUAdapter {
   const info = {
     vendor: 'a test',
@@ -189,7 +198,11 @@ function pretending(
   const { limits } = adapter;
   return {
     info,
-    features: new Set([...adapter.features, ...(matrices ? [FEATURE] : [])]),
+    features: new Set([
+      ...[...adapter.features].filter((name) => (name as string) !== SIZES),
+      ...(matrices ? [FEATURE] : []),
+      ...(sizes ? [SIZES] : []),
+    ]),
     limits: new Proxy(limits, {
       get: (_, name) =>
         name === 'maxComputeWorkgroupStorageSize'
@@ -228,7 +241,22 @@ describe('the choice', () => {
     expect(unitWith({ matrices: true, configs: [] })).toBeUndefined();
     expect(unitWith({ matrices: false, configs })).toBeUndefined();
     expect(unitWith({ matrices: true, configs, subgroups: [8, 32] })).toBeUndefined();
+    expect(unitWith({ matrices: true, configs, subgroups: [8, 32], sizes: true })).toBe('16x16x16');
     expect(unitWith({ matrices: true, configs, storage: 8192 })).toBeUndefined();
+  });
+
+  it('is a size of subgroups that kernels ask for, where the adapter has several and lets them', () => {
+    if (!adapter.features.has('subgroups')) return;
+    const traits = (pretence: Pretence): Partial<AdapterTraits> => {
+      const { subgroupSize, pinsSubgroups, leastSubgroup } = adapterTraits(pretending(adapter, pretence));
+      return { subgroupSize, pinsSubgroups, leastSubgroup } as Partial<AdapterTraits>;
+    };
+    expect(traits({ subgroups: [32, 32], sizes: true })).toEqual({ subgroupSize: 32 });
+    expect(traits({ subgroups: [32, 64] })).toEqual({ leastSubgroup: 32 });
+    const pinned = { pinsSubgroups: true } as const;
+    expect(traits({ subgroups: [32, 64], sizes: true })).toEqual({ ...pinned, subgroupSize: 64, leastSubgroup: 32 });
+    expect(traits({ subgroups: [8, 32], sizes: true })).toEqual({ ...pinned, subgroupSize: 32, leastSubgroup: 8 });
+    expect(traits({ subgroups: [16, 128], sizes: true })).toEqual({ ...pinned, subgroupSize: 64, leastSubgroup: 16 });
   });
 
   const card: AdapterTraits = {
@@ -258,6 +286,10 @@ describe('the choice', () => {
       expect(matmul.grid(sizes, chosen(withMatrices, options))).toEqual(matmul.grid(sizes, chosen(card, options)));
     }
     expect(matmul.tuning!.space(withMatrices)).toContainEqual({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
+    // An adapter of several sizes has them in a text that asks for one.
+    const several = { ...withMatrices, subgroupSize: 64, pinsSubgroups: true, leastSubgroup: 32 };
+    expect(textOf(chosen(several, { f16: 'a,b' }))).toMatch(/^enable subgroup_size_control;$[^]*@subgroup_size\(64\)/m);
+    expect(textOf(chosen(several, {}))).toBe(textOf(chosen(card, {})));
     expect(matmul.tuning!.space(card).some(({ algorithm }) => algorithm === 'matrix')).toBe(false);
   });
 });

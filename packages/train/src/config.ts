@@ -62,6 +62,12 @@ const ema = z
   .optional()
   .describe('Decay of a moving average of the weights, which is then evaluated and saved as the model; 0.999 is usual');
 
+const shards = count
+  .default(1)
+  .describe(
+    'Parts of a step that are computed apart, by up to so many processes; they decide the last bits, the number of processes does not',
+  );
+
 const spikeFactor = z
   .number()
   .min(0)
@@ -97,7 +103,7 @@ const finetuneRun = run.extend({
     .describe('Steps between evaluations on the held-out data, or epoch for one after each'),
 });
 
-export const pretrainConfig = z.strictObject({
+const pretrainFields = z.strictObject({
   seed: z.int().nonnegative().default(0).describe('Everything random follows from it'),
   out: z.string().min(1).describe('Folder of the run; a run found there is resumed'),
   model: newModel.prefault({}),
@@ -153,9 +159,23 @@ export const pretrainConfig = z.strictObject({
       spikeFactor: spikeFactor.default(10),
     })
     .prefault({}),
-  train: z.strictObject({ steps: updates.describe('Updates in all'), precision, dropout, recompute, ema }),
+  train: z.strictObject({ steps: updates.describe('Updates in all'), precision, dropout, recompute, ema, shards }),
   run: run.prefault({}),
 });
+
+export const pretrainConfig = pretrainFields.superRefine(({ train, batch: { accumulation } }, context) => {
+  if (train.shards > accumulation) shardsIssue(context, train.shards, 'batch.accumulation', accumulation);
+});
+
+/** A shard without a micro-batch would leave a process idle in every step. */
+function shardsIssue(context: z.RefinementCtx, asked: number, field: string, parts: number): void {
+  context.addIssue({
+    code: 'custom',
+    path: ['train', 'shards'],
+    message: `is more than ${field}, which is ${parts}: a step has no more parts to share out`,
+    input: asked,
+  });
+}
 
 const decode = z.strictObject({
   allowNcPairs: z.boolean().default(false).describe('Allow pairs other than AU, GC and GU'),
@@ -227,6 +247,7 @@ const finetuneFields = (head: Head) => ({
       dropout,
       recompute,
       ema,
+      shards,
     })
     .prefault({}),
   batch: z
@@ -273,10 +294,17 @@ const threshold = z
  */
 export function finetuneConfig(head: Head): z.ZodType<FinetuneConfig> {
   const fields = finetuneFields(head);
-  if (head.kind === 'pairs') return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkStages);
+  if (head.kind === 'pairs')
+    return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkFinetune);
   if (head.kind === 'probability')
-    return z.strictObject({ ...fields, threshold: threshold.default(0.5) }).superRefine(checkStages);
-  return z.strictObject(fields).superRefine(checkStages);
+    return z.strictObject({ ...fields, threshold: threshold.default(0.5) }).superRefine(checkFinetune);
+  return z.strictObject(fields).superRefine(checkFinetune);
+}
+
+function checkFinetune(config: FinetuneConfig, context: z.RefinementCtx): void {
+  const { shards: asked, batchSize } = config.train;
+  if (asked > batchSize) shardsIssue(context, asked, 'train.batchSize', batchSize);
+  checkStages(config, context);
 }
 
 function checkStages({ unfreeze, optimizer: { encoderRateScale } }: FinetuneConfig, context: z.RefinementCtx): void {

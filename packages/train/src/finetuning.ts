@@ -11,6 +11,7 @@ import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type Th
 import { longestInput, packTokens, runHead, STREAM, type TaskHead, predictsPairs } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel, priorsOf } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
+import { partOf } from './shardTree.ts';
 import { TrainingError, type MicroBatch, type TrainingTask } from './trainer.ts';
 import type { Evaluation } from './trainState.ts';
 
@@ -25,6 +26,8 @@ export interface FinetuningOptions<S extends object = object, T = unknown, P = u
   readonly batchSize: number;
   /** Tokens of a micro-batch at most; a longer RNA has one of its own. */
   readonly maxTokens: number;
+  /** Parts that a step's RNAs are cut in before they are packed. Default 1. */
+  readonly shards?: number;
   /** Dropout, where encoder and head have it. Default false. */
   readonly dropout?: boolean;
   /** Keep no activations of a block of a trained encoder, run it again on the way back. Default false. */
@@ -138,19 +141,35 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
     };
   };
 
+  /** A micro-batch whose loss another process computes. */
+  const elsewhere = (indices: readonly number[]): MicroBatch => {
+    const rnas = indices.map((index) => train[index]!);
+    return {
+      targets: rnas.reduce((sum, rna) => sum + terms(rna), 0),
+      tokens: rnas.reduce((sum, rna) => sum + tokensOf(rna), 0),
+      loss: () => {
+        throw new Error('the loss of a micro-batch that is not own is asked for');
+      },
+    };
+  };
+
   return {
     stepsPerEpoch,
-    async batchAt({ epoch, row }, step) {
+    async batchAt({ epoch, row }, step, isOwn = () => true) {
       const indices = orderOf(epoch).slice(row * batchSize, (row + 1) * batchSize);
       const microBatches: MicroBatch[] = [];
       // All of a step's priors are computed while the device is at the step before.
-      const parts = microBatchesOf(indices, options).map((part) => {
+      const parts = microBatchesOf(indices, options).map((part, micro, { length }) => {
+        if (!isOwn(micro, length)) return { part };
         const asked = priorsOf(options, sequencesOf(part));
         // A failure is met where it is awaited.
         asked.catch(() => undefined);
         return { part, asked };
       });
-      for (const { part, asked } of parts) microBatches.push(await microBatch(part, step, microBatches.length, asked));
+      for (const { part, asked } of parts)
+        microBatches.push(
+          asked === undefined ? elsewhere(part) : await microBatch(part, step, microBatches.length, asked),
+        );
       const isLast = row + 1 >= stepsPerEpoch;
       return {
         epoch,
@@ -164,8 +183,18 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
   };
 }
 
-/** A step's RNAs, in their order, in parts that fit in the budget of tokens. */
+/** A step's RNAs, in their order, in parts of a shard that fit in the budget of tokens. */
 function microBatchesOf<S extends object, T, P>(
+  indices: readonly number[],
+  options: FinetuningOptions<S, T, P>,
+): number[][] {
+  const active = Math.min(options.shards ?? 1, indices.length);
+  return Array.from({ length: active }, (_, shard) => partOf(indices.length, shard, active)).flatMap(({ from, to }) =>
+    packed(indices.slice(from, to), options),
+  );
+}
+
+function packed<S extends object, T, P>(
   indices: readonly number[],
   { train, task, maxTokens }: FinetuningOptions<S, T, P>,
 ): number[][] {

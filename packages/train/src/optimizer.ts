@@ -223,6 +223,20 @@ export class AdamW {
     ]);
   }
 
+  /** The parameters that do not rest, in the order in which they began to train. */
+  trained(): readonly Tensor[] {
+    return this.#slots.map(({ parameter }) => parameter);
+  }
+
+  /** Throws if a parameter that does not rest has no gradient: it is no part of the loss. */
+  requireGradients(): void {
+    const without = this.#slots.find(({ parameter }) => parameter.gradient === undefined);
+    if (without !== undefined)
+      throw new Error(
+        `AdamW: parameter '${without.name}' has no gradient; the loss does not depend on it, so it cannot be trained`,
+      );
+  }
+
   /** What `backward` is to start from for `factor` · loss: the factor, or a tensor [1] with the scale in it. */
   lossSeed(factor: number): number | Tensor {
     if (this.#scaling === undefined) return factor;
@@ -232,14 +246,10 @@ export class AdamW {
   /**
    * Records one update from the parameters' gradients, which it frees, and returns the step's report (see
    * `readReport`). `step` counts updates from 1, those not applied included; `loss` [1] is what the gradients are of.
-   * Throws if a parameter has no gradient: it is no part of the loss.
+   * Throws as `requireGradients` does.
    */
   update(loss: Tensor, step: number, learningRate: number): Tensor {
-    const without = this.#slots.find(({ parameter }) => parameter.gradient === undefined);
-    if (without !== undefined)
-      throw new Error(
-        `AdamW: parameter '${without.name}' has no gradient; the loss does not depend on it, so it cannot be trained`,
-      );
+    this.requireGradients();
     const [beta1, beta2] = this.#betas;
     return this.#device.scope(() => {
       const updates = this.#groups.map(({ group, bundles }) => ({

@@ -31,7 +31,10 @@ import type { Schedule } from './schedule.ts';
 import { unfreezingGroups } from './unfreezing.ts';
 
 /** Where a run is kept and shown. Without a store it is neither saved nor resumed. */
-export interface RunPlaces extends Pick<TrainOptions, 'log' | 'onProgress' | 'onEvaluation' | 'onDamage' | 'stop'> {
+export interface RunPlaces extends Pick<
+  TrainOptions,
+  'log' | 'onProgress' | 'onEvaluation' | 'onDamage' | 'stop' | 'ranks'
+> {
   readonly store?: CheckpointStore;
 }
 
@@ -151,6 +154,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       freeze,
       batchSize,
       maxTokens,
+      shards: config.train.shards,
       dropout,
       recompute,
       ...(decode && { decode }),
@@ -229,6 +233,7 @@ async function trainWith(
     onEvaluation,
     onDamage,
     stop,
+    ranks,
   }: RunPlaces & { readonly config: PretrainConfig | FinetuneConfig },
   { device, precision }: Encoder,
   model: ModelParts,
@@ -241,7 +246,7 @@ async function trainWith(
 ): Promise<TrainState> {
   const {
     optimizer: { beta1, beta2, eps, maxGradientNorm, spikeFactor },
-    train: { ema },
+    train: { ema, shards },
   } = config;
   const { checkpointEvery, keep, patience, maxRefused } = config.run;
   const evaluateEvery = config.run.evaluateEvery === 'epoch' ? stepsPerEpoch : config.run.evaluateEvery;
@@ -277,6 +282,7 @@ async function trainWith(
       optimizer,
       schedule,
       steps,
+      shards,
       evaluateEvery,
       maxRefused,
       ...(average && { average }),
@@ -287,6 +293,7 @@ async function trainWith(
       ...(onEvaluation && { onEvaluation }),
       ...(onDamage && { onDamage }),
       ...(stop && { stop }),
+      ...(ranks && { ranks }),
     });
   } finally {
     average?.dispose();
@@ -299,9 +306,17 @@ async function trainWith(
  * What a resumed run must share: all of the config but where the run is, how often it is looked at, and what changes no
  * bit.
  */
-function settingsOf(config: { readonly train: object; readonly [field: string]: unknown }): Settings {
+function settingsOf({
+  train,
+  ...config
+}: {
+  readonly train: { readonly shards: number };
+  readonly [field: string]: unknown;
+}): Settings {
+  // Checkpoints of a step in one part do not speak of shards.
+  const shards = train.shards === 1 ? undefined : train.shards;
   // Through JSON, which drops the fields that are absent.
   return JSON.parse(
-    JSON.stringify({ ...config, train: { ...config.train, recompute: undefined }, out: undefined, run: undefined }),
+    JSON.stringify({ ...config, train: { ...train, recompute: undefined, shards }, out: undefined, run: undefined }),
   ) as Settings;
 }

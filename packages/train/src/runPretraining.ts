@@ -26,7 +26,7 @@ export interface PretrainingRun
  * `withRecovery` do, and with a CheckpointError where the config's sizes do not fit each other.
  */
 export async function runPretraining({ openDevice, onDevice, onLost, ...run }: PretrainingRun): Promise<TrainState> {
-  const { config, store, stop } = run;
+  const { config, store, stop, ranks } = run;
   const sizes = newEncoderConfig(config.model);
   return withRecovery({
     openDevice,
@@ -36,5 +36,7 @@ export async function runPretraining({ openDevice, onDevice, onLost, ...run }: P
     ...(store && { store }),
     ...(onLost && { onLost }),
     ...(stop && { stop }),
+    // A rank cannot go back to a checkpoint alone.
+    ...(ranks && { retries: 0 }),
   });
 }

@@ -340,12 +340,15 @@ export function differingSettings(then: unknown, now: unknown, path = ''): Diffe
   return JSON.stringify(then) === JSON.stringify(now) ? [] : [{ path, then, now }];
 }
 
-/** A line for each difference. */
-export const differenceLines = (differences: readonly Difference[]): string =>
+/** A line for each difference; `names` are what its two sides are called. */
+export const differenceLines = (
+  differences: readonly Difference[],
+  [first, second]: readonly [string, string] = ['then', 'now'],
+): string =>
   differences
     .map(
       ({ path, then, now }) =>
-        `  ${path}: then ${JSON.stringify(then) ?? 'absent'}, now ${JSON.stringify(now) ?? 'absent'}`,
+        `  ${path}: ${first} ${JSON.stringify(then) ?? 'absent'}, ${second} ${JSON.stringify(now) ?? 'absent'}`,
     )
     .join('\n');
 

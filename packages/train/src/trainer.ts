@@ -9,15 +9,17 @@
  * (pretraining.ts, finetuning.ts); going on after the device was lost is
  * recovery.ts's.
  */
-import { add, backward, scale, type Device, type Tensor } from '@rna/tensor';
+import { type Device, type Tensor } from '@rna/tensor';
 import { FIRST_CURSOR, type Cursor } from './batching.ts';
 import { checkpointsToRemove, evaluatesAfter, isOver, savesAt, savesNow, type Cadence } from './cadence.ts';
 import type { WeightAverage } from './ema.ts';
 import { createMeter, type Meter, type Progress, type StepFacts, type TrainingLog } from './meter.ts';
 import { readReport, type AdamW, type StepReport } from './optimizer.ts';
-import { MOST_STEPS } from './runFiles.ts';
+import { gatherValues, ofFirst, OtherRankStoppedError, requireAlike, requireSameBits, type Ranks } from './ranks.ts';
+import { checkpointName, MOST_STEPS } from './runFiles.ts';
 import { requireTuning } from './runTuning.ts';
 import type { Schedule } from './schedule.ts';
+import { accumulateGradients, ownMicroBatches, shardedGradients, type ShardedGradients } from './shardedGradients.ts';
 import {
   asModel,
   restoreCheckpoint,
@@ -53,9 +55,10 @@ export interface StepBatch {
 export interface TrainingTask {
   /**
    * The batch of a step, counted from 0: a function of its arguments and the task's seed alone. It is asked for one
-   * step ahead, while the device is at the step before, so it may be made elsewhere meanwhile.
+   * step ahead, while the device is at the step before, so it may be made elsewhere meanwhile. Losses are asked for of
+   * those micro-batches alone of which `isOwn` says so, of so many; without it, of all.
    */
-  batchAt(cursor: Cursor, step: number): Promise<StepBatch>;
+  batchAt(cursor: Cursor, step: number, isOwn?: (microBatch: number, of: number) => boolean): Promise<StepBatch>;
   /** Scores the model on held-out data. */
   evaluate?(): Promise<Omit<Evaluation, 'step'>>;
 }
@@ -76,6 +79,13 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   /** Updates to do in all, those before a resume included. */
   readonly steps: number;
+  /** Shards that a step is computed in (shardedGradients.ts); they decide the last bits. Default 1. */
+  readonly shards?: number;
+  /**
+   * The processes that share the shards out, no more than there are. All are given the same, but for where the run is
+   * kept and shown: the first one alone evaluates and saves; the others read its checkpoints.
+   */
+  readonly ranks?: Ranks;
   /** Where the run is kept. Without it nothing is saved or resumed. */
   readonly checkpoints?: {
     readonly store: CheckpointStore;
@@ -93,7 +103,10 @@ export interface TrainOptions {
   readonly patience?: number;
   /** Refused steps in a row at which the run stops. Default 10. */
   readonly maxRefused?: number;
-  /** Once it is aborted, the run saves a checkpoint after the step at hand and rejects with its reason. */
+  /**
+   * Once it is aborted, the run saves a checkpoint after the step at hand and rejects with its reason; so it does on the
+   * other ranks, with an OtherRankStoppedError.
+   */
   readonly stop?: StopSignal;
   readonly log?: TrainingLog;
   readonly onProgress?: (progress: Progress) => void;
@@ -114,30 +127,45 @@ export class TrainingError extends Error {
  * are refused in a row, and where an evaluation's score is not finite; no checkpoint is from after the first of them.
  */
 export async function train(options: TrainOptions): Promise<TrainState> {
-  const { task, schedule, steps, stop } = options;
+  const { shards = 1, ranks } = options;
+  if (ranks !== undefined && ranks.size > shards)
+    throw new TrainingError(
+      `there are ${ranks.size} ranks, but a step has ${shards} shard${shards === 1 ? '' : 's'} (train.shards), so that some would have nothing to do; start no more ranks than shards`,
+    );
+  if (shards === 1) return trainSteps(options, undefined);
+  const gradients = shardedGradients({ ...options, shards });
+  try {
+    return await trainSteps(options, gradients);
+  } finally {
+    gradients.dispose();
+  }
+}
+
+async function trainSteps(options: TrainOptions, gradients: ShardedGradients | undefined): Promise<TrainState> {
+  const { schedule, steps, stop } = options;
   const cadence = cadenceOf(options);
   const meter = createMeter(options);
   const reports = createReports(options, meter);
 
   const restored = await restore(options, cadence);
   let state = restored ?? firstState(options);
-  let upcoming = isOver(cadence, state) ? undefined : ask(task, state.cursor, state.step);
+  let upcoming = isOver(cadence, state) ? undefined : ask(options, state.cursor, state.step);
   if (restored === undefined) state = await evaluate(options, state);
   // A regular checkpoint that is to be made as soon as steps are no longer refused.
   let due = false;
   while (upcoming !== undefined) {
     const batch = await meter.waiting(upcoming);
     const step = state.step + 1;
-    upcoming = step < steps ? ask(task, batch.next, step) : undefined;
+    upcoming = step < steps ? ask(options, batch.next, step) : undefined;
     const learningRate = schedule(state.step);
     state = { ...state, step, cursor: batch.next };
-    const recorded = recordStep(options, batch, step, learningRate);
+    const { recorded, others } = await recordStep(options, gradients, batch, step, learningRate);
     await reports.add({ step, epoch: batch.epoch, learningRate, ...workOf(batch) }, recorded);
 
     const evaluates = evaluatesAfter(cadence, step);
     due ||= savesAt(cadence, step);
-    // Asked once: it may be aborted while what follows waits.
-    const asked = stop?.aborted === true;
+    // Asked once: it may be aborted while what follows waits. Ranks must stop after the same step.
+    const asked = options.ranks === undefined ? stop?.aborted === true : others;
     if (evaluates || due || asked) await reports.settle();
     if (evaluates) state = await evaluate(options, state);
     const over = isOver(cadence, state);
@@ -147,7 +175,12 @@ export async function train(options: TrainOptions): Promise<TrainState> {
       await save(options, cadence, state);
       due = false;
     }
-    if (asked && !over) throw stop.reason;
+    if (asked && !over) {
+      // The first rank's checkpoint must be whole before another ends.
+      if (options.ranks !== undefined) await gatherValues(options.ranks, step);
+      if (stop?.aborted !== true) throw new OtherRankStoppedError('another rank was asked to stop');
+      throw stop.reason;
+    }
   }
   return state;
 }
@@ -161,11 +194,10 @@ const cadenceOf = ({ steps, evaluateEvery = Infinity, patience = Infinity, check
 
 /** The state in the newest checkpoint, its model loaded and the log taken back to it; undefined for a new run. */
 async function restore(options: TrainOptions, cadence: Cadence): Promise<TrainState | undefined> {
-  const { device, checkpoints, log, steps, onDamage } = options;
+  const { device, checkpoints, log, steps, ranks } = options;
   if (steps > MOST_STEPS) throw new TrainingError(`a run has ${MOST_STEPS} steps at most, not ${steps}`);
-  const state =
-    checkpoints &&
-    (await restoreCheckpoint(checkpoints.store, trainedBy(options, checkpoints), checkpoints.settings, onDamage));
+  if (ranks !== undefined) await requireAlike(ranks, identityOf(options));
+  const state = checkpoints && (await newestCheckpoint(options, checkpoints));
   if (state !== undefined) requireTuning(device, state);
   if (state !== undefined && state.step > steps)
     throw new TrainingError(
@@ -177,6 +209,32 @@ async function restore(options: TrainOptions, cadence: Cadence): Promise<TrainSt
   await prune(options, cadence, state);
   // Settings may ask for a longer run than they did.
   return { ...state, settings: checkpoints!.settings };
+}
+
+/** What decides the bits of a run, beside the program. */
+const identityOf = ({ device, steps, shards, checkpoints }: TrainOptions): Readonly<Record<string, unknown>> => ({
+  adapter: device.traits.description,
+  tuning: device.tuned,
+  steps,
+  shards,
+  settings: checkpoints?.settings,
+});
+
+/** Loads the newest checkpoint. Of ranks the first one decides which that is, and sets damaged ones aside. */
+async function newestCheckpoint(options: TrainOptions, checkpoints: Checkpoints): Promise<TrainState | undefined> {
+  const { ranks, onDamage } = options;
+  const trained = trainedBy(options, checkpoints);
+  const load = (store: CheckpointStore): Promise<TrainState | undefined> =>
+    restoreCheckpoint(store, trained, checkpoints.settings, onDamage);
+  if (ranks === undefined) return load(checkpoints.store);
+  let first: TrainState | undefined;
+  const step = await ofFirst(ranks, async () => {
+    first = await load(checkpoints.store);
+    return first?.step ?? null;
+  });
+  if (ranks.rank === 0 || step === null) return first;
+  const name = checkpointName(step);
+  return load({ ...checkpoints.store, names: () => Promise.resolve([name]), setAside: () => Promise.resolve() });
 }
 
 const firstState = ({ device, checkpoints }: TrainOptions): TrainState => ({
@@ -196,14 +254,19 @@ const trainedBy = ({ optimizer, average }: TrainOptions, { model }: Checkpoints)
 });
 
 async function save(options: TrainOptions, cadence: Cadence, state: TrainState): Promise<void> {
-  const { checkpoints } = options;
+  const { checkpoints, ranks, optimizer } = options;
   if (checkpoints === undefined) return;
+  if (ranks !== undefined) await requireSameBits(ranks, optimizer.trained(), `step ${state.step}`);
+  if (!isFirst(options)) return;
   await saveCheckpoint(checkpoints.store, trainedBy(options, checkpoints), state);
   await prune(options, cadence, state);
 }
 
-async function prune({ checkpoints }: TrainOptions, cadence: Cadence, { best }: TrainState): Promise<void> {
-  if (checkpoints === undefined) return;
+const isFirst = ({ ranks }: TrainOptions): boolean => ranks === undefined || ranks.rank === 0;
+
+async function prune(options: TrainOptions, cadence: Cadence, { best }: TrainState): Promise<void> {
+  const { checkpoints } = options;
+  if (checkpoints === undefined || !isFirst(options)) return;
   const { store, keep = 2 } = checkpoints;
   for (const name of checkpointsToRemove(await store.names(), { cadence, keep, best: best?.step }))
     await store.remove(name);
@@ -211,9 +274,15 @@ async function prune({ checkpoints }: TrainOptions, cadence: Cadence, { best }: 
 
 /** The state with an evaluation of the model as it is now; as it was where the task has none. */
 async function evaluate(options: TrainOptions, state: TrainState): Promise<TrainState> {
-  const { task, log, onEvaluation } = options;
+  const { task, log, onEvaluation, ranks } = options;
   if (task.evaluate === undefined) return state;
-  const evaluation = { step: state.step, ...(await asModel(options, () => task.evaluate!())) };
+  const scored = (): Promise<Omit<Evaluation, 'step'>> => asModel(options, () => task.evaluate!());
+  const evaluation = {
+    step: state.step,
+    ...(ranks === undefined
+      ? await scored()
+      : decodedScores(await ofFirst(ranks, async () => encodedScores(await scored())))),
+  };
   if (!Number.isFinite(evaluation.score))
     throw new TrainingError(
       `step ${state.step}: the evaluation's score is ${evaluation.score}; the model has diverged. Lower the learning rate or lengthen the warm-up`,
@@ -228,6 +297,19 @@ async function evaluate(options: TrainOptions, state: TrainState): Promise<Train
     evaluationsSinceBest: isBest ? 0 : state.evaluationsSinceBest + 1,
   };
 }
+
+// JSON has no NaN.
+type EncodedScores = { readonly score: string; readonly metrics: Readonly<Record<string, string>> };
+
+const encodedScores = ({ score, metrics }: Omit<Evaluation, 'step'>): EncodedScores => ({
+  score: String(score),
+  metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, String(value)])),
+});
+
+const decodedScores = ({ score, metrics }: EncodedScores): Omit<Evaluation, 'step'> => ({
+  score: Number(score),
+  metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)])),
+});
 
 interface Reports {
   /** Reads the report of the step before, and begins to read this one's, which it frees. */
@@ -269,37 +351,44 @@ function createReports({ checkpoints, maxRefused = 10 }: TrainOptions, meter: Me
  * Asks for a batch without waiting. A failure is met where the batch is awaited; until then it must not count as
  * unhandled.
  */
-function ask(task: TrainingTask, cursor: Cursor, step: number): Promise<StepBatch> {
-  const batch = task.batchAt(cursor, step);
+function ask({ task, shards = 1, ranks }: TrainOptions, cursor: Cursor, step: number): Promise<StepBatch> {
+  const batch = task.batchAt(
+    cursor,
+    step,
+    ranks &&
+      ((microBatch, of) => {
+        const { from, to } = ownMicroBatches(of, shards, ranks);
+        return microBatch >= from && microBatch < to;
+      }),
+  );
   batch.catch(() => undefined);
   return batch;
 }
 
 /**
- * Records forward, backward and update of a step and returns its report. The loss is the mean over all targets
- * of all micro-batches, so that how a batch is cut does not change it.
+ * Records forward, backward and update of a step and returns its report, and of sharded gradients whether a rank was
+ * asked to stop. The loss is the mean over all targets of all micro-batches, so that how a batch is cut does not change
+ * it.
  */
-function recordStep(
-  { device, optimizer, average }: TrainOptions,
+async function recordStep(
+  { device, optimizer, average, stop }: TrainOptions,
+  gradients: ShardedGradients | undefined,
   { microBatches }: StepBatch,
   step: number,
   learningRate: number,
-): Tensor {
+): Promise<{ readonly recorded: Tensor; readonly others: boolean }> {
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
   optimizer.unfreeze(step);
-  return device.scope(() => {
-    const losses = microBatches.map((batch) =>
-      scale(backward(device, batch.loss, optimizer.lossSeed(batch.targets / targets)), batch.targets / targets),
-    );
-    const report = optimizer.update(
-      losses.reduce((total, loss) => add(total, loss)),
-      step,
-      learningRate,
-    );
+  const sharded = await gradients?.compute(microBatches, () => stop?.aborted === true);
+  const recorded = device.scope(() => {
+    const loss = sharded?.loss ?? accumulateGradients(device, optimizer, microBatches, targets);
+    const report = optimizer.update(loss, step, learningRate);
     average?.update(report, step);
     return report;
   });
+  sharded?.loss.dispose();
+  return { recorded, others: sharded?.asked === true };
 }
 
 function workOf({ microBatches }: StepBatch): { tokens: number; flops: number | undefined } {

@@ -43,7 +43,7 @@ describe('validateConfig', () => {
       'a.yaml: masking.scheme is "bert"; expected one of mlm, sm, ssm',
       'a.yaml: train.steps is "many"; expected a whole number above 0 and at most 999999999',
       'a.yaml: unknown key sed; known are seed, out, model, data, masking, batch, optimizer, train, run',
-      'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema',
+      'a.yaml: unknown key train.stepz; known are train.steps, train.precision, train.dropout, train.recompute, train.ema, train.shards',
     ]);
     expect(faults({ out: 'x', data: { train: ['a'] } })).toBe(
       'a.yaml: train.steps is missing; expected a whole number above 0 and at most 999999999',

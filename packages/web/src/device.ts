@@ -6,6 +6,14 @@ import { adapterTraits, Device, DeviceError, type DeviceOptions } from '@rna/ten
 
 // A browser does not say how much memory there is; software adapters take the machine's own.
 const SOFTWARE_BUDGET = 2 * 2 ** 30;
+/** Where only the driver knows how much memory there is, so much is taken for granted. */
+const TAKEN_FOR_GRANTED = 4 * 2 ** 30;
+
+/** Bytes that may be counted on: the device's own budget, or what is taken for granted where there is none. */
+export function memoryBudget(device: Pick<Device, 'memory'>): number {
+  const { budget } = device.memory.use();
+  return Number.isFinite(budget) ? budget : TAKEN_FOR_GRANTED;
+}
 
 /** The browser's adapter. Throws a DeviceError that says why there is none. */
 export async function requestAdapter(): Promise<GPUAdapter> {
@@ -33,4 +41,14 @@ export async function openDevice(options: Partial<DeviceOptions> = {}): Promise<
     memoryBudget: adapterTraits(adapter).class === 'cpu' ? SOFTWARE_BUDGET : Infinity,
     ...options,
   });
+}
+
+/** Bytes that may be counted on before a device is opened; undefined where there is no adapter. */
+export async function adapterMemory(): Promise<number | undefined> {
+  try {
+    return adapterTraits(await requestAdapter()).class === 'cpu' ? SOFTWARE_BUDGET : TAKEN_FOR_GRANTED;
+  } catch (error) {
+    if (error instanceof DeviceError) return undefined;
+    throw error;
+  }
 }

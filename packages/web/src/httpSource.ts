@@ -18,6 +18,11 @@ export async function httpSource(url: string): Promise<ByteSource> {
       async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
     );
   }
+  return rangedHttpSource(url, size);
+}
+
+/** A file of a known size on a server that keeps to ranges; nothing is asked before the first read. */
+export function rangedHttpSource(url: string, size: number): ByteSource {
   return ranged(url, size, async (offset, length) => {
     if (length === 0) return new Uint8Array(0);
     const answer = await request(url, { headers: { range: `bytes=${offset}-${offset + length - 1}` } });

@@ -1,16 +1,17 @@
-export { openDevice, requestAdapter } from './device.ts';
+export { adapterMemory, memoryBudget, openDevice, requestAdapter } from './device.ts';
 export { serveRunBatches, type BatchScope } from './batches.ts';
 export { connectRun, type RunClient } from './client.ts';
-export { httpSource } from './httpSource.ts';
+export { httpSource, rangedHttpSource } from './httpSource.ts';
 export {
   childFile,
   childFolder,
   fileNames,
   folderNames,
-  openKept,
+  openFolder,
   openRuns,
   readText,
   removeEntry,
+  StorageFullError,
   writeFile,
 } from './opfs.ts';
 export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
@@ -18,3 +19,16 @@ export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
 export { deleteRun, savedRuns, type SavedRun } from './savedRuns.ts';
 export { serveRuns, type CommandScope, type RunServer } from './worker.ts';
+export {
+  addressOffer,
+  fileOffer,
+  hubOffer,
+  memoryNeeded,
+  modelFacts,
+  USUAL_LENGTH,
+  type ModelOffer,
+} from './models/modelOffer.ts';
+export { keepModel, resumeModel, type KeepOptions } from './models/keepModel.ts';
+export { NotKeptError, openKeptModel } from './models/openKeptModel.ts';
+export { fileBytes, isWhole } from './models/wholeness.ts';
+export { deleteModel, keptModels, type ModelFacts, type ModelRecord } from './models/modelRecord.ts';

@@ -8,17 +8,14 @@ import type { ByteSink } from '@rna/model';
 const RUNS = 'rna-runs';
 
 /** The folder of all runs of this origin. Rejects where the browser has no private file system. */
-export const openRuns = (): Promise<FileSystemDirectoryHandle> => openKept(RUNS, 'runs');
+export const openRuns = (): Promise<FileSystemDirectoryHandle> => openFolder(RUNS);
 
-/**
- * A folder of this origin that is kept.
- * @param what What is in it, for the error where the browser has no private file system.
- */
-export async function openKept(name: string, what: string): Promise<FileSystemDirectoryHandle> {
+/** A folder of this origin, made if it is not there. Rejects where the browser has no private file system. */
+export async function openFolder(name: string): Promise<FileSystemDirectoryHandle> {
   // Missing in old browsers, in private windows of some, and in pages that came over plain HTTP.
   if (!('storage' in navigator) || !('getDirectory' in navigator.storage)) {
     throw new Error(
-      `this browser has no private file system here, so ${what} cannot be kept: open the page over https or from localhost, in a current browser and not in a private window`,
+      'this browser has no private file system here, so nothing can be kept: open the page over https or from localhost, in a current browser and not in a private window',
     );
   }
   return (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true });
@@ -89,10 +86,16 @@ async function openWritable(folder: FileSystemDirectoryHandle, name: string): Pr
   return (await folder.getFileHandle(name, { create: true })).createWritable();
 }
 
-function fullDisk(error: unknown, name: string): unknown {
+/** The space that the browser gives this site is used up. */
+export class StorageFullError extends Error {
+  override readonly name = 'StorageFullError';
+}
+
+/** The error for space that is used up says so; others stay as they are. */
+export function fullDisk(error: unknown, name: string): unknown {
   if (!(error instanceof DOMException && error.name === 'QuotaExceededError')) return error;
-  return new Error(
-    `${name} does not fit: the space that the browser gives this site is used up; delete saved runs or free disk space`,
+  return new StorageFullError(
+    `${name} does not fit: the space that the browser gives this site is used up; delete runs or models that are kept here, or free disk space`,
     { cause: error },
   );
 }

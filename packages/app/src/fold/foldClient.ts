@@ -1,5 +1,6 @@
 /** The page's side of the workers that fold: one for the engines, one for the model, each started when it is needed. */
 import type { Method } from '../address.ts';
+import { isEngine } from './methods.ts';
 import type { FoldCommand, FoldEvent, FoldTask } from './protocol.ts';
 
 type Kind = 'engine' | 'model';
@@ -26,7 +27,7 @@ export function foldBy(
   { text, file }: Pick<FoldTask, 'text' | 'file'>,
   onEvent: (event: FoldEvent) => void,
 ): () => void {
-  const kind: Kind = method === 'builtin' ? 'model' : 'engine';
+  const kind: Kind = isEngine(method) ? 'engine' : 'model';
   const job = ++jobs;
   const worker = workerFor(kind);
   const send = (command: FoldCommand): void => {

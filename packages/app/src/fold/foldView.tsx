@@ -4,7 +4,8 @@
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { foldAddress, LONGEST_LINK, readFoldAddress, type FoldAddress, type Method } from '../address.ts';
-import { InputPanel, PASTED, type Input } from './inputPanel.tsx';
+import { PASTED, type Input } from '../ui/sequenceField.tsx';
+import { InputPanel } from './inputPanel.tsx';
 import { ProblemCard } from './problemCard.tsx';
 import { Results, type Shown } from './results.tsx';
 import { useFolding, type FoldSettings } from './useFolding.ts';

@@ -1,20 +1,10 @@
 /** What is folded and by what: sequences that are pasted, dropped, opened or examples, and the methods. */
-import { useState } from 'preact/hooks';
 import type { RefObject } from 'preact';
 import { METHODS, type Method } from '../address.ts';
 import { EXAMPLES } from './examples.ts';
-import { METHOD_NAMES, METHOD_NOTES } from './methods.ts';
-
-export interface Input {
-  readonly text: string;
-  /** The name that errors give. */
-  readonly file: string;
-}
-
-/** The name of what was pasted or typed, in errors. */
-export const PASTED = 'sequences';
-/** Characters; a text field that holds more is slow. */
-const LONGEST_SHOWN = 300_000;
+import { PASTED, SequenceField, useFile, type Input } from '../ui/sequenceField.tsx';
+import { usable, useModels } from '../models/useModels.ts';
+import { methodName, METHOD_NOTES, modelOf } from './methods.ts';
 
 interface Props {
   readonly input: Input;
@@ -31,20 +21,13 @@ interface Props {
 
 export function InputPanel(props: Props) {
   const { input, method, against, isRunning, field, onInput, onMethod, onAgainst, onFold, onCancel } = props;
-  const [isOver, setOver] = useState(false);
-  const [complaint, setComplaint] = useState('');
-
-  const open = async (file: File | undefined): Promise<void> => {
-    if (file === undefined) return;
-    try {
-      onInput({ text: await textOf(file), file: file.name });
-      setComplaint('');
-    } catch (error) {
-      setComplaint(`${file.name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
+  const { complaint, isOver, onFile, dropping } = useFile(onInput);
+  const foldingModels = usable(useModels())
+    .filter(({ facts }) => facts?.task?.kind === 'pairs')
+    .map(({ name }): Method => `model:${name}`);
+  // A link may name a model that is not here.
+  const methods = [...new Set<Method>([...METHODS, ...foldingModels, method])];
   const isEmpty = input.text.trim() === '';
-  const isLong = input.text.length > LONGEST_SHOWN;
 
   return (
     <form
@@ -53,79 +36,19 @@ export function InputPanel(props: Props) {
         event.preventDefault();
         if (!isEmpty) onFold();
       }}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => {
-        setOver(false);
-      }}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        void open(event.dataTransfer?.files[0]);
-      }}
+      {...dropping}
     >
       <h1>Fold RNA</h1>
-      <div class="field">
-        <label for="sequences">Sequences</label>
-        {isLong ? (
-          <p class="long-file">
-            <strong>{input.file}</strong>, {(input.text.length / 1e6).toFixed(1)} MB
-          </p>
-        ) : (
-          <textarea
-            id="sequences"
-            ref={field}
-            rows={7}
-            spellcheck={false}
-            autocapitalize="off"
-            autocomplete="off"
-            placeholder={'>name\nGGGAAACUUCGGUUUCCC'}
-            aria-describedby="sequences-hint"
-            value={input.text}
-            onInput={({ currentTarget }) => {
-              onInput({ text: currentTarget.value, file: PASTED });
-            }}
-            onKeyDown={(event) => {
-              if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-              event.preventDefault();
-              if (!isEmpty) onFold();
-            }}
-          />
-        )}
-        <p class="hint" id="sequences-hint">
-          FASTA, one sequence, or dot-bracket to compare with: paste it, or drop a file.
-        </p>
-        <div class="row">
-          <label class="button">
-            Open a file…
-            <input
-              type="file"
-              accept=".fasta,.fa,.fna,.fas,.ffn,.frn,.dbn,.dot,.db,.vienna,.ct,.bpseq,.st,.txt,.gz"
-              onChange={({ currentTarget }) => {
-                void open(currentTarget.files?.[0]);
-                currentTarget.value = '';
-              }}
-            />
-          </label>
-          {!isEmpty && (
-            <button
-              type="button"
-              onClick={() => {
-                onInput({ text: '', file: PASTED });
-              }}
-            >
-              Clear
-            </button>
-          )}
-        </div>
-        {complaint !== '' && (
-          <p class="complaint" role="alert">
-            {complaint}
-          </p>
-        )}
-      </div>
+      <SequenceField
+        input={input}
+        hint="FASTA, one sequence, or dot-bracket to compare with: paste it, or drop a file."
+        accept=".fasta,.fa,.fna,.fas,.ffn,.frn,.dbn,.dot,.db,.vienna,.ct,.bpseq,.st,.txt,.gz"
+        field={field}
+        complaint={complaint}
+        onInput={onInput}
+        onFile={onFile}
+        onSubmit={onFold}
+      />
       <div class="field">
         <span class="label" id="examples">
           Examples
@@ -147,7 +70,7 @@ export function InputPanel(props: Props) {
       </div>
       <fieldset class="field">
         <legend class="label">Method</legend>
-        {METHODS.map((each) => (
+        {methods.map((each) => (
           <label key={each} class="choice">
             <input
               type="radio"
@@ -159,8 +82,8 @@ export function InputPanel(props: Props) {
               }}
             />
             <span>
-              {METHOD_NAMES[each]}
-              <small>{METHOD_NOTES[each]}</small>
+              {methodName(each)}
+              <small>{noteOf(each)}</small>
             </span>
           </label>
         ))}
@@ -171,15 +94,17 @@ export function InputPanel(props: Props) {
           id="against"
           value={against ?? ''}
           onChange={({ currentTarget }) => {
-            onAgainst(METHODS.find((each) => each === currentTarget.value));
+            onAgainst(methods.find((each) => each === currentTarget.value));
           }}
         >
           <option value="">nothing</option>
-          {METHODS.filter((each) => each !== method).map((each) => (
-            <option key={each} value={each}>
-              {METHOD_NAMES[each]}
-            </option>
-          ))}
+          {methods
+            .filter((each) => each !== method)
+            .map((each) => (
+              <option key={each} value={each}>
+                {methodName(each)}
+              </option>
+            ))}
         </select>
       </div>
       <div class="row">
@@ -196,8 +121,5 @@ export function InputPanel(props: Props) {
   );
 }
 
-/** The text of a file, unpacked where its name says that it is gzipped. */
-function textOf(file: File): Promise<string> {
-  if (!/\.b?gz$/i.test(file.name)) return file.text();
-  return new Response(file.stream().pipeThrough(new DecompressionStream('gzip'))).text();
-}
+const noteOf = (method: Method): string =>
+  modelOf(method) === undefined ? METHOD_NOTES[method as (typeof METHODS)[number]] : 'a model of yours; needs WebGPU';

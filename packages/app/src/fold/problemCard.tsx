@@ -1,14 +1,8 @@
-/** What stopped a job, in plain words, with a way on. */
-import { METHOD_NAMES } from './methods.ts';
+/** What stopped a job, with a way on: the line that is wrong, another try, or an engine. */
 import type { Method } from '../address.ts';
-import type { Problem, ProblemKind } from './protocol.ts';
-
-const HEADINGS: Readonly<Record<ProblemKind, string>> = {
-  input: 'The sequences cannot be read',
-  noWebGpu: 'The built-in model cannot run in this browser',
-  deviceLost: 'The graphics adapter was lost',
-  other: 'The RNAs could not be folded',
-};
+import type { Problem } from '../calls/caller.ts';
+import { ProblemNote } from '../ui/problem.tsx';
+import { methodName } from './methods.ts';
 
 interface Props {
   readonly problem: Problem;
@@ -17,32 +11,24 @@ interface Props {
   readonly onLine: (line: number) => void;
 }
 
-export function ProblemCard({ problem: { kind, message }, onRetry, onMethod, onLine }: Props) {
+export function ProblemCard({ problem, onRetry, onMethod, onLine }: Props) {
+  const { kind, message } = problem;
   const line = kind === 'input' ? Number(/:(\d+): /.exec(message)?.[1] ?? NaN) : NaN;
+  const hasEngines = kind === 'noWebGpu' || kind === 'deviceLost' || kind === 'memory' || kind === 'tooLong';
   return (
-    <section class="card problem" role="alert">
-      <h2>{HEADINGS[kind]}</h2>
-      <p>{message}</p>
-      {(kind === 'noWebGpu' || kind === 'deviceLost') && <p>The engines need no graphics adapter.</p>}
-      <div class="row">
-        {Number.isFinite(line) && (
-          <button
-            type="button"
-            onClick={() => {
-              onLine(line);
-            }}
-          >
-            Go to line {line}
-          </button>
-        )}
-        {kind !== 'input' && kind !== 'noWebGpu' && (
-          <button type="button" onClick={onRetry}>
-            Try again
-          </button>
-        )}
-        {(kind === 'noWebGpu' || kind === 'deviceLost') && <EngineButtons onMethod={onMethod} />}
-      </div>
-    </section>
+    <ProblemNote problem={problem} onRetry={onRetry} isFold>
+      {Number.isFinite(line) && (
+        <button
+          type="button"
+          onClick={() => {
+            onLine(line);
+          }}
+        >
+          Go to line {line}
+        </button>
+      )}
+      {hasEngines && <EngineButtons onMethod={onMethod} />}
+    </ProblemNote>
   );
 }
 
@@ -57,7 +43,7 @@ export function EngineButtons({ onMethod }: Pick<Props, 'onMethod'>) {
             onMethod(engine);
           }}
         >
-          Fold with {METHOD_NAMES[engine]}
+          Fold with {methodName(engine)}
         </button>
       ))}
     </>

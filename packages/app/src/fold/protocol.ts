@@ -1,5 +1,6 @@
 /** What the page and its workers tell each other. All of it can be cloned. */
 import type { Colour, Method, Picture } from '../address.ts';
+import type { Problem } from '../calls/caller.ts';
 
 /** A structure with the probable pairs of its RNA. */
 export interface Folded {
@@ -25,14 +26,6 @@ export interface FoldTask {
 }
 
 export type FoldCommand = FoldTask | { readonly type: 'cancel'; readonly job: number };
-
-/** What stopped a job: what was given, this browser's WebGPU, or something else. */
-export type ProblemKind = 'input' | 'noWebGpu' | 'deviceLost' | 'other';
-
-export interface Problem {
-  readonly kind: ProblemKind;
-  readonly message: string;
-}
 
 export interface ReadRecord {
   readonly id: string;

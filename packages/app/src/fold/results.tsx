@@ -1,6 +1,6 @@
 /** The results of a job: how far it is, its RNAs, and one of them in full. */
 import type { Colour, Method, Picture } from '../address.ts';
-import { METHOD_NAMES } from './methods.ts';
+import { isEngine, methodName } from './methods.ts';
 import { EngineButtons } from './problemCard.tsx';
 import type { Compared } from './protocol.ts';
 import { RnaCard } from './rnaCard.tsx';
@@ -69,7 +69,7 @@ function Progress({ state: { phase, rows, settings, turn, note } }: Pick<Props, 
   const count = (which: 'first' | 'second'): number => rows.filter((row) => row[which] !== undefined).length;
   const all = rows.length * turns;
   const done = count('first') + count('second');
-  const name = METHOD_NAMES[turn === 'first' ? method : (against ?? method)];
+  const name = methodName(turn === 'first' ? method : (against ?? method));
   const leftOut = rows.filter(({ first }) => first !== undefined && 'leftOut' in first).length;
   const text = {
     idle: '',
@@ -98,9 +98,9 @@ function comparedOf(row: Row, method: Method, against: Method | undefined): Comp
   if (folded === undefined) return undefined;
   const other =
     against !== undefined
-      ? second && { folded: second, name: METHOD_NAMES[against], isKnown: false }
+      ? second && { folded: second, name: methodName(against), isKnown: false }
       : row.known && { folded: row.known, name: 'the given structure', isKnown: true };
-  return { folded, name: METHOD_NAMES[method], ...(other && { against: other }) };
+  return { folded, name: methodName(method), ...(other && { against: other }) };
 }
 
 /** Objects of rows that have not changed stay the same, so that nothing is drawn again. */
@@ -137,7 +137,7 @@ function OneRna({ row, state, shown, isLinkWhole, onShown, onMethod }: Props & {
       ) : (
         <>
           <p class="complaint">{leftOut}</p>
-          {method === 'builtin' && (
+          {!isEngine(method) && (
             <div class="row">
               <EngineButtons onMethod={onMethod} />
             </div>

@@ -5,7 +5,8 @@ import { askForFigure } from './figureClient.ts';
 import { Matrix } from './matrix.tsx';
 import { FILE_FORMATS, type Compared, type FileFormat } from './protocol.ts';
 import type { Shown } from './results.tsx';
-import { copyText, saveFile } from './save.ts';
+import { pngOf } from '../ui/png.ts';
+import { copyText, saveBlob, saveFile } from '../ui/save.ts';
 import { Zoomable } from './zoomable.tsx';
 
 const PICTURE_NAMES: Readonly<Record<Picture, string>> = {
@@ -147,6 +148,17 @@ function Files({ compared, all, shown: { picture, colour }, isLinkWhole }: Files
     if ('file' in answer) saveFile(answer.file);
     else if ('failure' in answer) say(`The file could not be made: ${answer.failure}`);
   };
+  const savePng = async (): Promise<void> => {
+    const answer = await askForFigure({ type: 'file', format: 'svg', picture, colour, compared });
+    if ('failure' in answer) say(`The file could not be made: ${answer.failure}`);
+    if (!('file' in answer)) return;
+    try {
+      const { name, bytes } = answer.file;
+      saveBlob(name.replace(/svg$/, 'png'), await pngOf(bytes));
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+    }
+  };
   const copy = async (what: string, text: string): Promise<void> => {
     say((await copyText(text)) ? `${what} copied` : `This browser does not let the page copy; select the text instead`);
   };
@@ -180,6 +192,9 @@ function Files({ compared, all, shown: { picture, colour }, isLinkWhole }: Files
             {FORMAT_NAMES[format]}
           </button>
         ))}
+        <button type="button" class="chip" onClick={() => void savePng()}>
+          PNG
+        </button>
         <button type="button" class="chip" onClick={() => void save({ type: 'archive', colour, all: all() })}>
           Everything (ZIP)
         </button>

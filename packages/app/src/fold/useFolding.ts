@@ -2,7 +2,8 @@
 import { useCallback, useEffect, useReducer, useRef } from 'preact/hooks';
 import type { Method } from '../address.ts';
 import { foldBy } from './foldClient.ts';
-import type { Folded, FoldEvent, Problem, ReadRecord } from './protocol.ts';
+import type { Problem } from '../calls/caller.ts';
+import type { Folded, FoldEvent, ReadRecord } from './protocol.ts';
 
 export interface FoldSettings {
   readonly method: Method;

@@ -10,7 +10,8 @@ import {
   type FoldingParameters,
 } from '@rna/structure';
 import { fetchFile } from './fetchFile.ts';
-import { folded, TooLongError, type FoldOne } from './foldOne.ts';
+import { folded, type FoldOne } from './foldOne.ts';
+import { TooLongError } from './refusals.ts';
 
 /** CONTRAfold's own. */
 const GAMMA = 6;

@@ -5,11 +5,6 @@ import type { RnaRecord } from './records.ts';
 
 export type FoldOne = (record: Pick<RnaRecord, 'id' | 'sequence'>) => Promise<Folded>;
 
-/** An RNA is too long for what folds it or the machine it is folded on. */
-export class TooLongError extends Error {
-  override readonly name = 'TooLongError';
-}
-
 const LEAST_PROBABILITY = 1e-4;
 
 /** @param probabilities The strict upper triangle, row by row */

@@ -4,11 +4,14 @@
  * worker; the model is asked to stop and keeps its adapter.
  */
 import { InputError } from '@rna/structure';
-import { DeviceError, DeviceLostError, MemoryBudgetError } from '@rna/tensor';
+import { MemoryBudgetError } from '@rna/tensor';
 import type { Method } from '../address.ts';
-import type { FoldCommand, FoldEvent, FoldTask, Problem } from '../fold/protocol.ts';
+import type { Problem } from '../calls/caller.ts';
+import { isEngine, modelOf } from '../fold/methods.ts';
+import type { FoldCommand, FoldEvent, FoldTask } from '../fold/protocol.ts';
 import { openEngine } from './engines.ts';
-import { TooLongError, type FoldOne } from './foldOne.ts';
+import type { FoldOne } from './foldOne.ts';
+import { TooLongError } from './refusals.ts';
 import { knownStructure, readRecords } from './records.ts';
 
 type EventBody = FoldEvent extends infer E ? (E extends FoldEvent ? Omit<E, 'job'> : never) : never;
@@ -58,14 +61,14 @@ async function run(task: FoldTask): Promise<void> {
     }
     tell({ type: 'done' });
   } catch (error) {
-    tell({ type: 'failed', problem: problemOf(error) });
+    tell({ type: 'failed', problem: await problemOf(error, method) });
   }
 }
 
 function open(method: Method, note: (text: string) => void): Promise<FoldOne> {
   const known = opened.get(method);
   if (known !== undefined) return known;
-  const opening = method === 'builtin' ? openModel(note) : openEngine(method);
+  const opening = method === 'contrafold' || method === 'eternafold' ? openEngine(method) : openModel(method, note);
   opened.set(method, opening);
   // What could not be opened is tried again by the next job.
   opening.catch(() => opened.delete(method));
@@ -73,14 +76,14 @@ function open(method: Method, note: (text: string) => void): Promise<FoldOne> {
 }
 
 /** Loaded when it is asked for: the engines need neither the model nor WebGPU. */
-async function openModel(note: (text: string) => void): Promise<FoldOne> {
-  return (await import('./builtinModel.ts')).openBuiltinModel(note);
+async function openModel(method: Method, note: (text: string) => void): Promise<FoldOne> {
+  return (await import('./pairModel.ts')).openPairModel(modelOf(method), note);
 }
 
-function problemOf(error: unknown): Problem {
+async function problemOf(error: unknown, method: Method): Promise<Problem> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InputError) return { kind: 'input', message };
-  if (error instanceof DeviceLostError) return { kind: 'deviceLost', message };
-  if (error instanceof DeviceError) return { kind: 'noWebGpu', message };
-  return { kind: 'other', message };
+  if (isEngine(method)) return { kind: 'other', message };
+  // What can go wrong with a model is known where models are.
+  return (await import('./problem.ts')).problemOf(error);
 }

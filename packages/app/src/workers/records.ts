@@ -19,6 +19,8 @@ export interface RnaRecord {
   readonly sequence: string;
   /** The number of the header, from 1. */
   readonly line: number;
+  /** The rest of a FASTA header. */
+  readonly description?: string;
   /** The structure that came with it: partners [length]. */
   readonly known?: Int32Array;
 }
@@ -47,8 +49,10 @@ export async function readRecords(text: string, file: string): Promise<RnaRecord
       for await (const { id, sequence, line, partners } of parseRecords([text], `${UNNAMED}${ending}`))
         records.push({ id, sequence: standardLetters(sequence), line, ...(partners && { known: partners }) });
     else
-      for await (const { id, sequence, line } of parseFasta([isBare ? `>${UNNAMED}\n${text}` : text], { file }))
-        records.push({ id, sequence: standardLetters(sequence), line });
+      for await (const { id, description, sequence, line } of parseFasta([isBare ? `>${UNNAMED}\n${text}` : text], {
+        file,
+      }))
+        records.push({ id, sequence: standardLetters(sequence), line, ...(description !== '' && { description }) });
   } catch (error) {
     throw error instanceof InputError ? restated(error, file, isBare ? 1 : 0) : error;
   }

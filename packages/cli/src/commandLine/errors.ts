@@ -6,7 +6,8 @@
  */
 import { getSystemErrorMap } from 'node:util';
 
-export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+/** `again` (EX_TEMPFAIL of sysexits.h) is for a scheduler: one of several processes failed, and may not the next time. */
+export const EXIT = { ok: 0, failure: 1, usage: 2, again: 75, interrupted: 130 } as const;
 
 /** The work cannot be done as asked; the message says why and what to do. */
 export class CommandError extends Error {
@@ -39,7 +40,11 @@ const EXPECTED = new Set([
   'DeviceLostError',
   'MemoryBudgetError',
   'TuningError',
+  'RanksError',
+  'OtherRankStoppedError',
 ]);
+
+const INTERRUPTIONS = new Set(['InterruptedError', 'OtherRankStoppedError']);
 
 /** A message that cannot steer the terminal: control characters but tabs and line ends are written out. */
 export const inert = (message: string): string =>
@@ -93,7 +98,7 @@ function adviceOn(error: Error & Facts): string | undefined {
 export function describeFailure(thrown: unknown, debug = process.env['RNA_DEBUG'] === '1'): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const exitCode =
-    error.name === 'UsageError' ? EXIT.usage : error.name === 'InterruptedError' ? EXIT.interrupted : EXIT.failure;
+    error.name === 'UsageError' ? EXIT.usage : INTERRUPTIONS.has(error.name) ? EXIT.interrupted : EXIT.failure;
   const message = EXPECTED.has(error.name) ? messageOf(error) : systemMessage(error);
   if (debug || message === undefined) {
     const headline = message === undefined ? 'an unexpected error, which is a fault of this program' : message;

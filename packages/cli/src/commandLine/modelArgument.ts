@@ -82,8 +82,9 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
   if (name === BUILTIN) return true;
   const hasEnding = CHECKPOINT_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
   // Loaded here, as they need the packages below: help is printed at once.
-  const [{ WEIGHTS_FILES, CONFIG_FILE, isHubName, LORA_FILES }, { RECORD_FILES }, { TABLE_FILES }] =
+  const [{ WEIGHTS_FILES, CONFIG_FILE, isHubName }, { LORA_FILES }, { RECORD_FILES }, { TABLE_FILES }] =
     await Promise.all([
+      import('@rna/model'),
       import('@rna/inference/node'),
       import('../input/recordFiles.ts'),
       import('../input/tables.ts'),

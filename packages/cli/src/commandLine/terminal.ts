@@ -15,9 +15,16 @@ export function writeResult(text: string): Promise<void> {
   });
 }
 
+let silent = false;
+
+/** Writes no notes and no progress from here on: another process that does the same work does. */
+export function onlyErrors(): void {
+  silent = true;
+}
+
 /** A line on stderr for what a person should know. Names of files and records in it cannot steer the terminal. */
 export function note(message: string): void {
-  process.stderr.write(`rna: ${inert(message)}\n`);
+  if (!silent) process.stderr.write(`rna: ${inert(message)}\n`);
 }
 
 export interface ProgressBar {
@@ -28,7 +35,7 @@ export interface ProgressBar {
 
 /** A bar with the time that remains. `unit` is plural: `records`. */
 export function progressBar(label: string, total: number, unit: string): ProgressBar {
-  if (!process.stderr.isTTY) return progressLines(label, total, unit);
+  if (silent || !process.stderr.isTTY) return progressLines(label, total, unit);
   const bar = new SingleBar({
     stream: process.stderr,
     format: `${label} {bar} {value}/{total} ${unit} · {eta_formatted} left`,

@@ -20,7 +20,7 @@ import {
 import { CommandError } from '../commandLine/errors.ts';
 import { foldingThreads } from './memory.ts';
 import { foldInOrder } from './pool.ts';
-import { readSettings } from '../commands/structures/structures.ts';
+import { readSettings } from './settings.ts';
 import { progressBar } from '../commandLine/terminal.ts';
 
 export const FOLDING_BASELINES = ['contrafold', 'eternafold'] as const;

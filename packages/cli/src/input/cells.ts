@@ -49,14 +49,3 @@ export function checkedSequence(file: string, line: number, column: string, cell
     'correct the sequence or remove the row',
   );
 }
-
-/**
- * A text as a cell of a table that goes to others: a spreadsheet computes what begins with = + - or @, so that gets an
- * apostrophe before it, which says that it is text. Numbers, lists of them with semicolons, and sequences that begin
- * with a gap stay as they are.
- */
-export const inertCell = (text: string): string =>
-  /^[=+\-@]/.test(text) && !text.split(';').every(isNumber) && findInvalidLetter(text) >= 0 ? `'${text}` : text;
-
-const isNumber = (text: string): boolean =>
-  text.toLowerCase() === 'nan' || (text !== '' && Number.isFinite(Number(text)));

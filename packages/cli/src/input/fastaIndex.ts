@@ -1,8 +1,8 @@
 /**
  * The index of a FASTA file: where every 256th record begins, how many records
  * and nucleotides there are, and the digest of the file. It is made in one pass
- * and kept beside the file, 32 bytes for 256 records, so that any range of
- * records of a file of any size is opened at once.
+ * and kept beside the file, 32 bytes for 256 records and a digest of its own at
+ * the end, so that any range of records of a file of any size is opened at once.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -30,7 +30,8 @@ export interface FastaIndex {
 export const RECORDS_PER_GROUP = 256;
 const FIELDS = 4;
 const MAGIC = 'RNAINDEX';
-const VERSION = 1;
+const VERSION = 2;
+const DIGEST_BYTES = 32;
 
 interface IndexHeader {
   readonly version: number;
@@ -78,13 +79,16 @@ function encodeIndex(header: IndexHeader, groups: Float64Array): Uint8Array {
   const text = json.padEnd(Math.ceil((json.length + 4) / 8) * 8 - 4);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
-  return Buffer.concat([
+  const bytes = Buffer.concat([
     Buffer.from(MAGIC, 'latin1'),
     length,
     Buffer.from(text, 'latin1'),
     new Uint8Array(groups.buffer, groups.byteOffset, groups.byteLength),
   ]);
+  return Buffer.concat([bytes, digestOf(bytes)]);
 }
+
+const digestOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
 /** The index beside a file; undefined where there is none, or not this file's. */
 async function readIndex(path: string): Promise<FastaIndex | undefined> {
@@ -97,24 +101,18 @@ async function readIndex(path: string): Promise<FastaIndex | undefined> {
   const start = MAGIC.length + 4;
   if (bytes.length < start || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC)
     throw new CommandError(`${indexPath(path)} is no index of records; remove or rename it`);
+  const end = bytes.length - DIGEST_BYTES;
+  // What was damaged, or is of an earlier version, is made anew.
+  if (end < start || !digestOf(bytes.subarray(0, end)).equals(bytes.subarray(end))) return undefined;
   const begin = start + bytes.readUInt32LE(MAGIC.length);
-  const header = parseHeader(bytes.toString('latin1', start, begin));
-  if (header === undefined || header.version !== VERSION || header.size !== size) return undefined;
-  const places = bytes.subarray(begin);
+  const header = JSON.parse(bytes.toString('latin1', start, begin)) as IndexHeader;
+  if (header.version !== VERSION || header.size !== size) return undefined;
+  const places = bytes.subarray(begin, end);
   if (places.length !== 8 * FIELDS * Math.ceil(header.records / RECORDS_PER_GROUP)) return undefined;
   if (header.samples !== (await sampleDigest(path, size))) return undefined;
   const groups = new Float64Array(Uint8Array.from(places).buffer);
   const { packing, records, nucleotides, sha256 } = header;
   return { path, packing, records, nucleotides, sha256, groups };
-}
-
-function parseHeader(text: string): IndexHeader | undefined {
-  try {
-    return JSON.parse(text) as IndexHeader;
-  } catch {
-    // What was damaged is made anew.
-    return undefined;
-  }
 }
 
 const [SAMPLES, SAMPLE_BYTES] = [64, 4096];

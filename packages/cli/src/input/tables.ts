@@ -6,12 +6,11 @@
  */
 import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
-import { InputError, readable, refuseForeignText, unpackedName } from '@rna/structure';
+import { InputError, readable, refuseForeignText, unpackedName, inertCell } from '@rna/structure';
 import { CsvError, parse } from 'csv-parse';
 import { readLines, readText } from './inputText.ts';
 import { type KnownFiles } from './recordFiles.ts';
 import { writeAtomically } from '../files/files.ts';
-import { inertCell } from './cells.ts';
 
 const JSON_LINES = ['.jsonl', '.ndjson'];
 const EXTENSIONS = ['.csv', '.tsv', '.txt', ...JSON_LINES];

@@ -3,8 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CONFIG_FILE, isShardIndex, locateModel, LORA_FILES, openLoraFiles } from '@rna/inference/node';
-import { loraBase, parseShardIndex } from '@rna/model';
+import { locateModel, LORA_FILES, openLoraFiles } from '@rna/inference/node';
+import { CONFIG_FILE, isShardIndex, loraBase, parseShardIndex } from '@rna/model';
 import { BUILTIN } from './builtin.ts';
 
 /**

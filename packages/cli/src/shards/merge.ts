@@ -7,11 +7,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, link, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { writeSafetensors, type ByteSink, type TensorEntry } from '@rna/model';
+import { npyHeader, writeSafetensors, type ByteSink, type TensorEntry } from '@rna/model';
 import * as z from 'zod';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { openFileSource, writeAtomically } from '../files/files.ts';
-import { npyHeader, npyShape } from '../tables/vectorFile.ts';
+import { npyShape } from '../tables/vectorFile.ts';
 import { MANIFEST_FILE, type Kind, type Manifest } from './manifest.ts';
 import { digestOf } from './runShard.ts';
 

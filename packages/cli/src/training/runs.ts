@@ -7,6 +7,7 @@
  */
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import {
   type CheckpointStore,
@@ -17,6 +18,7 @@ import {
   RUN_FILES,
 } from '@rna/train';
 import { makeFolder, openFileSource, writeAtomically, type FileSource } from '../files/files.ts';
+import { CommandError } from '../commandLine/errors.ts';
 import { lockFolder } from './runLock.ts';
 import { CheckpointError } from '@rna/model';
 import { checkOutputFolder } from '../files/outputPaths.ts';
@@ -81,6 +83,23 @@ export async function openClaimed(folder: string, unlock: () => void): Promise<R
     unlock();
     throw error;
   }
+}
+
+/**
+ * The checkpoints of a run that another process has open: this one reads them. Rejects with a CommandError where the
+ * folder is not to be seen here.
+ */
+export async function openCheckpoints(folder: string): Promise<Pick<Run, 'store' | 'path'>> {
+  const checkpoints = join(folder, RUN_FILES.checkpoints);
+  try {
+    await readdir(checkpoints);
+  } catch (cause) {
+    throw new CommandError(
+      `${folder} is not to be seen on ${hostname()}: the processes of a run need a file system that they share`,
+      { cause },
+    );
+  }
+  return { store: folderStore(checkpoints, () => undefined), path: (checkpoint) => join(checkpoints, checkpoint) };
 }
 
 /** Checkpoints as folders. `beforeSave` makes durable what must not be older than a checkpoint. */

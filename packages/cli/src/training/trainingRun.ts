@@ -20,7 +20,9 @@ import {
   differenceLines,
   differingSettings,
   isExtension,
+  ofFirst,
   parseLog,
+  requireAlike,
   RUN_FILES,
   TrainingError,
   validateConfig,
@@ -36,7 +38,9 @@ import { CommandError, InterruptedError, messageOf, UsageError } from '../comman
 import { openFileSource, writeAtomically } from '../files/files.ts';
 import { readRun } from './readRun.ts';
 import { renderRuns } from '../report/runPage.ts';
-import { type Run, claimFolder, openClaimed } from './runs.ts';
+import { type Run, claimFolder, openCheckpoints, openClaimed } from './runs.ts';
+import type { MpiRanks } from '../ranks/ranks.ts';
+import { packageVersion } from '../commandLine/version.ts';
 import { note, writeResult } from '../commandLine/terminal.ts';
 import { parseYaml, type ConfigOptions } from '../input/trainingInput.ts';
 import { trainingDisplay } from './trainingProgress.ts';
@@ -74,12 +78,12 @@ export const printConfig = (config: object): Promise<void> => writeResult(config
 /** A run's folder that this process has opened to train in. It must be closed. */
 export interface TrainingRun {
   readonly folder: string;
-  /** Where the run is kept and shown. */
+  /** Where the run is kept and shown, and who shares its work. */
   readonly places: RunPlaces;
   /** How devices are opened, and what is said when one is lost. */
   readonly devices: Pick<RecoveryOptions<TrainState>, 'openDevice' | 'onDevice' | 'onLost'>;
-  /** Makes `model/` and the report of a run that has come to its end. */
-  readonly finish: (state: TrainState) => Promise<FinishedRun>;
+  /** Makes `model/` and the report of a run that has come to its end; undefined where another rank does. */
+  readonly finish: (state: TrainState) => Promise<FinishedRun | undefined>;
   /** The error of a run that has not, with what is kept of it. */
   readonly explain: (error: unknown) => Promise<unknown>;
   readonly close: () => void;
@@ -92,8 +96,42 @@ export interface TrainingRun {
  * for other settings.
  * @param command As `pretrain`, for messages and the head of `config.yaml`.
  * @param signal Ends the run after a checkpoint.
+ * @param ranks Those that share the work, all of which call this; the first has the folder, the others read its
+ * checkpoints. Rejects with a RanksError, before anything is changed, where config or version differ between them.
  */
 export async function openTrainingRun<T extends Config>(
+  command: string,
+  schema: ZodType<T>,
+  config: T,
+  signal: AbortSignal,
+  ranks: MpiRanks | undefined,
+): Promise<TrainingRun> {
+  if (ranks === undefined) return openOwnRun(command, schema, config, signal);
+  await requireAlike(ranks, { version: packageVersion(), command, config });
+  let own: TrainingRun | undefined;
+  await ofFirst(ranks, async () => {
+    own = await openOwnRun(command, schema, config, signal);
+    return null;
+  });
+  if (own !== undefined) {
+    note(`${ranks.size} ranks share the work (${ranks.library})`);
+    return { ...own, places: { ...own.places, ranks } };
+  }
+  const { store } = await openCheckpoints(config.out);
+  return {
+    folder: config.out,
+    places: { store, stop: signal, ranks },
+    devices: { openDevice: openTrainingDevice },
+    finish: () => Promise.resolve(undefined),
+    explain: (error) => Promise.resolve(error),
+    close: () => undefined,
+  };
+}
+
+const openTrainingDevice: RecoveryOptions<TrainState>['openDevice'] = (tuned) =>
+  openDevice({ quiet: true, ...(tuned && { tuned }) });
+
+async function openOwnRun<T extends Config>(
   command: string,
   schema: ZodType<T>,
   config: T,
@@ -127,7 +165,7 @@ export async function openTrainingRun<T extends Config>(
       },
     },
     devices: {
-      openDevice: (tuned) => openDevice({ quiet: true, ...(tuned && { tuned }) }),
+      openDevice: openTrainingDevice,
       onDevice: async (device) => {
         display.setPeakFlops(await measurePeakFlops(device));
         display.onCompile();

@@ -24,14 +24,14 @@ process.on('exit', () => {
 });
 
 /** Writes an input where it can be read by name. */
-function placed(name: string, bytes: Uint8Array): string {
+export function placed(name: string, bytes: Uint8Array): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, name);
   writeFileSync(path, bytes);
   return path;
 }
 
-async function collected<T, U>(items: AsyncIterable<T>, shown: (item: T) => U): Promise<U[]> {
+export async function collected<T, U>(items: AsyncIterable<T>, shown: (item: T) => U): Promise<U[]> {
   const all: U[] = [];
   for await (const item of items) all.push(shown(item));
   return all;
@@ -107,7 +107,9 @@ const constraint: Reader = {
   check: (length) => (length === 12 ? undefined : `${String(length)} characters for 12 nucleotides`),
 };
 
-const parameters = readFileSync(new URL('../../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url));
+const parameters = readFileSync(
+  new URL('../../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url),
+);
 const foldingParameters: Reader = {
   name: 'folding parameters',
   make: () => ({ bytes: parameters }),
@@ -174,7 +176,7 @@ const corpus: Reader = {
 };
 
 /** Runs a command's work without what it prints. */
-async function quietly<T>(work: () => Promise<T>): Promise<T> {
+export async function quietly<T>(work: () => Promise<T>): Promise<T> {
   const streams = [process.stdout, process.stderr] as const;
   const writes = streams.map((stream) => stream.write.bind(stream));
   for (const stream of streams)

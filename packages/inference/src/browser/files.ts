@@ -3,14 +3,17 @@ import { BUILTIN, builtinFiles } from '@rna/builtin';
 import {
   blobSource,
   CheckpointError,
+  CONFIG_FILE,
+  isHubName,
+  isShardIndex,
   openModel,
   openShards,
   openTensorFile,
   parseConfig,
+  WEIGHTS_FILES,
   type ByteSource,
 } from '@rna/model';
 import { httpSource } from '@rna/web';
-import { CONFIG_FILE, isHubName, isShardIndex, WEIGHTS_FILES } from '../names.ts';
 import type { OpenedFiles, OpenOptions } from '../opening.ts';
 import { openHubModel, weightsOf } from './hub.ts';
 

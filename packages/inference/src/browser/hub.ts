@@ -7,8 +7,17 @@
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { CheckpointError, LIMITS, parseShardIndex, type ByteSource } from '@rna/model';
-import { CONFIG_FILE, isShardIndex, LARGEST_WEIGHTS, PUBLIC_HUB, WEIGHTS_FILES } from '../names.ts';
+import {
+  CheckpointError,
+  CONFIG_FILE,
+  isShardIndex,
+  LARGEST_WEIGHTS,
+  LIMITS,
+  parseShardIndex,
+  PUBLIC_HUB,
+  WEIGHTS_FILES,
+  type ByteSource,
+} from '@rna/model';
 import type { OpenOptions } from '../opening.ts';
 import { openKeptFile, PART_BYTES, type KeptFile } from './storage.ts';
 

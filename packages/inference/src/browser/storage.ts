@@ -5,7 +5,7 @@
  * `complete.json` says what they are once they are all there and checked.
  */
 import { CheckpointError, checkRange, type ByteSource } from '@rna/model';
-import { childFile, childFolder, fileNames, folderNames, openKept, readText, removeEntry, writeFile } from '@rna/web';
+import { childFile, childFolder, fileNames, folderNames, openFolder, readText, removeEntry, writeFile } from '@rna/web';
 
 const MODELS = 'rna-models';
 const COMPLETE = 'complete.json';
@@ -41,7 +41,7 @@ export interface KeptFile {
 const folderOf = (model: string): string => model.replace('/', '--');
 const modelOf = (folder: string): string => folder.replace('--', '/');
 
-const openModels = (): Promise<FileSystemDirectoryHandle> => openKept(MODELS, 'models');
+const openModels = (): Promise<FileSystemDirectoryHandle> => openFolder(MODELS);
 
 /** What is kept of a version of a model's file. Other versions of it are removed. */
 export async function openKeptFile(model: string, file: string, version: string): Promise<KeptFile> {

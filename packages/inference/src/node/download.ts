@@ -10,7 +10,7 @@ import { constants, createReadStream, existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { CheckpointError } from '@rna/model';
-import type { Progress } from '../names.ts';
+import type { Progress } from '../progress.ts';
 import { withFileLock } from './fileLock.ts';
 
 /** Fewer than `bytes` within `seconds` end an attempt. */

@@ -7,17 +7,20 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { CheckpointError, LIMITS, parseShardIndex } from '@rna/model';
-import { download, type Patience } from './download.ts';
 import {
+  CheckpointError,
   CONFIG_FILE,
+  hubFileUrl,
   isShardIndex,
   LARGEST_WEIGHTS,
+  LIMITS,
+  parseShardIndex,
   PUBLIC_HUB,
   WEIGHTS_FILE,
   WEIGHTS_FILES,
-  type Progress,
-} from '../names.ts';
+} from '@rna/model';
+import { download, type Patience } from './download.ts';
+import type { Progress } from '../progress.ts';
 import { makeFolder } from './files.ts';
 
 export interface HubOptions {
@@ -49,7 +52,7 @@ export async function fetchHubModel(name: string, options: HubOptions = {}): Pro
     throw new CheckpointError(name, `HF_ENDPOINT is "${hub}"; expected the address of a hub, such as ${PUBLIC_HUB}`);
   }
   const folder = join(options.cacheDir ?? hubCacheDir(), ...name.split('/'));
-  const url = (file: string): string => `${hub}/${name}/resolve/main/${file}`;
+  const url = (file: string): string => hubFileUrl(hub, name, file);
   const ensure = (file: string): Promise<boolean> =>
     download({
       model: name,

@@ -28,8 +28,8 @@ export function openModel(name: string, options: OpenOptions = {}): Promise<RnaM
   return open(name, options);
 }
 
-export type { Pooling } from '../embedding.ts';
-export type { Progress } from '../names.ts';
+export type { Pool } from '@rna/model';
+export type { Progress } from '../progress.ts';
 export type { OpenOptions } from '../opening.ts';
 export type { ByName, Prediction } from '../prediction.ts';
 export { RnaModel, type EmbedOptions, type FoldedRna, type FoldOptions } from '../rnaModel.ts';

@@ -1,15 +1,7 @@
 /** What the command line takes from this package: no part of the API, and it changes without notice. */
-export { defaultTokenBudget, pooled, type Pooling } from '../embedding.ts';
+export { defaultTokenBudget } from '../embedding.ts';
 export { isFiniteArray, isFinitePrediction, placeOfOverflow } from '../finite.ts';
-export {
-  CONFIG_FILE,
-  isHubName,
-  isShardIndex,
-  SHARD_INDEX_FILE,
-  WEIGHTS_FILE,
-  WEIGHTS_FILES,
-  type Progress,
-} from '../names.ts';
+export type { Progress } from '../progress.ts';
 export { halfOverlapping, reachOf } from '../windows.ts';
 export { makeFolder, openFileSource, type FileSource } from './files.ts';
 export { fetchHubModel, hubCacheDir, type HubOptions } from './hub.ts';

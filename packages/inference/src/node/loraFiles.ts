@@ -14,8 +14,8 @@ import {
   parsePeftConfig,
   type LoraParts,
   type TensorFile,
+  WEIGHTS_FILES,
 } from '@rna/model';
-import { WEIGHTS_FILES } from '../names.ts';
 import { openFileSource, type FileSource } from './files.ts';
 
 /** Files of an adapter, or a part of them: a run without low-rank terms has a head alone. */

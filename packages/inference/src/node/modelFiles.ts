@@ -9,14 +9,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   CheckpointError,
+  CONFIG_FILE,
+  isHubName,
+  isShardIndex,
   openShards,
   openTensorFile,
   parseConfig,
   type EncoderConfig,
   type TensorFile,
+  WEIGHTS_FILES,
 } from '@rna/model';
 import { BUILTIN, builtinFiles } from '@rna/builtin';
-import { CONFIG_FILE, isHubName, isShardIndex, WEIGHTS_FILES } from '../names.ts';
 import { openFileSource, type FileSource } from './files.ts';
 import { fetchHubModel, type HubOptions } from './hub.ts';
 

@@ -5,10 +5,11 @@
  * gives each what the other has compiled (1.5 s and 1.5 s of compiling took
  * 1.6 s together, and 0.03 s when asked for again). The second device begins
  * with the kernel that was made last, so the two meet in the middle of what a
- * training step needs. It holds no memory but 256 bytes a binding.
+ * training step needs, and it leaves the first to the other: a kernel that waits
+ * alone is being compiled there. It holds no memory but 256 bytes a binding.
  */
 import { availableParallelism } from 'node:os';
-import { adapterTraits } from '../adapter.ts';
+import { adapterTraits, SUBGROUP_SIZE_FEATURE } from '../adapter.ts';
 import { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineSource } from '../pipelines.ts';
 import { sleepingWait } from './sleepingWait.ts';
 
@@ -18,11 +19,14 @@ const BINDING_BYTES = 256;
 
 /**
  * Whether it helps: a driver that compiles in its queue's thread and shares what it compiled through its cache, and a
- * core to spare.
+ * core to spare, which `RNA_COMPILE_AHEAD=off` denies.
  */
 export function compilesAhead(adapter: GPUAdapter): boolean {
   const cacheIsOff = ['1', 'true'].includes(process.env['MESA_SHADER_CACHE_DISABLE'] ?? '');
-  return adapterTraits(adapter).description.includes('llvmpipe') && !cacheIsOff && availableParallelism() > 1;
+  const isDenied = process.env['RNA_COMPILE_AHEAD'] === 'off';
+  return (
+    adapterTraits(adapter).description.includes('llvmpipe') && !cacheIsOff && !isDenied && availableParallelism() > 1
+  );
 }
 
 /** `requestAdapter` gives an adapter like that of the device that is helped. */
@@ -37,8 +41,12 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
     if (working) return;
     working = true;
     try {
-      const gpu = await (second ??= openLike(requestAdapter));
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await compile(gpu, next);
+      while (waiting.length > 1) {
+        const gpu = await (second ??= openLike(requestAdapter));
+        // Meanwhile all may have run.
+        const next = waiting.length > 1 ? waiting.pop() : undefined;
+        if (next !== undefined) await compile(gpu, next);
+      }
     } catch {
       // Nothing depends on this: the device itself compiles what is missing, and reports what does not compile.
       waiting = [];
@@ -78,7 +86,7 @@ export function compileAhead(requestAdapter: () => Promise<GPUAdapter>): Pipelin
 
 async function openLike(requestAdapter: () => Promise<GPUAdapter>): Promise<GPUDevice> {
   const adapter = await requestAdapter();
-  const requiredFeatures = (['shader-f16', 'subgroups'] as GPUFeatureName[]).filter((feature) =>
+  const requiredFeatures = (['shader-f16', 'subgroups', SUBGROUP_SIZE_FEATURE] as GPUFeatureName[]).filter((feature) =>
     adapter.features.has(feature),
   );
   const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } =

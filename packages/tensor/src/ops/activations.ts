@@ -1,4 +1,4 @@
-/** SwiGLU, GELU and the softmax. */
+/** SwiGLU, GELU, ReLU, SiLU and the softmax. */
 import * as k from '@rna/kernels';
 import { record } from '../tape.ts';
 import { floatTypeOf, requireShape, type Tensor } from '../tensor.ts';
@@ -38,6 +38,20 @@ export function gelu(x: Tensor): Tensor {
   const dtype = floatTypeOf(x);
   const { y } = device.run(k.gelu, { x }, { y: { shape, dtype } }, { count });
   return record(y, [x], (dy) => [device.run(k.geluBackward, { dy, x }, { dx: { shape, dtype } }, { count }).dx]);
+}
+
+/** x where it is above 0, else 0. */
+export function relu(x: Tensor): Tensor {
+  const { device, shape, size: count } = x;
+  const { y } = device.run(k.relu, { x }, { y: shape }, { count });
+  return record(y, [x], (dy) => [device.run(k.reluBackward, { dy, x }, { dx: shape }, { count }).dx]);
+}
+
+/** x · σ(x), the SiLU or swish. */
+export function silu(x: Tensor): Tensor {
+  const { device, shape, size: count } = x;
+  const { y } = device.run(k.silu, { x }, { y: shape }, { count });
+  return record(y, [x], (dy) => [device.run(k.siluBackward, { dy, x }, { dx: shape }, { count }).dx]);
 }
 
 /** exp(x) / Σ exp(x) over the last dimension. */

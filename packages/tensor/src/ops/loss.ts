@@ -55,20 +55,25 @@ function targetsOf(op: string, x: Tensor, values: Float32Array): Tensor {
 }
 
 /**
- * Binary cross entropy with logits, the mean over all of them.
+ * Binary cross entropy with logits, the mean over those that have a label.
  * @param x logits, of any shape
- * @param values 0 or 1 for each
+ * @param values 0 or 1 for each; a negative number marks one that does not count
+ * @param positive How many times the term of a label of 1 counts. The mean is still by the number of labels.
  * @returns [1]
+ * @throws RangeError when nothing has a label.
  */
-export function binaryCrossEntropy(x: Tensor, values: Float32Array): Tensor {
+export function binaryCrossEntropy(x: Tensor, values: Float32Array, positive = 1): Tensor {
   const { device, size: count } = x;
   const labels = targetsOf('binaryCrossEntropy', x, values);
-  const { y } = device.run(k.binaryCrossEntropy, { x, labels }, { y: x.shape }, { count });
+  const counted = values.reduce((total, value) => total + (value >= 0 ? 1 : 0), 0);
+  if (counted === 0) throw new RangeError('binaryCrossEntropy: nothing has a label');
+  const uniforms = { count, positive };
+  const { y } = device.run(k.binaryCrossEntropy, { x, labels }, { y: x.shape }, uniforms);
   const recorded = record(y, [x, labels], (dy) => [
-    device.run(k.binaryCrossEntropyBackward, { dy, x, labels }, { dx: x.shape }, { count }).dx,
+    device.run(k.binaryCrossEntropyBackward, { dy, x, labels }, { dx: x.shape }, uniforms).dx,
     undefined,
   ]);
-  return sum(recorded, 1 / count);
+  return sum(recorded, 1 / counted);
 }
 
 /** The sum of the Huber losses of x − values, times a factor: [1]. */

@@ -126,3 +126,20 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tens
     ),
   ]);
 }
+
+/**
+ * W·xᵀ, the linear layer with channels first and without bias.
+ * @param x [rows, inner]; leading dimensions are taken together as rows.
+ * @param weight [cols, inner]
+ * @returns [cols, rows]
+ */
+export function linearChannels(x: Tensor, weight: Tensor): Tensor {
+  const [cols = 0, inner = 0] = weight.shape;
+  requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linearChannels', x.shape, weight.shape);
+  const rows = x.size / inner;
+  const y = product(weight, x, cols, inner, rows, { transposeB: true });
+  return record(y, [x, weight], (dy, [needsX, needsWeight]) => [
+    needsX === true ? product(dy, weight, rows, cols, inner, { transposeA: true, shape: x.shape }) : undefined,
+    needsWeight === true ? product(dy, x, cols, rows, inner) : undefined,
+  ]);
+}

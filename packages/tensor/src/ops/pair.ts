@@ -57,7 +57,8 @@ export function pairSum(pq: Tensor, bias: Tensor): Tensor {
     { count: length * length * channels, length, channels, first: 0 },
   );
   return record(y, [pq, bias], (dy, [needsPq, needsBias]) => [
-    needsPq === true ? pairSumGradient(pq.shape, [dy]) : undefined,
+    // What follows may have seen the map as pixels alone.
+    needsPq === true ? device.scope(() => pairSumGradient(pq.shape, [dy.alias(y.shape)])) : undefined,
     needsBias === true ? columnSum(dy, length * length, channels) : undefined,
   ]);
 }

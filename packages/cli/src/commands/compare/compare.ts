@@ -1,12 +1,11 @@
 /** The work of `rna compare`: RNAs folded by each engine and model in turn, and what the structures have in common. */
 import { extname } from 'node:path';
-import { basePairs, dotBracket, meanScore, scoreBasePairs, type FoldingEngine } from '@rna/structure';
+import { basePairs, dotBracket, meanScore, scoreBasePairs, type FoldingEngine, inertCell } from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { foldAll, foldedByName, type FoldedBy } from '../../folding/foldAll.ts';
 import { matchedStructures, readStructureRecords, type StructureRecord } from '../../input/structureRecords.ts';
-import { inertCell } from '../../input/cells.ts';
 import { agreement, EXACT, mean, scoresOf, type ComparedStructures, type Comparison } from './comparison.ts';
 import { agreementTable, renderComparison, truthTable } from '../../report/comparisonPage.ts';
 import { textTable } from '../../report/table.ts';

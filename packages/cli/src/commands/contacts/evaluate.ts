@@ -4,7 +4,7 @@
  * the probabilities of CONTRAfold and EternaFold. RNAs that the regression was
  * fitted to are not scored.
  */
-import { bootstrap, type Interval } from '@rna/structure';
+import { bootstrap, type Interval, csvLine } from '@rna/structure';
 import {
   contactPrecision,
   Encoder,
@@ -21,7 +21,6 @@ import { withDevice, withEncoder, withModel } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { writeText } from '../../tables/pairTable.ts';
-import { csvLine } from '../../tables/predictionTable.ts';
 import { counted, formatScore } from '@rna/figures';
 import { textTable, type Table } from '../../report/table.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';

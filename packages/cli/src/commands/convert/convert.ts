@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import {
+  CONFIG_FILE,
   configJson,
   headConfig,
   parameterCount,
@@ -13,10 +14,10 @@ import {
   writtenLayout,
   type OpenedModel,
   type Scheme,
+  WEIGHTS_FILE,
 } from '@rna/model';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically, makeFolder } from '../../files/files.ts';
-import { CONFIG_FILE, WEIGHTS_FILE } from '@rna/inference/node';
 import { withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, writeResult } from '../../commandLine/terminal.ts';

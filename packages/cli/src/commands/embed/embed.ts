@@ -6,14 +6,18 @@
  * maps no more than a few blocks' are held at once.
  */
 import { extname } from 'node:path';
-import { defaultTokenBudget, pooled } from '@rna/inference/node';
+import { defaultTokenBudget } from '@rna/inference/node';
 import {
   packTokens,
+  poolRows,
   sequenceRange,
+  writeCsv,
+  writeNpy,
   writeSafetensors,
   type Encoder,
   type OpenedModel,
   type PackedTokens,
+  type Pool,
   type Precision,
   type TensorEntry,
 } from '@rna/model';
@@ -33,13 +37,13 @@ import type { Kind } from '../../shards/manifest.ts';
 import { batchesOf, batchPart, ownOf, type BatchPart } from '../../shards/batches.ts';
 import { runSharded, type ShardPart } from '../../shards/runShard.ts';
 import type { ShardOption } from '../../shards/shard.ts';
-import { writeCsv, writeNpy, writeParquet } from '../../tables/vectorFile.ts';
+import { writeParquet } from '../../tables/vectorFile.ts';
 
 export interface EmbedOptions extends Precision, WindowOptions, ShardOption, ShardPart {
   readonly model: string;
   readonly input: string;
   readonly out: string;
-  readonly pool: 'none' | 'cls' | 'mean';
+  readonly pool: Pool;
   readonly layer?: number;
   readonly logits?: boolean;
   readonly attentions?: boolean;
@@ -289,7 +293,7 @@ async function runWindows(run: Run, record: FastaFileRecord, windows: Windows): 
     const piece = { ...record, sequence: record.sequence.slice(start, start + windows.size) };
     for (const [k, rows] of (await runBatch(whole, [piece])).entries()) means[k]!.add(start, rows);
   }
-  return means.map((rows, k) => (k < means.length - 1 ? rows.mean() : pooled(rows.mean(), dim, run.options.pool)));
+  return means.map((rows, k) => (k < means.length - 1 ? rows.mean() : poolRows(rows.mean(), dim, run.options.pool)));
 }
 
 /** Runs records together, or in halves where they do not fit the device. */
@@ -394,7 +398,7 @@ async function readOutputs(
     const { start, end } = sequenceRange(packed, sequence);
     return [
       ...(logitRows ? [logitRows.subarray(start * vocabularySize, end * vocabularySize)] : []),
-      pooled(rows.subarray(start * dim, end * dim), dim, options.pool),
+      poolRows(rows.subarray(start * dim, end * dim), dim, options.pool),
     ];
   });
   for (const [sequence, arrays] of outputs.entries()) {

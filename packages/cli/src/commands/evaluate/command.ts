@@ -8,8 +8,10 @@ import {
   examples,
   listOf,
   probability,
+  strideOption,
   weightsOption,
   wholeNumber,
+  windowOption,
   withTasks,
 } from '../../commandLine/options.ts';
 
@@ -39,8 +41,8 @@ export function registerEvaluate(program: Command): void {
     .option('--mmseqs <file>', 'likeness to the training set from an MMseqs2 search (query, target, fident) instead')
     .option(
       '--by <list>',
-      "also tables of parts: family (ArchiveII's names), file, length, similarity, pair-type, with commas; JSON and reports have them all",
-      listOf(['family', 'file', 'length', 'similarity', 'pair-type']),
+      "also tables of parts: family (ArchiveII's names), file, length, similarity, pair-type, probability (calibration), with commas; JSON and reports have them all",
+      listOf(['family', 'file', 'length', 'similarity', 'pair-type', 'probability']),
       [],
     )
     .option('--csv <file>', 'also write the scores or predictions of each RNA')
@@ -68,6 +70,8 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--allow-nc-pairs', 'of structures: allow pairs other than AU, GC and GU')
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
+    .addOption(windowOption("structures' pair probabilities"))
+    .addOption(strideOption())
     .addOption(columnsOption())
     .addOption(
       new Option('--masking <scheme>', 'score masked nucleotides (default: mlm for RiNALMo, ssm for SSR-LM)').choices([

@@ -10,6 +10,7 @@ import { scoreLabels } from './labels.ts';
 import { scoreMasked } from './masked.ts';
 import { scoreStructures } from './structures.ts';
 import { withModel } from '../../models/loadModel.ts';
+import { checkWindowOptions } from '../../models/windows.ts';
 import { checkOutputFile, checkOutputFolder } from '../../files/outputPaths.ts';
 import { interruptible } from '../../commandLine/terminal.ts';
 
@@ -17,9 +18,10 @@ import { interruptible } from '../../commandLine/terminal.ts';
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threshold !== undefined && options.validation !== undefined) {
     throw new UsageError(
-      '--threshold and --validation exclude each other: one gives the threshold, the other tunes it',
+      '--threshold and --validation exclude each other: one gives the threshold, the other tunes it; leave out --validation to score at a threshold of your own',
     );
   }
+  checkWindowOptions(options);
   if (options.csv !== undefined) await checkOutputFile(options.csv);
   if (options.report !== undefined) await checkOutputFolder(options.report);
   await interruptible((signal) =>
@@ -27,6 +29,8 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
       const isMasked = model.task === undefined || options.masking !== undefined;
       if (options.columns !== undefined && (isMasked || predictsPairs(model.task)))
         throw new UsageError('--columns is for tables of labels; structures and sequences have none');
+      if ((options.window ?? options.stride) !== undefined && (isMasked || !predictsPairs(model.task)))
+        throw new UsageError('--window and --stride are for structures, whose maps may not fit the memory');
       if (model.task === undefined || isMasked) return scoreMasked(model, options);
       const { task } = model;
       return predictsPairs(task)

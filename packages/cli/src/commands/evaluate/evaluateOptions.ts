@@ -2,9 +2,10 @@
 import type { Precision } from '@rna/model';
 import type { MaskingScheme } from '@rna/train';
 import type { ColumnNames } from '../../commandLine/options.ts';
+import type { WindowOptions } from '../../models/windows.ts';
 import type { Grouping } from './summary.ts';
 
-export interface EvaluateOptions extends Precision {
+export interface EvaluateOptions extends Precision, WindowOptions {
   readonly model: string;
   readonly files: readonly string[];
   readonly threshold?: number;
@@ -18,7 +19,7 @@ export interface EvaluateOptions extends Precision {
   /** An MMseqs2 result, in place of the comparison. */
   readonly mmseqs?: string;
   readonly baselines?: boolean;
-  readonly by: readonly (Grouping | 'pair-type')[];
+  readonly by: readonly (Grouping | 'pair-type' | 'probability')[];
   readonly csv?: string;
   /** A folder for `report.html` and its figures. */
   readonly report?: string;

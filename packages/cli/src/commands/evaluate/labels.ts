@@ -3,15 +3,22 @@
  * metrics with bootstrap intervals, as published where that differs, by file,
  * beside a baseline that is fitted to the training set.
  */
-import { bestBinaryThreshold, bootstrapAll, grouped, InputError, tableColumn, type Interval } from '@rna/structure';
+import {
+  bestBinaryThreshold,
+  bootstrapAll,
+  csvLine,
+  grouped,
+  InputError,
+  tableColumn,
+  type Interval,
+} from '@rna/structure';
 import { type Encoder, type Head, type OpenedModel, type Scalars, type TaskHead } from '@rna/model';
-import { predictions } from '@rna/train';
+import { labelCells, predictionColumns, predictions } from '@rna/train';
 import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
-import { csvLine, labelCells, predictionColumns } from '../../tables/predictionTable.ts';
 import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
 import { textTable, type Table } from '../../report/table.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';

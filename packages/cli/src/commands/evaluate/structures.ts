@@ -8,6 +8,8 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import {
+  addCalibration,
+  calibrationError,
   basePairs,
   familyOf,
   nearestIdentity,
@@ -17,23 +19,26 @@ import {
   type StructureProtocol,
   evaluateStructures,
   chooseThreshold,
+  windowedPairs,
+  type CalibrationBin,
   type PairPredictor,
   type StructureEvaluation,
   type StructureScore,
+  csvLine,
 } from '@rna/structure';
 import type { Encoder, OpenedModel, PairTask } from '@rna/model';
 import { pairPredictor } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
-import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
-import { csvLine } from '../../tables/predictionTable.ts';
+import { chooseWindows, noteWindows, type ChosenWindows } from '../../models/windows.ts';
 import {
   type StructureExample,
   formatCount,
   formatScore,
   embeddingFigures,
+  pairCalibration,
   pairCurves,
   structureFigures,
   type PairCurves,
@@ -47,6 +52,7 @@ import { withPriors } from '../../folding/priors.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import { writeReport } from './reportFolder.ts';
 import {
+  calibrationTable,
   formatInterval,
   groupTable,
   pairTypeTable,
@@ -71,7 +77,6 @@ export async function scoreStructures(
     throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
   const records = await readStructures(options.files);
   const tuning = options.validation && (await readStructures(options.validation));
-  checkLengths(model.config, [...records, ...(tuning ?? [])]);
   const identities = await identitiesOf(records, options, signal);
   const withoutPairs = records.filter(({ partners }) => partners.every((partner) => partner < 0)).length;
   if (withoutPairs > 0)
@@ -82,24 +87,36 @@ export async function scoreStructures(
     withEncoder(
       model,
       async (encoder) => {
-        const predict = pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) });
+        const windows = chooseWindows(encoder.device, encoder.config, task, options, 'short');
+        noteWindows(
+          [...records, ...(tuning ?? [])].map((record) => ({ ...record, length: record.sequence.length })),
+          windows,
+          'pair probabilities',
+        );
+        const predict = windowedPairs(
+          pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) }),
+          windows,
+        );
         const run = <T>(
           label: string,
           rnas: readonly StructureRecord[],
           work: (predict: PairPredictor) => Promise<T>,
-        ): Promise<T> => withProgress(label, rnas, predict, encoder, signal, work);
+        ): Promise<T> => withProgress(label, rnas, predict, { encoder, windows, signal }, work);
         const tuned = tuning && (await run('tune', tuning, (each) => chooseThreshold(each, tuning, rules)));
         const { threshold, source } = thresholdToUse(model, options, tuned);
         note(
           `pairs above ${threshold} (${source})${options.protocol !== undefined && tuned === undefined && options.threshold === undefined ? `; --validation FILES tunes it by ${options.protocol}'s rules` : ''}`,
         );
         const curves: PairCurves[] = [];
+        const calibrations: (readonly CalibrationBin[])[] = [];
         const { rnas } = await run('evaluate', records, (each) =>
           evaluateStructures(each, records, { ...rules, threshold }, (score, probabilities) => {
             const drawn = options.report === undefined ? undefined : pairCurves(probabilities, score.target);
             if (drawn !== undefined) curves.push(drawn);
+            calibrations.push(drawn?.calibration ?? pairCalibration(probabilities, score.target));
           }),
         );
+        const calibration = addCalibration(calibrations);
         const predicted = new Map<string, readonly StructureScore[]>([[options.model, rnas]]);
         if (options.baselines)
           for (const name of FOLDING_BASELINES) predicted.set(name, await scoreFolding(name, records, signal));
@@ -119,7 +136,10 @@ export async function scoreStructures(
           ),
         );
         const none = options.by.find(
-          (by) => by !== 'pair-type' && !summaries.get(options.model)!.groups.some((group) => group.by === by),
+          (by) =>
+            by !== 'pair-type' &&
+            by !== 'probability' &&
+            !summaries.get(options.model)!.groups.some((group) => group.by === by),
         );
         if (none !== undefined) note(`--by ${none}: ${UNGROUPED[none as Grouping]}`);
         if (options.csv !== undefined) await writeCsv(options.csv, records, rnas);
@@ -135,6 +155,7 @@ export async function scoreStructures(
             records,
             predicted,
             curves,
+            calibration,
             summaries,
             identities,
             predict,
@@ -143,8 +164,8 @@ export async function scoreStructures(
         }
         await writeResult(
           options.json
-            ? jsonOf(options, task.head.name, summaries, threshold, source, rules)
-            : tablesOf(options, summaries).map(textTable).join('\n'),
+            ? jsonOf(options, task.head.name, summaries, calibration, { threshold, source, rules })
+            : tablesOf(options, summaries, calibration).map(textTable).join('\n'),
         );
       },
       options,
@@ -234,8 +255,7 @@ async function withProgress<T>(
   label: string,
   records: readonly StructureRecord[],
   predict: PairPredictor,
-  encoder: Encoder,
-  signal: AbortSignal,
+  { encoder, windows, signal }: { encoder: Encoder; windows: ChosenWindows; signal: AbortSignal },
   task: (predict: PairPredictor) => Promise<T>,
 ): Promise<T> {
   const bar = progressBar(label, records.length, 'RNAs');
@@ -247,7 +267,8 @@ async function withProgress<T>(
       const probabilities = await predict(sequence, next).catch((error: unknown) => {
         throw naming(error, record.file, record);
       });
-      if (!isFiniteArray(probabilities)) throw await overflow(encoder, record.file, record);
+      if (!isFiniteArray(probabilities))
+        throw await overflow(encoder, record.file, { ...record, sequence: record.sequence.slice(0, windows.size) });
       bar.update(++done);
       return probabilities;
     });
@@ -258,13 +279,14 @@ async function withProgress<T>(
 
 type Summaries = ReadonlyMap<string, StructureSummary>;
 
-function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries) {
-  const made = by.filter(
-    (each) => each === 'pair-type' || [...summaries.values()][0]!.groups.some((group) => group.by === each),
-  );
+function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries, calibration: readonly CalibrationBin[]) {
   return [
     summaryTable(summaries),
-    ...made.map((each) => (each === 'pair-type' ? pairTypeTable(summaries) : groupTable(each, summaries))),
+    ...by.flatMap((each) => {
+      if (each === 'pair-type') return [pairTypeTable(summaries)];
+      if (each === 'probability') return [calibrationTable(calibration)];
+      return [...summaries.values()][0]!.groups.some((group) => group.by === each) ? [groupTable(each, summaries)] : [];
+    }),
   ];
 }
 
@@ -273,9 +295,12 @@ function jsonOf(
   { model, protocol }: EvaluateOptions,
   task: string,
   summaries: Summaries,
-  threshold: number,
-  thresholdSource: string,
-  { allowNcPairs, allowSharpLoops }: Rules,
+  calibration: readonly CalibrationBin[],
+  {
+    threshold,
+    source: thresholdSource,
+    rules: { allowNcPairs, allowSharpLoops },
+  }: { threshold: number; source: string; rules: Rules },
 ): string {
   const [[, own] = [], ...others] = summaries;
   return `${JSON.stringify(
@@ -288,6 +313,13 @@ function jsonOf(
       allowNcPairs,
       allowSharpLoops,
       ...own,
+      calibration: {
+        error: calibrationError(calibration),
+        // JSON has no NaN: an empty bin has no means.
+        bins: calibration.map(({ count, low, high, predicted, observed }) =>
+          count === 0 ? { low, high, count } : { low, high, count, predicted, observed },
+        ),
+      },
       ...(others.length > 0 && { baselines: Object.fromEntries(others) }),
     },
     null,
@@ -343,6 +375,7 @@ interface Reported {
   readonly records: readonly StructureRecord[];
   readonly predicted: ReadonlyMap<string, readonly StructureScore[]>;
   readonly curves: readonly PairCurves[];
+  readonly calibration: readonly CalibrationBin[];
   readonly summaries: Summaries;
   readonly identities: readonly number[] | undefined;
   readonly predict: PairPredictor;
@@ -364,6 +397,7 @@ async function writeStructureReport(folder: string, reported: Reported): Promise
     records,
     predicted,
     curves,
+    calibration,
     summaries,
     identities,
     predict,
@@ -400,6 +434,7 @@ async function writeStructureReport(folder: string, reported: Reported): Promise
       summaryTable(summaries),
       pairTypeTable(summaries),
       ...own.groups.map(({ by }) => groupTable(by, summaries)),
+      calibrationTable(calibration),
     ],
     notes: ['Intervals are 95 % of a bootstrap over RNAs with 1,000 draws.'],
     figures: [

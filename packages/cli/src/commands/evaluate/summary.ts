@@ -5,6 +5,7 @@
  */
 import {
   bootstrapAll,
+  calibrationError,
   familyOf,
   grouped,
   lengthBins,
@@ -12,6 +13,7 @@ import {
   scoreByPairType,
   similarityBins,
   totalByPairType,
+  type CalibrationBin,
   type Interval,
   type PairScore,
   type PairType,
@@ -295,5 +297,19 @@ export function pairTypeTable(summaries: ReadonlyMap<string, StructureSummary>):
         ];
       }),
     ),
+  };
+}
+
+/** How often the pairs of a probability are true, over all pairs of nucleotides of all RNAs. */
+export function calibrationTable(bins: readonly CalibrationBin[]): Table {
+  return {
+    caption: `By probability, all pairs of nucleotides as one set; expected calibration error ${formatScore(calibrationError(bins))}`,
+    columns: [text('probability'), number('pairs'), number('mean probability'), number('true')],
+    rowHeaders: 1,
+    rows: bins.map(({ low, high, count, predicted, observed }) => [
+      `${low.toFixed(1)} – ${high.toFixed(1)}`,
+      formatCount(count),
+      ...[predicted, observed].map((value) => (count === 0 ? '–' : formatScore(value))),
+    ]),
   };
 }

@@ -33,6 +33,7 @@ import { lossTable, scoreTable, textTable, type Table } from '../../report/table
 import { checkLengths } from '../../models/inputLimit.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readConfig } from '../../input/trainingInput.ts';
+import { withRanks, type MpiRanks } from '../../ranks/ranks.ts';
 import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
 import { FOR_TRAINING, withPriors } from '../../folding/priors.ts';
 
@@ -47,6 +48,21 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
   const schema = finetuneConfig(head);
   const asked = await readConfig(schema, options);
   if (options.printConfig) return printConfig(asked);
+  const ended = await withRanks((ranks) => run(head, schema, asked, ranks));
+  if (ended === undefined) return;
+  const { finished, rnas } = ended;
+  await writeResult(
+    options.json ? `${JSON.stringify({ ...finished, rnas }, null, 2)}\n` : resultText(head, finished, rnas),
+  );
+}
+
+/** The finished run and how many RNAs were held out of it; undefined where another rank has it. */
+async function run(
+  head: Head,
+  schema: ReturnType<typeof finetuneConfig>,
+  asked: FinetuneConfig,
+  ranks: MpiRanks | undefined,
+): Promise<{ readonly finished: FinishedRun; readonly rnas: number } | undefined> {
   const data = await readData(head, asked);
   // What labels are is checked before a model is fetched, though a model that has learnt the task has the last word.
   const { train: firstTrain, validation: firstValidation } = data.labelled();
@@ -59,12 +75,14 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
       const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
       checkHead(model, task, config);
       checkLengths(model.config, [...records, ...validation]);
-      const run = await openTrainingRun(`finetune ${head.name}`, schema, config, signal);
+      const opened = await openTrainingRun(`finetune ${head.name}`, schema, config, signal, ranks);
       try {
         const state = await withPriors(task, FOR_TRAINING(), (priors) =>
           withRecovery({
-            ...run.places,
-            ...run.devices,
+            ...opened.places,
+            ...opened.devices,
+            // A rank cannot go back to a checkpoint alone.
+            ...(ranks && { retries: 0 }),
             run: async (device) => {
               // On the f32 originals, which are what is trained.
               const encoder = config.model.untrained
@@ -83,24 +101,20 @@ export async function finetune(head: Head, options: TrainingOptions): Promise<vo
                 ...(priors && { priors }),
                 train: records,
                 validation,
-                ...run.places,
+                ...opened.places,
               });
             },
           }),
         );
-        return await run.finish(state);
+        return await opened.finish(state);
       } catch (error) {
-        throw await run.explain(error);
+        throw await opened.explain(error);
       } finally {
-        run.close();
+        opened.close();
       }
     }),
   );
-  await writeResult(
-    options.json
-      ? `${JSON.stringify({ ...finished, rnas: firstValidation.length }, null, 2)}\n`
-      : resultText(head, finished, firstValidation.length),
-  );
+  return finished && { finished, rnas: firstValidation.length };
 }
 
 interface Labelled {

@@ -5,9 +5,9 @@ import { CommandError, messageOf } from '../../commandLine/errors.ts';
 import { note } from '../../commandLine/terminal.ts';
 import { foldingThreads, refuseTooLong } from '../../folding/memory.ts';
 import { foldInOrder } from '../../folding/pool.ts';
+import { readSettings } from '../../folding/settings.ts';
 import type { FastaFileRecord, FastaInput } from '../../input/fastaInput.ts';
 import type { ShardPart } from '../../shards/runShard.ts';
-import { readSettings } from '../structures/structures.ts';
 import type { FoldSink } from './output.ts';
 
 /** CONTRAfold's own. */

@@ -13,6 +13,7 @@ export function registerInfo(program: Command): void {
         'sizes and head, of builtin also its card: training data, scores, licence and digest, which is verified. With --check,',
         'computes answers that are known, of every kernel and of the built-in model, on this adapter, and says by how much they',
         'agree; the exit code is 1 where one does not. With --for, says what running a file will take, after a short timing here.',
+        'With --ranks, under mpirun, shows host, adapter and driver of each process and how fast they exchange.',
       ].join(' '),
     )
     .argument('[model]', MODEL_HELP)
@@ -24,6 +25,7 @@ export function registerInfo(program: Command): void {
     .addOption(windowOption('as rna fold and rna embed do'))
     .addOption(strideOption())
     .option('--check', 'compute known answers on this adapter')
+    .option('--ranks', 'of processes that mpirun or srun started: what each sees, and the speed of their exchange')
     .option('--json', 'as JSON, for scripts')
     .action(async (model: string | undefined, options: InfoOptions) => {
       const { info } = await import('./info.ts');
@@ -34,6 +36,7 @@ export function registerInfo(program: Command): void {
     'rna info builtin',
     'rna info --check',
     'rna info --for rnas.fasta',
+    'mpirun -np 2 npx rna info --ranks',
     'rna info --json | jq .memoryBudget',
   ]);
 }

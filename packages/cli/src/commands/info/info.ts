@@ -1,7 +1,7 @@
 /** The work of `rna info`: what the machine offers, and what the kernels make of it. */
 import { createRequire } from 'node:module';
 import type { ModelCard } from '@rna/builtin';
-import { tableEntries } from '@rna/kernels';
+import { isBounded, tableEntries } from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
 import { currentAnswers, megabytes, type Device } from '@rna/tensor';
 import { driverSource, isFastMesa, type DriverSource } from '@rna/tensor/driver';
@@ -11,6 +11,7 @@ import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { check } from './check.ts';
 import { showModel } from './card.ts';
 import { estimate } from './estimate.ts';
+import { showRanks } from './ranks.ts';
 import { withDevice } from '../../models/loadModel.ts';
 import { variantText } from '../../commandLine/variantText.ts';
 import { writeResult } from '../../commandLine/terminal.ts';
@@ -26,11 +27,18 @@ export interface InfoOptions {
   readonly stride?: number;
   /** Compute known answers. */
   readonly check?: boolean;
+  /** Show the processes that share a run, and time their exchange. */
+  readonly ranks?: boolean;
 }
 
 /** Throws a DeviceError where there is no adapter, and what `check` and `showModel` throw. */
 export async function info(options: InfoOptions): Promise<void> {
   const { json = false, model, check: isChecked = false, for: inputs } = options;
+  if (options.ranks === true) {
+    if (inputs !== undefined || isChecked || model !== undefined)
+      throw new UsageError('--ranks is a question of its own; ask it alone');
+    return showRanks(json);
+  }
   if (inputs !== undefined) {
     if (isChecked) throw new UsageError('--for and --check are two questions; ask one');
     return estimate({ ...options, inputs, model: model ?? BUILTIN, json });
@@ -81,8 +89,8 @@ function describeDevice(device: Device) {
     features: [...gpu.features].sort(),
     limits: numbersOf(gpu.limits),
     /**
-     * The variants of ordinary calls; `only` lists what the table says of calls whose uniforms are at most so large, `tuned` what
-     * `rna tune` found.
+     * The variants of ordinary calls; `only` lists what the table says of some calls alone, whose uniforms are at most
+     * so large or whose buffers are in half precision; `tuned` what `rna tune` found.
      */
     kernels: Object.fromEntries(
       checks.flatMap(({ kernel }) =>
@@ -93,7 +101,7 @@ function describeDevice(device: Device) {
                 kernel.name,
                 {
                   variant: device.variant(kernel),
-                  only: tableEntries(kernel.name, traits).filter(({ upTo }) => upTo !== undefined),
+                  only: tableEntries(kernel.name, traits).filter(isBounded),
                   tuned: currentAnswers(kernel, traits, device.tuned),
                 },
               ],

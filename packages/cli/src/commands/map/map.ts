@@ -3,18 +3,17 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { figureFile, project, type Projection } from '@rna/figures';
+import { clusters, figureFile, project, type Clusters, type Projection } from '@rna/figures';
+import { inertCell } from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
-import { inertCell } from '../../input/cells.ts';
 import { readTable } from '../../input/tables.ts';
 import { BUILTIN } from '../../models/builtin.ts';
 import { mapFigure, renderMap } from '../../report/mapPage.ts';
 import { writeText } from '../../tables/pairTable.ts';
 import { isVectorFile, readVectors, type NamedVector } from '../../tables/readVectors.ts';
 import { embed } from '../embed/embed.ts';
-import { clusters, type Clusters } from './clusters.ts';
 
 export interface MapOptions {
   /** FASTA, `-` for stdin, or a file of vectors. */

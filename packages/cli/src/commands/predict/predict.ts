@@ -4,7 +4,8 @@
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
 import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
-import { predictions } from '@rna/train';
+import { csvLine } from '@rna/structure';
+import { predictionColumns, predictions } from '@rna/train';
 import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -13,7 +14,6 @@ import { BUILTIN, readCard } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { checkOutputFile } from '../../files/outputPaths.ts';
-import { csvLine, predictionColumns } from '../../tables/predictionTable.ts';
 import type { ColumnNames } from '../../commandLine/options.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';

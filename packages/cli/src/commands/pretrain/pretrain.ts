@@ -20,6 +20,7 @@ import { lossTable, textTable } from '../../report/table.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
 import { readTrainingData, startBatches } from './trainingData.ts';
 import { readConfig } from '../../input/trainingInput.ts';
+import { withRanks, type MpiRanks } from '../../ranks/ranks.ts';
 import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
 
 /**
@@ -30,25 +31,34 @@ export async function pretrain(options: TrainingOptions): Promise<void> {
   const config = await readConfig(pretrainConfig, options);
   checkSizes(config);
   if (options.printConfig) return printConfig(config);
+  const finished = await withRanks((ranks) => interruptible((signal) => run(config, signal, ranks)));
+  if (finished !== undefined)
+    await writeResult(options.json ? `${JSON.stringify(finished, null, 2)}\n` : resultText(finished));
+}
+
+async function run(
+  config: PretrainConfig,
+  signal: AbortSignal,
+  ranks: MpiRanks | undefined,
+): Promise<FinishedRun | undefined> {
   const data = await readTrainingData(config.data);
   const corpora = {
     train: await openData(data.train),
     ...(data.validation && { validation: await openData(data.validation) }),
   };
   describeData(corpora, config);
-  const finished = await interruptible(async (signal) => {
-    const run = await openTrainingRun('pretrain', pretrainConfig, config, signal);
-    const batches = startBatches(data, config);
-    try {
-      return await run.finish(await runPretraining({ config, ...corpora, batches, ...run.places, ...run.devices }));
-    } catch (error) {
-      throw await run.explain(error);
-    } finally {
-      await batches.close();
-      run.close();
-    }
-  });
-  await writeResult(options.json ? `${JSON.stringify(finished, null, 2)}\n` : resultText(finished));
+  const opened = await openTrainingRun('pretrain', pretrainConfig, config, signal, ranks);
+  const batches = startBatches(data, config);
+  try {
+    return await opened.finish(
+      await runPretraining({ config, ...corpora, batches, ...opened.places, ...opened.devices }),
+    );
+  } catch (error) {
+    throw await opened.explain(error);
+  } finally {
+    await batches.close();
+    opened.close();
+  }
 }
 
 function checkSizes(config: PretrainConfig): void {

@@ -12,6 +12,7 @@ import {
   regressionScores,
   singleMutations,
   type Interval,
+  csvLine,
 } from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
@@ -21,7 +22,6 @@ import { withFasta } from '../../input/fastaInput.ts';
 import { requireLetters } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
-import { csvLine } from '../../tables/predictionTable.ts';
 import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { readVariants, type Variant, type VariantOptions } from './variants.ts';

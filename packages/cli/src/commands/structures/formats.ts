@@ -1,6 +1,5 @@
 /** The texts of a folded record. */
-import { parseDotBracket, writeBpseq, writeCt, writeDotBracket, type Structure } from '@rna/structure';
-import { inertCell } from '../../input/cells.ts';
+import { inertCell, parseDotBracket, writeBpseq, writeCt, writeDotBracket, type Structure } from '@rna/structure';
 import type { FoldedRecord } from './journal.ts';
 
 const WRITERS = { dbn: writeDotBracket, ct: writeCt, bpseq: writeBpseq } satisfies Record<

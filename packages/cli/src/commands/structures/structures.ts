@@ -6,16 +6,9 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import {
-  FOLDING_RULES,
-  InputError,
-  parseFoldingConstraint,
-  parseFoldingParameters,
-  standardLetters,
-  type FoldingArithmetic,
-} from '@rna/structure';
+import { InputError, parseFoldingConstraint, standardLetters } from '@rna/structure';
 import { UsageError, CommandError } from '../../commandLine/errors.ts';
 import { withFasta, type FastaInput, noteOtherLetters } from '../../input/fastaInput.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -35,19 +28,13 @@ import { foldingThreads } from '../../folding/memory.ts';
 import { partOf, runSharded, type ShardedCommand, type ShardPart } from '../../shards/runShard.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
-import { isParameterSet, readParameterSet } from '../../folding/parameterSets.ts';
+import { isParameterSet } from '../../folding/parameterSets.ts';
+import { readSettings, type SettingsOptions } from '../../folding/settings.ts';
 
-export interface StructuresOptions extends ShardOption, ShardPart {
+export interface StructuresOptions extends ShardOption, ShardPart, SettingsOptions {
   readonly input: string;
   readonly out?: string;
-  /** `contrafold`, `eternafold` or a file. */
-  readonly params: string;
-  readonly gamma: number;
-  /** Default: of the set's own program, for a file CONTRAfold's. */
-  readonly rules?: keyof typeof FOLDING_RULES;
-  readonly arithmetic: FoldingArithmetic;
   readonly format: readonly StructureFormat[];
-  readonly probs?: boolean;
   readonly scores?: boolean;
   readonly json?: boolean;
   readonly constraints?: string;
@@ -140,26 +127,6 @@ function outputs({ out, format, probs, scores, json }: StructuresOptions): reado
     ...(probs && !json ? [{ suffix: '.probs.tsv', text: PROBABILITY_TABLE }] : []),
     ...(scores ? [{ suffix: '.scores.tsv', text: SCORE_TABLE }] : []),
   ];
-}
-
-/** Settings of the threads. Throws as parseFoldingParameters does, for the file that `params` names. */
-export async function readSettings({
-  params,
-  gamma,
-  rules,
-  arithmetic,
-  probs,
-}: Pick<StructuresOptions, 'params' | 'gamma' | 'rules' | 'arithmetic' | 'probs'>): Promise<FoldingSettings> {
-  const text = isParameterSet(params) ? await readParameterSet(params) : await readFile(params, 'utf8');
-  const parameters = { text, file: params };
-  parseFoldingParameters(parameters.text, parameters.file);
-  return {
-    parameters,
-    gamma,
-    rules: FOLDING_RULES[rules ?? (isParameterSet(params) ? params : 'contrafold')],
-    arithmetic,
-    probabilities: probs ?? false,
-  };
 }
 
 /** What a record of the journal holds; journals of another kind are not continued. */

@@ -1,0 +1,9 @@
+/** The application in Chromium, built and served as it would be published: one browser and one build for all views. */
+import { afterAll, beforeAll } from 'vitest';
+import './app/foldView.ts';
+import './app/modelViews.ts';
+import './app/trainView.ts';
+import { closeApplication, openApplication } from './app/tools.ts';
+
+beforeAll(openApplication, 180_000);
+afterAll(closeApplication);

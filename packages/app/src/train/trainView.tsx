@@ -1,0 +1,98 @@
+/** The Train view: a form for a new run, the run that goes on in the worker, and the runs that this browser keeps. */
+import { deleteRun, requestAdapter, type SavedRun } from '@rna/web';
+import { useEffect, useState } from 'preact/hooks';
+import { ProblemNote } from '../ui/problem.tsx';
+import { NewRun } from './newRun.tsx';
+import { begin, isGoing, listRuns, pack, useRun } from './run.ts';
+import { RunCard } from './runCard.tsx';
+
+export function TrainView() {
+  const state = useRun();
+  const [missing, setMissing] = useState('');
+  useEffect(() => {
+    requestAdapter().catch((error: unknown) => {
+      setMissing(error instanceof Error ? error.message : String(error));
+    });
+  }, []);
+  const going = isGoing(state);
+  return (
+    <div class="columns">
+      <NewRun taken={state.runs?.map(({ name }) => name) ?? []} isGoing={going} />
+      <div class="results">
+        {missing !== '' && <ProblemNote problem={{ kind: 'noWebGpu', message: missing }} />}
+        {state.problem !== '' && <ProblemNote problem={{ kind: 'other', message: state.problem }} />}
+        {state.phase === 'none' ? state.runs?.length === 0 && <Empty /> : <RunCard state={state} />}
+        {state.runs !== undefined && state.runs.length > 0 && (
+          <section class="card" aria-label="Runs kept in this browser">
+            <h2>Kept in this browser</h2>
+            <ul class="list">
+              {state.runs.map((run) => (
+                <KeptRun key={run.name} run={run} isGoing={going} />
+              ))}
+            </ul>
+          </section>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function KeptRun({
+  run: { name, step, steps },
+  isGoing: going,
+}: {
+  readonly run: SavedRun;
+  readonly isGoing: boolean;
+}) {
+  return (
+    <li>
+      <div class="about">
+        <strong class="id">{name}</strong>
+        <small>{step === steps ? `done, ${steps} steps` : `step ${step} of ${steps}`}</small>
+      </div>
+      <div class="row">
+        <button
+          type="button"
+          aria-label={`Resume ${name}`}
+          disabled={going}
+          onClick={() => {
+            begin({ type: 'resume', run: name });
+          }}
+        >
+          {step === steps ? 'Show' : 'Resume'}
+        </button>
+        <button
+          type="button"
+          aria-label={`Download ${name}`}
+          onClick={() => {
+            pack(name);
+          }}
+        >
+          Download
+        </button>
+        <button
+          type="button"
+          aria-label={`Delete ${name}`}
+          disabled={going}
+          onClick={() => {
+            if (confirm(`Delete the run "${name}" with its checkpoints?`)) void deleteRun(name).then(listRuns);
+          }}
+        >
+          Delete
+        </button>
+      </div>
+    </li>
+  );
+}
+
+function Empty() {
+  return (
+    <section class="card empty" aria-label="Run">
+      <h2>No run yet</h2>
+      <p>
+        A run shows its loss and scores here as it goes on. It may be paused, and goes on from its newest checkpoint
+        when the tab was closed; its archive goes on in <code>rna pretrain</code> to the same bits on the same driver.
+      </p>
+    </section>
+  );
+}

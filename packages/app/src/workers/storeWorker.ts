@@ -1,0 +1,55 @@
+/** The worker that looks for models, fetches, lists and deletes them. */
+import {
+  adapterMemory,
+  addressOffer,
+  deleteModel,
+  fileOffer,
+  hubOffer,
+  keepModel,
+  keptModels,
+  resumeModel,
+} from '@rna/web';
+import type { ModelPlace, Received, StoreCalls } from '../calls/modelCalls.ts';
+import { answerCalls } from './answer.ts';
+
+/** Progress is told so often, in milliseconds; parts of a download come by the thousand. */
+const TOLD_EVERY = 100;
+
+answerCalls<StoreCalls>({
+  look: (place) => offerOf(place),
+  keep: (offer, { tell, signal }) => keepModel(offer, { signal, onProgress: seldom(tell) }),
+  resume: (name, { tell, signal }) => resumeModel(name, { signal, onProgress: seldom(tell) }),
+  async list() {
+    const [models, { usage, quota }, memory] = await Promise.all([
+      keptModels(),
+      navigator.storage.estimate(),
+      adapterMemory(),
+    ]);
+    return { models, used: usage, quota, memory };
+  },
+  async delete(name) {
+    await deleteModel(name);
+    return null;
+  },
+});
+
+function offerOf(place: ModelPlace) {
+  switch (place.from) {
+    case 'hub':
+      return hubOffer(place.name, place.hub);
+    case 'address':
+      return addressOffer(place.address, place.sha256);
+    case 'files':
+      return fileOffer(place.files);
+  }
+}
+
+function seldom(tell: (progress: Received) => void): (received: number, total: number | undefined) => void {
+  let last = -Infinity;
+  return (received, total) => {
+    const now = performance.now();
+    if (now - last < TOLD_EVERY && received !== total) return;
+    last = now;
+    tell({ received, total });
+  };
+}

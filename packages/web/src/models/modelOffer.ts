@@ -1,0 +1,242 @@
+/**
+ * What a model is, before it is fetched: a hub, an address or files are looked into by range, so that names, shapes
+ * and sizes are known from some kilobytes. `keepModel` then fetches it.
+ */
+import {
+  CheckpointError,
+  CONFIG_FILE,
+  blobSource,
+  encoderCost,
+  hubFileUrl,
+  isHubName,
+  isShardIndex,
+  LIMITS,
+  longestInput,
+  LORA_CONFIG_FILE,
+  LORA_HEAD_FILE,
+  LORA_WEIGHTS_FILE,
+  loraBase,
+  openModel,
+  openShards,
+  openTensorFile,
+  parameterCount,
+  parseConfig,
+  parsePeftConfig,
+  parseShardIndex,
+  weightBytes,
+  WEIGHTS_FILE,
+  WEIGHTS_FILES,
+  type ByteSource,
+  type LoraParts,
+  type OpenedModel,
+  type TensorFile,
+} from '@rna/model';
+import { z } from 'zod';
+import { httpSource, rangedHttpSource } from '../httpSource.ts';
+import type { ModelFacts } from './modelRecord.ts';
+
+/** A file that can be fetched, or was given. */
+export interface OfferedFile {
+  readonly name: string;
+  readonly from: string | Blob;
+  readonly bytes?: number;
+  readonly sha256?: string;
+}
+
+export interface ModelOffer {
+  readonly name: string;
+  readonly origin: string;
+  readonly files: readonly OfferedFile[];
+  readonly facts?: ModelFacts;
+  readonly adapterOf?: string;
+}
+
+/** Nucleotides of the RNA whose memory is said beside the weights'. */
+export const USUAL_LENGTH = 500;
+
+/** Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides. */
+export const memoryNeeded = (facts: ModelFacts, weights: keyof ModelFacts['bytes']): number =>
+  facts.bytes[weights] + facts.passBytes;
+
+const tree = z.array(
+  z.object({
+    type: z.string(),
+    path: z.string(),
+    size: z.number().optional(),
+    lfs: z.object({ oid: z.string(), size: z.number() }).optional(),
+  }),
+);
+
+/** Looks into a model of a hub. Rejects with a CheckpointError that says what a person can do about it. */
+export async function hubOffer(name: string, hub: string): Promise<ModelOffer> {
+  if (!isHubName(name))
+    throw new CheckpointError(name, 'is no name of a hub; such a name has the form organisation/model');
+  const listed = await listHub(name, hub);
+  const has = (file: string): boolean => listed.has(file);
+  const offer = (file: string): OfferedFile => {
+    const { size, lfs } = listed.get(file)!;
+    const bytes = lfs?.size ?? size;
+    return {
+      name: file,
+      from: hubFileUrl(hub, name, file),
+      ...(bytes !== undefined && { bytes }),
+      ...(lfs !== undefined && { sha256: lfs.oid }),
+    };
+  };
+  const weights = WEIGHTS_FILES.find(has);
+  if (weights === undefined && has(LORA_CONFIG_FILE))
+    return offerOf(name, hub, [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].filter(has).map(offer));
+  if (weights === undefined) throw new CheckpointError(name, `has none of ${WEIGHTS_FILES.join(', ')} on ${hub}`);
+  const files = [CONFIG_FILE, weights].filter(has).map(offer);
+  if (isShardIndex(weights)) {
+    const text = await textOf(files.at(-1)!);
+    for (const shard of new Set(parseShardIndex(text, weights).values())) {
+      if (!has(shard)) throw new CheckpointError(name, `${weights} names ${shard}, which the hub does not have`);
+      files.push(offer(shard));
+    }
+  }
+  return offerOf(name, hub, files);
+}
+
+async function listHub(name: string, hub: string): Promise<Map<string, z.infer<typeof tree>[number]>> {
+  let answer: Response;
+  try {
+    answer = await fetch(`${hub}/api/models/${name}/tree/main`);
+  } catch (cause) {
+    throw new CheckpointError(name, `${hub} cannot be reached; look at the connection and the hub's address`, {
+      cause,
+    });
+  }
+  if ([401, 403, 404].includes(answer.status))
+    throw new CheckpointError(
+      name,
+      `no such model on ${hub}, or one that is not public; look at how it is spelt (organisation/model)`,
+    );
+  if (!answer.ok)
+    throw new CheckpointError(name, `${hub} answered ${answer.status} ${answer.statusText}; try it later`);
+  const parsed = tree.safeParse(await answer.json().catch(() => undefined));
+  if (!parsed.success) throw new CheckpointError(name, `${hub} does not answer as a hub of models does`);
+  return new Map(parsed.data.filter(({ type }) => type === 'file').map((file) => [file.path, file]));
+}
+
+/** Looks into a file of weights at an address; a `config.json` beside it is used. */
+export async function addressOffer(address: string, sha256?: string): Promise<ModelOffer> {
+  if (!URL.canParse(address) || !['https:', 'http:'].includes(new URL(address).protocol))
+    throw new CheckpointError(address, 'is no address; one begins with https://');
+  const url = new URL(address);
+  const file = decodeURIComponent(url.pathname.split('/').at(-1)!) || WEIGHTS_FILE;
+  const { size } = await httpSource(address);
+  const beside = new URL(CONFIG_FILE, url).href;
+  const config = await fetch(beside).then(
+    (answer) => answer.ok && !/html/.test(answer.headers.get('content-type') ?? ''),
+    () => false,
+  );
+  return offerOf(file.replace(/\.\w+$/, ''), url.host, [
+    ...(config ? [{ name: CONFIG_FILE, from: beside }] : []),
+    { name: plainName(file), from: address, bytes: size, ...(sha256 && { sha256: sha256.trim().toLowerCase() }) },
+  ]);
+}
+
+/** Looks into files that a person chose: weights, with a `config.json` or without, or an adapter's files. */
+export async function fileOffer(files: readonly File[]): Promise<ModelOffer> {
+  const weights = files.filter(({ name }) => name !== CONFIG_FILE && name !== LORA_CONFIG_FILE);
+  const [first] = weights;
+  if (first === undefined)
+    throw new CheckpointError(files[0]?.name ?? 'nothing', 'holds no weights; choose the file of weights with it');
+  const isAdapter = files.some(({ name }) => [LORA_CONFIG_FILE, LORA_HEAD_FILE].includes(name));
+  const isIndexed = weights.some(({ name }) => isShardIndex(name));
+  if (weights.length > 1 && !isAdapter && !isIndexed)
+    throw new CheckpointError(
+      weights.map(({ name }) => name).join(', '),
+      'are several models; choose the files of one, with its config.json',
+    );
+  const folder = first.webkitRelativePath.split('/').at(-2);
+  return offerOf(
+    folder ?? (isAdapter ? 'adapter' : first.name.replace(/\.\w+$/, '')),
+    'a file',
+    files.map((file) => ({ name: plainName(file.name), from: file, bytes: file.size })),
+  );
+}
+
+/** A name under which a file can be kept. */
+const plainName = (name: string): string => name.replace(/[^\w.+=@-]/g, '_').replace(/^\.+$/, '_');
+
+async function offerOf(name: string, origin: string, files: readonly OfferedFile[]): Promise<ModelOffer> {
+  const opened = await openFiles(name, files.map(sourceOf));
+  if ('parts' in opened) return { name, origin, files, adapterOf: loraBase(opened.parts).name };
+  return { name, origin, files, facts: modelFacts(opened.model) };
+}
+
+/** A file of a model that is read by range. */
+export interface NamedSource {
+  readonly name: string;
+  readonly open: () => Promise<ByteSource>;
+}
+
+const sourceOf = ({ name, from, bytes }: OfferedFile): NamedSource => ({
+  name,
+  open: async () =>
+    typeof from !== 'string'
+      ? blobSource(name, from)
+      : bytes === undefined
+        ? httpSource(from)
+        : rangedHttpSource(from, bytes),
+});
+
+/** Opens a model's files, or those of an adapter, which waits for its base. */
+export async function openFiles(
+  name: string,
+  files: readonly NamedSource[],
+): Promise<{ readonly model: OpenedModel } | { readonly parts: LoraParts }> {
+  const find = (wanted: string): NamedSource | undefined => files.find((file) => file.name === wanted);
+  const tensors = async (file: NamedSource): Promise<TensorFile> => openTensorFile(await file.open());
+  const [peft, terms, head] = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].map(find);
+  if (peft !== undefined || head !== undefined) {
+    if (peft !== undefined && terms === undefined)
+      throw new CheckpointError(name, `has ${LORA_CONFIG_FILE} without ${LORA_WEIGHTS_FILE}; give both`);
+    const lora = peft && {
+      config: parsePeftConfig(await textOfSource(peft), peft.name),
+      weights: await tensors(terms!),
+    };
+    return { parts: { name, ...(lora && { lora }), ...(head && { head: await tensors(head) }) } };
+  }
+  const config = find(CONFIG_FILE);
+  const others = files.filter((file) => file !== config);
+  const index = others.find((file) => isShardIndex(file.name));
+  const file =
+    index === undefined
+      ? await tensors(others[0]!)
+      : await openShards(await textOfSource(index), index.name, (shard) => {
+          const found = find(shard);
+          if (found === undefined)
+            throw new CheckpointError(name, `${index.name} names ${shard}, which is not among the files; give it too`);
+          return found.open();
+        });
+  const model = await openModel(file, config && parseConfig(await textOfSource(config), config.name));
+  return { model };
+}
+
+const textOf = (file: OfferedFile): Promise<string> => textOfSource(sourceOf(file));
+
+async function textOfSource({ name, open }: NamedSource): Promise<string> {
+  const source = await open();
+  if (source.size > LIMITS.jsonBytes)
+    throw new CheckpointError(name, `has ${source.size} bytes; ${LIMITS.jsonBytes} at most are read`);
+  return new TextDecoder().decode(await source.read(0, source.size));
+}
+
+export function modelFacts({ config, shapes, lmHead, task, warnings }: OpenedModel): ModelFacts {
+  const longest = longestInput(config);
+  return {
+    model: config.model,
+    dim: config.dim,
+    layers: config.layers,
+    parameters: parameterCount(shapes),
+    lmHead,
+    ...(task && { task: { name: task.head.name, title: task.head.title, kind: task.head.kind } }),
+    ...(longest !== undefined && { longest: longest - 2 }),
+    bytes: { f32: weightBytes(shapes, 'f32'), f16: weightBytes(shapes, 'f16'), int8: weightBytes(shapes, 'int8') },
+    passBytes: Math.ceil(encoderCost(config, USUAL_LENGTH).bytes),
+    warnings: [...warnings],
+  };
+}
