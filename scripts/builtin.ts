@@ -36,7 +36,8 @@ const RNAS = {
   trna: 'GCGGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA',
 };
 
-const data = (file: string): string => readFileSync(new URL(`../packages/builtin/engines/${file}`, import.meta.url), 'utf8');
+const data = (file: string): string =>
+  readFileSync(new URL(`../packages/builtin/engines/${file}`, import.meta.url), 'utf8');
 const pairsOf = enginePairsInProcess({
   contrafold: parseFoldingParameters(data('contrafold/contrafold.params.complementary'), 'CONTRAfold'),
   eternafold: parseFoldingParameters(data('eternafold/EternaFoldParams.v1'), 'EternaFold'),

@@ -13,7 +13,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-const GENERATED = new Set(['node_modules', 'dist', 'runs']);
+const GENERATED = new Set(['node_modules', 'dist', 'runs', 'packed', 'api']);
 
 /** Every text file of the project; files with a NUL byte count as data. In a worktree of git `.git` is a file. */
 export function projectFiles(folder = ''): SourceFile[] {
