@@ -101,7 +101,10 @@ async function benchmarkLength(
     report.progress(name);
     const sample = sampleOf(
       (runs) => {
-        for (let i = 0; i < runs; i++) device.scope(run);
+        for (let i = 0; i < runs; i++)
+          device.scope(() => {
+            run();
+          });
       },
       () => device.idle(),
     );

@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { commands } from 'vitest/browser';
 import { forwardTests, type Platform } from './parity.ts';
 import { rnaFmForwardTests } from './rnaFmParity.ts';
+import { tertiaryEndToEndTests } from './tertiaryParity.ts';
 
 // The packages name no platform, so the DOM's types are not loaded.
 declare const navigator: { readonly gpu: GPU };
@@ -27,3 +28,4 @@ const platform: Platform = {
 };
 forwardTests(platform);
 rnaFmForwardTests(platform);
+tertiaryEndToEndTests(platform, false);

@@ -7,13 +7,16 @@ import { describe, expect, it } from 'vitest';
 import {
   blockParameters,
   distograms,
+  initializeTertiary,
   pairLogitsOf,
   plddtOf,
   runTertiary,
   structureLoss,
   TERTIARY_PRESETS,
   trunkBlock,
+  weightsOf,
   tertiaryParameters,
+  tertiaryTokens,
   type StructureGoal,
   type TertiarySizes,
   type Weights,
@@ -268,6 +271,33 @@ export function tertiaryEndToEndTests(platform: Platform, gradients: boolean): v
         loss.dispose();
       },
     );
+
+    it.runIf(gradients)('the same bits in every run, and where blocks are run again on the walk back', async () => {
+      const device = platform.device();
+      const sizes: TertiarySizes = { ...END_TO_END, form: 'af2' };
+      const tokens = tertiaryTokens('GGACUUCGGUCC');
+      const lm = device.full([12, 20], 0.5).keep();
+      const run = async (recompute: boolean): Promise<Float32Array[]> => {
+        const parameters = initializeTertiary(device, sizes, 3);
+        parameters.forEach((tensor) => tensor.train());
+        const p = weightsOf(parameters);
+        const loss = backward(device, () => {
+          const { row, pair, confidence } = runTertiary(p, sizes, tokens, lm, { recycles: 1, recompute });
+          return cotangentLoss([row, pair, confidence].map((x) => [x, x.alias()]));
+        });
+        const tensors = [loss, ...[...parameters.values()].flatMap(({ gradient }) => gradient ?? [])];
+        const values = await Promise.all(tensors.map((tensor) => tensor.read()));
+        [loss, ...parameters.values()].forEach((tensor) => {
+          tensor.dispose();
+        });
+        return values;
+      };
+      const first = await run(false);
+      expect(first.length).toBeGreaterThan(150);
+      expect(await run(false)).toEqual(first);
+      expect(await run(true)).toEqual(first);
+      lm.dispose();
+    });
   });
 }
 
