@@ -38,6 +38,7 @@ import * as fullAtoms from './fullAtoms.check.ts';
 import * as torsions from './torsions.check.ts';
 import * as fape from './fape.check.ts';
 import * as lddtBins from './lddtBins.check.ts';
+import * as edges from './edges.check.ts';
 import * as batchedMatmul from './batchedMatmul.check.ts';
 import * as distanceBins from './distanceBins.check.ts';
 import * as pairAttention from './pairAttention.check.ts';
@@ -84,6 +85,7 @@ const modules = [
   torsions,
   fape,
   lddtBins,
+  edges,
   batchedMatmul,
   distanceBins,
   pairAttention,
@@ -102,6 +104,7 @@ export const jointGradients = {
   attention: attention.attentionGradient,
   pointAttention: pointAttention.pointAttentionGradient,
   fape: fape.fapeGradient,
+  edgeFeatures: edges.edgeFeaturesGradient,
 };
 
 export type { Call, KernelCheck, Values, Work } from './check.ts';

@@ -44,6 +44,7 @@ export * from './fullAtoms.ts';
 export * from './torsions.ts';
 export * from './fape.ts';
 export * from './lddtBins.ts';
+export * from './edges.ts';
 export * from './gate.ts';
 export * from './joinColumns.ts';
 export * from './swapAxes.ts';

@@ -40,4 +40,6 @@ export * from './tertiary/structureModule.ts';
 export * from './tertiary/confidence.ts';
 export * from './tertiary/tertiary.ts';
 export * from './tertiary/losses.ts';
+export * from './tertiary/refineNet.ts';
+export * from './tertiary/rhofold.ts';
 export * from './tertiary/flops.ts';

@@ -2,7 +2,19 @@
  * The structure module against the numbers of RhoFold's own code: invariant point attention, frames, torsions, atoms,
  * losses and every gradient. Node and the browser run the same tests.
  */
-import { add, backward, binaryCrossEntropy, fape, type Tensor } from '@rna/tensor';
+import { RandomStream } from '@rna/kernels';
+import { buildAtoms } from '@rna/structure';
+import {
+  add,
+  backward,
+  binaryCrossEntropy,
+  fape,
+  frameMatrices,
+  framePoints,
+  scaleTranslations,
+  updateFrames,
+  type Tensor,
+} from '@rna/tensor';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   atomMask,
@@ -10,6 +22,7 @@ import {
   confidenceLoss,
   distogramLoss,
   fullAtoms,
+  geometryName,
   invariantPointAttention,
   pairBias,
   plddtOf,
@@ -102,6 +115,90 @@ export function structureModuleTests(platform: Platform): void {
         tensor.dispose();
       });
       numbers.dispose();
+    });
+  });
+
+  it('frames: matrices, points and updates', async () => {
+    const device = platform.device();
+    const numbers = await openNumbers(platform, 'e_rigid');
+    const values = joinFrames(numbers.values('in.q1'), numbers.values('in.t1'));
+    const frames = device.tensor(values, [12, 7]).train();
+    const update = numbers.tensor('in.update').train();
+    const seen = device.scope(() => {
+      const doubled = device.tensor(
+        values.map((value, at) => (at % 7 < 4 ? 2 * value : value)),
+        [12, 7],
+      );
+      return {
+        matrices: frameMatrices(frames),
+        doubled: frameMatrices(doubled),
+        points: framePoints(numbers.tensor('in.p'), frames),
+        scaled: scaleTranslations(frames, 10),
+      };
+    });
+    const rotations = (rows: Float32Array): Float32Array => rows.filter((_, at) => at % 12 < 9);
+    numbers.expectClose('quat_to_rot.q1', rotations(await seen.matrices.read()));
+    numbers.expectClose('quat_to_rot.unnormalised_2q1', rotations(await seen.doubled.read()));
+    numbers.expectClose('apply', await seen.points.read());
+    numbers.expectClose('scale_translation10.tensor_7', await seen.scaled.read());
+    const cotangent = numbers.tensor('in.cot7');
+    let updated: Tensor | undefined;
+    backward(device, () => {
+      const y = updateFrames(frames, update);
+      updated = y.alias().keep();
+      return cotangentLoss([[y, cotangent]]);
+    }).dispose();
+    numbers.expectClose('compose_q_update_vec.tensor_7', await updated!.read());
+    const dframes = await frames.gradient!.read();
+    numbers.expectClose(
+      'compose_q_update_vec.grad.q1',
+      dframes.filter((_, at) => at % 7 < 4),
+    );
+    numbers.expectClose(
+      'compose_q_update_vec.grad.t1',
+      dframes.filter((_, at) => at % 7 >= 4),
+    );
+    numbers.expectClose('compose_q_update_vec.grad.update', await update.gradient!.read());
+    [frames, update, cotangent, updated!, ...Object.values(seen)].forEach((tensor) => {
+      tensor.dispose();
+    });
+  });
+
+  it.each(['published', 'repaired'] as const)('builds the atoms that doubles give, %s geometry', async (geometry) => {
+    const device = platform.device();
+    const random = new RandomStream(5);
+    const sequence = 'GACUUGCAAUCGN';
+    const draw = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
+    // The builder in doubles refuses the base that is not known; ours leaves it without atoms.
+    const known = sequence.length - 1;
+    const [frames, torsions] = [draw(7 * sequence.length), draw(12 * sequence.length)];
+    const tokens = Uint32Array.of(...tertiaryTokens(sequence.slice(0, known)), 3);
+    const { coordinates, groups } = device.scope(() =>
+      fullAtoms(
+        { geometry },
+        tokens,
+        device.tensor(frames, [sequence.length, 7]),
+        device.tensor(torsions, [sequence.length, 6, 2]),
+      ),
+    );
+    const expected = buildAtoms(
+      sequence.slice(0, known),
+      frames.subarray(0, 7 * known),
+      torsions.subarray(0, 12 * known),
+      geometryName({ geometry }),
+    );
+    const found = await coordinates.read();
+    expect([...atomMask(tokens)]).toEqual([...expected.mask, ...new Uint8Array(23)]);
+    expected.coordinates.forEach((value, at) => {
+      expect(Math.abs(found[at]! - value)).toBeLessThan(2e-5);
+    });
+    expect([...found.subarray(69 * known)]).toEqual([...new Float32Array(69)]);
+    const rows = await groups.read();
+    expected.groups.translations.forEach((value, at) => {
+      expect(Math.abs(rows[12 * Math.floor(at / 3) + 9 + (at % 3)]! - value)).toBeLessThan(2e-5);
+    });
+    [coordinates, groups].forEach((tensor) => {
+      tensor.dispose();
     });
   });
 

@@ -66,8 +66,10 @@ export async function openNumbers(platform: Platform, name: string): Promise<Num
       expect(names.length).toBeGreaterThan(0);
       for (const tensor of names) {
         const { gradient } = numbers.weights(prefix)(tensor.slice(gradients.length));
-        if (gradient === undefined) throw new Error(`${tensor}: no gradient`);
-        numbers.expectClose(tensor, await gradient.read());
+        // What nothing depends on is not reached, and has 0 in the oracle but for its rounding.
+        if (gradient === undefined)
+          expect(Math.max(...numbers.values(tensor).map(Math.abs)), tensor).toBeLessThan(1e-9);
+        else numbers.expectClose(tensor, await gradient.read());
       }
     },
     dispose: () => {

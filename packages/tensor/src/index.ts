@@ -55,6 +55,15 @@ export * from './ops/frames.ts';
 export * from './ops/pointAttention.ts';
 export * from './ops/fullAtoms.ts';
 export * from './ops/structureLoss.ts';
+export {
+  edgeFeatures,
+  joinRows,
+  moveNodes,
+  neighbourSums,
+  siluDot,
+  squaredDistances,
+  type EdgeBand,
+} from './ops/edges.ts';
 export * from './ops/embedding.ts';
 export * from './ops/loss.ts';
 export * from './ops/attention.ts';

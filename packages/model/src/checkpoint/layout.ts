@@ -179,13 +179,13 @@ export function detectLayout(file: TensorFile): Layout {
 }
 
 /** Where RhoFold keeps its language model, which is RNA-FM. */
-const RHOFOLD_PREFIX = 'msa_embedder.rna_fm.';
+export const RHOFOLD_LM_PREFIX = 'msa_embedder.rna_fm.';
 
 /** The language model of a RhoFold file alone, under the names that it has by itself; undefined for any other file. */
 export function rhoFoldLanguageModel(file: TensorFile): TensorFile | undefined {
-  const own = [...file.tensors].filter(([name]) => name.startsWith(RHOFOLD_PREFIX));
+  const own = [...file.tensors].filter(([name]) => name.startsWith(RHOFOLD_LM_PREFIX));
   if (own.length === 0) return undefined;
-  const tensors = new Map(own.map(([name, tensor]) => [name.slice(RHOFOLD_PREFIX.length), tensor]));
+  const tensors = new Map(own.map(([name, tensor]) => [name.slice(RHOFOLD_LM_PREFIX.length), tensor]));
   return { ...file, tensors, scalars: new Map() };
 }
 

@@ -316,7 +316,8 @@ async function readWhole(file: TensorFile, mapping: ParameterMapping): Promise<F
   return whole;
 }
 
-function checkFinite(tensor: StoredTensor, values: Float32Array, offset: number): void {
+/** Throws a CheckpointError that names the tensor and the first element that is no finite number. */
+export function checkFinite(tensor: StoredTensor, values: Float32Array, offset: number): void {
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) {
       throw new CheckpointError(

@@ -11,6 +11,7 @@ import { embed } from './embedding.ts';
 import { fullAtoms, type FullAtoms } from './fullAtoms.ts';
 import type { Weights } from './parameters.ts';
 import { recycle, type Recycled } from './recycling.ts';
+import { refineNet } from './refineNet.ts';
 import { structureModule, type StructureIteration } from './structureModule.ts';
 import { trunk, type TrunkOutput } from './trunk.ts';
 
@@ -30,6 +31,8 @@ export interface TertiaryCycle extends TrunkOutput {
   readonly atoms: FullAtoms;
   /** Logits of the bins of each nucleotide's lDDT, [L, 50]. */
   readonly confidence: Tensor;
+  /** The atoms after RefineNet, [L, 23, 3] in Å, where the sizes have it: what RhoFold predicts. */
+  readonly refined?: Tensor;
 }
 
 /**
@@ -73,7 +76,9 @@ export function runTertiary(
       );
       for (const tensor of earlier === undefined ? [] : [earlier.row, earlier.pair, earlier.points]) tensor.release();
     }
-    return cycle(before);
+    const last = cycle(before);
+    if (sizes.refineNet === undefined) return last;
+    return { ...last, refined: refineNet(p, sizes.refineNet, tokens, last.atoms.coordinates) };
   });
 }
 
