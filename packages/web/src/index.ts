@@ -14,6 +14,7 @@ export {
   hubOffer,
   memoryNeeded,
   modelFacts,
+  runOffer,
   USUAL_LENGTH,
   type ModelOffer,
 } from './models/modelOffer.ts';
