@@ -5,5 +5,5 @@ import './app/modelViews.ts';
 import './app/trainView.ts';
 import { closeApplication, openApplication } from './app/tools.ts';
 
-beforeAll(openApplication, 180_000);
+beforeAll(openApplication, 600_000);
 afterAll(closeApplication);

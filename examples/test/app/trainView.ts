@@ -81,6 +81,11 @@ describe('the Train view', () => {
         .split('\n')
         .filter((line) => line.includes('learningRate')),
     ).toHaveLength(60);
+
+    await tab.getByRole('button', { name: 'Keep mine as a model' }).click();
+    await expect
+      .poll(() => tab.locator('.results').textContent(), { timeout: 30_000 })
+      .toMatch(/mine, step 60.*SSR-LM, 2 layers of 32: embeds, scores mutations/);
     expect(complaints).toEqual([]);
   });
 

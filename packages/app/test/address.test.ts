@@ -1,6 +1,7 @@
 /** Addresses bring back what they were made from, and nothing in them can be wrong enough to break the page. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { modelAddress, readModelAddress } from '../src/modelAddress.ts';
 import {
   COLOURS,
   foldAddress,
@@ -17,8 +18,8 @@ const read = (hash: string): FoldAddress => readFoldAddress(readAddress(hash).qu
 test('what an address is made from is read back from it', () => {
   const addresses = fc
     .record({
-      method: fc.constantFrom(...METHODS),
-      against: fc.constantFrom(undefined, ...METHODS),
+      method: fc.constantFrom(...METHODS, 'model:lab/my model' as const),
+      against: fc.constantFrom(undefined, ...METHODS, 'model:other' as const),
       picture: fc.constantFrom(...PICTURES),
       colour: fc.constantFrom(...COLOURS),
       rna: fc.integer({ min: 1, max: 5000 }),
@@ -57,4 +58,21 @@ test.each(['', '#', '#/', '#/fold', '#/fold?rna=-1&view=3d&colour=&method=mfold&
 
 test('a method is not compared with itself', () => {
   expect(read('#/fold?method=contrafold&against=contrafold').against).toBeUndefined();
+});
+
+test('addresses of the views that run models bring back what they were made from', () => {
+  const addresses = fc.record({
+    model: fc.constantFrom('builtin', 'lab/tiny', 'a model & <more>'),
+    weights: fc.constantFrom('f32' as const, 'int8' as const),
+    fasta: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(addresses, (address) => {
+      const hash = modelAddress('embed', address, { pool: 'cls' });
+      const { view, query } = readAddress(new URL(hash, 'https://example.test/').hash);
+      expect([view, query.get('pool')]).toEqual(['embed', 'cls']);
+      expect(readModelAddress(query)).toEqual(address);
+    }),
+  );
+  expect(modelAddress('embed', { model: 'builtin', weights: 'f32', fasta: undefined })).toBe('#/embed');
 });

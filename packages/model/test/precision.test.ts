@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { backward, crossEntropy, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Encoder, FULL_PRECISION, type PackedTokens, type Precision } from '../src/index.ts';
+import { Encoder, FULL_PRECISION, type PackedTokens, type Precision, weightBytes } from '../src/index.ts';
 import { fixtureEncoder, openFixture, packedBatch, packPadded, readNumbers, type Platform } from './parity.ts';
 
 let device: Device;
@@ -219,6 +219,10 @@ describe('loading', () => {
       const encoder = await fixtureEncoder(platform, 'ssrlm-B', { ...FULL_PRECISION, weights });
       const { live, pooled, tensors } = device.memory.use();
       expect(tensors - before.tensors).toBe(encoder.parameters.size);
+      // What is said before a model is loaded; buffers have the next greater of four sizes to an octave.
+      const said = weightBytes(new Map([...encoder.parameters].map(([name, { shape }]) => [name, shape])), weights);
+      expect(said).toBeLessThanOrEqual(live - before.live);
+      expect(said).toBeGreaterThan((live - before.live) / 1.25);
       encoder.parameters.forEach((tensor) => {
         tensor.dispose();
       });

@@ -25,6 +25,7 @@ export {
   hubOffer,
   memoryNeeded,
   modelFacts,
+  runOffer,
   USUAL_LENGTH,
   type ModelOffer,
 } from './models/modelOffer.ts';

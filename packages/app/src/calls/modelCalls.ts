@@ -9,7 +9,9 @@ import type { NamedFile } from '../fold/protocol.ts';
 export type ModelPlace =
   | { readonly from: 'hub'; readonly name: string; readonly hub: string }
   | { readonly from: 'address'; readonly address: string; readonly sha256?: string }
-  | { readonly from: 'files'; readonly files: readonly File[] };
+  | { readonly from: 'files'; readonly files: readonly File[] }
+  /** A run that is kept here. */
+  | { readonly from: 'run'; readonly run: string };
 
 export interface Received {
   readonly received: number;

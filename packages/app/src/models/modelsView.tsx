@@ -10,7 +10,7 @@ import { KeptList } from './keptList.tsx';
 import { OfferCard } from './offerCard.tsx';
 import { fetchModel, useModels } from './useModels.ts';
 
-type From = ModelPlace['from'];
+type From = Exclude<ModelPlace['from'], 'run'>;
 
 const SOURCES: Readonly<Record<From, string>> = {
   hub: 'By its name on a hub',

@@ -81,6 +81,15 @@ export async function fetchModel(what: ModelOffer | string): Promise<void> {
 const sized = ({ files }: ModelOffer) =>
   files.map(({ name, bytes }) => ({ name, ...(bytes !== undefined && { bytes }), isWhole: false }));
 
+/** Keeps what a run has learnt as a model. */
+export async function keepRun(run: string): Promise<void> {
+  try {
+    await fetchModel(await store.call('look', { from: 'run', run }));
+  } catch (error) {
+    change({ problem: problemIn(error) });
+  }
+}
+
 export async function removeModel(name: string): Promise<void> {
   try {
     await store.call('delete', name);

@@ -28,6 +28,8 @@ declare const KEPT_VERSION: string;
 const PREFIX = 'rna-app-';
 const CACHE = PREFIX + KEPT_VERSION;
 const PAGE = './';
+/** Servers that answer other sites otherwise say so; these requests are all of this site. */
+const ANY: CacheQueryOptions = { ignoreVary: true };
 
 scope.addEventListener('install', (event) => {
   const keep = async (): Promise<void> => {
@@ -57,12 +59,12 @@ async function page(request: Request): Promise<Response> {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await (await caches.open(CACHE)).match(PAGE);
+    const kept = await (await caches.open(CACHE)).match(PAGE, ANY);
     if (kept === undefined) throw error;
     return kept;
   }
 }
 
 async function part(request: Request): Promise<Response> {
-  return (await (await caches.open(CACHE)).match(request)) ?? fetch(request);
+  return (await (await caches.open(CACHE)).match(request, ANY)) ?? fetch(request);
 }

@@ -1,6 +1,7 @@
 /** The Train view: a form for a new run, the run that goes on in the worker, and the runs that this browser keeps. */
 import { deleteRun, requestAdapter, type SavedRun } from '@rna/web';
 import { useEffect, useState } from 'preact/hooks';
+import { keepRun } from '../models/useModels.ts';
 import { ProblemNote } from '../ui/problem.tsx';
 import { NewRun } from './newRun.tsx';
 import { begin, isGoing, listRuns, pack, useRun } from './run.ts';
@@ -69,6 +70,17 @@ function KeptRun({
           }}
         >
           Download
+        </button>
+        <button
+          type="button"
+          aria-label={`Keep ${name} as a model`}
+          onClick={() => {
+            void keepRun(name).then(() => {
+              location.hash = '#/models';
+            });
+          }}
+        >
+          Keep as a model
         </button>
         <button
           type="button"

@@ -9,14 +9,14 @@ export interface ViewProps {
 export function lazyView(load: () => Promise<ComponentType<ViewProps>>): ComponentType<ViewProps> {
   let loaded: ComponentType<ViewProps> | undefined;
   return function LazyView(props) {
-    const [, setLoaded] = useState(loaded);
+    const [, setLoaded] = useState(loaded !== undefined);
     const [failure, setFailure] = useState('');
     useEffect(() => {
       if (loaded !== undefined) return;
       load().then(
         (view) => {
           loaded = view;
-          setLoaded(() => view);
+          setLoaded(true);
         },
         () => {
           setFailure('This view could not be loaded: the connection is gone, or the page was replaced. Load it again.');

@@ -8,6 +8,7 @@ import {
   keepModel,
   keptModels,
   resumeModel,
+  runOffer,
 } from '@rna/web';
 import type { ModelPlace, Received, StoreCalls } from '../calls/modelCalls.ts';
 import { answerCalls } from './answer.ts';
@@ -41,6 +42,8 @@ function offerOf(place: ModelPlace) {
       return addressOffer(place.address, place.sha256);
     case 'files':
       return fileOffer(place.files);
+    case 'run':
+      return runOffer(place.run);
   }
 }
 

@@ -32,7 +32,10 @@ import {
   type TensorFile,
 } from '@rna/model';
 import { z } from 'zod';
+import { checkpointStep, RUN_FILES } from '@rna/train';
 import { httpSource, rangedHttpSource } from '../httpSource.ts';
+import { childFile, childFolder, openRuns } from '../opfs.ts';
+import { checkpointNames } from '../runFolder.ts';
 import type { ModelFacts } from './modelRecord.ts';
 
 /** A file that can be fetched, or was given. */
@@ -155,6 +158,21 @@ export async function fileOffer(files: readonly File[]): Promise<ModelOffer> {
     folder ?? (isAdapter ? 'adapter' : first.name.replace(/\.\w+$/, '')),
     'a file',
     files.map((file) => ({ name: plainName(file.name), from: file, bytes: file.size })),
+  );
+}
+
+/** The model of a run that is kept here, by its newest checkpoint. */
+export async function runOffer(run: string): Promise<ModelOffer> {
+  const folder = await childFolder(await openRuns(), run);
+  const checkpoints = folder && (await childFolder(folder, RUN_FILES.checkpoints));
+  const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
+  if (checkpoints === undefined || newest === undefined) throw new CheckpointError(run, 'has no checkpoint yet');
+  const checkpoint = await checkpoints.getDirectoryHandle(newest);
+  const files = await Promise.all([CONFIG_FILE, WEIGHTS_FILE].map((name) => childFile(checkpoint, name)));
+  return offerOf(
+    `${run}, step ${checkpointStep(newest)!}`,
+    'a run',
+    files.map((file) => ({ name: file.name, from: file, bytes: file.size })),
   );
 }
 

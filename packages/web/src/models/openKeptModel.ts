@@ -11,7 +11,7 @@ export class NotKeptError extends Error {
   readonly model: string;
 
   constructor(model: string, problem: string) {
-    super(`${model}: ${problem}`);
+    super(`${model} ${problem}`);
     this.model = model;
   }
 }
