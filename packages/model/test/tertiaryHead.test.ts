@@ -57,7 +57,7 @@ type Task = TaskHead<TertiaryHeadSizes, TertiaryTarget, TertiaryPrediction>;
 const taskOf = (sizes: object): Task =>
   taskHead({ task: 'tertiary-structure', sizes: { ...SIZES, ...sizes } }, [tertiaryStructure], 'x') as unknown as Task;
 const parametersOf = (task: Task): ParameterMap =>
-  initialHead(device, task as TaskHead, { dim: DIM, model: 'ssr-lm' }, 1);
+  initialHead(device, task, { dim: DIM, model: 'ssr-lm' }, 1);
 const rows = (length: number): Float32Array => {
   const random = new RandomStream(3);
   return Float32Array.from({ length: (length + 2) * DIM }, () => random.normal());
@@ -130,7 +130,7 @@ test.each([
     );
     losses.push(await loss.item());
     loss.dispose();
-    const without = [...headParameters(task as TaskHead, DIM).keys()]
+    const without = [...headParameters(task, DIM).keys()]
       .filter((name) => parameters.get(name)!.gradient === undefined)
       .map((name) => name.slice('tertiaryStructure.'.length));
     expect(without).toEqual(
@@ -149,7 +149,7 @@ test('a nucleotide of unknown base has no atoms, and the letters must be given',
   const task = taskOf({ recycles: 0 });
   const parameters = parametersOf(task);
   const input = { representation: device.tensor(rows(5), [7, DIM]).keep(), cuSeqlens: Uint32Array.of(0, 7) };
-  const output = device.scope(() => runHead(task as TaskHead, parameters, { ...input, sequences: ['GGNCC'] }));
+  const output = device.scope(() => runHead(task, parameters, { ...input, sequences: ['GGNCC'] }));
   const [prediction] = task.head.predict(await output.read(), task.sizes, new Map(), [5]);
   output.dispose();
   const { mask, plddt, coordinates, pairProbabilities } = prediction!;
@@ -158,7 +158,7 @@ test('a nucleotide of unknown base has no atoms, and the letters must be given',
   ).toEqual([23, 23, 0, 20, 20]);
   expect([plddt, coordinates, pairProbabilities].map(({ length }) => length)).toEqual([5, 5 * 69, 25]);
   expect(plddt.every((value) => value > 0 && value < 1)).toBe(true);
-  expect(() => runHead(task as TaskHead, parameters, input)).toThrow(/reads the letters of a sequence/);
+  expect(() => runHead(task, parameters, input)).toThrow(/reads the letters of a sequence/);
   input.representation.dispose();
   dispose(parameters);
 });
