@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { helixModel, readMmcif, readPdb, rnaChains, writePdb } from '@rna/structure';
 import { expect, test } from 'vitest';
-import { fasta, modelFolder, rna, temporaryFolder, tensors } from './harness.ts';
+import { fasta, modelFixture, modelFolder, rna, temporaryFolder, tensors } from './harness.ts';
 
 const SIZES: Readonly<Record<string, number>> = {
   rowDim: 16,
@@ -141,6 +141,21 @@ test('a run that is made longer ends in the same bits, crops and cycles drawn', 
       .split('\n')
       .filter((line) => line.includes('"loss"'));
   expect(losses('parts')).toEqual(losses('whole'));
+});
+
+test("RhoFold's own file predicts the coordinates of its own code", async () => {
+  const folder = temporaryFolder();
+  const input = fasta(folder, ['GGACUUCGGUCAC']);
+  const [model, out] = [modelFixture('oracle/tertiary/rhofold_tiny.safetensors'), join(folder, 'out')];
+  const predicted = await rna('tertiary', model, input, '--out', out, '--recycles', '2', '--json');
+  expect(predicted.code, predicted.stderr).toBe(0);
+  expect(JSON.parse(predicted.stdout)).toMatchObject({ length: 13, recycles: 2, files: ['s0.pdb'] });
+  // C4', C1' and N9 of G1 in the numeric oracle (l13.cycle2.out.cords), to the digits of a PDB file.
+  const [chain] = rnaChains(readPdb(readFileSync(join(out, 's0.pdb'), 'utf8'), 's0.pdb'));
+  const expected = [-1.0313, 34.3332, -0.9513, 1.0398, 34.5553, 0.1563, 1.0521, 35.5294, 1.3104];
+  expected.forEach((value, at) => {
+    expect(Math.abs(chain!.coordinates[at]! - value)).toBeLessThan(0.0012);
+  });
 });
 
 test('what cannot be is refused before any work', async () => {

@@ -157,6 +157,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
     const { tokens, lm, probabilities } = moduleInput(input, own, crop);
     const last = runTertiary(parameterOf, moduleSizes(lm.shape[1]!, own), tokens, lm, {
       recycles,
+      first: crop.first,
       recompute: true,
       ...(probabilities && { probabilities }),
     });

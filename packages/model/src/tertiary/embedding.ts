@@ -49,6 +49,7 @@ export function tertiaryTokens(sequence: string): Uint32Array {
  * @param tokens ids of RhoFold's alphabet, below 17
  * @param lm [L, lmDim], the language model's rows of the nucleotides alone
  * @param probabilities [L, L], of pairs of the secondary structure; read where the sizes have a pair prior
+ * @param first the place of the first nucleotide, from 0, where they are a part of a longer sequence
  * @throws SequenceLengthError for more nucleotides than the table of positions has rows.
  */
 export function embed(
@@ -57,11 +58,12 @@ export function embed(
   tokens: Uint32Array,
   lm: Tensor,
   probabilities?: Tensor,
+  first = 0,
 ): Representations {
   const { device } = lm;
   const length = tokens.length;
   const most = sizes.positions - FIRST_NUCLEOTIDE;
-  if (length > most) throw new SequenceLengthError(length, most);
+  if (first + length > most) throw new SequenceLengthError(first + length, most);
   const strange = tokens.find((token) => token >= TERTIARY_VOCABULARY);
   if (strange !== undefined)
     throw new RangeError(`token ${strange} is not one of the ${TERTIARY_VOCABULARY} of RhoFold`);
@@ -74,10 +76,10 @@ export function embed(
       embedding(ids, ones, own('msa_emb.embed_tokens.weight')),
       own('msa_emb.embed_positions.weight'),
       pack,
-      FIRST_NUCLEOTIDE,
+      FIRST_NUCLEOTIDE + first,
     );
     const row = linear(joinColumns(lm, placed), own('rna_fm_reduction.weight'), own('rna_fm_reduction.bias'));
-    return { row, pair: embedPairs(own, sizes, ids, ones, probabilities) };
+    return { row, pair: embedPairs(own, sizes, ids, ones, first, probabilities) };
   });
 }
 
@@ -87,6 +89,7 @@ function embedPairs(
   { pairDim, pairPrior }: TertiarySizes,
   ids: Tensor,
   ones: Tensor,
+  first: number,
   probabilities?: Tensor,
 ): Tensor {
   const { device, size: length } = ids;
@@ -94,7 +97,7 @@ function embedPairs(
   const nucleotides = embedding(ids, ones, own('pair_emb.pair_emb.emb.weight'));
   // Row 2c of the reshaped weight is the half of channel c for i, row 2c + 1 that for j.
   const halves = linear(nucleotides, reshape(weight, [2 * pairDim, pairDim / 2]));
-  const places = device.tensor(pairPlaces(length, pairDim), [length, 2 * pairDim]);
+  const places = device.tensor(pairPlaces(first, length, pairDim), [length, 2 * pairDim]);
   const pair = pairSum(add(halves, places), own('pair_emb.pair_emb.projection.bias'));
   if (!pairPrior) return pair;
   if (probabilities === undefined)
@@ -103,13 +106,13 @@ function embedPairs(
 }
 
 /** For each nucleotide and channel of the pair representation what its place adds as i and what it adds as j. */
-function pairPlaces(length: number, pairDim: number): Float32Array {
+function pairPlaces(first: number, length: number, pairDim: number): Float32Array {
   const half = pairDim / 2;
   const values = new Float32Array(length * 2 * pairDim);
   for (let k = 0; k < half / 2; k++) {
     const frequency = Math.fround(portable.pow(10000, (-2 * k) / half));
     for (let i = 0; i < length; i++) {
-      const waves = [portable.sin(i * frequency), portable.cos(i * frequency)];
+      const waves = [portable.sin((first + i) * frequency), portable.cos((first + i) * frequency)];
       waves.forEach((value, wave) => {
         const channel = wave * (half / 2) + k;
         values[i * 2 * pairDim + 2 * channel] = value;

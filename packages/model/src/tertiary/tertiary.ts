@@ -20,6 +20,8 @@ export interface TertiaryOptions {
   readonly recycles?: number;
   /** [L, L], pair probabilities of the secondary structure, where the sizes have a pair prior. */
   readonly probabilities?: Tensor;
+  /** The place of the first nucleotide, from 0, where the tokens are a part of a longer sequence. Default 0. */
+  readonly first?: number;
   /** Keep no more of a block than its inputs and run it again on the walk back: the same bits in less memory. */
   readonly recompute?: boolean;
 }
@@ -47,12 +49,12 @@ export function runTertiary(
   sizes: TertiarySizes,
   tokens: Uint32Array,
   lm: Tensor,
-  { recycles = sizes.recycles, probabilities, recompute = false }: TertiaryOptions = {},
+  { recycles = sizes.recycles, probabilities, first = 0, recompute = false }: TertiaryOptions = {},
 ): TertiaryCycle {
   const { device } = lm;
   const cycle = (before: Recycled | undefined): TertiaryCycle =>
     device.scope(() => {
-      const fresh = embed(p, sizes, tokens, lm, probabilities);
+      const fresh = embed(p, sizes, tokens, lm, probabilities, first);
       const start = before === undefined ? fresh : recycle(p, fresh, before);
       const trunked = trunk(p, sizes, start, { recompute });
       const iterations = structureModule(p, sizes, trunked.single, trunked.pair);
