@@ -56,6 +56,12 @@ test('no comment is a fragment that begins with Of', () => {
   expect(lines(code, /(?:\/\*\*|\/\/|^\s*\*) Of [a-z]/)).toEqual([]);
 });
 
+test('the API is named: no index of a package exports whatever a file has', () => {
+  const indexes = code.filter(({ path }) => /^packages\/[\w-]+\/src\/(?:\w+\/)?index\.ts$/.test(path));
+  expect(indexes.length).toBeGreaterThan(8);
+  expect(lines(indexes, /^export \* from/)).toEqual([]);
+});
+
 test('no test is left alone or out', () => {
   const tests = code.filter(({ path }) => path.endsWith('.test.ts') && path !== 'test/hygiene.test.ts');
   expect(lines(tests, /\b(?:test|it|describe)\.(?:only|skip|todo)\b/)).toEqual([]);

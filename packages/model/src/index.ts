@@ -1,56 +1,220 @@
-export * from './config.ts';
-export * from './configJson.ts';
-export * from './encoder.ts';
-export * from './cost.ts';
-export * from './flops.ts';
-export * from './lora.ts';
-export * from './packing.ts';
-export * from './parameterGroups.ts';
-export * from './parameters.ts';
-export * from './precision.ts';
-export * from './variantEffects.ts';
-export * from './vectorFile.ts';
-export * from './randomStreams.ts';
-export * from './checkpoint/lora.ts';
-export * from './errors.ts';
-export * from './checkpoint/hubNames.ts';
-export * from './checkpoint/limits.ts';
-export * from './checkpoint/load.ts';
-export * from './checkpoint/loadParameters.ts';
-export * from './checkpoint/layout.ts';
-export * from './checkpoint/names.ts';
-export * from './checkpoint/open.ts';
-export * from './checkpoint/pytorch.ts';
-export * from './checkpoint/pytorchLegacy.ts';
-export * from './checkpoint/pytorchWriter.ts';
-export * from './checkpoint/safetensors.ts';
-export * from './checkpoint/save.ts';
-export * from './checkpoint/shards.ts';
-export * from './checkpoint/source.ts';
-export * from './checkpoint/tensorFile.ts';
-export * from './heads/index.ts';
-export * from './tertiary/config.ts';
-export * from './tertiary/embedding.ts';
-export * from './tertiary/parameters.ts';
-export * from './tertiary/block.ts';
-export * from './tertiary/pairHeads.ts';
-export * from './tertiary/recycling.ts';
-export * from './tertiary/trunk.ts';
-export * from './tertiary/invariantPointAttention.ts';
-export * from './tertiary/fullAtoms.ts';
-export * from './tertiary/structureModule.ts';
-export * from './tertiary/confidence.ts';
-export * from './tertiary/tertiary.ts';
-export * from './tertiary/predict.ts';
-export * from './tertiary/losses.ts';
 export {
-  cropTarget,
-  drawCrop,
-  pairLabelsOf,
-  targetPartners,
-  type Crop,
-  type TertiaryTarget,
-} from './tertiary/target.ts';
-export * from './tertiary/refineNet.ts';
-export * from './tertiary/rhofold.ts';
-export * from './tertiary/flops.ts';
+  longestInput,
+  PRESETS,
+  checkConfig,
+  encoderParameters,
+  elementCount,
+  parameterCount,
+  type EncoderConfig,
+  type LearnedPositions,
+  type HeadConfig,
+  type ModelConfig,
+  type Shape,
+  type ParameterShapes,
+  type PresetName,
+} from './config.ts';
+export { parseConfig, configJson } from './configJson.ts';
+export { Encoder, type ForwardOptions } from './encoder.ts';
+export { encoderCost, modelCost, type PassCost } from './cost.ts';
+export { forwardFlops } from './flops.ts';
+export {
+  LORA_TARGETS,
+  loraParameters,
+  initializeLora,
+  readMerged,
+  type LoraTarget,
+  type LoraSizes,
+  type AdaptedEncoder,
+  type HostLowRank,
+} from './lora.ts';
+export {
+  EmptyBatchError,
+  packTokens,
+  checkPack,
+  sequenceRange,
+  unpackTokens,
+  unpackRows,
+  poolRows,
+  groupByTokenBudget,
+  type PackedTokens,
+  type Pool,
+} from './packing.ts';
+export { isEncoder, isLmHead, isEmbedding, blockOf } from './parameterGroups.ts';
+export { parameter, initializeParameters, type ParameterMap } from './parameters.ts';
+export { FULL_PRECISION, weightBytes, type WeightType, type Precision } from './precision.ts';
+export { VARIANT_SCORES, scoreVariants, type VariantScore, type VariantScoreOptions } from './variantEffects.ts';
+export { writeNpy, npyHeader, vectorColumns, writeCsv, type Vectors } from './vectorFile.ts';
+export { STREAM } from './randomStreams.ts';
+export {
+  LORA_CONFIG_FILE,
+  LORA_WEIGHTS_FILE,
+  LORA_HEAD_FILE,
+  LORA_BASE_FIELD,
+  baseDigest,
+  loraConfigJson,
+  writeLora,
+  writeLoraHead,
+  parsePeftConfig,
+  loraBase,
+  openLora,
+  type LoraBase,
+  type LoraToWrite,
+  type LoraHead,
+  type LoraParts,
+  type PeftConfig,
+} from './checkpoint/lora.ts';
+export { CheckpointError, SequenceLengthError } from './errors.ts';
+export {
+  CONFIG_FILE,
+  WEIGHTS_FILE,
+  WEIGHTS_FILES,
+  isShardIndex,
+  PUBLIC_HUB,
+  LARGEST_WEIGHTS,
+  isHubName,
+  hubFileUrl,
+} from './checkpoint/hubNames.ts';
+export { LIMITS } from './checkpoint/limits.ts';
+export { openModel, type ParameterChunk, type OpenedModel } from './checkpoint/load.ts';
+export { loadParameters } from './checkpoint/loadParameters.ts';
+export { metadataScalars, type FoundHead } from './checkpoint/layout.ts';
+export {
+  WRITTEN_LAYOUTS,
+  schemesOf,
+  writtenLayout,
+  savedLayout,
+  encoderMappings,
+  headMappings,
+  type Scheme,
+  type ModelKind,
+  type Layout,
+  type SourceTensor,
+  type ParameterMapping,
+  type HeadNaming,
+} from './checkpoint/names.ts';
+export { openTensorFile } from './checkpoint/open.ts';
+export { openPyTorch, type Archive } from './checkpoint/pytorch.ts';
+export { writePyTorch } from './checkpoint/pytorchWriter.ts';
+export { openSafetensors, writeSafetensors, type TensorEntry } from './checkpoint/safetensors.ts';
+export { writeModel, type ModelToWrite } from './checkpoint/save.ts';
+export { openShards, parseShardIndex } from './checkpoint/shards.ts';
+export {
+  checkRange,
+  checkedSource,
+  memorySource,
+  blobSource,
+  memorySink,
+  type ByteSource,
+  type ByteSink,
+} from './checkpoint/source.ts';
+export {
+  readFloat32,
+  readFloat32Chunks,
+  type DType,
+  type StoredTensor,
+  type TensorFile,
+  type Chunk,
+} from './checkpoint/tensorFile.ts';
+export {
+  HEADS,
+  classification,
+  CONTACT_SEPARATION,
+  contactFeatures,
+  contactLabels,
+  contactFeatureBytes,
+  fitContacts,
+  predictContacts,
+  topContacts,
+  contactPrecision,
+  predictsPairs,
+  headPrefix,
+  headParameters,
+  initialHead,
+  runHead,
+  headConfig,
+  taskHead,
+  scalarNames,
+  scalar,
+  multiLabel,
+  ncrnaFamily,
+  nucleotideClassification,
+  nucleotideRegression,
+  regression,
+  ribosomeLoad,
+  secondaryStructure,
+  pairLabels,
+  spliceSite,
+  translationEfficiency,
+  expressionLevel,
+  resNet1dSizes,
+  type ClassificationSizes,
+  type ContactRegression,
+  type ContactFitOptions,
+  type ContactPrecision,
+  type Scalars,
+  type HeadNames,
+  type Labelled,
+  type HeadInput,
+  type LabelRow,
+  type LabelTable,
+  type TargetColumns,
+  type Head,
+  type TaskHead,
+  type PairTask,
+  type NcrnaFamilySizes,
+  type OwnSizes,
+  type SecondaryStructureSizes,
+  type SpliceSiteSizes,
+  type ResNet1dSizes,
+  headLoss,
+  predictedPartners,
+  predictsChains,
+  tertiaryStructure,
+  type ChainTask,
+  type TertiaryHeadSizes,
+  type TertiaryPrediction,
+} from './heads/index.ts';
+export { TERTIARY_PRESETS, type TertiarySizes, type TertiaryPreset } from './tertiary/config.ts';
+export { tertiaryTokens, embed, type Representations } from './tertiary/embedding.ts';
+export {
+  weightsOf,
+  tertiaryParameters,
+  blockParameters,
+  initializeTertiary,
+  type Weights,
+} from './tertiary/parameters.ts';
+export { trunkBlock, type BlockObserver } from './tertiary/block.ts';
+export { distograms, pairLogitsOf } from './tertiary/pairHeads.ts';
+export type { Recycled } from './tertiary/recycling.ts';
+export { trunk, type TrunkOptions, type TrunkOutput } from './tertiary/trunk.ts';
+export { pairBias, invariantPointAttention, type PointAttentionState } from './tertiary/invariantPointAttention.ts';
+export { geometryName, fullAtoms, atomMask, type FullAtoms } from './tertiary/fullAtoms.ts';
+export { structureModule, type StructureIteration, type StructureOptions } from './tertiary/structureModule.ts';
+export { confidence, plddtOf } from './tertiary/confidence.ts';
+export { runTertiary, type TertiaryOptions, type TertiaryCycle } from './tertiary/tertiary.ts';
+export {
+  torsionLosses,
+  distogramLoss,
+  confidenceLoss,
+  structureLoss,
+  type StructureGoal,
+  type StructurePrediction,
+  type LossWeights,
+  type LossOptions,
+  type StructureLoss,
+} from './tertiary/losses.ts';
+export { refineNet, type RefineObserver } from './tertiary/refineNet.ts';
+export {
+  isRhoFold,
+  openRhoFold,
+  loadRhoFold,
+  disposeRhoFold,
+  rhoFoldRows,
+  predictRhoFold,
+  type OpenedRhoFold,
+  type RhoFold,
+  type RhoFoldPrediction,
+} from './tertiary/rhofold.ts';
+export { tertiaryFlops, type TertiaryFlops } from './tertiary/flops.ts';
+export { type TertiaryDetail, type TertiaryDetailOptions, meanDistances, predictTertiary } from './tertiary/predict.ts';
+export { type TertiaryTarget } from './tertiary/target.ts';

@@ -1,41 +1,183 @@
-export * from './errors.ts';
+export { InputError, readable } from './errors.ts';
 export { standardLetters } from './letters.ts';
-export * from './mutations.ts';
-export * from './tokenizer.ts';
+export {
+  MutationError,
+  parseMutations,
+  mutationsBetween,
+  applyMutations,
+  formatMutations,
+  singleMutations,
+  type Mutation,
+} from './mutations.ts';
+export { VOCABULARY, TOKEN, tokenize, detokenize, findInvalidLetter } from './tokenizer.ts';
 export { csvLine, inertCell, type Cell } from './records/csv.ts';
-export * from './records/fasta.ts';
+export { parseFasta, type FastaRecord, type FastaOptions } from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
-export * from './records/files.ts';
+export {
+  parseRecords,
+  parseStructureFile,
+  writeDotBracket,
+  writeCt,
+  writeBpseq,
+  type FileRecord,
+  type RecordFileOptions,
+  type Remarked,
+} from './records/files.ts';
 export { refuseForeignText } from './records/foreign.ts';
 export { splitLines } from './records/lines.ts';
 export { parseRdat, type ReactivityRow } from './records/rdat.ts';
 export { findInvisible, firstWord } from './records/title.ts';
-export * from './secondary/decode.ts';
-export * from './secondary/dotBracket.ts';
-export * from './secondary/metrics.ts';
-export * from './secondary/pairTypes.ts';
-export * from './secondary/protocols.ts';
-export * from './secondary/structure.ts';
-export * from './secondary/structureScores.ts';
-export * from './secondary/windows.ts';
+export {
+  decodeBasePairs,
+  greedyPairs,
+  decodeNested,
+  gammaOf,
+  isCanonicalPair,
+  upperTriangle,
+  checkTriangle,
+  type DecodeOptions,
+  type ScoredPair,
+} from './secondary/decode.ts';
+export {
+  BRACKET_KINDS,
+  parseDotBracket,
+  dotBracket,
+  pairsLeftOut,
+  bracketLevels,
+  nestedPartners,
+} from './secondary/dotBracket.ts';
+export {
+  scoreBasePairs,
+  meanScore,
+  thresholdCurve,
+  bestThreshold,
+  averagePrecision,
+  f1Score,
+  type PairScore,
+  type ScoreOptions,
+} from './secondary/metrics.ts';
+export {
+  PAIR_TYPES,
+  pairType,
+  scoreByPairType,
+  totalByPairType,
+  type PairType,
+  type PairTypeScore,
+  type PairTypeScores,
+} from './secondary/pairTypes.ts';
+export { RINALMO_PROTOCOL, SSR_LM_PROTOCOL, type StructureProtocol } from './secondary/protocols.ts';
+export {
+  basePairs,
+  partnersFromPairs,
+  checkPartners,
+  cropPartners,
+  removeGaps,
+  type Structure,
+} from './secondary/structure.ts';
+export {
+  evaluateStructures,
+  chooseThreshold,
+  scoreStructure,
+  type PairPredictor,
+  type StructureScore,
+  type StructureEvaluation,
+  type ThresholdOptions,
+} from './secondary/structureScores.ts';
+export {
+  checkWindows,
+  windowStarts,
+  windowedPairs,
+  windowedRows,
+  type Windows,
+  type WindowedRows,
+} from './secondary/windows.ts';
 export { expectedAccuracy, maximumExpectedAccuracy } from './folding/accuracy.ts';
 export { parseFoldingConstraint, type FoldingConstraint } from './folding/constraint.ts';
-export * from './folding/enginePairs.ts';
-export * from './folding/fold.ts';
+export {
+  LEAST_PAIR_PROBABILITY,
+  MOST_LOG_ODDS,
+  probablePairsBy,
+  enginePairsInProcess,
+  logOddsMap,
+  type FoldingEngine,
+  type ProbablePairs,
+  type EnginePairs,
+  type EnginePairsProvider,
+} from './folding/enginePairs.ts';
+export {
+  UnfoldableError,
+  FoldingOverflowError,
+  LONGEST_FOLDED,
+  foldingMemory,
+  createFolder,
+  type FoldingOptions,
+  type FoldingArithmetic,
+  type Folding,
+} from './folding/fold.ts';
 export { parseFoldingParameters, type FoldingParameters } from './folding/parameters.ts';
-export * from './folding/rules.ts';
-export * from './statistics/bootstrap.ts';
-export * from './statistics/curves.ts';
-export * from './statistics/groups.ts';
-export * from './statistics/logisticRegression.ts';
-export * from './statistics/predictionKind.ts';
-export * from './statistics/scores.ts';
-export * from './statistics/similarity.ts';
-export * from './statistics/tableScores.ts';
+export { FOLDING_RULES, type FoldingRules } from './folding/rules.ts';
+export { bootstrap, bootstrapOf, bootstrapAll, type Interval, type BootstrapOptions } from './statistics/bootstrap.ts';
+export {
+  calibrationBins,
+  addCalibration,
+  calibrationError,
+  precisionRecallCurve,
+  areaUnderPrecisionRecall,
+  rocAuc,
+  type CalibrationBin,
+  type OperatingPoint,
+} from './statistics/curves.ts';
+export {
+  binned,
+  LENGTH_EDGES,
+  lengthBins,
+  similarityBins,
+  grouped,
+  ARCHIVE_FAMILIES,
+  familyOf,
+  familyKeyOf,
+  type Bin,
+} from './statistics/groups.ts';
+export {
+  fitLogistic,
+  logisticSteps,
+  logisticValues,
+  type Samples,
+  type LogisticRegression,
+  type LogisticOptions,
+} from './statistics/logisticRegression.ts';
+export type { PredictionKind } from './statistics/predictionKind.ts';
+export {
+  sigmoid,
+  softmaxRows,
+  argmax,
+  parseNumber,
+  confusion,
+  binaryScores,
+  bestBinaryThreshold,
+  publishedConfusion,
+  publishedBinaryScores,
+  classScores,
+  regressionScores,
+  type Confusion,
+  type BinaryScores,
+  type ClassScores,
+  type RegressionScores,
+} from './statistics/scores.ts';
+export { nearestIdentity, readMmseqs } from './statistics/similarity.ts';
+export {
+  tableColumn,
+  pearson,
+  matthews,
+  numberTableScores,
+  labelTableScores,
+  classTableScores,
+  type Tables,
+} from './statistics/tableScores.ts';
 export type { Baseline } from './baselines/baseline.ts';
-export * from './baselines/naiveBayes.ts';
-export * from './baselines/ridge.ts';
-export * from './baselines/weightMatrix.ts';
+export { fitNaiveBayes, type NaiveBayes } from './baselines/naiveBayes.ts';
+export { fitRidge, type Ridge } from './baselines/ridge.ts';
+export { SPLICE_WINDOWS, fitWeightMatrix, type Window, type WeightMatrix } from './baselines/weightMatrix.ts';
 export { type AtomTable, type CoordinateFile, type SequenceResidue } from './tertiary/atoms.ts';
 export { chainBreaks, rnaChains, type ChainOptions, type RnaChain, type UnknownNucleotide } from './tertiary/chains.ts';
 export { readMmcif } from './tertiary/mmcif.ts';

@@ -45,17 +45,22 @@ export {
   type TuningRecord,
   type TuningStorage,
 } from './tuning.ts';
-export * from './ops/elementwise.ts';
-export * from './ops/matmul.ts';
+export { add, scale, reshape, dropout, residual, type Dropout } from './ops/elementwise.ts';
+export { product, linear, linearChannels } from './ops/matmul.ts';
 export { lowRankLinear, type LowRank } from './ops/lowRank.ts';
-export * from './ops/storage.ts';
-export * from './ops/layerNorm.ts';
-export * from './ops/rmsNorm.ts';
-export * from './ops/activations.ts';
-export * from './ops/frames.ts';
-export * from './ops/pointAttention.ts';
-export * from './ops/fullAtoms.ts';
-export * from './ops/structureLoss.ts';
+export { cast, quantize } from './ops/storage.ts';
+export { layerNorm } from './ops/layerNorm.ts';
+export { rmsNorm } from './ops/rmsNorm.ts';
+export { swiglu, gelu, relu, silu, softmax } from './ops/activations.ts';
+export { framePoints, updateFrames, scaleTranslations, stopRotations, frameMatrices } from './ops/frames.ts';
+export {
+  pointAttention,
+  type PointAttentionSizes,
+  type PointAttentionInputs,
+  type PointAttentionMaps,
+} from './ops/pointAttention.ts';
+export { groupFrames, placeAtoms, unitAngles, type AtomTable } from './ops/fullAtoms.ts';
+export { fape, torsionLoss, lddtLoss, type FapeGoal, type FapeOptions } from './ops/structureLoss.ts';
 export {
   edgeFeatures,
   joinRows,
@@ -65,18 +70,42 @@ export {
   squaredDistances,
   type EdgeBand,
 } from './ops/edges.ts';
-export * from './ops/embedding.ts';
-export * from './ops/loss.ts';
-export * from './ops/attention.ts';
-export * from './ops/pair.ts';
-export * from './ops/segments.ts';
-export * from './ops/apc.ts';
-export * from './ops/adamW.ts';
+export { embedding, positionEmbedding } from './ops/embedding.ts';
+export { sum, crossEntropy, binaryCrossEntropy, huberLoss, squaredError } from './ops/loss.ts';
+export {
+  longestSequence,
+  uploadPack,
+  attention,
+  attentionMap,
+  type Pack,
+  type AttentionHeads,
+} from './ops/attention.ts';
+export { rows, concatenate, pairSum, pairLogits, pairLoss } from './ops/pair.ts';
+export {
+  uploadSegments,
+  firstRows,
+  gatherRows,
+  conv1d,
+  segmentNorm,
+  segmentMean,
+  type Segments,
+  type SegmentNormOptions,
+} from './ops/segments.ts';
+export { symmetricApc } from './ops/apc.ts';
+export {
+  adamWBundles,
+  bundleGradient,
+  adamWUpdate,
+  disposeBundle,
+  type AdamWTensor,
+  type AdamWBundle,
+  type AdamWSettings,
+} from './ops/adamW.ts';
 export { gradientNorm, type GradientNormOptions } from './ops/gradientNorm.ts';
 export { conv2d, normConv2d } from './ops/conv2d.ts';
 export { pairResNet, type PairResNet } from './ops/pairResNet.ts';
 export { pairDistance, pairPrior, type PriorScale } from './ops/pairPrior.ts';
-export * from './ops/residualBlock.ts';
+export { residualBlock, type BlockFilters } from './ops/residualBlock.ts';
 export { instanceNorm, type InstanceNormOptions } from './ops/instanceNorm.ts';
 export { channelGate, gate } from './ops/gate.ts';
 export { columns, joinColumns } from './ops/joinColumns.ts';

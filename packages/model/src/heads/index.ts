@@ -27,16 +27,51 @@ export const HEADS: readonly Head[] = [
 ];
 
 export { classification, type ClassificationSizes } from './classification.ts';
-export * from './contacts.ts';
-export * from './head.ts';
+export {
+  CONTACT_SEPARATION,
+  contactFeatures,
+  contactLabels,
+  contactFeatureBytes,
+  fitContacts,
+  predictContacts,
+  topContacts,
+  contactPrecision,
+  type ContactRegression,
+  type ContactFitOptions,
+  type ContactPrecision,
+} from './contacts.ts';
+export {
+  predictsPairs,
+  headPrefix,
+  headParameters,
+  initialHead,
+  runHead,
+  headConfig,
+  taskHead,
+  scalarNames,
+  scalar,
+  type Scalars,
+  type HeadNames,
+  type Labelled,
+  type HeadInput,
+  type LabelRow,
+  type LabelTable,
+  type TargetColumns,
+  type Head,
+  type TaskHead,
+  type PairTask,
+  headLoss,
+} from './head.ts';
 export { multiLabel } from './multiLabel.ts';
-export * from './ncrnaFamily.ts';
+export { ncrnaFamily, type NcrnaFamilySizes } from './ncrnaFamily.ts';
 export { nucleotideClassification, nucleotideRegression } from './nucleotides.ts';
 export { regression } from './regression.ts';
-export * from './ribosomeLoad.ts';
+export { ribosomeLoad } from './ribosomeLoad.ts';
 export type { OwnSizes } from './ownSizes.ts';
-export * from './secondaryStructure.ts';
-export * from './spliceSite.ts';
+export { secondaryStructure, pairLabels, type SecondaryStructureSizes } from './secondaryStructure.ts';
+export { spliceSite, type SpliceSiteSizes } from './spliceSite.ts';
+export { translationEfficiency, expressionLevel } from './translation.ts';
+export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
 export {
   predictedPartners,
   predictsChains,
@@ -45,5 +80,3 @@ export {
   type TertiaryHeadSizes,
   type TertiaryPrediction,
 } from './tertiaryStructure.ts';
-export * from './translation.ts';
-export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
