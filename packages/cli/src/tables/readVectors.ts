@@ -106,17 +106,36 @@ async function readTableOfVectors(path: string): Promise<NamedVector[]> {
 
 /** A column `id` and columns of numbers, in their order. */
 async function readParquet(path: string): Promise<NamedVector[]> {
-  const { parquetReadObjects } = await import('hyparquet');
+  const { parquetMetadata, parquetReadObjects, parquetSchema } = await import('hyparquet');
   const bytes = await readFile(path);
   const file = new Uint8Array(bytes).buffer;
-  const rows = await parquetReadObjects({ file }).catch((error: unknown) => {
+  const read = async (): Promise<readonly Record<string, unknown>[]> => {
+    const metadata = parquetMetadata(file);
+    const { children } = parquetSchema(metadata);
+    const names = children.map(({ element }) => element.name);
+    // What the library reads of a column that the schema does not name is awaited by nobody.
+    const isTable =
+      new Set(names).size === names.length &&
+      children.every((child) => child.children.length === 0) &&
+      metadata.row_groups.every(
+        ({ columns }) =>
+          columns.length === names.length &&
+          columns.every(({ meta_data: column }, k) => {
+            const [name, ...more] = column?.path_in_schema ?? [];
+            return name === names[k] && more.length === 0;
+          }),
+      );
+    if (!isTable) throw new Error('its columns are not one for each name of its schema');
+    return parquetReadObjects({ file, metadata });
+  };
+  const rows = await read().catch((error: unknown) => {
     throw new CommandError(
       `${path}: ${error instanceof Error ? error.message : String(error)}; expected a Parquet file`,
       { cause: error },
     );
   });
   return rows.map((row, k) => {
-    const { id, ...values } = row as Record<string, unknown>;
+    const { id, ...values } = row;
     return {
       id: typeof id === 'string' ? id : String(k + 1),
       vector: Float32Array.from(Object.values(values), Number),

@@ -76,6 +76,7 @@ async function fuzzReader(reader: Reader, count: number): Promise<Fault[]> {
       const now = Atomics.load(current, 0);
       if (now !== seen || now < first) [seen, since] = [now, performance.now()];
       else if (performance.now() - since > HANG) {
+        clearInterval(watch);
         fault(now, 'hang', `no end after ${HANG / 1000} s`);
         void worker.terminate();
       }
