@@ -7,12 +7,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { fullMatrix } from '../../tensor/test/softwareDrivers.ts';
 import { launchOf, librariesFor } from '../src/ranks/launch.ts';
 import { rna, temporaryFolder, type Result } from './harness.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
+
+/** Whether `npm run test:full` runs. */
+const fullMatrix = process.env['RNA_MATRIX'] === 'full';
 
 /** The launcher of a library, by what it says of itself. */
 const launcher = (names: readonly string[], says: RegExp): string | undefined =>
