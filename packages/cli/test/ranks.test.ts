@@ -172,6 +172,21 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(exchange.bytesPerSecond).toBeGreaterThan(1e6);
   });
 
+  test.runIf(fullMatrix)('fine-tuning in three shards on two ranks, with priors and a short last step', async () => {
+    const folder = temporaryFolder();
+    const train = structures(folder, 'train.dbn', rnas.slice(4));
+    const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
+    const run = (out: string): string[] => [
+      ...['finetune', 'secondary-structure', '--data.train', train, '--data.validation', validation],
+      ...['--train.epochs', '1', '--train.batchSize', '6', '--train.shards', '3', '--out', out],
+    ];
+    const [whole, shared] = [join(folder, 'whole'), join(folder, 'shared')];
+    expect(await rna(...run(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, run(shared)]).result;
+    expect(code, stderr).toBe(0);
+    expect(bitsOf(shared)).toEqual(bitsOf(whole));
+  });
+
   test.runIf(fullMatrix)('over TCP alone, two ranks have the bits of one process', async () => {
     const folder = temporaryFolder();
     const [whole, shared] = [join(folder, 'whole'), join(folder, 'shared')];
