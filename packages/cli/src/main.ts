@@ -54,7 +54,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTune,
 ];
 
-/** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+/** Runs the command line and gives the exit code (`EXIT`). */
 export async function main(argv: readonly string[]): Promise<number> {
   // Stays for the life of the process: the error of a last write comes after the work.
   if (!process.stdout.listeners('error').includes(onStdoutError)) process.stdout.on('error', onStdoutError);
@@ -67,7 +67,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (isBrokenPipe(error)) return EXIT.ok;
     const { message, exitCode } = describeFailure(error);
-    // Of several processes with one failure, one speaks.
+    // Where several processes have one failure, one of them speaks.
     if (error instanceof Error && error.name === 'FailedRankError')
       return error.cause === undefined ? exitCode : describeFailure(error.cause).exitCode;
     process.stderr.write(`${message}\n`);

@@ -7,12 +7,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { fullMatrix } from '../../tensor/test/softwareDrivers.ts';
 import { launchOf, librariesFor } from '../src/ranks/launch.ts';
 import { rna, temporaryFolder, type Result } from './harness.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
+
+/** Whether `npm run test:full` runs. */
+const fullMatrix = process.env['RNA_MATRIX'] === 'full';
 
 /** The launcher of a library, by what it says of itself. */
 const launcher = (names: readonly string[], says: RegExp): string | undefined =>
@@ -122,7 +124,7 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
       expect(readLog(broken).length).toBeLessThan(9 + 3);
 
       const { code, stdout, stderr } = await underMpi([2, shardedRun(folder, broken)]).result;
-      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(code, stderr).toBe(0);
       expect(stderr).toContain('2 ranks share the work');
       expect(stderr).toContain('resuming from step 3');
       // Said once, by one of them.
@@ -170,6 +172,21 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(exchange.bytesPerSecond).toBeGreaterThan(1e6);
   });
 
+  test.runIf(fullMatrix)('fine-tuning in three shards on two ranks, with priors and a short last step', async () => {
+    const folder = temporaryFolder();
+    const train = structures(folder, 'train.dbn', rnas.slice(4));
+    const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
+    const run = (out: string): string[] => [
+      ...['finetune', 'secondary-structure', '--data.train', train, '--data.validation', validation],
+      ...['--train.epochs', '1', '--train.batchSize', '6', '--train.shards', '3', '--out', out],
+    ];
+    const [whole, shared] = [join(folder, 'whole'), join(folder, 'shared')];
+    expect(await rna(...run(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, run(shared)]).result;
+    expect(code, stderr).toBe(0);
+    expect(bitsOf(shared)).toEqual(bitsOf(whole));
+  });
+
   test.runIf(fullMatrix)('over TCP alone, two ranks have the bits of one process', async () => {
     const folder = temporaryFolder();
     const [whole, shared] = [join(folder, 'whole'), join(folder, 'shared')];
@@ -189,7 +206,7 @@ test.runIf(fullMatrix && mpich !== undefined)(
     const [whole, shared] = [join(folder, 'whole'), join(folder, 'shared')];
     await rna(...shardedRun(folder, whole));
     const { code, stderr } = await start(mpich!, commandLine([[3, shardedRun(folder, shared)]], [])).result;
-    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(code, stderr).toBe(0);
     expect(bitsOf(shared)).toEqual(bitsOf(whole));
   },
 );

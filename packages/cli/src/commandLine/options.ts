@@ -7,7 +7,8 @@ export const TASK_HELP = 'what is predicted; --help lists the tasks';
 export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
 
 export const EXIT_HELP = `
-Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted,
+75 one of several processes failed and the same command may go on.
 RNA_DEBUG=1 shows the stack of an error; RNA_MEMORY_BUDGET=MB bounds the memory of the device;
 RNA_TUNING=off leaves out what rna tune found, RNA_TUNING=FILE keeps and reads it there.`;
 

@@ -9,6 +9,7 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync 
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type CheckpointStore,
   type Progress,
@@ -50,13 +51,23 @@ export async function openRun(folder: string): Promise<Run> {
 
 /**
  * Makes a folder if it is not there and takes it for this process; the function that is returned gives it back. Nothing
- * else in it is touched. Rejects with a CommandError where another process has it, or where it cannot be written to.
+ * else in it is touched. `patience` are milliseconds in which it is asked for again. Rejects with a CommandError where
+ * another process has it, or where it cannot be written to.
  */
-export async function claimFolder(folder: string): Promise<() => void> {
+export async function claimFolder(folder: string, patience = 0): Promise<() => void> {
   await checkOutputFolder(folder);
   await makeFolder(folder);
-  return lockFolder(folder);
+  for (const begun = performance.now(); ;) {
+    try {
+      return lockFolder(folder);
+    } catch (error) {
+      if (!(error instanceof CommandError) || performance.now() - begun >= patience) throw error;
+      await pause(LOCK_PAUSE_MS);
+    }
+  }
 }
+
+const LOCK_PAUSE_MS = 250;
 
 /** Opens the run in a folder that was claimed, which the run's `close` gives back; so does a failure here. */
 export async function openClaimed(folder: string, unlock: () => void): Promise<Run> {

@@ -110,7 +110,7 @@ export async function openTrainingRun<T extends Config>(
   await requireAlike(ranks, { version: packageVersion(), command, config });
   let own: TrainingRun | undefined;
   await ofFirst(ranks, async () => {
-    own = await openOwnRun(command, schema, config, signal);
+    own = await openOwnRun(command, schema, config, signal, DYING_MS);
     return null;
   });
   if (own !== undefined) {
@@ -128,6 +128,9 @@ export async function openTrainingRun<T extends Config>(
   };
 }
 
+/** For so long the ranks of a job that failed may live on, though its launcher has ended and the next was started. */
+const DYING_MS = 30_000;
+
 const openTrainingDevice: RecoveryOptions<TrainState>['openDevice'] = (tuned) =>
   openDevice({ quiet: true, ...(tuned && { tuned }) });
 
@@ -136,9 +139,10 @@ async function openOwnRun<T extends Config>(
   schema: ZodType<T>,
   config: T,
   signal: AbortSignal,
+  patience = 0,
 ): Promise<TrainingRun> {
   const folder = config.out;
-  const unlock = await claimFolder(folder);
+  const unlock = await claimFolder(folder, patience);
   try {
     await prepareFolder(command, schema, config);
   } catch (error) {

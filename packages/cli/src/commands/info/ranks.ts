@@ -80,7 +80,7 @@ async function measured(ranks: Ranks) {
   const seconds = slowest.sort((a, b) => a - b)[Math.floor(TIMES / 2)]!;
   const sent = (2 * SIZES[1] * (ranks.size - 1)) / ranks.size;
   return {
-    /** Of the array, and what a rank sends of it and takes. */
+    /** The array's, and what a rank sends of it and takes. */
     arrayBytes: SIZES[1],
     sentBytes: sent,
     /** The median, of `samples`. */
@@ -89,7 +89,7 @@ async function measured(ranks: Ranks) {
     slowest: slowest.at(-1)!,
     samples: TIMES,
     bytesPerSecond: sent / seconds,
-    /** Of this rank, with filling and checking the arrays. */
+    /** The first rank's, with filling and checking the arrays. */
     processorSeconds: (user + system) / 1e6,
   };
 }
