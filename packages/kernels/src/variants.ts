@@ -33,6 +33,9 @@ const gpu: Table = {
   batchedMatmul: gemmGpu,
   conv2d: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
   conv2dBackwardWeight: always({ algorithm: 'tiled', rows: 4, vectors: 1 }),
+  pairAttention: always({ lanes: 64 }),
+  pairAttentionBackwardQuery: always({ lanes: 64 }),
+  pairAttentionBackwardKey: always({ lanes: 64 }),
   layerNorm: always({ lanes: 64 }),
   layerNormBackward: always({ lanes: 64 }),
   rmsNorm: always({ lanes: 64 }),
@@ -47,6 +50,8 @@ const cpu: Table = {
   // SwiftShader compiles six rows of a convolution for 20 s and eight for over a minute, four for less than one.
   conv2d: [{ variant: { rows: 4 } }, narrow],
   conv2dBackwardWeight: [{ variant: { rows: 4 } }, narrow],
+  // Two queries a lane: half the reads of keys and values.
+  pairAttention: always({ lanes: 8, items: 2 }),
   attention: always({ lanes: 8 }),
   attentionBackwardQuery: always({ lanes: 8 }),
   attentionBackwardKey: always({ lanes: 8 }),
