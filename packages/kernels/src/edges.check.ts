@@ -3,6 +3,7 @@ import { floats, normals, uniform, type Call, type KernelCheck } from './check.t
 import {
   edgeFeatures,
   edgeFeaturesBackward,
+  edgeFeatureCount,
   groupSums,
   moveNodes,
   moveNodesBackward,
@@ -28,7 +29,7 @@ const BANDS: readonly Band[] = [
   { groups: 2, nodes: 23, first: 0, rows: 46 },
 ];
 const BENCHMARK: readonly Band[] = [{ groups: 64, nodes: 23, first: 0, rows: 64 * 23 }];
-const CHANNELS = 8;
+const CHANNELS = 40;
 
 function positions(random: RandomStream, { groups, nodes }: Band): Float64Array {
   const x = normals(random, 3 * groups * nodes, 3);
@@ -146,7 +147,7 @@ const featureInputs = (band: Band) => ({
   bias: CHANNELS,
 });
 
-const featureCount: Count = (band) => edgesOf(band) * CHANNELS;
+const featuresOf: Count = (band) => edgesOf(band) * CHANNELS;
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** Calls f(place, value, row, other, c) for what the SiLU is of. */
@@ -171,8 +172,8 @@ function overFeatures(
 
 export const edgeFeaturesCheck = edgeCheck({
   kernel: edgeFeatures,
-  count: featureCount,
-  outputs: (band) => ({ y: featureCount(band) }),
+  count: (band) => edgeFeatureCount(edgesOf(band), CHANNELS),
+  outputs: (band) => ({ y: featuresOf(band) }),
   inputs: featureInputs,
   uniforms: { channels: CHANNELS },
   reference: (call) => {
@@ -188,9 +189,9 @@ const featureSlope = (dy: number, value: number): number => dy * sigmoid(value) 
 
 export const edgeFeaturesBackwardCheck = edgeCheck({
   kernel: edgeFeaturesBackward,
-  count: featureCount,
-  outputs: (band) => ({ y: featureCount(band) }),
-  inputs: (band) => ({ dy: featureCount(band), ...featureInputs(band) }),
+  count: (band) => edgeFeatureCount(edgesOf(band), CHANNELS),
+  outputs: (band) => ({ y: featuresOf(band) }),
+  inputs: (band) => ({ dy: featuresOf(band), ...featureInputs(band) }),
   uniforms: { channels: CHANNELS },
   reference: (call) => {
     const dy = floats(call, 'dy');
@@ -227,7 +228,7 @@ export const edgeFeaturesGradient = {
 
 export const neighbourSumsCheck = edgeCheck({
   kernel: neighbourSums,
-  inputs: (band) => ({ x: featureCount(band) }),
+  inputs: (band) => ({ x: featuresOf(band) }),
   count: (band) => band.rows * CHANNELS,
   outputs: (band) => ({ y: band.rows * CHANNELS }),
   uniforms: { channels: CHANNELS },
@@ -241,9 +242,9 @@ export const neighbourSumsCheck = edgeCheck({
 
 export const neighbourSumsBackwardCheck = edgeCheck({
   kernel: neighbourSumsBackward,
-  count: featureCount,
-  outputs: (band) => ({ dx: featureCount(band) }),
-  inputs: (band) => ({ x: featureCount(band), dy: band.rows * CHANNELS }),
+  count: featuresOf,
+  outputs: (band) => ({ dx: featuresOf(band) }),
+  inputs: (band) => ({ x: featuresOf(band), dy: band.rows * CHANNELS }),
   uniforms: { channels: CHANNELS },
   gradientOf: neighbourSumsCheck,
   reference: (call) => {
@@ -256,7 +257,7 @@ export const neighbourSumsBackwardCheck = edgeCheck({
 
 export const groupSumsCheck = edgeCheck({
   kernel: groupSums,
-  inputs: (band) => ({ x: featureCount(band) }),
+  inputs: (band) => ({ x: featuresOf(band) }),
   count: (band) => nodesOf(band) * CHANNELS,
   outputs: (band) => ({ y: nodesOf(band) * CHANNELS }),
   uniforms: { channels: CHANNELS },
@@ -344,7 +345,7 @@ export const siluDotCheck = edgeCheck({
   kernel: siluDot,
   count: edgesOf,
   outputs: (band) => ({ y: edgesOf(band) }),
-  inputs: (band) => ({ x: featureCount(band), weight: CHANNELS, bias: 1 }),
+  inputs: (band) => ({ x: featuresOf(band), weight: CHANNELS, bias: 1 }),
   uniforms: { channels: CHANNELS },
   reference: (call) => {
     const [x, weight, bias] = [floats(call, 'x'), floats(call, 'weight'), floats(call, 'bias')[0]!];

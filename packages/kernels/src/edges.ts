@@ -4,7 +4,7 @@
  * et al. 2021, as RhoFold's RefineNet has it). Edges are taken in bands of rows:
  * `rows` nodes from `first` on, each with the edges to its group, [rows, nodes].
  */
-import { defineKernel, elementwise, flatIndex, flatVector, vectorwise } from './kernel.ts';
+import { defineKernel, elementwise, flatIndex } from './kernel.ts';
 
 const bandUniforms = { count: 'u32', nodes: 'u32', first: 'u32', rows: 'u32' } as const;
 const featureUniforms = { count: 'u32', nodes: 'u32', first: 'u32', channels: 'u32' } as const;
@@ -62,20 +62,33 @@ export const squaredDistancesBackward = defineKernel({
   for (var k = 0u; k < 3u; k++) { dx[3u * i + k] = sum[k]; }`,
 });
 
-const featureIndex = /* wgsl */ `${flatVector}
+/** Vectors of an edge that an invocation takes: software drivers divide whole numbers lane by lane, for tens of cycles. */
+const BLOCK = 8;
+
+/** Invocations of a call on so many edges. */
+export const edgeFeatureCount = (edges: number, channels: number): number => edges * Math.ceil(channels / (4 * BLOCK));
+
+/** A loop over an invocation's vectors: `statement` has what the SiLU is of, `value`, and its place `at`. */
+const overFeatures = (statement: string): string => /* wgsl */ `${flatIndex}
   let parts = u.channels / 4u;
-  let c = i % parts;
-  let edge = i / parts;
+  let blocks = (parts + ${BLOCK - 1}u) / ${BLOCK}u;
+  let edge = i / blocks;
+  let begin = (i - edge * blocks) * ${BLOCK}u;
   let row = edge / u.nodes;
-  let other = (u.first + row) / u.nodes * u.nodes + edge % u.nodes;
-  let value = left[row * parts + c] + right[other * parts + c] + weight[c] * distances[edge] + bias[c];`;
+  let other = (u.first + row) / u.nodes * u.nodes + edge - row * u.nodes;
+  let apart = distances[edge];
+  for (var c = begin; c < min(begin + ${BLOCK}u, parts); c++) {
+    let value = left[row * parts + c] + right[other * parts + c] + weight[c] * apart + bias[c];
+    let at = edge * parts + c;
+    ${statement}
+  }`;
 
 const featureInputs = { left: 'vec4f', right: 'vec4f', distances: 'f32', weight: 'vec4f', bias: 'vec4f' } as const;
 
 /**
  * y[row, j, c] = SiLU(left[row, c] + right[j, c] + weight[c] · distances[row, j] + bias[c]): a linear layer over two
  * nodes and their distance, of which the concatenation is never made. left [rows, channels], right [all nodes, channels];
- * channels are a multiple of four.
+ * channels are a multiple of four, and `count` is `edgeFeatureCount`.
  */
 export const edgeFeatures = defineKernel({
   name: 'edgeFeatures',
@@ -83,9 +96,8 @@ export const edgeFeatures = defineKernel({
   outputs: { y: 'vec4f' },
   uniforms: featureUniforms,
   variant: {},
-  ...vectorwise,
-  body: () => /* wgsl */ `${featureIndex}
-  y[i] = value / (1.0 + exp(-value));`,
+  ...elementwise,
+  body: () => overFeatures('y[at] = value / (1.0 + exp(-value));'),
 });
 
 /** The gradient of what the SiLU is of, [rows, nodes, channels]. */
@@ -95,10 +107,11 @@ export const edgeFeaturesBackward = defineKernel({
   outputs: { y: 'vec4f' },
   uniforms: featureUniforms,
   variant: {},
-  ...vectorwise,
-  body: () => /* wgsl */ `${featureIndex}
-  let s = 1.0 / (1.0 + exp(-value));
-  y[i] = dy[i] * (s + value * s * (1.0 - s));`,
+  ...elementwise,
+  body: () =>
+    overFeatures(/* wgsl */ `
+    let s = 1.0 / (1.0 + exp(-value));
+    y[at] = dy[at] * (s + value * s * (1.0 - s));`),
 });
 
 /** y[row, c] = Σ_j x[row, j, c]; `count` is rows · channels. */

@@ -57,7 +57,7 @@ export function edgeFeatures(
   );
   const { device } = left;
   const inputs = { left, right, distances, weight, bias };
-  const uniforms = { count: edges * channels, nodes, first, channels };
+  const uniforms = { count: k.edgeFeatureCount(edges, channels), nodes, first, channels };
   const { y } = device.run(k.edgeFeatures, inputs, { y: [edges, channels] }, uniforms);
   return record(y, Object.values(inputs), (dy) =>
     device.scope(() => {
