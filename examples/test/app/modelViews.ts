@@ -263,7 +263,7 @@ describe('models', () => {
       await isThere(without.getByRole('heading', { name: 'Fold RNA' }));
       await context.close();
 
-      // Of an adapter that binds a megabyte at most, 1,000 nucleotides ask for more.
+      // An adapter that binds a megabyte at most cannot run 1,000 nucleotides.
       const small = await contextWith(
         /modelWorker.*\.js$/,
         `Object.defineProperty(GPUSupportedLimits.prototype, 'maxStorageBufferBindingSize', { value: 2 ** 20 });`,
