@@ -27,7 +27,7 @@ const button = (name: string | RegExp): Locator => tab.getByRole('button', { nam
 const results = (): Locator => tab.locator('.results');
 const alert = (): Promise<string | null> => tab.getByRole('alert').first().textContent();
 /** Machines that do other work beside are slow. */
-const SOON = { timeout: 30_000 };
+const SOON = { timeout: 90_000 };
 const isThere = (what: Locator): Promise<void> => what.waitFor({ timeout: 90_000 });
 const fastaOf = (rnas: readonly { readonly sequence: string }[]): string =>
   rnas.map(({ sequence }, at) => `>r${at} group${at % 2}\n${sequence}\n`).join('');
