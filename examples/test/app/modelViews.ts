@@ -287,19 +287,5 @@ describe('models', () => {
       await isThere(tab.locator('.drawing svg'));
       await tab.context().setOffline(false);
     });
-
-    test('say that the storage is full', async () => {
-      const context = await contextWith(
-        /storeWorker.*\.js$/,
-        `FileSystemSyncAccessHandle.prototype.write = () => {
-        throw new DOMException('no space', 'QuotaExceededError');
-      };`,
-      );
-      const { tab: full } = await openTab(context, address('models', { name: NAME, hub: hub.url }));
-      await full.getByRole('button', { name: 'Look' }).click();
-      await full.getByRole('button', { name: /^Download/ }).click();
-      await expect.poll(() => full.getByRole('alert').textContent(), SOON).toMatch(/storage is full.*does not fit/s);
-      await context.close();
-    });
   });
 });
