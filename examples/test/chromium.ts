@@ -55,6 +55,8 @@ export async function openChromium(): Promise<Browser> {
 /** A tab of its own, with what a person would find in its console. */
 export async function openTab(context: BrowserContext, url: string): Promise<{ tab: Page; complaints: string[] }> {
   const tab = await context.newPage();
+  // Where a machine does other work beside, a page takes long to answer.
+  tab.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   tab.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());

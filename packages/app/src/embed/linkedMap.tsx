@@ -8,7 +8,7 @@ interface Props {
   readonly lengths: readonly number[];
   readonly labels: readonly (string | number)[];
   readonly places: Places;
-  /** Of the layout. */
+  /** The layout's. */
   readonly name: string;
 }
 

@@ -41,7 +41,7 @@ export function NewRun({ taken, isGoing }: Props) {
     const config: StarterFields = STARTER_CONFIGS[wanted].config;
     setPreset(wanted);
     setScheme(config.masking?.scheme ?? 'ssm');
-    setSteps(config.train!.steps!);
+    setSteps(config.train.steps);
     setLearningRate(config.optimizer!.learningRate!);
   };
   useEffect(() => {

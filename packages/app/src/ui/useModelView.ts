@@ -22,7 +22,7 @@ interface Run {
  * @param defaults The view's settings; what is as it is by default is not in the address.
  * @param asked Which of them the worker is asked with: the view is run again where an address changes one.
  */
-export function useModelView<K extends keyof ModelCalls & string>(
+export function useModelView<K extends keyof ModelCalls>(
   view: K,
   query: URLSearchParams,
   defaults: Settings,
@@ -40,8 +40,7 @@ export function useModelView<K extends keyof ModelCalls & string>(
     current.current = run;
     const { settings: own, ...task } = run;
     const askedFor = Object.fromEntries(asked.map((name) => [name, own[name]]));
-    // The settings of a view have the values of its fields, which are those that its call takes.
-    call.start({ ...task, ...askedFor } as ModelCalls[K]['ask']);
+    call.start({ ...task, ...askedFor });
   };
   const addressOf = ({ text, settings: own, ...run }: Run): string =>
     modelAddress(
@@ -81,7 +80,7 @@ export function useModelView<K extends keyof ModelCalls & string>(
     setWeights,
     settings,
     /** A setting is changed; what is shown follows, what is run does at the next run. */
-    set(name: string, value: string): void {
+    set: (name: string, value: string): void => {
       const next = { ...settings, [name]: value };
       setSettings(next);
       const now = current.current;
@@ -89,7 +88,7 @@ export function useModelView<K extends keyof ModelCalls & string>(
       current.current = { ...now, settings: { ...now.settings, [name]: value } };
       history.replaceState(null, '', addressOf(current.current));
     },
-    run(): void {
+    run: (): void => {
       const run: Run = { model, weights, ...input, settings };
       history.pushState(null, '', addressOf(run));
       begin(run);

@@ -141,7 +141,7 @@ async function receive(
         if (at < file.bytes) throw new Error(`the connection closed after ${at} of ${file.bytes} bytes`);
       } catch (error) {
         signal?.throwIfAborted();
-        // Of what the browser says only a broken connection is worth another attempt.
+        // Only a broken connection is worth another attempt.
         if (error instanceof CheckpointError || error instanceof DOMException) throw error;
         attempts = at > from ? ATTEMPTS : attempts - 1;
         if (attempts === 0)
