@@ -11,6 +11,7 @@ import { measureCeilings, type Ceilings } from './ceilings.ts';
 import { peerChart } from './chart.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { benchmarkFolding } from './folding.ts';
+import { compareGpu, FAMILIES, runGpu, type Family } from './gpu/gpu.ts';
 import { benchmarkKernels } from './kernels.ts';
 import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
@@ -22,6 +23,8 @@ import { compareTable, peerTable } from './tables.ts';
 
 const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
 type Suite = (typeof SUITES)[number];
+/** It runs nothing, and so is not among all suites. */
+const COMPILED = 'gpu';
 
 interface Options {
   readonly filter?: RegExp;
@@ -30,6 +33,8 @@ interface Options {
   readonly compare?: readonly string[];
   readonly limit?: number;
   readonly cold?: boolean;
+  readonly family?: Family;
+  readonly targets?: boolean;
 }
 
 // Longest runs that are timed on a software driver, where the largest presets take minutes.
@@ -37,11 +42,16 @@ const SOFTWARE_LIMITS = { kernelMs: 2000, modelMs: 5000 } as const;
 
 const program: Command = new Command('npm run bench --')
   .description("Benchmarks on this machine's WebGPU adapter. Without a suite, all of them.")
-  .argument('[suite]', SUITES.join(', '), (name: string): Suite => {
-    const suite = SUITES.find((each) => each === name);
-    if (suite === undefined) program.error(`there is no suite '${name}'; there are ${SUITES.join(', ')}`);
-    return suite;
-  })
+  .argument(
+    '[suite]',
+    `${SUITES.join(', ')}; or ${COMPILED}, which compiles kernels for AMD's cards and runs nothing`,
+    (name: string): Suite | typeof COMPILED => {
+      const suite = [...SUITES, COMPILED].find((each) => each === name);
+      if (suite === undefined)
+        program.error(`there is no suite '${name}'; there are ${SUITES.join(', ')}, ${COMPILED}`);
+      return suite as Suite | typeof COMPILED;
+    },
+  )
   .option(
     '--filter <regex>',
     'only cases whose name matches; of the checks, kernels whose name matches',
@@ -66,20 +76,40 @@ const program: Command = new Command('npm run bench --')
       return seconds;
     },
   )
+  .addOption(new Option('--family <name>', 'of gpu: the cards that kernels are compiled for').choices(FAMILIES))
+  .option('--targets', 'of gpu: exit with 1 where a kernel misses its target on navi31')
   .option('--cold', 'give the first step and the first inference an empty shader cache of the driver (Mesa)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run bench -- kernels --filter "matmul|linear"\n  npm run bench -- peers --json after.json --svg peers.svg\n  npm run bench -- --compare before.json after.json\n',
   )
-  .action(async (suite: Suite | undefined, options: Options) => {
-    if (options.compare !== undefined) await compare(options.compare);
+  .action(async (suite: Suite | typeof COMPILED | undefined, options: Options) => {
+    if (suite === COMPILED) await compiled(options);
+    else if (options.family !== undefined || options.targets === true)
+      program.error(`--family and --targets are of the suite ${COMPILED}`);
+    else if (options.compare !== undefined) await compare(options.compare);
     else await benchmark(suite === undefined ? SUITES : [suite], options);
   });
 
-async function compare(files: readonly string[]): Promise<void> {
+async function compiled({ compare: files, family, json, targets = false }: Options): Promise<void> {
+  if (files !== undefined) {
+    await compareGpu(...twoFiles(files));
+    return;
+  }
+  if (targets && family !== undefined && family !== 'navi31') program.error('--targets are those of the family navi31');
+  const met = await runGpu({ ...(family && { family }), ...(json !== undefined && { json }), targets });
+  if (!met) process.exitCode = 1;
+}
+
+function twoFiles(files: readonly string[]): [string, string] {
   const [a, b, ...more] = files;
   if (a === undefined || b === undefined || more.length > 0)
     program.error(`--compare takes two files written by --json, got ${files.length}`);
+  return [a, b];
+}
+
+async function compare(files: readonly string[]): Promise<void> {
+  const [a, b] = twoFiles(files);
   process.stdout.write(compareTable(await readResults(a), await readResults(b)));
 }
 

@@ -201,7 +201,7 @@ export const matmul = defineKernel({
   grid: ({ rows, inner, cols, depth }, variant) => {
     const [gemm, parts] = [gemmVariant(variant), Math.ceil(inner / depth)];
     return gemm === undefined
-      ? tileGrid(rows, cols, { rows: MATRIX_TILE, cols: MATRIX_TILE }, parts)
+      ? tileGrid(rows, cols, MATRIX_TILE, parts)
       : gemmGrid(rows, cols, gemm, parts, alongInner(variant) ? 'inner' : 'cols');
   },
   subgroups: (variant) => variant.algorithm === 'subgroup' || usesMatrices(variant),
@@ -227,6 +227,6 @@ fn store(row: u32, col: u32, value: f32) {
     const [gemm, sizes] = [gemmVariant(variant), text(variant)];
     return /* wgsl */ `
   part = wid.z;
-${gemm === undefined ? gemmHead({ rows: MATRIX_TILE, cols: MATRIX_TILE }, sizes) + matrixBody(variant.unit, variant.lanes, sizes.a, sizes.b) : gemmBody(gemm, sizes)}`;
+${gemm === undefined ? gemmHead(MATRIX_TILE, sizes) + matrixBody(variant.unit, variant.lanes, sizes.a, sizes.b) : gemmBody(gemm, sizes)}`;
   },
 });

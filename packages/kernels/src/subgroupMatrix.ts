@@ -21,22 +21,22 @@ export interface MatrixUnit {
   readonly inner: number;
 }
 
-/** Rows and columns of a workgroup's tile, which 2 × 2 subgroups share, and inner indices that it loads at a time. */
-export const MATRIX_TILE = 64;
+/** A workgroup's tile, which 2 × 2 subgroups share, and the inner indices that it loads at a time. */
+export const MATRIX_TILE = { rows: 128, cols: 64 } as const;
 export const MATRIX_DEPTH = 32;
 const SUBGROUPS = 4;
-const SIDE = MATRIX_TILE / 2;
+const SIDE = { rows: MATRIX_TILE.rows / 2, cols: MATRIX_TILE.cols / 2 } as const;
 // Both tiles lie along the inner index, as matrix units take their operands. Eight halves more than a row, 16 bytes, to
 // which loads must be aligned: else rows would share memory banks.
 const STRIDE = MATRIX_DEPTH + 8;
 
 /** Bytes of workgroup memory that the body takes. */
 export const matrixStorage = ({ rows, cols }: MatrixUnit): number =>
-  2 * (2 * MATRIX_TILE * STRIDE) + 4 * SUBGROUPS * rows * cols;
+  2 * (MATRIX_TILE.rows + MATRIX_TILE.cols) * STRIDE + 4 * SUBGROUPS * rows * cols;
 
 /** Whether tiles are made of whole units. */
 export const unitFits = ({ rows, cols, inner }: MatrixUnit): boolean =>
-  SIDE % rows === 0 && SIDE % cols === 0 && MATRIX_DEPTH % inner === 0;
+  SIDE.rows % rows === 0 && SIDE.cols % cols === 0 && MATRIX_DEPTH % inner === 0;
 
 /** `16x8x16`: rows × columns × inner index. */
 export const unitName = ({ rows, cols, inner }: MatrixUnit): string => `${rows}x${cols}x${inner}`;
@@ -50,10 +50,12 @@ function unitOf(name: string): MatrixUnit {
 export const matrixWorkgroup = (lanes: number): Grid => [SUBGROUPS * lanes, 1, 1];
 
 export function matrixDeclarations(name: string, a: TileOperand, b: TileOperand): string {
-  const { rows, cols } = unitOf(name);
+  const { rows, cols, inner } = unitOf(name);
   return /* wgsl */ `
-var<workgroup> tileA: array<f16, ${MATRIX_TILE * STRIDE}>;
-var<workgroup> tileB: array<f16, ${MATRIX_TILE * STRIDE}>;
+alias Left = subgroup_matrix_left<f16, ${inner}, ${rows}>;
+alias Right = subgroup_matrix_right<f16, ${cols}, ${inner}>;
+var<workgroup> tileA: array<f16, ${MATRIX_TILE.rows * STRIDE}>;
+var<workgroup> tileB: array<f16, ${MATRIX_TILE.cols * STRIDE}>;
 var<workgroup> results: array<f32, ${SUBGROUPS * rows * cols}>;
 ${a.text}
 ${b.text}`;
@@ -70,20 +72,37 @@ const inTile =
     };
   };
 
-/** The body after `gemmHead` of a tile of `MATRIX_TILE` squared; `lanes` is the size of a subgroup. */
+/** The body after `gemmHead` of a tile of `MATRIX_TILE`; `lanes` is the size of a subgroup. */
 export function matrixBody(name: string, lanes: number, a: TileOperand, b: TileOperand): string {
   const { rows: m, cols: n, inner: k } = unitOf(name);
-  const [r, c] = [range(SIDE / m), range(SIDE / n)];
-  const common = { width: MATRIX_TILE, depth: MATRIX_DEPTH, threads: SUBGROUPS * lanes, type: 'vec4h' };
+  const [r, c] = [range(SIDE.rows / m), range(SIDE.cols / n)];
+  const common = { depth: MATRIX_DEPTH, threads: SUBGROUPS * lanes, type: 'vec4h' };
   const loads = [
-    tileLoad('A', a, { ...common, origin: 'row0', place: inTile('tileA') }),
-    tileLoad('B', b, { ...common, origin: 'col0', place: inTile('tileB') }),
+    tileLoad('A', a, { ...common, width: MATRIX_TILE.rows, origin: 'row0', place: inTile('tileA') }),
+    tileLoad('B', b, { ...common, width: MATRIX_TILE.cols, origin: 'col0', place: inTile('tileB') }),
   ];
+  /** Loads the units of an operand's half of the tile: at constant places, which Dawn then need not bound at run time. */
+  const half = (operand: string, type: string, order: string, units: readonly number[], at: string, offset: number) => {
+    const load = (i: number, first: number): string =>
+      `${operand.toLowerCase()}${i}_${at} = subgroupMatrixLoad<${type}, ${order}>(&tile${operand}, ${(first + i * (operand === 'A' ? m : n)) * STRIDE + offset}u, ${STRIDE}u);`;
+    return /* wgsl */ `
+    ${lines(units.map((i) => `var ${operand.toLowerCase()}${i}_${at}: ${type};`))}
+    if (${operand === 'A' ? 'subgroup / 2u' : 'subgroup % 2u'} == 0u) {
+      ${lines(units.map((i) => load(i, 0)))}
+    } else {
+      ${lines(units.map((i) => load(i, operand === 'A' ? SIDE.rows : SIDE.cols)))}
+    }`;
+  };
+  /** Products of inner indices `first` on. */
+  const products = (first: number): string => /* wgsl */ `
+${half('A', 'Left', 'row_major', r, String(first), first)}
+${half('B', 'Right', 'col_major', c, String(first), first)}
+${lines(r.flatMap((i) => c.map((j) => `    s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}_${first}, b${j}_${first}, s${i}_${j});`)))}`;
   return /* wgsl */ `
-  let row0 = rowTile * ${MATRIX_TILE}u;
-  let col0 = colTile * ${MATRIX_TILE}u;
-  let ownRow = subgroup / 2u * ${SIDE}u;
-  let ownCol = subgroup % 2u * ${SIDE}u;
+  let row0 = rowTile * ${MATRIX_TILE.rows}u;
+  let col0 = colTile * ${MATRIX_TILE.cols}u;
+  let ownRow = subgroup / 2u * ${SIDE.rows}u;
+  let ownCol = subgroup % 2u * ${SIDE.cols}u;
   let ownResults = subgroup * ${m * n}u;
 ${lines(loads.map(({ places }) => places))}
 ${lines(r.flatMap((i) => c.map((j) => `  var s${i}_${j} = subgroup_matrix_result<f32, ${n}, ${m}>();`)))}
@@ -94,11 +113,7 @@ ${lines(loads.map(({ put }) => put))}
     workgroupBarrier();
     k0 += ${MATRIX_DEPTH}u;
 ${lines(loads.flatMap(({ advance, read }) => [advance, read]))}
-    for (var k = 0u; k < ${MATRIX_DEPTH}u; k += ${k}u) {
-${lines(r.map((i) => `      let a${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&tileA, (ownRow + ${i * m}u) * ${STRIDE}u + k, ${STRIDE}u);`))}
-${lines(c.map((j) => `      let b${j} = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&tileB, (ownCol + ${j * n}u) * ${STRIDE}u + k, ${STRIDE}u);`))}
-${lines(r.flatMap((i) => c.map((j) => `      s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, s${i}_${j});`)))}
-    }
+${lines(range(MATRIX_DEPTH / k).map((n) => products(n * k)))}
     workgroupBarrier();
   }
 ${lines(

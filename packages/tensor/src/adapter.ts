@@ -10,8 +10,7 @@ export const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' a
 /** A kernel may ask for a subgroup's size with it. WebGPU's types do not know it yet. */
 export const SUBGROUP_SIZE_FEATURE = 'subgroup-size-control' as GPUFeatureName;
 
-// Of what an adapter offers between its least and its most lanes: AMD's 64 sum products of two instructions at once, and
-// more than 64 are no card's best.
+// AMD's 64 lanes sum products of two instructions at once, and more than 64 are no card's best.
 const MOST_PINNED = 64;
 
 interface SubgroupMatrixConfig {

@@ -182,12 +182,8 @@ export class Device {
     const gpu = await wait(adapter.requestDevice({ label: 'rna', requiredFeatures, requiredLimits }));
     const device = new Device(adapter, gpu, traits, options);
     if (subgroupMatrix === undefined) return device;
-    const variant = {
-      algorithm: 'matrix',
-      unit: subgroupMatrix,
-      lanes: traits.subgroupSize!,
-      ...pinnedSize(traits),
-    } as const;
+    const lanes = traits.subgroupSize!;
+    const variant = { algorithm: 'matrix', unit: subgroupMatrix, lanes, ...pinnedSize(traits) } as const;
     return (await productsAreRight(device, variant)) ? device : new Device(adapter, gpu, plain, options);
   }
 

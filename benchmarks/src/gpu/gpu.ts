@@ -1,0 +1,144 @@
+/**
+ * `npm run bench -- gpu`: kernels through the compiler of AMD's cards, without a card. Mesa's RADV has a null device of
+ * any family, which compiles and runs nothing. What is counted says what is wrong with a kernel's text, and nothing of
+ * milliseconds.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { GPU_CASES, missed, percent } from './cases.ts';
+import { compiledSchema, parseCompiled, type Compiled } from './compiled.ts';
+import { BEGIN, END } from './markers.ts';
+
+export const FAMILIES = ['navi31', 'navi21', 'gfx1201', 'vega20'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+const resultsSchema = z.object({ driver: z.string(), cases: z.array(compiledSchema) });
+type GpuResults = z.infer<typeof resultsSchema>;
+
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** Builds the driver in `folder`; returns its manifest. */
+async function buildDriver(folder: string): Promise<string> {
+  const [library, manifest] = [join(folder, 'libnullDevice.so'), join(folder, 'nullDevice.json')];
+  const compiler = process.env['CC'] ?? 'cc';
+  const built = spawnSync(compiler, ['-shared', '-fPIC', '-O1', '-o', library, here('nullDevice.c'), '-ldl'], {
+    encoding: 'utf8',
+  });
+  if (built.error !== undefined || built.status !== 0)
+    throw new Error(
+      `'${compiler}' did not compile the null device's driver, which needs a C compiler on Linux (the variable CC names another): ${built.error?.message ?? built.stderr}`,
+    );
+  await writeFile(
+    manifest,
+    JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: library, api_version: '1.3.0' } }),
+  );
+  return manifest;
+}
+
+/** Compiles all cases for a family. Throws where the machine lacks what that takes. */
+export async function compileCases(family: Family): Promise<GpuResults> {
+  const folder = await mkdtemp(join(tmpdir(), 'rna-gpu-'));
+  try {
+    const manifest = await buildDriver(folder);
+    // Files instead of pipes: a driver that waits for a full pipe keeps the process from ending.
+    const [out, log] = [join(folder, 'out'), join(folder, 'log')];
+    const [outFile, logFile] = [openSync(out, 'w'), openSync(log, 'w')];
+    const child = spawn(process.execPath, [...process.execArgv, here('gpu.child.ts')], {
+      env: {
+        ...process.env,
+        RADV_FORCE_FAMILY: family,
+        RADV_DEBUG: 'asm,cs,shaderstats,nocache',
+        MESA_SHADER_CACHE_DISABLE: '1',
+        VK_DRIVER_FILES: manifest,
+        XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'] ?? '/tmp',
+      },
+      stdio: ['ignore', outFile, logFile],
+    });
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    closeSync(outFile);
+    closeSync(logFile);
+    const [driver, text] = [await readFile(out, 'utf8'), await readFile(log, 'utf8')];
+    const sections = new Map(
+      text
+        .split(`\n${BEGIN}`)
+        .slice(1)
+        .map((section): [string, string] => [section.slice(0, section.indexOf('\n')), section.split(`\n${END}`)[0]!]),
+    );
+    if (sections.size === 0)
+      throw new Error(
+        `RADV gave no device of the family ${family} (exit code ${String(code)}); it takes Mesa 25 or newer with RADV, on Debian the package mesa-vulkan-drivers. ${text.trim().split('\n').slice(-3).join(' ')}`,
+      );
+    const cases = GPU_CASES.flatMap(({ name }) => {
+      const section = sections.get(name);
+      const compiled = section === undefined ? undefined : parseCompiled(name, family, section);
+      return compiled === undefined ? [] : [compiled];
+    });
+    return { driver, cases };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const COLUMNS = ['case', 'registers', 'waves', 'spills', 'workgroup memory', 'multiply-adds of the hot loop'];
+
+const cells = ({ case: name, vgprs, subgroups, spills, lds, multiplyAdds = 0, share }: Compiled): string[] => [
+  name,
+  String(vgprs),
+  String(subgroups / 2),
+  String(spills),
+  String(lds),
+  share === undefined ? '–' : `${multiplyAdds}, ${percent(share)}`,
+];
+
+const table = (rows: readonly (readonly string[])[]): string =>
+  [COLUMNS, COLUMNS.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
+
+export interface GpuOptions {
+  readonly family?: Family;
+  readonly json?: string;
+  readonly targets?: boolean;
+}
+
+/** Prints the table of a family; with `targets` says what is missed, and returns whether nothing is. */
+export async function runGpu({ family = 'navi31', json, targets = false }: GpuOptions): Promise<boolean> {
+  const results = await compileCases(family);
+  process.stdout.write(`${results.driver}\n\n${table(results.cases.map(cells))}`);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (!targets) return true;
+  const faults = GPU_CASES.flatMap((each) => {
+    const compiled = results.cases.find(({ case: name }) => name === each.name);
+    if (each.target === undefined) return [];
+    return compiled === undefined
+      ? [`${each.name}: did not compile`]
+      : missed(each, compiled).map((fault) => `${each.name}: ${fault}`);
+  });
+  process.stdout.write(`\n${faults.length === 0 ? 'all targets are met' : faults.join('\n')}\n`);
+  return faults.length === 0;
+}
+
+async function readResults(file: string): Promise<GpuResults> {
+  if (!existsSync(file)) throw new Error(`${file}: no such file; --json writes one`);
+  const parsed = resultsSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
+  if (!parsed.success) throw new Error(`${file} holds no results of the suite gpu: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** Prints cases of both files that differ, each figure as before and after. */
+export async function compareGpu(before: string, after: string): Promise<void> {
+  const [a, b] = [await readResults(before), await readResults(after)];
+  const rows = b.cases.flatMap((each) => {
+    const old = a.cases.find((other) => other.case === each.case && other.family === each.family);
+    if (old === undefined || JSON.stringify(old) === JSON.stringify(each)) return [];
+    const was = cells(old);
+    return [cells(each).map((cell, i) => (cell === was[i] ? cell : `${was[i]!} → ${cell}`))];
+  });
+  process.stdout.write(rows.length === 0 ? 'no case differs\n' : table(rows));
+}
