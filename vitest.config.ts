@@ -1,5 +1,6 @@
 /**
- * The projects: `node` runs every `*.test.ts` on Dawn, `browser` runs every
+ * The projects: `node` runs every `*.test.ts` on Dawn, many files in a process
+ * but for a few that are a project of their own, and `browser` every
  * `*.browser.test.ts` in real Chromium on SwiftShader. The second is left out
  * where no browser is found; scripts/test.mjs says so. One more for each
  * software driver repeats the kernels' tests there. `examples` runs Node beside
@@ -23,17 +24,31 @@ const untuned = { RNA_TUNING: 'off' };
 const timeouts = { testTimeout: fullMatrix ? 3_600_000 : 300_000, hookTimeout: 120_000 };
 const browserTests = 'packages/*/test/**/*.browser.test.ts';
 
-const node: TestProjectConfiguration = {
-  test: {
-    name: 'node',
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'benchmarks/test/**/*.test.ts'],
-    exclude: [browserTests, '**/node_modules/**'],
-    // In threads, a test that times out with work pending on the adapter can abort the whole run.
-    pool: 'forks',
-    env: { ...untuned, ...quickCompiler },
-    ...timeouts,
+// What looks at its process as a whole, or replaces a module of Node in it.
+const ownProcess = [
+  'packages/cli/test/hub.test.ts',
+  'packages/tensor/test/driver.test.ts',
+  'packages/tensor/test/kernels.test.ts',
+  'packages/tensor/test/ownLibc.test.ts',
+  'packages/train/test/leak.test.ts',
+];
+const everywhere = { pool: 'forks', env: { ...untuned, ...quickCompiler }, ...timeouts } as const;
+
+const node: TestProjectConfiguration[] = [
+  {
+    test: {
+      name: 'node',
+      include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'benchmarks/test/**/*.test.ts'],
+      exclude: [browserTests, ...ownProcess, '**/node_modules/**'],
+      globalSetup: ['packages/cli/test/workers.setup.ts'],
+      // Loading the modules anew for each file takes a fifth of the time.
+      isolate: false,
+      // In threads, a test that times out with work pending on the adapter can abort the whole run.
+      ...everywhere,
+    },
   },
-};
+  { test: { name: 'node, own process', include: ownProcess, ...everywhere } },
+];
 
 const chromium = findChromium();
 const browser: TestProjectConfiguration[] =
@@ -101,4 +116,4 @@ const examples: TestProjectConfiguration[] =
         },
       ];
 
-export default defineConfig({ test: { maxWorkers: 2, projects: [node, ...browser, ...drivers, ...examples] } });
+export default defineConfig({ test: { maxWorkers: 2, projects: [...node, ...browser, ...drivers, ...examples] } });

@@ -28,6 +28,9 @@ function readImports({ path, text }: SourceFile): Import[] {
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       add(node.arguments[0], false);
+    // A file of a package that is read, not run.
+    else if (ts.isCallExpression(node) && node.expression.getText() === 'import.meta.resolve')
+      add(node.arguments[0], false);
   });
   return found;
 }

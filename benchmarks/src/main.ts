@@ -14,12 +14,13 @@ import { benchmarkFolding } from './folding.ts';
 import { benchmarkKernels } from './kernels.ts';
 import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
+import { benchmarkRanks } from './ranks.ts';
 import { terminalReport, type Report } from './report.ts';
 import { benchmarkTertiary } from './tertiary.ts';
 import { readResults, writeResults, type Results } from './rows.ts';
 import { compareTable, peerTable } from './tables.ts';
 
-const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding'] as const;
+const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Options {
@@ -107,6 +108,7 @@ async function benchmark(
       });
   }
   if (suites.includes('folding')) await benchmarkFolding(filter, report);
+  if (suites.includes('ranks')) await benchmarkRanks(filter, report);
   const results: Results = { ...environment, versions: { ...environment.versions, ...peerVersions }, rows: [...rows] };
   if (suites.includes('peers')) process.stdout.write(`\n${peerTable(rows)}`);
   process.stdout.write(
@@ -144,7 +146,8 @@ async function measureAlone(
         : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
     report.progress(`adapter: ${environment.adapter}`);
     const found = { environment, limits, adapterClass: device.traits.class, memoryBudget: device.memory.use().budget };
-    if (suites.every((suite) => suite === 'peers' || suite === 'folding')) return { ...found, ceilings: undefined };
+    if (suites.every((suite) => suite === 'peers' || suite === 'folding' || suite === 'ranks'))
+      return { ...found, ceilings: undefined };
     const ceilings = await measureCeilings(device, (row) => {
       report.row(row);
     });

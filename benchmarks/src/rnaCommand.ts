@@ -5,7 +5,8 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RandomStream } from '@rna/kernels';
 
-const RNA = fileURLToPath(new URL('../../packages/cli/bin/rna.js', import.meta.url));
+/** The command's file. */
+export const RNA = fileURLToPath(new URL('../../packages/cli/bin/rna.js', import.meta.url));
 const DRAW_STREAM = 0x64726177;
 
 /** Runs an `rna` command, its progress on stderr; returns its stdout if asked. */

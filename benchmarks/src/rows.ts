@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Statistics } from './timing.ts';
 
-const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding'] as const;
+const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
 
 const positive = z.number().positive();
 const rate = z.number().nonnegative();
@@ -34,6 +34,8 @@ const rowSchema = z.strictObject({
   utilisation: rate.optional(),
   /** Share of the time in which the host masks, records and submits. */
   hostShare: rate.optional(),
+  /** Share of the time in which gradients are exchanged and the adapter has nothing to do. */
+  exchangeShare: rate.optional(),
   /** Kernel calls and submissions of one run. */
   calls: rate.optional(),
   submits: rate.optional(),
@@ -134,6 +136,7 @@ export function formatRow(row: Row): string {
     row.tokensPerSecond === undefined ? '' : `${row.tokensPerSecond.toFixed(0)} tokens/s`,
     row.utilisation === undefined ? '' : `${percent(row.utilisation)} utilisation`,
     row.hostShare === undefined ? '' : `host ${percent(row.hostShare)}`,
+    row.exchangeShare === undefined ? '' : `exchange ${percent(row.exchangeShare)}`,
     row.calls === undefined ? '' : `${row.calls.toFixed(0)} calls`,
     row.submits === undefined ? '' : `${row.submits.toFixed(1)} submits`,
     row.peakBytes === undefined ? '' : `${(row.peakBytes / 2 ** 20).toFixed(0)} MiB`,

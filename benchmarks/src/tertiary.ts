@@ -1,7 +1,7 @@
 /**
  * The suite `tertiary`: one cycle of the tertiary-structure module at RhoFold's published sizes, and its parts: the
- * trunk, the structure module with the full atoms, the heads over pairs. Parameters are constants, which no figure
- * depends on. A row is one sequence.
+ * trunk, the structure module with the full atoms, the heads over pairs; and RefineNet, which follows the last cycle.
+ * Parameters are constants, which no figure depends on. A row is one sequence.
  */
 import {
   confidence,
@@ -9,6 +9,7 @@ import {
   embed,
   fullAtoms,
   pairLogitsOf,
+  refineNet,
   structureModule,
   TERTIARY_PRESETS,
   tertiaryFlops,
@@ -34,7 +35,7 @@ export interface TertiaryOptions {
 }
 
 const LENGTHS = [64, 128, 256];
-const SIZES: TertiarySizes = { ...TERTIARY_PRESETS.published, refineNet: undefined };
+const SIZES: TertiarySizes = TERTIARY_PRESETS.published;
 // Runs of seconds are timed a few times only.
 const SAMPLES = 3;
 
@@ -63,11 +64,23 @@ async function benchmarkLength(
   const lm = device.full([length, SIZES.lmDim], 0.1).keep();
   const single = device.full([length, SIZES.singleDim], 0.1).keep();
   const pair = device.full([length, length, SIZES.pairDim], 0.1).keep();
+  const atoms = device.full([length, 23, 3], 0.1).keep();
   const flops = tertiaryFlops(SIZES, length);
   const parts = {
-    trunk: { flops: flops.trunk, run: () => trunk(p, SIZES, embed(p, SIZES, tokens, lm)) },
+    trunk: {
+      flops: flops.trunk,
+      run: () => {
+        trunk(p, SIZES, embed(p, SIZES, tokens, lm));
+      },
+    },
     structure: { flops: flops.structure, run: () => structure(single) },
     heads: { flops: flops.heads, run: () => heads(pair) },
+    refinement: {
+      flops: flops.refinement,
+      run: () => {
+        refineNet(p, TERTIARY_PRESETS.published.refineNet, tokens, atoms);
+      },
+    },
     cycle: {
       flops: flops.trunk + flops.structure + flops.heads,
       run: () => {
@@ -128,7 +141,7 @@ async function benchmarkLength(
       report.skip(name, 'rna', error.message);
     }
   }
-  [lm, single, pair].forEach((tensor) => {
+  [lm, single, pair, atoms].forEach((tensor) => {
     tensor.dispose();
   });
 }

@@ -24,6 +24,7 @@ import { registerPretrain } from './commands/pretrain/command.ts';
 import { registerScore } from './commands/score/command.ts';
 import { registerShards } from './commands/shards/command.ts';
 import { registerStructures } from './commands/structures/command.ts';
+import { registerTertiary } from './commands/tertiary/command.ts';
 import { registerTune } from './commands/tune/command.ts';
 import { describeFailure, EXIT } from './commandLine/errors.ts';
 import { EXIT_HELP } from './commandLine/options.ts';
@@ -34,6 +35,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerEmbed,
   registerMap,
   registerFold,
+  registerTertiary,
   registerScore,
   registerStructures,
   registerShards,

@@ -235,5 +235,6 @@ test('a file of another kind is refused with what is expected', async () => {
   await expect(read(secondaryStructure, [file('>a\nACGT\n', 'a.fasta')])).rejects.toThrow('FASTA has no structures');
   expect(HEADS.filter(({ columns }) => columns === undefined).map(({ name: task }) => task)).toEqual([
     'secondary-structure',
+    'tertiary-structure',
   ]);
 });

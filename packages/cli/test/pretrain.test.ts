@@ -277,7 +277,7 @@ test('--help lists every field, --print-config gives a config that is read back 
 
 test('the configs that come with the package are valid, and those named after presets have their model', async () => {
   const names = readdirSync(config('.'));
-  expect(names).toHaveLength(33);
+  expect(names).toHaveLength(36);
   for (const name of names) {
     const isFinetune = name.startsWith('finetune-');
     const command = isFinetune

@@ -1,5 +1,6 @@
 // Drawings of RNAs.
 export { arcDiagram } from './arcDiagram.ts';
+export { CONFIDENCE_CLASSES, confidenceColour, confidenceFigure, type ConfidenceData } from './confidence.ts';
 export { rna2dJson } from './drawing/rna2d.ts';
 export type { DrawnStructure } from './drawing/structure.ts';
 export { structureDrawing, type DrawingColour, type DrawingOptions } from './drawing/structureDrawing.ts';

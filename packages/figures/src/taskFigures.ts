@@ -107,6 +107,8 @@ export function taskFigures<T, P>(
       throw new RangeError(
         'taskFigures: maps of pairs are too large to be held for a whole set; structureFigures draws them from their scores',
       );
+    case 'coordinates':
+      throw new RangeError('taskFigures: structures in space are drawn one by one');
   }
 }
 

@@ -22,7 +22,7 @@ export type Prediction =
       readonly probabilities: ByName<Float32Array>;
     };
 
-/** How the predictions of a head are told. Throws a RangeError for a head that predicts pairs, which are folded. */
+/** How the predictions of a head are told. Throws a RangeError for a head that predicts pairs or coordinates. */
 export function teller({ head, sizes }: TaskHead, scalars: Scalars): (prediction: unknown) => Prediction {
   const names = head.classNames?.(sizes) ?? [];
   const nameOf = (column: number): string => names[column] ?? String(column);
@@ -71,6 +71,8 @@ export function teller({ head, sizes }: TaskHead, scalars: Scalars): (prediction
         );
         return { kind, predicted: rows.map((row) => nameOf(argmax(row))), probabilities: columns(table) };
       };
+    case 'coordinates':
+      throw new RangeError(`a model for ${head.title} predicts coordinates of atoms: predictTertiary gives them`);
     case 'pairs':
       throw new RangeError(`a model for ${head.title} predicts base pairs: fold gives them`);
   }

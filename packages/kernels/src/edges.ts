@@ -11,7 +11,7 @@ const featureUniforms = { count: 'u32', nodes: 'u32', first: 'u32', channels: 'u
 
 const positionAt = /* wgsl */ `
 fn positionAt(node: u32) -> vec3f { return vec3f(x[3u * node], x[3u * node + 1u], x[3u * node + 2u]); }`;
-/** Of an edge of the band its two nodes. */
+/** The two nodes of an edge of the band. */
 const ends = /* wgsl */ `
   let node = u.first + i / u.nodes;
   let other = node / u.nodes * u.nodes + i % u.nodes;`;

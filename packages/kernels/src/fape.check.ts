@@ -129,7 +129,7 @@ export const fapeBackwardPointsCheck: KernelCheck = {
   tolerance: 5e-6,
 };
 
-/** Of one chunk the kernels give whole gradients of the sum of what the forward gives. */
+/** With one chunk the kernels give whole gradients of the sum of what the forward gives. */
 export const fapeGradient = {
   gradientOf: {
     ...fapeCheck,

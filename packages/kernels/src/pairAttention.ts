@@ -286,8 +286,8 @@ export const pairAttentionBackwardKey = defineKernel({
   },
 });
 
-/** Queries and keys of an invocation that sums the bias's gradient. */
-const TILE = 4;
+/** Queries of which an invocation sums the bias's gradient, with one key. */
+const TILE = 8;
 
 /**
  * dbias[part, h, i, j] = Σ of ds_ij over the rows of a part, one after the other; a part is `partRows` rows. Laid out as
@@ -301,45 +301,53 @@ export const pairAttentionBackwardBias = defineKernel({
   ...family,
   uniforms: { ...sizes, partRows: 'u32' },
   grid: ({ rows, length, heads, partRows }, { lanes }): Grid => [
-    Math.ceil(Math.ceil(length / TILE) ** 2 / lanes),
+    Math.ceil(length / lanes) * Math.ceil(length / TILE),
     heads,
     Math.ceil(rows / partRows),
   ],
   body: (variant) => {
     const [parts, tile] = [range(partsOf(variant)), range(TILE)];
-    const cells = tile.flatMap((i) => tile.map((j) => [i, j] as const));
     return /* wgsl */ `
   let head = wid.y;
-  let tiles = (u.length + ${TILE - 1}u) / ${TILE}u;
-  let tile = wid.x * ${variant.lanes}u + lane;
-  let firstQuery = tile / tiles * ${TILE}u;
-  let firstKey = tile % tiles * ${TILE}u;
-  if (firstQuery >= u.length) { return; }
-  ${lines(tile.map((i) => `let query${i} = min(firstQuery + ${i}u, u.length - 1u); let key${i} = min(firstKey + ${i}u, u.length - 1u);`))}
-  let biasHead = head * u.length * u.length;
-  ${lines(cells.map(([i, j]) => `let b${i}_${j} = bias[biasHead + query${i} * u.strideQuery + key${j} * u.strideKey]; var sum${i}_${j} = 0.0;`))}
+  let keyTiles = (u.length + ${variant.lanes - 1}u) / ${variant.lanes}u;
+  let firstQuery = wid.x / keyTiles * ${TILE}u;
+  let ownKey = wid.x % keyTiles * ${variant.lanes}u + lane;
+  let key = min(ownKey, u.length - 1u);
+  let biasHead = head * u.length * u.length + key * u.strideKey;
+  ${lines(
+    tile.map(
+      (i) => /* wgsl */ `
+  let query${i} = min(firstQuery + ${i}u, u.length - 1u);
+  let b${i} = bias[biasHead + query${i} * u.strideQuery];
+  var sum${i} = 0.0;`,
+    ),
+  )}
   for (var row = wid.z * u.partRows; row < min((wid.z + 1u) * u.partRows, u.rows); row++) {
+    let keyAt = partOf(row, key, head);
+    ${lines(parts.map((d) => `let k_${d} = k[keyAt + ${d}u] * u.scale; let v_${d} = v[keyAt + ${d}u];`))}
     ${lines(
       tile.map(
         (i) => /* wgsl */ `
-    let queryAt${i} = partOf(row, query${i}, head);
-    let keyAt${i} = partOf(row, key${i}, head);
+    let at${i} = partOf(row, query${i}, head);
     let stat${i} = 2u * ((row * u.heads + head) * u.length + query${i});
-    let lse${i} = stats[stat${i}];
-    let delta${i} = stats[stat${i} + 1u];`,
+    let s${i} = ${product(
+      variant,
+      (d) => `q[at${i} + ${d}u]`,
+      (d) => `k_${d}`,
+    )};
+    let dp${i} = ${product(
+      variant,
+      (d) => `dy[at${i} + ${d}u]`,
+      (d) => `v_${d}`,
+    )};
+    sum${i} += exp(s${i} + b${i} - stats[stat${i}]) * (dp${i} - stats[stat${i} + 1u]);`,
       ),
     )}
-    ${lines(cells.map(([i, j]) => `var s${i}_${j} = 0.0; var dp${i}_${j} = 0.0;`))}
-    for (var d = 0u; d < ${parts.length}u; d++) {
-      ${lines(tile.map((i) => `let q${i} = q[queryAt${i} + d]; let g${i} = dy[queryAt${i} + d]; let k${i} = k[keyAt${i} + d]; let v${i} = v[keyAt${i} + d];`))}
-      ${lines(cells.map(([i, j]) => `s${i}_${j} += times(q${i}, k${j}); dp${i}_${j} += times(g${i}, v${j});`))}
-    }
-    ${lines(cells.map(([i, j]) => `sum${i}_${j} += exp(u.scale * s${i}_${j} + b${i}_${j} - lse${i}) * (dp${i}_${j} - delta${i});`))}
   }
   ${lines(
-    cells.map(
-      ([i, j]) =>
-        `if (firstQuery + ${i}u < u.length && firstKey + ${j}u < u.length) { dbias[(wid.z * u.heads + head) * u.length * u.length + query${i} * u.strideQuery + key${j} * u.strideKey] = sum${i}_${j}; }`,
+    tile.map(
+      (i) =>
+        `if (firstQuery + ${i}u < u.length && ownKey < u.length) { dbias[wid.z * u.heads * u.length * u.length + biasHead + query${i} * u.strideQuery] = sum${i}; }`,
     ),
   )}`;
   },

@@ -43,6 +43,9 @@ const gpu: Table = {
   ],
   // Few rows and columns, and chunks of many pixels.
   conv2dBackwardWeight: always({ algorithm: 'tiled', side: 16, rows: 4, vectors: 1 }),
+  pairAttention: always({ lanes: 64 }),
+  pairAttentionBackwardQuery: always({ lanes: 64 }),
+  pairAttentionBackwardKey: always({ lanes: 64 }),
   layerNorm: always({ lanes: 64 }),
   layerNormBackward: always({ lanes: 64 }),
   rmsNorm: always({ lanes: 64 }),
@@ -78,6 +81,8 @@ const cpu: Table = {
   // SwiftShader compiles six rows of a convolution for 20 s and eight for over a minute, four for less than one.
   conv2d: [{ variant: { rows: 4 } }, narrow],
   conv2dBackwardWeight: [{ variant: { rows: 4 } }, narrow],
+  // Two queries a lane: half the reads of keys and values.
+  pairAttention: always({ lanes: 8, items: 2 }),
   attention: always({ lanes: 8 }),
   attentionBackwardQuery: always({ lanes: 8 }),
   attentionBackwardKey: always({ lanes: 8 }),

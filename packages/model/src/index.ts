@@ -162,6 +162,13 @@ export {
   type TaskHead,
   type PairTask,
   type NcrnaFamilySizes,
+  headLoss,
+  predictedPartners,
+  predictsChains,
+  tertiaryStructure,
+  type ChainTask,
+  type TertiaryHeadSizes,
+  type TertiaryPrediction,
   type OwnSizes,
   type SecondaryStructureSizes,
   type SpliceSiteSizes,
@@ -196,6 +203,21 @@ export {
   type LossOptions,
   type StructureLoss,
 } from './tertiary/losses.ts';
+export {
+  predictTertiary,
+  meanDistances,
+  type TertiaryModel,
+  type TertiaryDetail,
+  type TertiaryDetailOptions,
+} from './tertiary/predict.ts';
+export {
+  cropTarget,
+  drawCrop,
+  pairLabelsOf,
+  targetPartners,
+  type Crop,
+  type TertiaryTarget,
+} from './tertiary/target.ts';
 export { refineNet, type RefineObserver } from './tertiary/refineNet.ts';
 export {
   isRhoFold,

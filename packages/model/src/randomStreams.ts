@@ -31,10 +31,16 @@ export const STREAM = {
   rnaOrder: 0x66696e65,
   /** The dropout of a head. */
   headDropout: 0x68656164,
+  /** What a head draws in a training pass beside its dropout: crops, numbers of cycles. */
+  headDraws: 0x64726177,
   /** The first values of low-rank terms. */
   lowRankTerms: 0x6c6f7261,
   /** Which RNAs are held out where no file of such is given. */
   heldOut: 0x68656c64,
+
+  // Prediction.
+  /** Which nucleotides the language model does not see in a sample of a structure in space. */
+  tertiarySamples: 0x73616d70,
 
   // Making of data sets, each with a seed of its own.
   /** Which groups of similar RNAs go to which fold. */

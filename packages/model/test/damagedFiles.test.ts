@@ -4,7 +4,7 @@
  */
 import { zipSync } from 'fflate';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { encoderParameters, PRESETS } from '../src/config.ts';
 import { configJson, parseConfig } from '../src/configJson.ts';
 import { parsePeftConfig } from '../src/checkpoint/lora.ts';
@@ -101,6 +101,22 @@ describe('random pickles', () => {
       { numRuns: 400 },
     );
   });
+});
+
+test('a pickle whose frame is longer than the file is cut off, and nothing is written to the console', async () => {
+  const said = vi.spyOn(console, 'warn');
+  const archive = (frame: bigint): Uint8Array => {
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, frame, true);
+    const pickle = Uint8Array.from([0x80, 4, 0x95, ...length, 0x7d, 0x2e]);
+    return zipSync({ 'archive/data.pkl': pickle, 'archive/version': Uint8Array.of(0x33) });
+  };
+  for (const frame of [3n, 2n ** 53n + 1n, 2n ** 64n - 1n])
+    expect(await readAll(archive(frame))).toMatch(/it ends before its last opcode/);
+  // An empty dict, which is no model.
+  expect(await readAll(archive(2n))).not.toMatch(/last opcode/);
+  expect(said).not.toHaveBeenCalled();
+  said.mockRestore();
 });
 
 describe('random headers', () => {

@@ -164,7 +164,7 @@ describe('config.json', () => {
     const file = await finetuned('rinalmo.', 'splice_head');
     const open = (task: string, sizes: Record<string, unknown>) => openModel(file, { ...A, head: { task, sizes } });
     await expect(open('splice', {})).rejects.toThrow(
-      'has a head for the task "splice"; known are secondary-structure, splice-site,',
+      'has a head for the task "splice"; known are secondary-structure, tertiary-structure, splice-site,',
     );
     await expect(open('splice-site', { hidden: -1 })).rejects.toThrow(
       'the sizes of its splice-site head cannot be: "hidden":',
@@ -304,6 +304,7 @@ test('every task has a name, a prefix and defaults of its own', () => {
   );
   expect(prefixes).toEqual([
     'secondaryStructure',
+    'tertiaryStructure',
     'spliceSite',
     'ribosomeLoad',
     'translationEfficiency',

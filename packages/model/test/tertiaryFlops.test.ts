@@ -3,13 +3,14 @@ import { expect, test } from 'vitest';
 import { parameterCount, TERTIARY_PRESETS, tertiaryFlops, tertiaryParameters } from '../src/index.ts';
 
 test.each([
-  [64, 55.6, 2.2, 2.9],
-  [128, 238, 4.9, 11.7],
-  [256, 1100, 11.8, 46.8],
-])('%i nucleotides at the published sizes', (length, trunk, structure, heads) => {
+  [64, 55.6, 2.2, 2.9, 94.7],
+  [128, 238, 4.9, 11.7, 327],
+  [256, 1100, 11.8, 46.8, 1207],
+])('%i nucleotides at the published sizes', (length, trunk, structure, heads, refinement) => {
   const flops = tertiaryFlops(TERTIARY_PRESETS.published, length);
   expect(flops.trunk / 1e9 / trunk).toBeCloseTo(1, 2);
   expect(flops.heads / 1e9 / heads).toBeCloseTo(1, 1.5);
+  expect(flops.refinement / 1e9 / refinement).toBeCloseTo(1, 2);
   // The specification counts the bias of pairs in each iteration.
   const { iterations, pairDim, ipaHeads } = TERTIARY_PRESETS.published;
   const biases = 2 * (iterations - 1) * pairDim * ipaHeads * length ** 2;

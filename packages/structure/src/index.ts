@@ -197,7 +197,24 @@ export {
 export { readPdb } from './tertiary/pdb.ts';
 export { readCoordinates } from './tertiary/readCoordinates.ts';
 export { writeMmcif, writePdb, type WrittenChain } from './tertiary/write.ts';
+export { helixModel, randomWalkModel, type ModelledChain } from './tertiary/baselines.ts';
 export { canonicalPartners, findBasePairs, type HydrogenBond, type SpatialPair } from './tertiary/basePairs.ts';
+export {
+  CHAIN_SCORE_LABELS,
+  CHAIN_SCORES,
+  confidences,
+  resolvedCount,
+  scoreChain,
+  type ChainScores,
+  type Confidence,
+} from './tertiary/chainScores.ts';
+export {
+  LEFT_OUT,
+  selectChains,
+  type ChainFilters,
+  type ChainSelection,
+  type LeftOut,
+} from './tertiary/chainSelection.ts';
 export { DISTANCE_BINS, distanceBin } from './tertiary/distances.ts';
 export { fape, type FapeOptions, type FramesAndPoints } from './tertiary/fape.ts';
 export {

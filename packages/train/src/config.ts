@@ -242,6 +242,7 @@ const finetuneFields = (head: Head) => ({
   train: z
     .strictObject({
       epochs: count.default(15).describe('Passes over the training set'),
+      steps: updates.optional().describe('Updates in all, in place of epochs'),
       batchSize: count.default(1).describe('RNAs per step'),
       precision,
       dropout,
@@ -267,7 +268,8 @@ const finetuneFields = (head: Head) => ({
         .enum(['constant', 'linear', 'cosine'])
         .default('cosine')
         .describe("Course of the rate: linear is RiNALMo's (down to a tenth), cosine SSR-LM's"),
-      warmupEpochs: rate.default(0).describe('Linear warm-up of the cosine'),
+      warmupEpochs: rate.default(0).describe('Linear warm-up of the constant rate and of the cosine'),
+      warmupSteps: steps.optional().describe('Steps of the warm-up, in place of warmupEpochs'),
       linearSteps: count.default(7000).describe('Steps in which the linear schedule comes to a tenth'),
       epochsAhead: rate
         .default(0)
@@ -294,6 +296,10 @@ const threshold = z
  */
 export function finetuneConfig(head: Head): z.ZodType<FinetuneConfig> {
   const fields = finetuneFields(head);
+  if (head.kind === 'coordinates') {
+    const data = fields.data.omit({ columns: true }).extend(chainFields);
+    return z.strictObject({ ...fields, data }).superRefine(checkFinetune);
+  }
   if (head.kind === 'pairs')
     return z.strictObject({ ...fields, decode: decode.prefault({}) }).superRefine(checkFinetune);
   if (head.kind === 'probability')
@@ -306,6 +312,21 @@ function checkFinetune(config: FinetuneConfig, context: z.RefinementCtx): void {
   if (asked > batchSize) shardsIssue(context, asked, 'train.batchSize', batchSize);
   checkStages(config, context);
 }
+
+/** Which chains of structure files are trained on; the paper's filters. */
+const chainFields = {
+  clusters: z
+    .string()
+    .optional()
+    .describe("MMseqs2's file of clusters, of which one chain each is taken; without it one of each sequence"),
+  shortest: count.default(16).describe('Nucleotides of a chain at least'),
+  longest: count.default(256).describe('Nucleotides of a chain at most'),
+  resolution: z.number().positive().default(4).describe('Å at most, of chains whose file states a resolution'),
+  statedResolution: z
+    .boolean()
+    .default(false)
+    .describe('Leave out chains whose file states no resolution, as those of NMR'),
+};
 
 function checkStages({ unfreeze, optimizer: { encoderRateScale } }: FinetuneConfig, context: z.RefinementCtx): void {
   if (unfreeze.length === 0) return;
@@ -329,6 +350,7 @@ export type PretrainConfig = z.infer<typeof pretrainConfig>;
 export type FinetuneConfig = z.infer<z.ZodObject<ReturnType<typeof finetuneFields>>> & {
   decode?: z.infer<typeof decode>;
   threshold?: z.infer<typeof threshold>;
+  data: Partial<z.infer<z.ZodObject<typeof chainFields>>>;
 };
 
 /** The sizes that a config's `model` asks for. Throws where they do not fit each other. */
@@ -372,19 +394,26 @@ export function pretrainSchedule({ optimizer, train }: PretrainConfig): Schedule
   });
 }
 
+/** Updates of a fine-tuning run with so many steps in an epoch. */
+export const finetuneSteps = ({ train: { steps: asked, epochs } }: FinetuneConfig, stepsPerEpoch: number): number =>
+  asked ?? epochs * stepsPerEpoch;
+
 /** The schedule of a fine-tuning run with so many steps in an epoch. */
-export function finetuneSchedule({ optimizer, train }: FinetuneConfig, stepsPerEpoch: number): Schedule {
-  const { learningRate, schedule, warmupEpochs, linearSteps, epochsAhead } = optimizer;
-  if (schedule === 'constant') return constantSchedule(learningRate);
+export function finetuneSchedule(config: FinetuneConfig, stepsPerEpoch: number): Schedule {
+  const { learningRate, schedule, warmupEpochs, linearSteps, epochsAhead } = config.optimizer;
+  const warmupSteps = config.optimizer.warmupSteps ?? Math.round(warmupEpochs * stepsPerEpoch);
+  if (schedule === 'constant')
+    return warmupSteps === 0
+      ? constantSchedule(learningRate)
+      : linearSchedule({ learningRate, startFactor: 0, endFactor: 1, steps: warmupSteps });
   if (schedule === 'linear') {
     const course = linearSchedule({ learningRate, steps: linearSteps });
     const ahead = Math.round(epochsAhead * stepsPerEpoch);
     return (step) => course(step + ahead);
   }
-  const warmupSteps = Math.round(warmupEpochs * stepsPerEpoch);
   return warmupCosineSchedule({
     peakRate: learningRate,
     warmupSteps,
-    decaySteps: Math.max(0, train.epochs * stepsPerEpoch - warmupSteps),
+    decaySteps: Math.max(0, finetuneSteps(config, stepsPerEpoch) - warmupSteps),
   });
 }

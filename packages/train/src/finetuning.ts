@@ -8,7 +8,7 @@
  */
 import { deriveKey, RandomStream } from '@rna/kernels';
 import { bestBinaryThreshold, tokenize, type Structure, chooseThreshold, type ThresholdOptions } from '@rna/structure';
-import { longestInput, packTokens, runHead, STREAM, type TaskHead, predictsPairs } from '@rna/model';
+import { headLoss, longestInput, packTokens, STREAM, type TaskHead, predictsPairs } from '@rna/model';
 import { pairPredictor, predictions, tokensOf, type LabelledRna, type TaskModel, priorsOf } from './predictions.ts';
 import { frozenRepresentations } from './representations.ts';
 import { partOf } from './shardTree.ts';
@@ -126,14 +126,17 @@ export function finetuningTask<S extends object, T, P>(options: FinetuningOption
           frozen === undefined
             ? encoder.forward(batch, { recompute, ...(dropout && { dropoutKey: encoderKey }) })
             : encoder.device.tensor(frozen, [batch.tokens.length, encoder.config.dim]);
-        const output = runHead(task, parameters, {
-          representation,
-          cuSeqlens: batch.cuSeqlens,
-          ...(dropout && { dropoutKey: headKey }),
-          ...(priors && { priors }),
-        });
-        return head.loss(
-          output,
+        return headLoss(
+          task,
+          parameters,
+          {
+            representation,
+            cuSeqlens: batch.cuSeqlens,
+            sequences: rnas.map(({ sequence }) => sequence),
+            draws: new RandomStream(seed, STREAM.headDraws, step, micro),
+            ...(dropout && { dropoutKey: headKey }),
+            ...(priors && { priors }),
+          },
           rnas.map(({ target }) => target),
           scalars,
         );

@@ -59,6 +59,8 @@ export interface Progress {
   readonly flopsPerSecond?: number;
   /** Part of that time in which the loop waited for a batch, 0 … 1. */
   readonly dataWait: number;
+  /** Part of that time in which gradients of shards were added up and exchanged while the device had nothing to do. */
+  readonly exchangeWait?: number;
   readonly memory: MemoryUse;
 }
 
@@ -69,6 +71,8 @@ export interface StepFacts {
   readonly learningRate: number;
   readonly tokens: number;
   readonly flops: number | undefined;
+  /** Milliseconds of the exchange that the device waited for; absent where a step is computed in one part. */
+  readonly exchangeMs?: number;
 }
 
 export interface Meter {
@@ -86,7 +90,7 @@ export interface MeterOptions {
 }
 
 export function createMeter({ device, steps, log, onProgress }: MeterOptions): Meter {
-  let [counted, tokensSeen, flopsSeen, waited] = [0, 0, 0, 0];
+  let [counted, tokensSeen, flopsSeen, waited, exchanged] = [0, 0, 0, 0, 0];
   let begin = Date.now();
   const waiting: Meter['waiting'] = async (batch) => {
     const asked = Date.now();
@@ -96,11 +100,12 @@ export function createMeter({ device, steps, log, onProgress }: MeterOptions): M
       waited += Date.now() - asked;
     }
   };
-  const count: Meter['count'] = ({ step, epoch, learningRate, tokens, flops }, report) => {
+  const count: Meter['count'] = ({ step, epoch, learningRate, tokens, flops, exchangeMs }, report) => {
     const { loss, gradientNorm, refused, refusals, scaling } = report;
     log?.append(logEntry({ step, epoch, learningRate, tokens }, report));
     tokensSeen += tokens;
     flopsSeen += flops ?? 0;
+    exchanged += exchangeMs ?? 0;
     const seconds = Math.max(0.001, (Date.now() - begin) / 1000);
     onProgress?.({
       step,
@@ -115,18 +120,19 @@ export function createMeter({ device, steps, log, onProgress }: MeterOptions): M
       tokensPerSecond: tokensSeen / seconds,
       ...(flops !== undefined && { flopsPerSecond: flopsSeen / seconds }),
       dataWait: Math.min(1, waited / 1000 / seconds),
+      ...(exchangeMs !== undefined && { exchangeWait: Math.min(1, exchanged / 1000 / seconds) }),
       memory: device.memory.use(),
     });
     if (counted++ === 0) {
       begin = Date.now();
-      [tokensSeen, flopsSeen, waited] = [0, 0, 0];
+      [tokensSeen, flopsSeen, waited, exchanged] = [0, 0, 0, 0];
     }
   };
   return { waiting, count };
 }
 
 function logEntry(
-  { step, epoch, learningRate, tokens }: Omit<StepFacts, 'flops'>,
+  { step, epoch, learningRate, tokens }: Omit<StepFacts, 'flops' | 'exchangeMs'>,
   { loss, gradientNorm, usualNorm, refused, scaling }: StepReport,
 ): LogEntry {
   if (refused === undefined) return { step, epoch, loss, learningRate, gradientNorm, tokens };

@@ -83,7 +83,8 @@ export function predictionColumns(
       };
     }
     case 'pairs':
-      throw new RangeError(`${head.name}: base pairs are no cells of a table`);
+    case 'coordinates':
+      throw new RangeError(`${head.name}: ${head.title} are no cells of a table`);
   }
 }
 

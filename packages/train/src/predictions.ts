@@ -74,6 +74,7 @@ export async function predictPack<S extends object, T, P>(
     runHead(task, parameters, {
       representation: encoder.forward(batch),
       cuSeqlens: batch.cuSeqlens,
+      sequences,
       ...(priors && { priors }),
     }),
   );

@@ -4,11 +4,12 @@
  * model, the corpus or the records, and where checkpoints, log and progress go;
  * runPretraining.ts opens devices too.
  */
-import { encoderParameters, headParameters, longestInput, parameter, type Encoder } from '@rna/model';
+import { encoderParameters, headParameters, headPrefix, longestInput, parameter, type Encoder } from '@rna/model';
 import type { Tensor } from '@rna/tensor';
 import type { BatchSource } from './batchSource.ts';
 import {
   finetuneSchedule,
+  finetuneSteps,
   pretrainSchedule,
   trainingPrecision,
   type FinetuneConfig,
@@ -126,13 +127,13 @@ export interface FinetuneRun<S extends object = object, T = unknown, P = unknown
 
 /**
  * Fine-tunes a head, and with it the encoder, low-rank terms beside its matrices, or neither, or goes on with a run
- * that the store has. Ends after `config.train.epochs`. The tensors that it was given hold the trained model then.
+ * that the store has. Ends after `config.train.steps` or `config.train.epochs`. The tensors that it was given hold the trained model then.
  */
 export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>): Promise<TrainState> {
   const { config, task } = run;
   const {
     model: { freeze },
-    train: { batchSize, dropout, recompute, epochs },
+    train: { batchSize, dropout, recompute },
     batch: { maxTokens },
     decode,
     seed,
@@ -186,7 +187,7 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
       groups,
       training,
       finetuneSchedule(config, stepsPerEpoch),
-      epochs * stepsPerEpoch,
+      finetuneSteps(config, stepsPerEpoch),
       settings,
       stepsPerEpoch,
     );
@@ -201,9 +202,22 @@ export async function finetune<S extends object, T, P>(run: FinetuneRun<S, T, P>
 const DEFAULT_THRESHOLD = 0.5;
 
 const contentOf = (rnas: readonly LabelledRna[]): string =>
-  hex(
-    hash128(new TextEncoder().encode(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, target])))),
+  digestOf(JSON.stringify(rnas.map(({ id, sequence, target }) => [id, sequence, withDigests(target)])));
+
+const digestOf = (content: string | Uint8Array): string =>
+  hex(hash128(typeof content === 'string' ? new TextEncoder().encode(content) : content));
+
+/** A target that is an object of arrays, such as a chain's coordinates, with digests in their place. */
+function withDigests(target: unknown): unknown {
+  if (typeof target !== 'object' || target === null || Array.isArray(target) || ArrayBuffer.isView(target))
+    return target;
+  return Object.fromEntries(
+    Object.entries(target).map(([name, value]: [string, unknown]) => [
+      name,
+      ArrayBuffer.isView(value) ? digestOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) : value,
+    ]),
   );
+}
 
 /** The optimiser's groups: the head's parameters, and those that are trained beside it. */
 function finetuneGroups<S extends object, T, P>(
@@ -212,7 +226,11 @@ function finetuneGroups<S extends object, T, P>(
   stepsPerEpoch: number,
 ): ParameterGroup[] {
   const { config } = encoder;
-  const head = new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
+  const head = new Map(
+    [...headParameters(task, config.dim).keys()]
+      .filter((name) => task.head.idle?.(name.slice(headPrefix(task.head).length), task.sizes) !== true)
+      .map((name) => [name, parameter(parameters, name)]),
+  );
   if (unfreeze.length > 0) {
     const names = new Set([...encoderParameters(config).keys(), ...trained.keys(), ...head.keys()]);
     return unfreezingGroups(new Map([...head, ...trained]), names, unfreeze, {

@@ -29,15 +29,19 @@ export interface ShardedOptions {
   readonly ranks?: Ranks;
 }
 
+export interface StepGradients {
+  readonly loss: Tensor;
+  readonly asked: boolean;
+  readonly waited: number;
+}
+
 export interface ShardedGradients {
   /**
    * Leaves the gradients of the whole step in the parameters and returns its loss [1], which the caller frees, and
-   * whether `asked` was true on any rank. Rejects as reads of the device and exchanges do.
+   * whether `asked` was true on any rank; `waited` are the milliseconds between this rank's last gradient and the sum of
+   * all, in which the device has nothing to do. Rejects as reads of the device and exchanges do.
    */
-  compute(
-    microBatches: readonly MicroBatch[],
-    asked: () => boolean,
-  ): Promise<{ readonly loss: Tensor; readonly asked: boolean }>;
+  compute(microBatches: readonly MicroBatch[], asked: () => boolean): Promise<StepGradients>;
   /** Frees what lies on the device. */
   dispose(): void;
 }
@@ -126,6 +130,7 @@ export function shardedGradients({
           if (index === own.to - 1) finish(meetings[i]!);
         }
       }
+      const computed = performance.now();
       let stop = false;
       for (const [i, each] of sums.entries()) {
         const sum = await each;
@@ -133,7 +138,7 @@ export function shardedGradients({
         device.write(buckets[i]!.whole, sum);
       }
       for (const { parameter, place } of places) parameter.gradient = place.alias().keep();
-      return { loss: layout.loss.alias().keep(), asked: stop };
+      return { loss: layout.loss.alias().keep(), asked: stop, waited: performance.now() - computed };
     },
     dispose() {
       layout?.buckets.forEach(disposeFlat);

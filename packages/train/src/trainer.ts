@@ -159,8 +159,11 @@ async function trainSteps(options: TrainOptions, gradients: ShardedGradients | u
     upcoming = step < steps ? ask(options, batch.next, step) : undefined;
     const learningRate = schedule(state.step);
     state = { ...state, step, cursor: batch.next };
-    const { recorded, others } = await recordStep(options, gradients, batch, step, learningRate);
-    await reports.add({ step, epoch: batch.epoch, learningRate, ...workOf(batch) }, recorded);
+    const { recorded, others, exchangeMs } = await recordStep(options, gradients, batch, step, learningRate);
+    await reports.add(
+      { step, epoch: batch.epoch, learningRate, ...workOf(batch), ...(exchangeMs !== undefined && { exchangeMs }) },
+      recorded,
+    );
 
     const evaluates = evaluatesAfter(cadence, step);
     due ||= savesAt(cadence, step);
@@ -367,7 +370,7 @@ function ask({ task, shards = 1, ranks }: TrainOptions, cursor: Cursor, step: nu
 
 /**
  * Records forward, backward and update of a step and returns its report, and of sharded gradients whether a rank was
- * asked to stop. The loss is the mean over all targets of all micro-batches, so that how a batch is cut does not change
+ * asked to stop and how long their exchange took. The loss is the mean over all targets of all micro-batches, so that how a batch is cut does not change
  * it.
  */
 async function recordStep(
@@ -376,7 +379,7 @@ async function recordStep(
   { microBatches }: StepBatch,
   step: number,
   learningRate: number,
-): Promise<{ readonly recorded: Tensor; readonly others: boolean }> {
+): Promise<{ readonly recorded: Tensor; readonly others: boolean; readonly exchangeMs: number | undefined }> {
   const targets = sum(microBatches.map((batch) => batch.targets));
   if (!(targets > 0)) throw new TrainingError(`step ${step}: the batch has nothing to predict`);
   optimizer.unfreeze(step);
@@ -388,7 +391,7 @@ async function recordStep(
     return report;
   });
   sharded?.loss.dispose();
-  return { recorded, others: sharded?.asked === true };
+  return { recorded, others: sharded?.asked === true, exchangeMs: sharded?.waited };
 }
 
 function workOf({ microBatches }: StepBatch): { tokens: number; flops: number | undefined } {

@@ -1,7 +1,14 @@
 /** Configs: defaults, errors that name key, value and expectation, and overrides. */
 import { ribosomeLoad, secondaryStructure } from '@rna/model';
 import { describe, expect, it } from 'vitest';
-import { finetuneConfig, finetuneSchedule, newEncoderConfig, pretrainConfig, pretrainSchedule } from '../src/config.ts';
+import {
+  finetuneConfig,
+  finetuneSchedule,
+  finetuneSteps,
+  newEncoderConfig,
+  pretrainConfig,
+  pretrainSchedule,
+} from '../src/config.ts';
 import { applyOverrides, configFields, ConfigError, validateConfig } from '../src/overrides.ts';
 
 const structureConfig = finetuneConfig(secondaryStructure);
@@ -213,5 +220,15 @@ describe('schedules of a config', () => {
     const cosine = finetune({ warmupEpochs: 1 });
     expect([cosine(0), cosine(10), cosine(40)]).toEqual([0, 1e-4, 0]);
     expect(finetune({ schedule: 'constant' })(99)).toBe(1e-4);
+    const warmed = finetune({ schedule: 'constant', warmupSteps: 20 });
+    expect([warmed(0), warmed(5), warmed(20), warmed(99)]).toEqual([0, 2.5e-5, 1e-4, 1e-4]);
+    expect(finetune({ schedule: 'constant', warmupEpochs: 2 })(5)).toBe(2.5e-5);
+  });
+
+  it('ends after a number of steps where one is given, else after epochs', () => {
+    const config = (train: object) => validateConfig(structureConfig, { out: 'x', data: { train: ['a'] }, train }, 'a');
+    expect(finetuneSteps(config({ epochs: 4 }), 10)).toBe(40);
+    expect(finetuneSteps(config({ epochs: 4, steps: 25 }), 10)).toBe(25);
+    expect(finetuneSchedule(config({ steps: 25 }), 10)(25)).toBe(0);
   });
 });

@@ -82,14 +82,16 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
   if (name === BUILTIN) return true;
   const hasEnding = CHECKPOINT_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
   // Loaded here, as they need the packages below: help is printed at once.
-  const [{ WEIGHTS_FILES, CONFIG_FILE, isHubName }, { LORA_FILES }, { RECORD_FILES }, { TABLE_FILES }] =
+  const [{ WEIGHTS_FILES, CONFIG_FILE, isHubName }, { LORA_FILES }, { RECORD_FILES }, { TABLE_FILES }, chainFiles] =
     await Promise.all([
       import('@rna/model'),
       import('@rna/inference/node'),
       import('../input/recordFiles.ts'),
       import('../input/tables.ts'),
+      import('../input/chainFiles.ts'),
     ]);
-  const isInput = (path: string): boolean => RECORD_FILES.isKnown(path) || TABLE_FILES.isKnown(path);
+  const isInput = (path: string): boolean =>
+    RECORD_FILES.isKnown(path) || TABLE_FILES.isKnown(path) || chainFiles.isCoordinateFile(path);
   if (!existsSync(name)) {
     if (hasEnding) return true;
     if (isInput(name)) return false;
@@ -103,6 +105,6 @@ async function isModel(name: string, takesFolders: boolean, other: string): Prom
   if (!takesFolders || modelFiles.some((file) => existsSync(join(name, file)))) return true;
   if ((await readdir(name, { recursive: true })).some(isInput)) return false;
   throw new CommandError(
-    `${name}: the folder has no file of RNAs (${RECORD_FILES.extensions} ${TABLE_FILES.extensions}), so it cannot be the ${other}; and a model has one of ${WEIGHTS_FILES.join(', ')}`,
+    `${name}: the folder has no file of RNAs (${RECORD_FILES.extensions} ${TABLE_FILES.extensions} ${chainFiles.CHAIN_FILES.extensions}), so it cannot be the ${other}; and a model has one of ${WEIGHTS_FILES.join(', ')}`,
   );
 }

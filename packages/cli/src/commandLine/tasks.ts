@@ -18,10 +18,12 @@ export const isTask = (name: string): boolean => HEADS.some((each) => each.name 
 /** For a command's help: each task, what it predicts, and how its labels are given. */
 export function tasksHelp(): string {
   const width = Math.max(...HEADS.map(({ name }) => name.length)) + 2;
-  const lines = HEADS.map(({ name: task, title, columns }) => {
+  const lines = HEADS.map(({ name: task, title, columns, kind }) => {
     const labels =
       columns === undefined
-        ? 'dot-bracket, CT, bpseq or ST files'
+        ? kind === 'coordinates'
+          ? 'PDB and mmCIF files, folders of them, or a list'
+          : 'dot-bracket, CT, bpseq or ST files'
         : `columns ${columns.sequence} and ${columns.target} (${columns.meaning})${columns.several ? '; several with --columns' : ''}`;
     return `  ${task.padEnd(width)}${title}; ${labels}`;
   });

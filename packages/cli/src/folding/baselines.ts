@@ -142,6 +142,7 @@ function fitted(
     case 'nucleotide-numbers':
     case 'nucleotide-classes':
     case 'pairs':
+    case 'coordinates':
       throw new RangeError('there is no baseline that is fitted to labels of nucleotides');
   }
 }

@@ -5,12 +5,12 @@
  * move only then, and after that every few milliseconds, so that waiting for
  * a slower rank takes next to nothing of a core.
  */
-import { hostname } from 'node:os';
+import { availableParallelism, cpus, hostname } from 'node:os';
 import { writeSync } from 'node:fs';
 import { DeviceLostError } from '@rna/tensor';
 import { gatherValues, type Ranks } from '@rna/train';
 import { CommandError, describeFailure, EXIT } from '../commandLine/errors.ts';
-import { onlyErrors } from '../commandLine/terminal.ts';
+import { note, onlyErrors } from '../commandLine/terminal.ts';
 import { launchOf, librariesFor } from './launch.ts';
 import type { Mpi, Request } from './mpi.ts';
 
@@ -56,6 +56,9 @@ export async function withRanks<T>(work: (ranks: MpiRanks | undefined) => Promis
   }
   const ranks: MpiRanks = { ...mpiRanks(mpi), library: mpi.version };
   if (ranks.rank > 0) onlyErrors();
+  // A rank's threads, and a software driver's, would take turns there: several times slower.
+  if (availableParallelism() === 1 && cpus().length > 1)
+    note(`${launch.by} has bound each process to one core; mpirun --bind-to none lets them have all`);
   let result: T;
   try {
     result = await work(ranks);

@@ -1,7 +1,7 @@
 /**
- * The frame of every page: one HTML file with its style inside, that asks for
- * nothing from elsewhere (no script, no font, no image), so it can be mailed,
- * archived and opened from disk.
+ * The frame of every page: one HTML file with its style inside, and its script
+ * where it has one, that asks for nothing from elsewhere (no script, no font, no
+ * image), so it can be mailed, archived and opened from disk.
  */
 
 import { markup, nothing, trusted, type Markup } from '@rna/figures';

@@ -187,13 +187,13 @@ function openTimings(path: string): { readonly time: (progress: Progress) => voi
   const descriptor = openSync(path, 'a');
   let last = -Infinity;
   return {
-    time({ step, steps, tokensPerSecond, flopsPerSecond, dataWait, memory }) {
+    time({ step, steps, tokensPerSecond, flopsPerSecond, dataWait, exchangeWait, memory }) {
       const now = Date.now();
       if (step !== steps && now - last < TIMING_INTERVAL_MS) return;
       last = now;
       writeSync(
         descriptor,
-        `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`,
+        `${JSON.stringify({ time: new Date(now).toISOString(), step, tokensPerSecond, flopsPerSecond, dataWait, exchangeWait, liveBytes: memory.live, peakBytes: memory.peak })}\n`,
       );
     },
     close: () => {

@@ -98,7 +98,17 @@ function startBar(steps: number, status: string): SingleBar {
 const SHOWN_WAIT = 0.01;
 
 function describeProgress(
-  { loss, learningRate, refusals, skipped = 0, tokensPerSecond, flopsPerSecond, dataWait, memory }: Progress,
+  {
+    loss,
+    learningRate,
+    refusals,
+    skipped = 0,
+    tokensPerSecond,
+    flopsPerSecond,
+    dataWait,
+    exchangeWait = 0,
+    memory,
+  }: Progress,
   { secondsLeft, peakFlops }: { readonly secondsLeft: number | undefined; readonly peakFlops: number | undefined },
 ): string {
   const parts = [
@@ -112,6 +122,7 @@ function describeProgress(
   }
   parts.push(`peak ${megabytes(memory.peak)}`);
   if (dataWait >= SHOWN_WAIT) parts.push(`${Math.round(100 * dataWait)} % waiting for data`);
+  if (exchangeWait >= SHOWN_WAIT) parts.push(`${Math.round(100 * exchangeWait)} % exchanging gradients`);
   if (skipped > 0) parts.push(`${skipped} steps overflowed`);
   if (refusals > 0) parts.push(`${refusals} steps refused`);
   if (secondsLeft !== undefined) parts.push(`${duration(secondsLeft)} left`);

@@ -240,7 +240,7 @@ function storedConfig<T>(schema: ZodType<T>, text: string, path: string, command
  * Fields that a resumed run may have otherwise, beside how often it is looked at (`run.*`): where it is, what costs memory or time alone, and from which files RNAs
  * come, whose content its checkpoints know.
  */
-const ELSEWHERE = ['out', 'train.recompute', 'data.train', 'data.other', 'data.validation'];
+const ELSEWHERE = ['out', 'train.recompute', 'data.train', 'data.other', 'data.validation', 'data.clusters'];
 
 /** Puts the best checkpoint, else the last, into `model/` and gathers the run's figures from its log. */
 async function finish(folder: string, run: Run, state: TrainState): Promise<FinishedRun> {

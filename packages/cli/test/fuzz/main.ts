@@ -68,12 +68,13 @@ async function fuzzReader(reader: Reader, count: number): Promise<Fault[]> {
       workerData: work,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
     });
-    Atomics.store(current, 0, first);
+    // Until the thread has loaded its modules, which takes as long as the machine is busy.
+    Atomics.store(current, 0, first - 1);
     worker.on('message', (found: Fault) => faults.push(found));
     let [seen, since] = [first, performance.now()];
     const watch = setInterval(() => {
       const now = Atomics.load(current, 0);
-      if (now !== seen) [seen, since] = [now, performance.now()];
+      if (now !== seen || now < first) [seen, since] = [now, performance.now()];
       else if (performance.now() - since > HANG) {
         fault(now, 'hang', `no end after ${HANG / 1000} s`);
         void worker.terminate();
@@ -89,7 +90,7 @@ async function fuzzReader(reader: Reader, count: number): Promise<Fault[]> {
     });
     const code = await new Promise<number>((resolve) => worker.on('exit', resolve));
     clearInterval(watch);
-    first = code === 0 ? count : Atomics.load(current, 0) + 1;
+    first = code === 0 ? count : Math.max(first, Atomics.load(current, 0)) + 1;
   }
   return faults;
 }

@@ -6,6 +6,8 @@
 import { LIMITS } from './limits.ts';
 
 const STOP = 0x2e;
+const FRAME = 0x95;
+const FRAME_BYTES = 8;
 
 /** Bytes of an opcode's argument. */
 const FIXED: Readonly<Record<number, number>> = {
@@ -21,7 +23,7 @@ const FIXED: Readonly<Record<number, number>> = {
   0x82: 1, // EXT1
   0x83: 2, // EXT2
   0x84: 4, // EXT4
-  0x95: 8, // FRAME
+  [FRAME]: FRAME_BYTES,
 };
 
 /** Bytes of the length that stands before an opcode's argument. */
@@ -73,6 +75,11 @@ export function scanPickle(
       const length =
         width === 1 ? bytes[at]! : width === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
       at += width + length;
+    }
+    // The parser passes over a frame's length, and writes to the console about one that is no whole number here.
+    if (opcode === FRAME && at + FRAME_BYTES <= bytes.length) {
+      const length = Number(view.getBigUint64(at, true));
+      if (length > bytes.length - at - FRAME_BYTES) break;
     }
     at += FIXED[opcode] ?? 0;
     for (let line = 0; line < (LINES[opcode] ?? 0); line++) {

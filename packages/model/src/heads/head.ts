@@ -5,6 +5,7 @@
  * everything about a task from here (index.ts lists them); adding a task is
  * adding such a file. Batches are packed, as everywhere.
  */
+import type { RandomStream } from '@rna/kernels';
 import type { EnginePairs, FoldingEngine, PredictionKind } from '@rna/structure';
 import type { Device, Tensor } from '@rna/tensor';
 import type * as z from 'zod';
@@ -37,12 +38,16 @@ export interface HeadInput {
   readonly representation: Tensor;
   /** Where each sequence begins and ends, [sequences + 1]. */
   readonly cuSeqlens: Uint32Array;
+  /** The sequences' letters, for a head that reads them beside the rows. */
+  readonly sequences?: readonly string[];
   /** A parameter by its name without the task's prefix. */
   readonly weight: (name: string) => Tensor;
   /** Key of the pass's dropout masks; no dropout without it. */
   readonly dropoutKey?: readonly [number, number];
   /** What the folding engines that `engines` names say of each sequence. */
   readonly priors?: readonly EnginePairs[];
+  /** Where a training pass draws what is random beside its dropout, such as where it crops a sequence. */
+  readonly draws?: RandomStream;
 }
 
 /** What of a row in a table the label of its RNA is made of. */
@@ -116,12 +121,21 @@ export interface Head<S extends object = object, T = unknown, P = unknown> {
   parameters(dim: number, sizes: S): ParameterShapes;
   /** The value that a parameter begins with, where it is not drawn. */
   initial?(parameter: string, sizes: S): number | undefined;
+  /** The parameters before any training, without the task's prefix, where they are drawn as no other's are. */
+  initialize?(device: Device, dim: number, sizes: S, seed: number): ParameterMap;
+  /** Whether a parameter is one that no loss depends on, such as one that published files have all the same. */
+  idle?(parameter: string, sizes: S): boolean;
   /** The sizes of a published file that says nothing but its tensors; undefined if they are not this head's. */
   sizesOf?(shapeOf: (parameter: string) => Shape | undefined, dim: number): S | undefined;
   /** Recorded where a tape is open. The output is what `loss` and `predict` take. */
   forward(input: HeadInput, sizes: S): Tensor;
   /** [1], the mean over a batch; targets in the order of its sequences. */
   loss(output: Tensor, targets: readonly T[], scalars: Scalars): Tensor;
+  /**
+   * The loss of a training pass [1], in place of `forward` and `loss`, where it is made of more than a pass's output or
+   * of a part of a sequence alone.
+   */
+  trainingLoss?(input: HeadInput, targets: readonly T[], sizes: S): Tensor;
   /** Terms of an RNA's loss, by which it weighs in the mean of a step. Without it all RNAs weigh the same. */
   terms?(sequence: string, target: T): number;
   /** Names of the scalars that its files may have. */
@@ -174,7 +188,7 @@ export function headParameters({ head, sizes }: TaskHead, dim: number): Paramete
   return new Map([...head.parameters(dim, sizes)].map(([name, shape]) => [prefix + name, shape]));
 }
 
-/** A head's parameters before any training, drawn from the seed as `initializeParameters` says. */
+/** A head's parameters before any training, drawn from the seed as it says itself or else `initializeParameters`. */
 export function initialHead(
   device: Device,
   task: TaskHead,
@@ -183,6 +197,8 @@ export function initialHead(
 ): ParameterMap {
   const { head, sizes } = task;
   const prefix = headPrefix(head);
+  const own = head.initialize?.(device, dim, sizes, seed);
+  if (own !== undefined) return new Map([...own].map(([name, tensor]) => [prefix + name, tensor]));
   return initializeParameters(device, headParameters(task, dim), model, seed, (name) =>
     head.initial?.(name.slice(prefix.length), sizes),
   );
@@ -193,22 +209,42 @@ export function initialHead(
  * @param parameters Holds every name of `headParameters`; others are left alone.
  * @throws RangeError for several sequences where the head takes one.
  */
-export function runHead(
-  { head, sizes }: TaskHead,
+export function runHead(task: TaskHead, parameters: ParameterMap, input: PassInput): Tensor {
+  const whole = headInput(task.head, parameters, input);
+  return whole.device.scope(() => task.head.forward(whole, task.sizes));
+}
+
+/**
+ * The loss of a training pass [1], the mean over its sequences.
+ * @param parameters As of `runHead`.
+ * @param targets In the order of the sequences.
+ * @throws RangeError as `runHead`.
+ */
+export function headLoss<S extends object, T, P>(
+  task: TaskHead<S, T, P>,
   parameters: ParameterMap,
-  input: Omit<HeadInput, 'device' | 'weight'>,
+  input: PassInput,
+  targets: readonly T[],
+  scalars: Scalars,
 ): Tensor {
-  const {
-    representation: { device },
-    cuSeqlens,
-  } = input;
-  if (head.oneSequence === true && cuSeqlens.length !== 2) {
-    throw new RangeError(`${head.name}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
-  }
-  const prefix = headPrefix(head);
-  return device.scope(() =>
-    head.forward({ ...input, device, weight: (name) => parameter(parameters, prefix + name) }, sizes),
-  );
+  const { head, sizes } = task;
+  if (head.trainingLoss === undefined) return head.loss(runHead(task, parameters, input), targets, scalars);
+  const whole = headInput(head, parameters, input);
+  return whole.device.scope(() => head.trainingLoss!(whole, targets, sizes));
+}
+
+type PassInput = Omit<HeadInput, 'device' | 'weight'>;
+
+function headInput(
+  { name, oneSequence }: Pick<Head, 'name' | 'oneSequence'>,
+  parameters: ParameterMap,
+  input: PassInput,
+): HeadInput {
+  const { representation, cuSeqlens } = input;
+  if (oneSequence === true && cuSeqlens.length !== 2)
+    throw new RangeError(`${name}: the head takes one sequence at a time, not ${cuSeqlens.length - 1}`);
+  const prefix = headPrefix({ name });
+  return { ...input, device: representation.device, weight: (each) => parameter(parameters, prefix + each) };
 }
 
 /** As `config.json` and a file's metadata name it. */

@@ -44,6 +44,7 @@ export {
   headParameters,
   initialHead,
   runHead,
+  headLoss,
   headConfig,
   taskHead,
   scalarNames,
@@ -67,5 +68,13 @@ export { ribosomeLoad } from './ribosomeLoad.ts';
 export type { OwnSizes } from './ownSizes.ts';
 export { secondaryStructure, pairLabels, type SecondaryStructureSizes } from './secondaryStructure.ts';
 export { spliceSite, type SpliceSiteSizes } from './spliceSite.ts';
+export {
+  predictedPartners,
+  predictsChains,
+  tertiaryStructure,
+  type ChainTask,
+  type TertiaryHeadSizes,
+  type TertiaryPrediction,
+} from './tertiaryStructure.ts';
 export { translationEfficiency, expressionLevel } from './translation.ts';
 export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';

@@ -1,4 +1,5 @@
 /** Operations of the tertiary module's parts by the book (TERTIARY section 12), whatever kernels do them. */
+import { ATOMS_OF_NUCLEOTIDE } from '@rna/kernels';
 import { elementCount } from '../config.ts';
 import type { TertiarySizes } from './config.ts';
 import { tertiaryParameters } from './parameters.ts';
@@ -9,6 +10,8 @@ export interface TertiaryFlops {
   readonly structure: number;
   /** Distograms and the secondary structure. */
   readonly heads: number;
+  /** RefineNet with its edges' first layer over whole inputs; 0 where the sizes have none. */
+  readonly refinement: number;
 }
 
 /** Weights that a sequence of one row has no use for, and those that no product with all rows or pairs is of. */
@@ -17,7 +20,10 @@ const NO_PRODUCT =
 /** Layers over pairs of nucleotides. */
 const OVER_PAIRS = /\.tri_|pair_transition|linear_z|\.linear_b\.|^(dist|ss)_head/;
 
-/** Floating-point operations of one cycle of `length` nucleotides, a multiplication and an addition each; no RefineNet. */
+/**
+ * Floating-point operations of one cycle of `length` nucleotides, a multiplication and an addition each, and of
+ * RefineNet after the last one.
+ */
 export function tertiaryFlops(sizes: TertiarySizes, length: number): TertiaryFlops {
   const { blocks, iterations, outerDim, pairDim, triangleDim, triangleHeads, triangleHeadDim, rowHeads, rowHeadDim } =
     sizes;
@@ -41,5 +47,21 @@ export function tertiaryFlops(sizes: TertiarySizes, length: number): TertiaryFlo
     trunk: sums.e2eformer + blocks * (outer + triangles + along),
     structure: sums.structure_module + iterations * 2 * (pairs * points + length * outputs),
     heads: sums.dist_head + sums.ss_head,
+    refinement: refinementFlops(sizes, length),
   };
+}
+
+/** Two stages within nucleotides and two across them; every layer's weights are those of edges but the nodes' net. */
+function refinementFlops(sizes: TertiarySizes, length: number): number {
+  if (sizes.refineNet === undefined) return 0;
+  const slots = ATOMS_OF_NUCLEOTIDE;
+  const edges = 2 * sizes.refineNet.layers * (length * slots ** 2 + slots * length ** 2);
+  const nodes = 4 * sizes.refineNet.layers * length * slots;
+  let [ofEdges, ofNodes] = [0, 0];
+  for (const [name, shape] of tertiaryParameters(sizes)) {
+    if (!name.includes('refine_layer0.layers.0.') || shape.length !== 2) continue;
+    if (name.includes('node_mlp')) ofNodes += elementCount(shape);
+    else ofEdges += elementCount(shape);
+  }
+  return 2 * (edges * ofEdges + nodes * ofNodes);
 }

@@ -126,7 +126,7 @@ export interface LossWeights {
   /** FAPE of the rigid groups and all atoms of the last iteration. */
   readonly allAtom: number;
   readonly torsion: number;
-  /** Of how far the torsions' lengths are from 1. */
+  /** How far the torsions' lengths are from 1. */
   readonly angleNorm: number;
   readonly distogram: number;
   readonly confidence: number;

@@ -4,7 +4,7 @@
  * every tensor of it is of a parameter, of the language model, or the one table that follows from the sizes.
  */
 import { portable } from '@rna/kernels';
-import { sigmoid, tokenize } from '@rna/structure';
+import { sigmoid, TOKEN, tokenize } from '@rna/structure';
 import { softmax, type Device, type Tensor } from '@rna/tensor';
 import type { ParameterShapes, Shape } from '../config.ts';
 import { Encoder } from '../encoder.ts';
@@ -202,15 +202,18 @@ export interface RhoFoldPrediction {
 
 /**
  * The language model's rows of a sequence, [L, lmDim]: RhoFold reads nucleotides alone, without what RNA-FM puts at a
- * sequence's ends.
+ * sequence's ends. It reads masks at the places in `hidden`.
  */
-export function rhoFoldRows(encoder: Encoder, sequence: string): Tensor {
-  return encoder.forward(packTokens([tokenize(sequence).slice(1, -1)]));
+export function rhoFoldRows(encoder: Encoder, sequence: string, hidden: readonly number[] = []): Tensor {
+  const tokens = tokenize(sequence).slice(1, -1);
+  for (const place of hidden) tokens[place] = TOKEN.mask;
+  return encoder.forward(packTokens([tokens]));
 }
 
 /**
  * Predicts the structure of one sequence.
  * @param recycles Cycles after the first; default 9, RhoFold's.
+ * @param hidden Places of nucleotides that the language model reads as masks, from 0; default none.
  * @throws RangeError for a letter besides A, C, G, U and T, and SequenceLengthError for more than RNA-FM has positions
  *   for.
  */
@@ -218,12 +221,13 @@ export async function predictRhoFold(
   { encoder, parameters, sizes }: RhoFold,
   sequence: string,
   recycles = sizes.recycles,
+  hidden: readonly number[] = [],
 ): Promise<RhoFoldPrediction> {
   const { device } = encoder;
   const tokens = tertiaryTokens(sequence);
   const p = weightsOf(parameters);
   const outputs = device.scope(() => {
-    const { atoms, refined, confidence, pair } = runTertiary(p, sizes, tokens, rhoFoldRows(encoder, sequence), {
+    const { atoms, refined, confidence, pair } = runTertiary(p, sizes, tokens, rhoFoldRows(encoder, sequence, hidden), {
       recycles,
     });
     const maps = distograms(p, pair).map((logits) => softmax(logits));

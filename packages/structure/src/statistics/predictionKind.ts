@@ -8,6 +8,16 @@
  * known. 'numbers': a number for each title. 'labels': the probability of each label, labels 0 or 1.
  * 'nucleotide-numbers': a row for each nucleotide, a number for each title. 'nucleotide-classes': a row for each
  * nucleotide, probabilities of all classes; a label has the number of its class for each nucleotide.
+ *
+ * 'coordinates': atoms in space with the confidence in each nucleotide; a label is a chain of the PDB.
  */
 export type PredictionKind =
-  'probability' | 'classes' | 'number' | 'pairs' | 'numbers' | 'labels' | 'nucleotide-numbers' | 'nucleotide-classes';
+  | 'probability'
+  | 'classes'
+  | 'number'
+  | 'pairs'
+  | 'numbers'
+  | 'labels'
+  | 'nucleotide-numbers'
+  | 'nucleotide-classes'
+  | 'coordinates';

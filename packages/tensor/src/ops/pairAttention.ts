@@ -19,12 +19,13 @@ export interface PairAttentionShape {
 
 // A GPU wants this many workgroups; the bias's gradient is summed in parts where it has fewer.
 const WORKGROUPS = 512;
-const TILE_ITEMS = 4 * 8;
+/** Cells of the bias that a workgroup of 32 sums. */
+const CELLS = 8 * 32;
 
 /** Rows of the bias's gradient that are summed in one go: all of them but where a GPU would idle. */
 function partRows({ q, rows, length, heads }: { q: Tensor } & PairAttentionShape): number {
   if (q.device.traits.class !== 'gpu') return rows;
-  const tiles = heads * Math.ceil(length / TILE_ITEMS) ** 2;
+  const tiles = heads * Math.ceil(length ** 2 / CELLS);
   const parts = Math.max(1, Math.min(Math.floor(WORKGROUPS / tiles), Math.floor(rows / 8)));
   return Math.ceil(rows / parts);
 }

@@ -25,14 +25,15 @@ export function registerEvaluate(program: Command): void {
         'recall and F1 of the decoded base pairs, exact and within one position, and the area under the precision-recall',
         'curve (AUPRC), as means over RNAs and weighted by length; --protocol decodes, tunes and scores as a paper does.',
         'Without a head, or with --masking: loss and accuracy on masked nucleotides, with the masks and rows of rna',
-        "pretrain's evaluation. --allow-nc-pairs and --allow-sharp-loops are not kept with a model: give those of its fine-tuning (decode.*) to get",
+        "pretrain's evaluation. Structures in space are scored against PDB and mmCIF files by every lDDT, RMSD, TM-score,",
+        'interaction network fidelity and clashes. --allow-nc-pairs and --allow-sharp-loops are not kept with a model: give those of its fine-tuning (decode.*) to get',
         'its figures. FILES are what rna finetune takes for the task, for masked nucleotides also FASTA; folders of such files',
         'are read by name.',
       ].join(' '),
     )
     .option(
       '--baselines',
-      'score beside the model: CONTRAfold and EternaFold for structures, else a weight matrix, ridge regression or naive Bayes fitted to --train',
+      'score beside the model: CONTRAfold and EternaFold for structures, an A-form helix and a random walk for those in space, else a weight matrix, ridge regression or naive Bayes fitted to --train',
     )
     .option(
       '--train <files...>',
@@ -41,8 +42,8 @@ export function registerEvaluate(program: Command): void {
     .option('--mmseqs <file>', 'likeness to the training set from an MMseqs2 search (query, target, fident) instead')
     .option(
       '--by <list>',
-      "also tables of parts: family (ArchiveII's names), file, length, similarity, pair-type, probability (calibration), with commas; JSON and reports have them all",
-      listOf(['family', 'file', 'length', 'similarity', 'pair-type', 'probability']),
+      "also tables of parts: family (ArchiveII's names), file, length, similarity, pair-type, probability (calibration), and of structures in space length and plddt, with commas; JSON and reports have them all",
+      listOf(['family', 'file', 'length', 'similarity', 'pair-type', 'probability', 'plddt']),
       [],
     )
     .option('--csv <file>', 'also write the scores or predictions of each RNA')
@@ -106,6 +107,7 @@ export function registerEvaluate(program: Command): void {
     'rna evaluate runs/fold/model test.dbn --csv scores.csv',
     'rna evaluate rinalmo_giga_ss.pt TS0 --validation VL0 --protocol rinalmo --baselines --by length,pair-type --report ts0',
     'rna evaluate runs/donor/model fly.csv worm.csv --train arabidopsis.csv --baselines --by file',
+    'rna evaluate runs/tertiary/model natives --baselines --by length,plddt',
     'rna evaluate runs/first/model held-out.fasta --masking mlm --json',
   ]);
 }

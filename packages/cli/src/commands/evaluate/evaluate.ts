@@ -3,9 +3,10 @@
  * what it was fine-tuned for, or on masked nucleotides where it has no task
  * head. What is done for each is in evaluation/.
  */
-import { predictsPairs } from '@rna/model';
+import { predictsChains, predictsPairs } from '@rna/model';
 import { UsageError } from '../../commandLine/errors.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
+import { scoreChains } from './chains.ts';
 import { scoreLabels } from './labels.ts';
 import { scoreMasked } from './masked.ts';
 import { scoreStructures } from './structures.ts';
@@ -27,12 +28,13 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   await interruptible((signal) =>
     withModel(options.model, options, (model) => {
       const isMasked = model.task === undefined || options.masking !== undefined;
-      if (options.columns !== undefined && (isMasked || predictsPairs(model.task)))
-        throw new UsageError('--columns is for tables of labels; structures and sequences have none');
-      if ((options.window ?? options.stride) !== undefined && (isMasked || !predictsPairs(model.task)))
-        throw new UsageError('--window and --stride are for structures, whose maps may not fit the memory');
-      if (model.task === undefined || isMasked) return scoreMasked(model, options);
       const { task } = model;
+      if (options.columns !== undefined && (isMasked || predictsPairs(task) || predictsChains(task)))
+        throw new UsageError('--columns is for tables of labels; structures and sequences have none');
+      if ((options.window ?? options.stride) !== undefined && (isMasked || !predictsPairs(task)))
+        throw new UsageError('--window and --stride are for structures, whose maps may not fit the memory');
+      if (task === undefined || isMasked) return scoreMasked(model, options);
+      if (predictsChains(task)) return scoreChains(model, task, options, signal);
       return predictsPairs(task)
         ? scoreStructures(model, task, options, signal)
         : scoreLabels(model, task, options, signal);

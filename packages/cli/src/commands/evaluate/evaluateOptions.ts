@@ -19,7 +19,7 @@ export interface EvaluateOptions extends Precision, WindowOptions {
   /** An MMseqs2 result, in place of the comparison. */
   readonly mmseqs?: string;
   readonly baselines?: boolean;
-  readonly by: readonly (Grouping | 'pair-type' | 'probability')[];
+  readonly by: readonly (Grouping | 'pair-type' | 'probability' | 'plddt')[];
   readonly csv?: string;
   /** A folder for `report.html` and its figures. */
   readonly report?: string;

@@ -8,6 +8,7 @@ import type { ConfigGroup } from '../../report/data.ts';
 import { renderEvaluation, type EvaluationReport } from '../../report/evaluationPage.ts';
 import type { ReportedRun } from '../../report/runPage.ts';
 import { note } from '../../commandLine/terminal.ts';
+import { calledAs } from '../../commandLine/calledAs.ts';
 import { packageVersion } from '../../commandLine/version.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 
@@ -36,7 +37,7 @@ export async function writeReport(
       ...page,
       model: options.model,
       ...(run && { run }),
-      command: commandLine(),
+      command: calledAs(),
       facts: [
         ...page.facts,
         {
@@ -61,9 +62,3 @@ async function runOf(model: string): Promise<ReportedRun | undefined> {
   const folder = dirname(resolve(model));
   return basename(resolve(model)) === 'model' ? readRun(folder, basename(folder)).catch(() => undefined) : undefined;
 }
-
-/** The command as a shell takes it. */
-const commandLine = (): string =>
-  ['rna', ...process.argv.slice(2)]
-    .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');

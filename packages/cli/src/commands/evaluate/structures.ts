@@ -73,6 +73,7 @@ export async function scoreStructures(
   signal: AbortSignal,
 ): Promise<void> {
   const rules = rulesOf(options);
+  if (options.by.includes('plddt')) throw new UsageError('--by plddt is for structures in space');
   if (options.by.includes('similarity') && options.train === undefined && options.mmseqs === undefined)
     throw new UsageError('--by similarity needs the training set: --train FILES or --mmseqs FILE');
   const records = await readStructures(options.files);
@@ -280,12 +281,14 @@ async function withProgress<T>(
 type Summaries = ReadonlyMap<string, StructureSummary>;
 
 function tablesOf({ by }: Pick<EvaluateOptions, 'by'>, summaries: Summaries, calibration: readonly CalibrationBin[]) {
+  const { groups } = [...summaries.values()][0]!;
   return [
     summaryTable(summaries),
     ...by.flatMap((each) => {
       if (each === 'pair-type') return [pairTypeTable(summaries)];
       if (each === 'probability') return [calibrationTable(calibration)];
-      return [...summaries.values()][0]!.groups.some((group) => group.by === each) ? [groupTable(each, summaries)] : [];
+      const made = groups.find((group) => group.by === each);
+      return made === undefined ? [] : [groupTable(made.by, summaries)];
     }),
   ];
 }

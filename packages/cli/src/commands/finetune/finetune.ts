@@ -25,6 +25,7 @@ import {
   type FinetuneConfig,
   withRecovery,
 } from '@rna/train';
+import { readChainSet } from '../../input/chainFiles.ts';
 import { labelColumns, labelRows, readLabelled, readRows, type LabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withModel } from '../../models/loadModel.ts';
@@ -134,6 +135,12 @@ async function readData(head: Head, config: FinetuneConfig): Promise<Data> {
   const { data, head: asked } = config;
   const sizes = head.sizes.parse(asked);
   const { columns } = head;
+  if (head.kind === 'coordinates') {
+    const train = await chainRnas(data.train, config);
+    const validation = data.validation.length === 0 ? [] : await chainRnas(data.validation, config);
+    const labelled = { ...heldOut(train, validation, config), config };
+    return { labelled: () => labelled };
+  }
   if (columns?.learn === undefined) {
     const all = await readLabelled(head, sizes, data.train, data.columns);
     const held = await readLabelled(head, sizes, data.validation, data.columns);
@@ -161,6 +168,19 @@ async function readData(head: Head, config: FinetuneConfig): Promise<Data> {
   };
   const first = labelled();
   return { labelled: (learnt) => (learnt === undefined ? first : labelled(learnt)) };
+}
+
+/** The chains of coordinate files that pass the config's filters. */
+async function chainRnas(paths: readonly string[], { data }: FinetuneConfig): Promise<Rnas['train']> {
+  const { shortest = 16, longest = 256, resolution = 4, statedResolution = false, clusters } = data;
+  const chains = await readChainSet(paths, { shortest, longest, resolution, statedResolution }, clusters);
+  return chains.map(({ id, file, chain: { sequence, coordinates, mask } }) => ({
+    id,
+    sequence,
+    file,
+    line: 1,
+    target: { sequence, coordinates, mask },
+  }));
 }
 
 /** A RangeError of a table that nothing can be learnt from is the files'. */

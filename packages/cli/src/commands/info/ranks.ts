@@ -83,7 +83,11 @@ async function measured(ranks: Ranks) {
     /** Of the array, and what a rank sends of it and takes. */
     arrayBytes: SIZES[1],
     sentBytes: sent,
+    /** The median, of `samples`. */
     seconds,
+    fastest: slowest[0]!,
+    slowest: slowest.at(-1)!,
+    samples: TIMES,
     bytesPerSecond: sent / seconds,
     /** Of this rank, with filling and checking the arrays. */
     processorSeconds: (user + system) / 1e6,

@@ -43,6 +43,8 @@ export async function predict(options: PredictOptions): Promise<void> {
     if (options.columns) throw new UsageError('--columns is for tables; structures are predicted of FASTA');
     return fold({ ...options, engine: 'model', inputs: [input], format: options.format ?? ['dbn'] });
   }
+  if (head.kind === 'coordinates')
+    throw new UsageError(`${head.title} are predicted by rna tertiary, which writes a file a record`);
   if (
     options.format !== undefined ||
     options.allowNcPairs !== undefined ||
