@@ -44,6 +44,7 @@ test('a head of one’s own learns the share of G and C', async () => {
   expect(last).toBeLessThan(first / 20);
   const shares = [1, 0, 0.5, 3 / 11, 5 / 7];
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-  const squares = (of: (i: number) => number): number => shares.reduce((sum, share, i) => sum + (share - of(i)) ** 2, 0);
+  const squares = (of: (i: number) => number): number =>
+    shares.reduce((sum, share, i) => sum + (share - of(i)) ** 2, 0);
   expect(squares((i) => predicted[i]!)).toBeLessThan(0.1 * squares(() => mean));
 });

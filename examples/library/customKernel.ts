@@ -3,7 +3,7 @@
  * ops are. Sizes are uniforms, so that a new length compiles nothing.
  */
 import { defineKernel, elementwise, flatIndex } from '@rna/kernels';
-import { backward, Device, record, reshape, type Tensor } from '@rna/tensor';
+import { backward, record, reshape, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 
 /** y = x³. */

@@ -196,7 +196,10 @@ describe('sequences that are too long', () => {
 
 test('parameters whose sums overflow are named', async () => {
   const folder = temporaryFolder();
-  const text = readFileSync(new URL('../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url), 'utf8');
+  const text = readFileSync(
+    new URL('../../builtin/engines/contrafold/contrafold.params.complementary', import.meta.url),
+    'utf8',
+  );
   const params = join(folder, 'steep.params');
   writeFileSync(params, text.replaceAll(/(hairpin_length_at_least_\d+) .*/g, '$1 100'));
   expect(await rna('structures', fasta(folder, ['GGGGAAAACCCC']), '--params', params)).toMatchObject({

@@ -27,13 +27,7 @@ export { calibrationPlot, type Calibration } from './calibration.ts';
 export { confusionMatrix } from './confusion.ts';
 export { f1ByFamily, f1ByLength } from './f1.ts';
 export { precisionRecallPlot, type PrecisionRecall } from './precisionRecall.ts';
-export {
-  embeddingFigures,
-  embeddingMap,
-  project,
-  type EmbeddedRna,
-  type PlacedRna,
-} from './projection.ts';
+export { embeddingFigures, embeddingMap, project, type EmbeddedRna, type PlacedRna } from './projection.ts';
 export { PROJECTIONS, type Projection } from './projectionNames.ts';
 export { clusters, type Clusters } from './clusters.ts';
 export { scatter, type Predicted } from './scatter.ts';

@@ -143,6 +143,7 @@ export { lddtBins } from './lddtBins.ts';
 export {
   squaredDistances,
   squaredDistancesBackward,
+  edgeFeatureCount,
   edgeFeatures,
   edgeFeaturesBackward,
   neighbourSums,

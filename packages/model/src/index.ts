@@ -162,10 +162,6 @@ export {
   type TaskHead,
   type PairTask,
   type NcrnaFamilySizes,
-  type OwnSizes,
-  type SecondaryStructureSizes,
-  type SpliceSiteSizes,
-  type ResNet1dSizes,
   headLoss,
   predictedPartners,
   predictsChains,
@@ -173,6 +169,10 @@ export {
   type ChainTask,
   type TertiaryHeadSizes,
   type TertiaryPrediction,
+  type OwnSizes,
+  type SecondaryStructureSizes,
+  type SpliceSiteSizes,
+  type ResNet1dSizes,
 } from './heads/index.ts';
 export { TERTIARY_PRESETS, type TertiarySizes, type TertiaryPreset } from './tertiary/config.ts';
 export { tertiaryTokens, embed, type Representations } from './tertiary/embedding.ts';
@@ -203,6 +203,21 @@ export {
   type LossOptions,
   type StructureLoss,
 } from './tertiary/losses.ts';
+export {
+  predictTertiary,
+  meanDistances,
+  type TertiaryModel,
+  type TertiaryDetail,
+  type TertiaryDetailOptions,
+} from './tertiary/predict.ts';
+export {
+  cropTarget,
+  drawCrop,
+  pairLabelsOf,
+  targetPartners,
+  type Crop,
+  type TertiaryTarget,
+} from './tertiary/target.ts';
 export { refineNet, type RefineObserver } from './tertiary/refineNet.ts';
 export {
   isRhoFold,
@@ -216,5 +231,3 @@ export {
   type RhoFoldPrediction,
 } from './tertiary/rhofold.ts';
 export { tertiaryFlops, type TertiaryFlops } from './tertiary/flops.ts';
-export { type TertiaryDetail, type TertiaryDetailOptions, meanDistances, predictTertiary } from './tertiary/predict.ts';
-export { type TertiaryTarget } from './tertiary/target.ts';

@@ -56,8 +56,7 @@ afterAll(() => {
 type Task = TaskHead<TertiaryHeadSizes, TertiaryTarget, TertiaryPrediction>;
 const taskOf = (sizes: object): Task =>
   taskHead({ task: 'tertiary-structure', sizes: { ...SIZES, ...sizes } }, [tertiaryStructure], 'x') as unknown as Task;
-const parametersOf = (task: Task): ParameterMap =>
-  initialHead(device, task, { dim: DIM, model: 'ssr-lm' }, 1);
+const parametersOf = (task: Task): ParameterMap => initialHead(device, task, { dim: DIM, model: 'ssr-lm' }, 1);
 const rows = (length: number): Float32Array => {
   const random = new RandomStream(3);
   return Float32Array.from({ length: (length + 2) * DIM }, () => random.normal());

@@ -202,7 +202,7 @@ function pretending(
   return {
     info,
     features: new Set([
-      ...[...adapter.features].filter((name) => (name as string) !== SIZES),
+      ...[...adapter.features].filter((name) => name !== SIZES),
       ...(matrices ? [FEATURE] : []),
       ...(sizes ? [SIZES] : []),
     ]),

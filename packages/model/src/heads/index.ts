@@ -8,12 +8,10 @@ import { regression } from './regression.ts';
 import { ribosomeLoad } from './ribosomeLoad.ts';
 import { secondaryStructure } from './secondaryStructure.ts';
 import { spliceSite } from './spliceSite.ts';
-import { tertiaryStructure } from './tertiaryStructure.ts';
 import { expressionLevel, translationEfficiency } from './translation.ts';
 
 export const HEADS: readonly Head[] = [
   secondaryStructure,
-  tertiaryStructure,
   spliceSite,
   ribosomeLoad,
   translationEfficiency,
@@ -46,6 +44,7 @@ export {
   headParameters,
   initialHead,
   runHead,
+  headLoss,
   headConfig,
   taskHead,
   scalarNames,
@@ -60,7 +59,6 @@ export {
   type Head,
   type TaskHead,
   type PairTask,
-  headLoss,
 } from './head.ts';
 export { multiLabel } from './multiLabel.ts';
 export { ncrnaFamily, type NcrnaFamilySizes } from './ncrnaFamily.ts';
@@ -70,8 +68,6 @@ export { ribosomeLoad } from './ribosomeLoad.ts';
 export type { OwnSizes } from './ownSizes.ts';
 export { secondaryStructure, pairLabels, type SecondaryStructureSizes } from './secondaryStructure.ts';
 export { spliceSite, type SpliceSiteSizes } from './spliceSite.ts';
-export { translationEfficiency, expressionLevel } from './translation.ts';
-export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
 export {
   predictedPartners,
   predictsChains,
@@ -80,3 +76,5 @@ export {
   type TertiaryHeadSizes,
   type TertiaryPrediction,
 } from './tertiaryStructure.ts';
+export { translationEfficiency, expressionLevel } from './translation.ts';
+export { resNet1dSizes, type ResNet1dSizes } from './resnet1d.ts';
