@@ -8,10 +8,12 @@ import { regression } from './regression.ts';
 import { ribosomeLoad } from './ribosomeLoad.ts';
 import { secondaryStructure } from './secondaryStructure.ts';
 import { spliceSite } from './spliceSite.ts';
+import { tertiaryStructure } from './tertiaryStructure.ts';
 import { expressionLevel, translationEfficiency } from './translation.ts';
 
 export const HEADS: readonly Head[] = [
   secondaryStructure,
+  tertiaryStructure,
   spliceSite,
   ribosomeLoad,
   translationEfficiency,
