@@ -41,9 +41,10 @@ test('every structure has its file, its distances and its confidence', () => {
   expect(text).toContain('3 more structures are in the files');
 });
 
-test('the page carries the viewer with its licence, and asks for nothing', () => {
+test('the page carries the viewer with its licences, and asks for nothing', () => {
   expect(viewer.script.length).toBeGreaterThan(100_000);
   expect(text).toContain('Redistribution and use in source and binary forms');
+  expect(text).toContain('Vitaly Puzrin and Andrei Tuputcyn');
   const document = parse(text);
   expect(all(document, 'script').filter((script) => script.getAttribute('src') !== null)).toHaveLength(0);
   expect(all(document, 'link, img, iframe')).toHaveLength(0);

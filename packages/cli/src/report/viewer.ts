@@ -6,23 +6,28 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CONFIDENCE_CLASSES, markup, trusted, type Markup } from '@rna/figures';
 
 export interface Viewer {
   /** The library's text. */
   readonly script: string;
-  /** Its licence, which goes with it. */
+  /** Its licence and that of pako, which is inside it; they go with it. */
   readonly licence: string;
 }
 
 /** The viewer as the installed package has it. */
 export async function loadViewer(): Promise<Viewer> {
-  const [script, licence] = await Promise.all([
-    readFile(fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js')), 'utf8'),
-    readFile(fileURLToPath(import.meta.resolve('3dmol/LICENSE')), 'utf8'),
-  ]);
-  return { script, licence };
+  const library = fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js'));
+  const pako = createRequire(library).resolve('pako/package.json');
+  const [script, ...licences] = await Promise.all(
+    [library, fileURLToPath(import.meta.resolve('3dmol/LICENSE')), join(dirname(pako), 'LICENSE')].map((path) =>
+      readFile(path, 'utf8'),
+    ),
+  );
+  return { script: script!, licence: licences.join('\n') };
 }
 
 /** A text as the content of a script element, which nothing in it may end. */
