@@ -76,7 +76,7 @@ describe('rna data splice', () => {
     expect(await refused('splice', join(samples, 'splice'), '--species', 'mouse')).toContain(
       'no table of mouse donor sites; there are arabidopsis, fly, worm',
     );
-    expect(await refused('splice', samples + '/contrafold')).toContain("neither Spliceator's files");
+    expect(await refused('splice', temporaryFolder())).toContain("neither Spliceator's files");
   });
 });
 
