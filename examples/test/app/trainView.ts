@@ -41,7 +41,7 @@ describe('the Train view', () => {
     const paused = await step();
     await tab.waitForTimeout(1500);
     expect(await step()).toBe(paused);
-    await tab.getByRole('button', { name: 'Go on' }).click();
+    await tab.getByRole('button', { name: 'Go on', exact: true }).click();
     await expect.poll(() => tab.getByText('step 25', { exact: true }).count(), { timeout: 60_000 }).toBe(1);
 
     await tab.reload();
