@@ -55,6 +55,13 @@ fn gamma(weight: f32) -> f32 { return (max(weight, 0.0) + log1pExp(weight)) * po
 const scalarFactor = 'sqrt(1.0 / (3.0 * f32(u.channels)))';
 const PAIR_FACTOR = Math.sqrt(1 / 3);
 
+/** An invocation for each feature `f` of a head `h` of an item: its channels, then so many of its points. */
+const featureOf = (item: 'query' | 'key', points: 'queryPoints' | 'valuePoints'): string => /* wgsl */ `${flatIndex}
+  let each = u.channels + u.${points};
+  let f = i % each;
+  let h = i / each % u.heads;
+  let ${item} = i / each / u.heads;`;
+
 const unmasked: { mask: boolean } = { mask: false };
 
 /** What a key that is masked has less in its logits. */
@@ -99,11 +106,7 @@ export const pointAttentionValues = defineKernel({
   variant: {},
   ...elementwise,
   declarations: () => declarations + rotationWgsl,
-  body: () => /* wgsl */ `${flatIndex}
-  let each = u.channels + u.valuePoints;
-  let f = i % each;
-  let h = i / each % u.heads;
-  let query = i / each / u.heads;
+  body: () => /* wgsl */ `${featureOf('query', 'valuePoints')}
   let weights = (query * u.heads + h) * u.length;
   if (f < u.channels) {
     var sum = 0.0;
@@ -232,11 +235,7 @@ export const pointAttentionQueriesBackward = defineKernel({
   variant: {},
   ...elementwise,
   declarations: () => declarations + gammaWgsl,
-  body: () => /* wgsl */ `${flatIndex}
-  let each = u.channels + u.queryPoints;
-  let f = i % each;
-  let h = i / each % u.heads;
-  let query = i / each / u.heads;
+  body: () => /* wgsl */ `${featureOf('query', 'queryPoints')}
   let weights = (query * u.heads + h) * u.length;
   if (f < u.channels) {
     var sum = 0.0;
@@ -264,11 +263,7 @@ export const pointAttentionKeysBackward = defineKernel({
   variant: {},
   ...elementwise,
   declarations: () => declarations + gammaWgsl,
-  body: () => /* wgsl */ `${flatIndex}
-  let each = u.channels + u.queryPoints;
-  let f = i % each;
-  let h = i / each % u.heads;
-  let key = i / each / u.heads;
+  body: () => /* wgsl */ `${featureOf('key', 'queryPoints')}
   if (f < u.channels) {
     var sum = 0.0;
     for (var query = 0u; query < u.length; query++) {
@@ -297,11 +292,7 @@ export const pointAttentionValuesBackward = defineKernel({
   variant: {},
   ...elementwise,
   declarations: () => declarations,
-  body: () => /* wgsl */ `${flatIndex}
-  let each = u.channels + u.valuePoints;
-  let f = i % each;
-  let h = i / each % u.heads;
-  let key = i / each / u.heads;
+  body: () => /* wgsl */ `${featureOf('key', 'valuePoints')}
   if (f < u.channels) {
     var sum = 0.0;
     for (var query = 0u; query < u.length; query++) {

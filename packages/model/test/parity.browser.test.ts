@@ -1,31 +1,10 @@
 /** The forward parity tests in a real browser. */
-import { Device } from '@rna/tensor';
-import { afterAll, beforeAll } from 'vitest';
-import { commands } from 'vitest/browser';
-import { forwardTests, type Platform } from './parity.ts';
+import { forwardTests } from './parity.ts';
 import { rnaFmForwardTests } from './rnaFmParity.ts';
 import { tertiaryEndToEndTests } from './tertiaryParity.ts';
+import { browserPlatform } from './platform.browser.ts';
 
-// The packages name no platform, so the DOM's types are not loaded.
-declare const navigator: { readonly gpu: GPU };
-
-let device: Device;
-beforeAll(async () => {
-  const adapter = await navigator.gpu.requestAdapter();
-  if (adapter === null) throw new Error('this browser has no WebGPU adapter');
-  device = await Device.open(adapter, { memoryBudget: 2 ** 30 });
-});
-afterAll(() => {
-  device.destroy();
-});
-
-const platform: Platform = {
-  device: () => device,
-  bytes: async (path) =>
-    Uint8Array.from(atob(await commands.readFile(`packages/model/test/fixtures/${path}`, 'base64')), (c) =>
-      c.charCodeAt(0),
-    ),
-};
+const platform = browserPlatform();
 forwardTests(platform);
 rnaFmForwardTests(platform);
 tertiaryEndToEndTests(platform, false);

@@ -2,10 +2,8 @@
  * RhoFold's published form, from a file to coordinates, against its own code in doubles: a tiny one with all names, of
  * whose tables of positions only the rows that are read are kept.
  */
-import { readFile } from 'node:fs/promises';
-import type { Device, Tensor } from '@rna/tensor';
-import { openDevice } from '@rna/tensor/node';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Tensor } from '@rna/tensor';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   disposeRhoFold,
   distograms,
@@ -28,23 +26,13 @@ import {
   type Weights,
 } from '../src/index.ts';
 import { openNumbers, type Numbers } from './tertiaryNumbers.ts';
-import type { Platform } from './parity.ts';
+import { nodePlatform } from './platform.node.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ poison: true });
-});
+const platform = nodePlatform();
 afterEach(() => {
-  expect(device.memory.use().tensors, 'tensors alive after a test').toBe(0);
-});
-afterAll(() => {
-  device.destroy();
+  expect(platform.device().memory.use().tensors, 'tensors alive after a test').toBe(0);
 });
 
-const platform: Platform = {
-  device: () => device,
-  bytes: async (path) => new Uint8Array(await readFile(new URL(`./fixtures/${path}`, import.meta.url))),
-};
 const fixture = async (): Promise<TensorFile> =>
   openTensorFile(memorySource('RhoFold.pt', await platform.bytes('oracle/tertiary/rhofold_tiny.safetensors')));
 const text = async (path: string): Promise<string> => new TextDecoder().decode(await platform.bytes(path));
@@ -62,7 +50,7 @@ describe('a RhoFold file', () => {
     ['l13', 2],
     ['l5', 2],
   ] as const)('%s, cycle %i', async (tag, cycle) => {
-    const model = await loadRhoFold(device, await openRhoFold(await fixture()));
+    const model = await loadRhoFold(platform.device(), await openRhoFold(await fixture()));
     const { encoder, parameters, sizes } = model;
     const numbers: Numbers = await openNumbers(platform, 'c_rhofold_tiny');
     const sequence = SEQUENCES[tag];
@@ -71,7 +59,7 @@ describe('a RhoFold file', () => {
       asked.add(name);
       return weightsOf(parameters)(name);
     };
-    const seen = device.scope((): [string, readonly Tensor[]][] => {
+    const seen = platform.device().scope((): [string, readonly Tensor[]][] => {
       const lm = rhoFoldRows(encoder, sequence);
       const last = runTertiary(p, sizes, tertiaryTokens(sequence), lm, { recycles: cycle });
       const { iterations } = last;
@@ -117,7 +105,7 @@ describe('a RhoFold file', () => {
   });
 
   it('predicts what its cycles give', async () => {
-    const model = await loadRhoFold(device, await openRhoFold(await fixture()));
+    const model = await loadRhoFold(platform.device(), await openRhoFold(await fixture()));
     const numbers = await openNumbers(platform, 'c_rhofold_tiny');
     // T is U, and case says nothing.
     const { coordinates, mask, plddt, pairProbabilities, distograms: maps } = await predictRhoFold(model, 'gcaTT', 2);

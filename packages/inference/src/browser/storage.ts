@@ -7,7 +7,8 @@
 import { CheckpointError, checkRange, type ByteSource } from '@rna/model';
 import { childFile, childFolder, fileNames, folderNames, openFolder, readText, removeEntry, writeFile } from '@rna/web';
 
-const MODELS = 'rna-models';
+// Not where @rna/web keeps the models of an application, which lie there as they were published.
+const MODELS = 'rna-hub-models';
 const COMPLETE = 'complete.json';
 /** Bytes of every part but the last. */
 export const PART_BYTES = 2 ** 25;

@@ -35,17 +35,10 @@ import {
   MOST_LOG_ODDS,
   type FoldingEngine,
 } from '@rna/structure';
+import { ENGINE_PRIORS, enginePrior, type EnginePrior } from './enginePriors.ts';
 import type { Head, HeadInput } from './head.ts';
 
 const DEFAULT_THRESHOLD = 0.5;
-
-/** Folding engines whose pair probabilities a head takes beside the representation, by the name of the choice. */
-const PRIORS = {
-  none: [],
-  contrafold: ['contrafold'],
-  eternafold: ['eternafold'],
-  both: ['contrafold', 'eternafold'],
-} as const satisfies Record<string, readonly FoldingEngine[]>;
 
 // Log-odds are -MOST_LOG_ODDS to MOST_LOG_ODDS; on the map 0 to 2, where most pairs, which nobody thinks of, are 0.
 const PRIOR_SCALE = { factor: 1 / MOST_LOG_ODDS, shift: 1 };
@@ -64,7 +57,7 @@ export interface SecondaryStructureSizes {
   readonly block?: keyof typeof CONVOLUTIONS | undefined;
   readonly dilations?: readonly number[] | undefined;
   readonly distances?: number | undefined;
-  readonly prior?: keyof typeof PRIORS | undefined;
+  readonly prior?: EnginePrior | undefined;
 }
 
 // The bands in which `pairResNet` makes a map that is not kept whole are about so large, and have at least so many rows.
@@ -75,7 +68,7 @@ const BAND_ROWS = 64;
 const mapsOf = (sizes: SecondaryStructureSizes): number => (convolutionsOf(sizes).length + 1) * sizes.blocks;
 
 const convolutionsOf = ({ block = 'bottleneck' }: SecondaryStructureSizes): readonly boolean[] => CONVOLUTIONS[block];
-const enginesOf = ({ prior = 'none' }: SecondaryStructureSizes): readonly FoldingEngine[] => PRIORS[prior];
+const enginesOf = ({ prior = 'none' }: SecondaryStructureSizes): readonly FoldingEngine[] => ENGINE_PRIORS[prior];
 
 /** Labels are partners [length], −1 without; predictions the probabilities of the strict upper triangle, row by row. */
 export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float32Array> = {
@@ -105,8 +98,7 @@ export const secondaryStructure: Head<SecondaryStructureSizes, Int32Array, Float
       .nonnegative()
       .optional()
       .describe('Distances along the sequence that the map is told apart, the last for all beyond; 0: none'),
-    prior: z
-      .enum(['none', 'contrafold', 'eternafold', 'both'])
+    prior: enginePrior
       .optional()
       .describe('Folding engine whose pair probabilities the head begins with and corrects; both: their mean'),
   }),

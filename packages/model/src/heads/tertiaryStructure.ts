@@ -29,15 +29,8 @@ import { plddtOf } from '../tertiary/confidence.ts';
 import { distograms, pairLogitsOf } from '../tertiary/pairHeads.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
 import { runTertiary, type TertiaryCycle } from '../tertiary/tertiary.ts';
+import { ENGINE_PRIORS, enginePrior, type EnginePrior } from './enginePriors.ts';
 import type { Head, HeadInput, TaskHead } from './head.ts';
-
-/** Folding engines whose pair probabilities the pair representation begins with, by the name of the choice. */
-const PRIORS = {
-  none: [],
-  contrafold: ['contrafold'],
-  eternafold: ['eternafold'],
-  both: ['contrafold', 'eternafold'],
-} as const satisfies Record<string, readonly FoldingEngine[]>;
 
 /** What the head predicts of an RNA of L nucleotides. */
 export interface TertiaryPrediction {
@@ -71,7 +64,7 @@ export function predictedPartners(
 
 /** Sizes of the module with the small ones as defaults, and how it is trained. Columns of the rows are the encoder's. */
 export type TertiaryHeadSizes = Omit<TertiarySizes, 'lmDim' | 'pairPrior' | 'refineNet'> & {
-  readonly prior: keyof typeof PRIORS;
+  readonly prior: EnginePrior;
 } & TertiaryTraining;
 
 interface TertiaryTraining {
@@ -119,8 +112,7 @@ const sizes = z.strictObject({
       .filter((name) => name !== 'lmDim' && name !== 'pairPrior')
       .map((name) => [name, field(name)]),
   ),
-  prior: z
-    .enum(['none', 'contrafold', 'eternafold', 'both'])
+  prior: enginePrior
     .default('none')
     .describe('Folding engine whose pair probabilities the pair representation begins with; both: their mean'),
   ...training,
@@ -142,7 +134,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   kind: 'coordinates',
   sizes,
   oneSequence: true,
-  engines: ({ prior }) => PRIORS[prior],
+  engines: ({ prior }) => ENGINE_PRIORS[prior],
   parameters: (dim, own) => tertiaryParameters(moduleSizes(dim, own)),
   initialize: (device, dim, own, seed) => initializeTertiary(device, moduleSizes(dim, own), seed, typicalTorsions(own)),
   forward: (input, own) => runHeadModule(input, own).output,
@@ -282,7 +274,7 @@ function moduleInput(
   const [sequence] = sequences ?? [];
   if (sequence === undefined)
     throw new RangeError('tertiary-structure: the head reads the letters of a sequence, and none was given');
-  const engines: readonly FoldingEngine[] = PRIORS[prior];
+  const engines: readonly FoldingEngine[] = ENGINE_PRIORS[prior];
   const [pairs] = priors ?? [];
   if (engines.length > 0 && pairs === undefined)
     throw new RangeError(
