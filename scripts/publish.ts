@@ -275,7 +275,8 @@ async function bundle(project: UserProject): Promise<void> {
     write: false,
     logLevel: 'silent',
   });
-  if (/\bnode:|@rna\/tensor\/node/.test(outputFiles[0]!.text)) throw new Error('the page by esbuild names Node');
+  const node = /["'](?:node:|@rna\/tensor\/node).{0,40}/.exec(outputFiles[0]!.text);
+  if (node !== null) throw new Error(`the page by esbuild names Node: ${node[0]}`);
   await viteBuild({ root: project.folder, logLevel: 'silent', build: { outDir: 'site', target: 'es2022' } });
   const assets = readdirSync(join(project.folder, 'site/assets'));
   for (const file of [/^model-.*\.safetensors$/, /^EternaFoldParams-/, /\.js$/])

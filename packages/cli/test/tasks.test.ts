@@ -423,7 +423,7 @@ test('what does not fit is refused, with what would', async () => {
     expect(result.stderr).not.toMatch(/^\s+at /m);
   };
   await refused(
-    "there is no task 'splicing'; there are secondary-structure, splice-site",
+    "there is no task 'splicing'; there are secondary-structure, tertiary-structure, splice-site",
     2,
     'finetune',
     'splicing',

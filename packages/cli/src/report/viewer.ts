@@ -5,7 +5,7 @@
  * has few contexts of WebGL, so one viewer goes from card to card.
  */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,8 @@ export interface Viewer {
 
 /** The viewer as the installed package has it. */
 export async function loadViewer(): Promise<Viewer> {
-  const library = fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js'));
+  // The real path: what a package depends on lies beside the package, not beside the link to it.
+  const library = await realpath(fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js')));
   const pako = createRequire(library).resolve('pako/package.json');
   const [script, ...licences] = await Promise.all(
     [library, fileURLToPath(import.meta.resolve('3dmol/LICENSE')), join(dirname(pako), 'LICENSE')].map((path) =>
