@@ -17,7 +17,7 @@ export type WeightType = FloatType | 'int8' | 'int4';
 
 /**
  * How much 4 bits may change a matrix: the root of the sum of squares of the change over that of the matrix. Normal
- * numbers come to 0.10 and uniform ones to 0.08, whatever their size; numbers with a long tail, of which one makes the
+ * numbers come to 0.10 and uniform ones to 0.07, whatever their size; numbers with a long tail, of which one makes the
  * step of its whole group, come to more.
  */
 export const LARGEST_INT4_ERROR = 0.125;
