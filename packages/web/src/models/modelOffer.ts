@@ -253,7 +253,12 @@ export function modelFacts({ config, shapes, lmHead, task, warnings }: OpenedMod
     lmHead,
     ...(task && { task: { name: task.head.name, title: task.head.title, kind: task.head.kind } }),
     ...(longest !== undefined && { longest: longest - 2 }),
-    bytes: { f32: weightBytes(shapes, 'f32'), f16: weightBytes(shapes, 'f16'), int8: weightBytes(shapes, 'int8') },
+    bytes: {
+      f32: weightBytes(shapes, 'f32'),
+      f16: weightBytes(shapes, 'f16'),
+      int8: weightBytes(shapes, 'int8'),
+      int4: weightBytes(shapes, 'int4'),
+    },
     passBytes: Math.ceil(encoderCost(config, USUAL_LENGTH).bytes),
     warnings: [...warnings],
   };
