@@ -57,9 +57,14 @@ export interface ModelOffer {
 /** Nucleotides of the RNA whose memory is said beside the weights'. */
 export const USUAL_LENGTH = 500;
 
-/** Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides. */
-export const memoryNeeded = (facts: ModelFacts, weights: keyof ModelFacts['bytes']): number =>
-  facts.bytes[weights] + facts.passBytes;
+/**
+ * Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides; undefined where its
+ * record is older than 4 bits and they are asked for.
+ */
+export function memoryNeeded(facts: ModelFacts, weights: keyof ModelFacts['bytes']): number | undefined {
+  const bytes = facts.bytes[weights];
+  return bytes === undefined ? undefined : bytes + facts.passBytes;
+}
 
 const tree = z.array(
   z.object({
