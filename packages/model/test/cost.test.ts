@@ -16,6 +16,7 @@ import {
   secondaryStructure,
   TERTIARY_PRESETS,
   tertiaryStructure,
+  type TertiarySizes,
   type EncoderConfig,
 } from '../src/index.ts';
 import { openCountingDevice } from './countingDevice.ts';
@@ -63,7 +64,12 @@ test.each([
   'a tertiary module, %s, of %i nucleotides holds no more than is said',
   async (preset, length, mebibytes) => {
     const device = await openCountingDevice({ memoryBudget: 2 ** 36, binding: mebibytes * 2 ** 20 });
-    const { refineNet: _refineNet, pairPrior: _pairPrior, lmDim: dim, ...own } = TERTIARY_PRESETS[preset];
+    const {
+      refineNet: _refineNet,
+      pairPrior: _pairPrior,
+      lmDim: dim,
+      ...own
+    }: TertiarySizes = TERTIARY_PRESETS[preset];
     const sizes = tertiaryStructure.sizes.parse(own);
     const parameters = tertiaryStructure.parameters(dim, sizes);
     const p = new Map([...parameters].map(([name, shape]) => [name, device.zeros(shape)]));

@@ -19,7 +19,7 @@ export function registerInfo(program: Command): void {
     .argument('[model]', MODEL_HELP)
     .option(
       '--for <input...>',
-      'FASTA files, gzipped or not, or - for stdin: how long folding them will take, how much memory, and which records need windows',
+      'FASTA files, gzipped or not, or - for stdin: how long it will take to fold them (or what else the model does), how much memory, and which records need windows',
     )
     .option('--model <name>', 'with --for, the model; as the argument')
     .addOption(windowOption('as rna fold and rna embed do'))
