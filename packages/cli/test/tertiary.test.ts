@@ -70,7 +70,7 @@ interface Evaluated {
 
 test('a hairpin is learnt, predicted into files and scored beside the baselines', async () => {
   const { folder, data, run } = prepared();
-  const trained = await rna(...run('run', 40, '--train.ema', '0.5', '--json'));
+  const trained = await rna(...run('run', 40, '--train.ema', '0.5', '--head.prior', 'both', '--json'));
   expect(trained.code, trained.stderr).toBe(0);
   const { trainingLoss, before, after } = JSON.parse(trained.stdout) as Record<string, Record<string, number>>;
   expect(trainingLoss!['after']).toBeLessThan(0.8 * trainingLoss!['before']!);

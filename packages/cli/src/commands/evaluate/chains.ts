@@ -25,10 +25,12 @@ import { counted, formatCount, formatLoss, formatScore, scatter, type Figure } f
 import { UsageError } from '../../commandLine/errors.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { writeAtomically } from '../../files/files.ts';
+import { withPriors } from '../../folding/priors.ts';
 import { readChains, type FileChain } from '../../input/chainFiles.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import { sizeEntries } from '../../models/sizes.ts';
 import { textTable, type Column, type Table } from '../../report/table.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 import { writeReport } from './reportFolder.ts';
@@ -78,67 +80,68 @@ export async function scoreChains(
   const references = await readChains(options.files);
   const rnas = references.map((reference) => ({ ...reference, line: 1, sequence: reference.chain.sequence }));
   checkLengths(model.config, rnas);
-  await withEncoder(
-    model,
-    async (encoder) => {
-      const predicted: TertiaryPrediction[] = [];
-      const bar = progressBar('evaluate', rnas.length, 'chains');
-      try {
-        for await (const each of predictions({ encoder, task, parameters: encoder.parameters }, rnas, model.scalars)) {
-          signal.throwIfAborted();
-          const rna = rnas[predicted.length]!;
-          if (!isFiniteArray(each.coordinates)) throw await overflow(encoder, rna.file, rna);
-          bar.update(predicted.push(each));
+  await withPriors(task, {}, (priors) =>
+    withEncoder(
+      model,
+      async (encoder) => {
+        const predicted: TertiaryPrediction[] = [];
+        const bar = progressBar('evaluate', rnas.length, 'chains');
+        try {
+          for await (const each of predictions(
+            { encoder, task, parameters: encoder.parameters, ...(priors && { priors }) },
+            rnas,
+            model.scalars,
+          )) {
+            signal.throwIfAborted();
+            const rna = rnas[predicted.length]!;
+            if (!isFiniteArray(each.coordinates)) throw await overflow(encoder, rna.file, rna);
+            bar.update(predicted.push(each));
+          }
+        } catch (error) {
+          throw naming(error, rnas[predicted.length]!.file, rnas[predicted.length]!);
+        } finally {
+          bar.stop();
         }
-      } catch (error) {
-        throw naming(error, rnas[predicted.length]!.file, rnas[predicted.length]!);
-      } finally {
-        bar.stop();
-      }
-      const results = new Map([[options.model, references.map((each, i) => scored(each, predicted[i]!))]]);
-      if (options.baselines) {
-        results.set(
-          HELIX,
-          references.map((each, i) =>
-            scoredModel(each, helixModel(each.chain.sequence, predictedPartners(each.chain.sequence, predicted[i]!))),
-          ),
+        const results = new Map([[options.model, references.map((each, i) => scored(each, predicted[i]!))]]);
+        if (options.baselines) {
+          results.set(
+            HELIX,
+            references.map((each, i) =>
+              scoredModel(each, helixModel(each.chain.sequence, predictedPartners(each.chain.sequence, predicted[i]!))),
+            ),
+          );
+          results.set(
+            WALK,
+            references.map((each) => scoredModel(each, randomWalkModel(each.chain.sequence, WALK_SEED))),
+          );
+        }
+        const summaries = new Map([...results].map(([name, chains]) => [name, summarise(chains)]));
+        if (options.csv !== undefined) await writeCsv(options.csv, results);
+        const tables = [scoreTable(summaries), ...options.by.map((by) => groupTable(by as GroupName, summaries))];
+        if (options.report !== undefined) {
+          const own = summaries.get(options.model)!;
+          await writeReport(options.report, options, model, encoder, {
+            title: 'Structures in space',
+            task: task.head.title,
+            summary: `Structures of ${counted(rnas.length, 'chain')} of ${options.files.join(', ')}.`,
+            keys: (['c1Inclusive', 'allAtom'] as const).map((name) => ({
+              label: CHAIN_SCORE_LABELS[name],
+              value: formatScore(own.scores[name].mean),
+              interval: formatInterval(own.scores[name]),
+            })),
+            tables: [scoreTable(summaries), groupTable('length', summaries), groupTable('plddt', summaries)],
+            notes: ['Intervals are 95 % of a bootstrap over chains with 1,000 draws.'],
+            figures: confidenceFigures(results.get(options.model)!, own),
+            examples: [],
+            facts: [{ title: 'Head', entries: sizeEntries(task.sizes).map(([label, value]) => ({ label, value })) }],
+          });
+        }
+        await writeResult(
+          options.json ? jsonOf(options, task, summaries) : tables.map((table) => textTable(table)).join('\n'),
         );
-        results.set(
-          WALK,
-          references.map((each) => scoredModel(each, randomWalkModel(each.chain.sequence, WALK_SEED))),
-        );
-      }
-      const summaries = new Map([...results].map(([name, chains]) => [name, summarise(chains)]));
-      if (options.csv !== undefined) await writeCsv(options.csv, results);
-      const tables = [scoreTable(summaries), ...options.by.map((by) => groupTable(by as GroupName, summaries))];
-      if (options.report !== undefined) {
-        const own = summaries.get(options.model)!;
-        await writeReport(options.report, options, model, encoder, {
-          title: 'Structures in space',
-          task: task.head.title,
-          summary: `Structures of ${counted(rnas.length, 'chain')} of ${options.files.join(', ')}.`,
-          keys: (['c1Inclusive', 'allAtom'] as const).map((name) => ({
-            label: CHAIN_SCORE_LABELS[name],
-            value: formatScore(own.scores[name].mean),
-            interval: formatInterval(own.scores[name]),
-          })),
-          tables: [scoreTable(summaries), groupTable('length', summaries), groupTable('plddt', summaries)],
-          notes: ['Intervals are 95 % of a bootstrap over chains with 1,000 draws.'],
-          figures: confidenceFigures(results.get(options.model)!, own),
-          examples: [],
-          facts: [
-            {
-              title: 'Head',
-              entries: Object.entries(task.sizes).map(([label, value]) => ({ label, value: String(value) })),
-            },
-          ],
-        });
-      }
-      await writeResult(
-        options.json ? jsonOf(options, task, summaries) : tables.map((table) => textTable(table)).join('\n'),
-      );
-    },
-    options,
+      },
+      options,
+    ),
   );
 }
 

@@ -6,6 +6,7 @@ import { CommandError } from '../../commandLine/errors.ts';
 import { writeResult } from '../../commandLine/terminal.ts';
 import { BUILTIN, readCard, weightsDigest } from '../../models/builtin.ts';
 import { withModel } from '../../models/loadModel.ts';
+import { sizeEntries } from '../../models/sizes.ts';
 
 /**
  * Throws a CheckpointError for what is no model, and a CommandError where the built-in weights are not those of their
@@ -45,16 +46,6 @@ const modelFacts = (name: string, { config, layout, lmHead, task, scalars, shape
 
 type Row = readonly [string, string];
 
-/** Sizes by their names, those of a group with the group's before a dot, as options of a fine-tuning have them. */
-const sizeList = (sizes: object, group = ''): string =>
-  Object.entries(sizes)
-    .map(([name, size]: [string, unknown]) =>
-      typeof size === 'object' && size !== null && !Array.isArray(size)
-        ? sizeList(size, `${group}${name}.`)
-        : `${group}${name} ${String(size)}`,
-    )
-    .join(', ');
-
 const factRows = ({ model, kind, names, parameters, task, scalars, ...facts }: Facts): Row[] => [
   ['model', `${model}: ${kind}, ${names} names`],
   ['parameters', parameters.toLocaleString('en')],
@@ -62,7 +53,14 @@ const factRows = ({ model, kind, names, parameters, task, scalars, ...facts }: F
     'encoder',
     `dim ${facts.dim}, ${facts.blocks} blocks, ${facts.heads} heads, feed-forward ${facts.feedForward}; ${facts.languageModelHead ? 'with' : 'without'} a language-model head`,
   ],
-  ['task', task === null ? 'none' : `${task.name} (${task.predicts}): ${sizeList(task.sizes)}`],
+  [
+    'task',
+    task === null
+      ? 'none'
+      : `${task.name} (${task.predicts}): ${sizeEntries(task.sizes)
+          .map((each) => each.join(' '))
+          .join(', ')}`,
+  ],
   ...Object.entries(scalars).map(([name, value]): Row => [name, String(value)]),
 ];
 
