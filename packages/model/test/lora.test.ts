@@ -284,7 +284,10 @@ describe('an adapter that PEFT made', () => {
     expect(() => parsePeftConfig(text.replace('LORA', 'IA3'), 'adapter_config.json')).toThrow(
       /adapter_config\.json: not a plain LoRA adapter.*peft_type/s,
     );
-    expect(() => parsePeftConfig(text.replace('{', '{"use_dora":true,'), 'adapter_config.json')).toThrow(/use_dora/);
+    expect(() => parsePeftConfig(text.replace('{', '{"use_dora":true,'), 'adapter_config.json')).toThrow(
+      /not a plain LoRA adapter: "use_dora" is true\. Merge it into its base/,
+    );
+    expect(() => parsePeftConfig('[]', 'adapter_config.json')).toThrow(/not a plain LoRA adapter: .*expected object/);
   });
 });
 

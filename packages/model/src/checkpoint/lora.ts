@@ -207,7 +207,19 @@ export function parsePeftConfig(json: string, file: string): PeftConfig {
     throw new CheckpointError(file, `not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const result = peftConfig.safeParse(fields);
-  if (!result.success) throw new CheckpointError(file, `not a plain LoRA adapter: ${z.prettifyError(result.error)}`);
+  if (!result.success) {
+    const given = fields as Record<string, unknown>;
+    const problems = result.error.issues.map(({ path, message }) => {
+      const key = String(path[0]);
+      return path.length === 0
+        ? message
+        : `"${key}" is ${Object.hasOwn(given, key) ? JSON.stringify(given[key]) : 'missing'}`;
+    });
+    throw new CheckpointError(
+      file,
+      `not a plain LoRA adapter: ${problems.join(', ')}. Merge it into its base in Python: model.merge_and_unload().save_pretrained("merged")`,
+    );
+  }
   return result.data;
 }
 
