@@ -287,6 +287,10 @@ describe('an adapter that PEFT made', () => {
     expect(() => parsePeftConfig(text.replace('{', '{"use_dora":true,'), 'adapter_config.json')).toThrow(
       /not a plain LoRA adapter: "use_dora" is true\. Merge it into its base/,
     );
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    expect(() => parsePeftConfig(text.replace('{', `{"bias":${deep},`).replace('"bias":"none"', '"b":1'), 'c')).toThrow(
+      /^c: not a plain LoRA adapter: "bias" is a list or a group\./,
+    );
     expect(() => parsePeftConfig('[]', 'adapter_config.json')).toThrow(/not a plain LoRA adapter: .*expected object/);
   });
 });

@@ -209,12 +209,14 @@ export function parsePeftConfig(json: string, file: string): PeftConfig {
   const result = peftConfig.safeParse(fields);
   if (!result.success) {
     const given = fields as Record<string, unknown>;
-    const problems = result.error.issues.map(({ path, message }) => {
-      const key = String(path[0]);
-      return path.length === 0
-        ? message
-        : `"${key}" is ${Object.hasOwn(given, key) ? JSON.stringify(given[key]) : 'missing'}`;
-    });
+    const shown = (key: string): string => {
+      if (!Object.hasOwn(given, key)) return 'missing';
+      const value = given[key];
+      return typeof value === 'object' && value !== null ? 'a list or a group' : JSON.stringify(value).slice(0, 60);
+    };
+    const problems = result.error.issues.map(({ path, message }) =>
+      path.length === 0 ? message : `"${String(path[0])}" is ${shown(String(path[0]))}`,
+    );
     throw new CheckpointError(
       file,
       `not a plain LoRA adapter: ${problems.join(', ')}. Merge it into its base in Python: model.merge_and_unload().save_pretrained("merged")`,
