@@ -2,12 +2,12 @@
  * Tasks of a user's own, from a table of theirs: columns by any name, labels as text, missing ones, names and titles
  * that come from the table and stay with the model; from `rna finetune` to `rna predict` and `rna evaluate`.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { modelFolder, rna } from './harness.ts';
+import { enlarge, modelFolder, rna } from './harness.ts';
 import { rnas } from './training.ts';
 
 let base: string;
@@ -140,6 +140,15 @@ describe('regression', () => {
     const errors = rows.filter((row) => row[5] !== 'nan').map((row) => Math.abs(Number(row[5]) - Number(row[7])));
     expect(scores['mae (length)']).toBeCloseTo(errors.reduce((sum, error) => sum + error, 0) / errors.length, 4);
     expect(readFileSync(join(report, 'report.html'), 'utf8')).toContain('measured length');
+  });
+
+  test('is not scored where its numbers overflow', async () => {
+    const model = join(base, 'overflowing');
+    cpSync(join(run, 'model'), model, { recursive: true });
+    enlarge(join(model, 'model.safetensors'), /layers\.1\..*down_proj\.weight$/);
+    const { code, stdout, stderr } = await rna('evaluate', model, data);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/numbers\.csv:3: record "r1": the numbers overflow in block 2 of \d/);
   });
 
   test('is plotted with every score of its log', async () => {
