@@ -74,6 +74,8 @@ describe('regression', () => {
     const columns = ['--columns', 'id=name,sequence=seq,target=purines,target=length'];
     const tuned = await finetune('regression', data, run, ...columns, '--data.validation', data, '--train.epochs', '4');
     expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+    // Before the first step's line, since it takes as long as many steps.
+    expect(tuned.stderr).toMatch(/compiling the kernels for the first step\n[^]*rna: step 1\//);
     // Every twentieth has neither.
     expect(tuned.stderr).toContain('1 of 20 RNAs are left out: their label is missing');
   });
