@@ -412,9 +412,14 @@ describe('nucleotides', () => {
     expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
     expect(headOf(run).sizes).toMatchObject({ names: ['.', 'A'] });
     const csv = join(base, 'sites-scores.csv');
-    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json');
+    const baselines = ['--baselines', '--train', data];
+    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json', ...baselines);
     expect(scored, scored.stderr).toMatchObject({ code: 0 });
-    const scores = JSON.parse(scored.stdout) as Record<string, number>;
+    const scores = JSON.parse(scored.stdout) as Record<string, number> & {
+      baselines: Record<string, Record<string, number>>;
+    };
+    // An A is an A by its letter alone.
+    expect(scores.baselines['naive Bayes']!['accuracy']).toBe(1);
     // The letter is in the token, and so easily learnt.
     expect(scores['auroc']).toBeGreaterThan(0.9);
     expect(scores['auprc (A)']).toBeGreaterThan(0.8);
