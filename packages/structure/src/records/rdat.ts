@@ -68,7 +68,7 @@ function accept(entries: Entries, text: string, line: number, file: string): voi
           .filter((each) => each !== '')
       : rest.reduce<string[]>((found, word) => {
           if (word.includes(':') || found.length === 0) found.push(word);
-          else found[found.length - 1] += ` ${word}`;
+          else found.push(`${found.pop()!} ${word}`);
           return found;
         }, []);
   switch (key) {
