@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -181,6 +181,9 @@ describe('all sets are written or none', () => {
     const out = temporaryFolder();
     const running = rna('data', 'secondary', archive, '--out', out);
     while (everything(out).length === 0) await setImmediate();
+    // By this name the next run finds what a killed one left.
+    const name = `^\\.${basename(out)}\\.[0-9a-f]{8}-${process.pid}-[0-9a-f]{8}\\.partial$`;
+    expect(everything(out)[0]).toMatch(new RegExp(name));
     process.emit('SIGINT');
     expect(await running).toEqual({ code: 130, stdout: '', stderr: 'rna: interrupted\n' });
     expect(everything(out)).toEqual([]);

@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openFileSource, writeAtomically, makeFolder, partialFolder } from '../src/files/files.ts';
+import { fileNames } from '../src/files/outputPaths.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -97,4 +98,18 @@ test('folders are made with those above them, and the one at fault is named', as
   await writeFile(file, '');
   await expect(makeFolder(file)).rejects.toMatchObject({ code: 'EEXIST', path: file });
   await expect(makeFolder(join(file, 'c'))).rejects.toMatchObject({ code: 'ENOTDIR', path: join(file, 'c') });
+});
+
+test('no two records are written to one file, nor to one that is written beside another', () => {
+  const plan = ['a/b', 'a', 'a.sample-2'].map((id, k) => ({ id, file: 'x.fa', line: k + 1, length: 4 }));
+  expect([...fileNames(plan)]).toEqual([
+    ['a/b', 'a_b'],
+    ['a', 'a'],
+    ['a.sample-2', 'a.sample-2'],
+  ]);
+  const beside = (name: string): string[] => [`${name}.sample-1`, `${name}.sample-2`];
+  expect(() => fileNames(plan, beside)).toThrow(
+    'x.fa:3: record "a.sample-2" and the one on line 2 would both be written to files named "a.sample-2"; rename',
+  );
+  expect(() => fileNames([{ id: 'a:b', file: 'x.fa', line: 9, length: 1 }, ...plan])).toThrow('files named "a_b"');
 });

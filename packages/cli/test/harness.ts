@@ -187,3 +187,14 @@ export async function structureModelFolder(folder: string, model: string, thresh
   writeFileSync(join(path, 'model.safetensors'), sink.bytes());
   return path;
 }
+
+/** Sets a tensor of a safetensors file to values near the largest of float32. */
+export function enlarge(path: string, tensor: string | RegExp): void {
+  const bytes = readFileSync(path);
+  const header = Number(bytes.readBigUInt64LE(0));
+  const entries = JSON.parse(bytes.toString('utf8', 8, 8 + header)) as Record<string, { data_offsets: number[] }>;
+  const name = typeof tensor === 'string' ? tensor : Object.keys(entries).find((each) => tensor.test(each))!;
+  const [begin, end] = entries[name]!.data_offsets as [number, number];
+  for (let at = 8 + header + begin; at < 8 + header + end; at += 4) bytes.writeFloatLE(3e38, at);
+  writeFileSync(path, bytes);
+}

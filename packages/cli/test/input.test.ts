@@ -83,6 +83,16 @@ describe('withFasta', () => {
     ]);
   });
 
+  test('reads the sequences of a file of structures', async () => {
+    const paths = [write('a.dbn', '>a\nACGU\n(..)\n'), write('b.ct', '2 ENERGY = -1 b\n1 G 0 2 0 1\n2 C 1 0 0 2\n')];
+    expect((await records(paths)).map(({ id, sequence, line }) => [id, sequence, line])).toEqual([
+      ['a', 'ACGU', 1],
+      ['b', 'GC', 1],
+    ]);
+    await expect(records(write('c.fa', '>c\nACGU\n(..)\n'))).rejects.toThrow('not FASTA; give it the extension .dbn');
+    await expect(records(write('c.dbn', '>c\nACGU\n(..\n'))).rejects.toThrow('c.dbn:3: ');
+  });
+
   test('refuses an id that two files have', async () => {
     const paths = [write('a.fa', '>a\nA\n'), write('b.fa', '>b\nC\n>a\nG\n')];
     await expect(records(paths)).rejects.toThrow(

@@ -69,5 +69,11 @@ test('numbers are predicted for all, and reactivities scored', () => {
     'predicted(gc)': expect.any(Number) as number,
     input: { family: expect.any(String) as string },
   });
-  expect(resultOf('evaluate runs/reactivities').stdout).toContain('pearson');
+  const { stdout } = resultOf('evaluate runs/reactivities');
+  // The model's scores and, beside them, the baseline's.
+  expect(stdout).toMatch(/ridge regression/);
+  expect(/^pearson +(\S+) .* – .*? +(\S+) +\S+ – /m.exec(stdout)?.slice(1).map(Number)).toEqual([
+    expect.any(Number),
+    expect.any(Number),
+  ]);
 });

@@ -2,12 +2,12 @@
  * Tasks of a user's own, from a table of theirs: columns by any name, labels as text, missing ones, names and titles
  * that come from the table and stay with the model; from `rna finetune` to `rna predict` and `rna evaluate`.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { modelFolder, rna } from './harness.ts';
+import { enlarge, modelFolder, rna } from './harness.ts';
 import { rnas } from './training.ts';
 
 let base: string;
@@ -74,6 +74,8 @@ describe('regression', () => {
     const columns = ['--columns', 'id=name,sequence=seq,target=purines,target=length'];
     const tuned = await finetune('regression', data, run, ...columns, '--data.validation', data, '--train.epochs', '4');
     expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
+    // Before the first step's line, since it takes as long as many steps.
+    expect(tuned.stderr).toMatch(/compiling the kernels for the first step\n[^]*rna: step 1\//);
     // Every twentieth has neither.
     expect(tuned.stderr).toContain('1 of 20 RNAs are left out: their label is missing');
   });
@@ -140,6 +142,15 @@ describe('regression', () => {
     const errors = rows.filter((row) => row[5] !== 'nan').map((row) => Math.abs(Number(row[5]) - Number(row[7])));
     expect(scores['mae (length)']).toBeCloseTo(errors.reduce((sum, error) => sum + error, 0) / errors.length, 4);
     expect(readFileSync(join(report, 'report.html'), 'utf8')).toContain('measured length');
+  });
+
+  test('is not scored where its numbers overflow', async () => {
+    const model = join(base, 'overflowing');
+    cpSync(join(run, 'model'), model, { recursive: true });
+    enlarge(join(model, 'model.safetensors'), /layers\.1\..*down_proj\.weight$/);
+    const { code, stdout, stderr } = await rna('evaluate', model, data);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/numbers\.csv:3: record "r1": the numbers overflow in block 2 of \d/);
   });
 
   test('is plotted with every score of its log', async () => {
@@ -401,9 +412,14 @@ describe('nucleotides', () => {
     expect(tuned, tuned.stderr).toMatchObject({ code: 0 });
     expect(headOf(run).sizes).toMatchObject({ names: ['.', 'A'] });
     const csv = join(base, 'sites-scores.csv');
-    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json');
+    const baselines = ['--baselines', '--train', data];
+    const scored = await rna('evaluate', join(run, 'model'), data, '--csv', csv, '--json', ...baselines);
     expect(scored, scored.stderr).toMatchObject({ code: 0 });
-    const scores = JSON.parse(scored.stdout) as Record<string, number>;
+    const scores = JSON.parse(scored.stdout) as Record<string, number> & {
+      baselines: Record<string, Record<string, number>>;
+    };
+    // An A is an A by its letter alone.
+    expect(scores.baselines['naive Bayes']!['accuracy']).toBe(1);
     // The letter is in the token, and so easily learnt.
     expect(scores['auroc']).toBeGreaterThan(0.9);
     expect(scores['auprc (A)']).toBeGreaterThan(0.8);

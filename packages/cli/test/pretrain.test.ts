@@ -188,6 +188,16 @@ describe('wrong usage is code 2 and names what is wrong', () => {
     const bomb = ['a: &a [x]', ...[...'bcdef'].map((name, i) => `${name}: &${name} [${`*${'abcde'[i]!},`.repeat(9)}]`)];
     writeFileSync(file, bomb.join('\n'));
     expect((await rna('pretrain', file)).stderr).toMatch(/^rna: .*run\.yaml: not valid YAML: .*[Aa]lias.*\n$/);
+    for (const deep of [
+      '['.repeat(9000),
+      '- '.repeat(9000),
+      '? '.repeat(9000),
+      `a: ${'{b: '.repeat(9000)}`,
+      `[${'a: '.repeat(9000)}]`,
+    ]) {
+      writeFileSync(file, `seed: 1\n${deep}`);
+      expect((await rna('pretrain', file)).stderr).toMatch(/^rna: .*run\.yaml:2: nested more than 100 levels deep/);
+    }
     writeFileSync(file, '{"out": "x", "data": {"train": ["a"]}, "train": {"steps": 2.5}, "sed": 1}');
     const { code, stderr } = await rna('pretrain', file);
     expect(code).toBe(2);

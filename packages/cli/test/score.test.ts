@@ -100,7 +100,13 @@ describe('rna score', () => {
       ['--wild-type', WILD_TYPE],
       /:2: the sequence is not the wild type with G1A/,
     ],
-    ['mutant,y\nG1A,no\n', ['--wild-type', WILD_TYPE, '--measured', 'y'], /no cell of "y" is a number/],
+    ['mutant,y\nG1A,NA\n', ['--wild-type', WILD_TYPE, '--measured', 'y'], /no cell of "y" is a number/],
+    [
+      'mutant,y\nG1A,1\nG1C,no\n',
+      ['--wild-type', WILD_TYPE, '--measured', 'y'],
+      /:3: expected a number, got "no"; correct/,
+    ],
+    ['mutant,y\nG1A,1e999\n', ['--wild-type', WILD_TYPE, '--measured', 'y'], /:2: expected a number, got "1e999"/],
     ['mutant\nG1A\n', ['--wild-type', WILD_TYPE, '--svg', 'x.svg'], /--svg draws what --scan scores/],
     ['mutant\nG1A\n', ['--scan', '--measured', 'y'], /--scan takes its wild types from INPUT/],
   ])('refuses %j %j', async (text, options, message) => {

@@ -233,6 +233,9 @@ describe('what is there, missing and different', () => {
       [['structures', input, '--shard', '1/2'], /--shard needs --out FILE/],
       [['structures', input, '--out', join(folder, 'none', 'x'), '--shard', '1/2'], /none does not exist/, 1],
       [['structures', input, '--out', 'x', '--shard', '3/2'], /k from 1 to N/],
+      // A list of all that are missing would take the memory.
+      [['structures', input, '--out', 'x', '--shard', '1/999999999'], /N at most 99999/],
+      [['shards', 'status', join(folder, 'x'), '--shards', '999999999'], /from 1 to 99999/],
       [['structures', input, '--out', 'x', '--shard', '1/2', '--constraints', input], /--constraints/],
       [['fold', input, '--out', 'x', '--format', 'ct', '--shard', '1/2'], /--shard writes one file/],
       [['score', input, '--out', 'x', '--shard', '1/2'], /--scan/],

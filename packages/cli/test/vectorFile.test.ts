@@ -6,7 +6,7 @@ import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { memorySink, writeCsv, writeNpy } from '@rna/model';
 import { describe, expect, test } from 'vitest';
 import { writeParquet } from '../src/tables/vectorFile.ts';
-import { fasta, modelFolder, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
+import { enlarge, fasta, modelFolder, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
 
 const SEQUENCES = ['GGGAAACCC', 'ACGU', 'GG'];
 
@@ -130,6 +130,9 @@ describe('numbers that overflow', () => {
     );
     expect(stderr).toMatch(/the weights are too large/);
     expect(readdirSync(folder)).not.toContain('out.safetensors');
+    const masked = await rna('evaluate', model, join(folder, 'input.fasta'));
+    expect(masked).toMatchObject({ code: 1, stdout: '' });
+    expect(masked.stderr).toMatch(/input\.fasta:1: record "s0": the numbers overflow in block 2 of 3/);
   });
 
   test('fold says the same', async () => {
@@ -157,13 +160,3 @@ describe('numbers that overflow', () => {
     expect(readdirSync(folder)).not.toContain('contacts.json');
   });
 });
-
-/** Sets a tensor of a safetensors file to values near the largest of float32. */
-function enlarge(path: string, tensor: string): void {
-  const bytes = readFileSync(path);
-  const header = Number(bytes.readBigUInt64LE(0));
-  const entries = JSON.parse(bytes.toString('utf8', 8, 8 + header)) as Record<string, { data_offsets: number[] }>;
-  const [begin, end] = entries[tensor]!.data_offsets as [number, number];
-  for (let at = 8 + header + begin; at < 8 + header + end; at += 4) bytes.writeFloatLE(3e38, at);
-  writeFileSync(path, bytes);
-}

@@ -34,6 +34,7 @@ const hubConfig = {
   is_decoder: false,
   add_cross_attention: false,
   _name_or_path: '',
+  _attn_implementation_autoset: true,
   tie_word_embeddings: true,
   pad_token_id: 0,
   bos_token_id: 1,

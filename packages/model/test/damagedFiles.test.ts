@@ -267,10 +267,19 @@ describe('small files that claim much', () => {
     );
   });
 
-  test('a head of a billion blocks', () => {
-    const sizes = { convDim: 8, kernelSize: 3, blocks: 1e9 };
-    expect(() => taskHead({ task: 'secondary-structure', sizes }, HEADS, 'config.json')).toThrow(
-      'config.json: the size "blocks" of its secondary-structure head is 1000000000; 65536 at most are read',
+  test.each<[string, object, string, number, number]>([
+    ['secondary-structure', { blocks: 1e9 }, 'blocks', 1e9, 1000],
+    ['secondary-structure', { convDim: 1e9 }, 'convDim', 1e9, 65536],
+    ['secondary-structure', { dilations: [1, 1e9] }, 'dilations', 1e9, 65536],
+    ['secondary-structure', { dilations: new Array<number>(70_000).fill(1) }, 'dilations', 70_000, 65536],
+    // With 65,536 blocks of 93 tensors each their names alone took 2.4 GB.
+    ['tertiary-structure', { blocks: 65_536 }, 'blocks', 65_536, 1000],
+    ['tertiary-structure', { iterations: 1001 }, 'iterations', 1001, 1000],
+    ['tertiary-structure', { recycles: 1001 }, 'recycles', 1001, 1000],
+    ['tertiary-structure', { refineNet: { dim: 8, layers: 1e9 } }, 'refineNet.layers', 1e9, 1000],
+  ])('a head %s of sizes that no model has', (task, sizes, name, value, most) => {
+    expect(() => taskHead({ task, sizes: { ...sizes } }, HEADS, 'config.json')).toThrow(
+      `config.json: the size "${name}" of its ${task} head is ${value}; ${most} at most are read`,
     );
   });
 });

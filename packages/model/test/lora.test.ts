@@ -284,7 +284,14 @@ describe('an adapter that PEFT made', () => {
     expect(() => parsePeftConfig(text.replace('LORA', 'IA3'), 'adapter_config.json')).toThrow(
       /adapter_config\.json: not a plain LoRA adapter.*peft_type/s,
     );
-    expect(() => parsePeftConfig(text.replace('{', '{"use_dora":true,'), 'adapter_config.json')).toThrow(/use_dora/);
+    expect(() => parsePeftConfig(text.replace('{', '{"use_dora":true,'), 'adapter_config.json')).toThrow(
+      /not a plain LoRA adapter: "use_dora" is true\. Merge it into its base/,
+    );
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    expect(() => parsePeftConfig(text.replace('{', `{"bias":${deep},`).replace('"bias":"none"', '"b":1'), 'c')).toThrow(
+      /^c: not a plain LoRA adapter: "bias" is a list or a group\./,
+    );
+    expect(() => parsePeftConfig('[]', 'adapter_config.json')).toThrow(/not a plain LoRA adapter: .*expected object/);
   });
 });
 

@@ -49,6 +49,18 @@ describe('training checkpoints', () => {
     expect(tensors.size).toBeGreaterThan(1);
   });
 
+  // checkpoint.pt is burn's (tracel-ai/burn, MIT or Apache-2.0), in the form of PyTorch's guide: an epoch beside it.
+  test('weights under model_state_dict, with which an epoch, a loss and an optimiser are saved', async () => {
+    const { tensors, scalars } = await openFixture('pytorch/checkpoint.pt');
+    expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([
+      ['fc1.weight', [10, 10]],
+      ['fc1.bias', [10]],
+      ['fc2.weight', [3, 10]],
+      ['fc2.bias', [3]],
+    ]);
+    expect(scalars.size).toBe(0);
+  });
+
   test("fairseq's, with foreign classes and the optimiser's tensors, of which nothing is read", async () => {
     const file = await openFixture('oracle/rnafm/tiny.pth');
     expect([...file.tensors.keys()].every((name) => name.startsWith('encoder.encoder.'))).toBe(true);

@@ -176,6 +176,12 @@ export {
 } from './statistics/tableScores.ts';
 export type { Baseline } from './baselines/baseline.ts';
 export { fitNaiveBayes, type NaiveBayes } from './baselines/naiveBayes.ts';
+export {
+  fitNucleotideBayes,
+  fitNucleotideRidge,
+  type NucleotideBayes,
+  type NucleotideRidge,
+} from './baselines/nucleotideWindow.ts';
 export { fitRidge, type Ridge } from './baselines/ridge.ts';
 export { SPLICE_WINDOWS, fitWeightMatrix, type Window, type WeightMatrix } from './baselines/weightMatrix.ts';
 export { type AtomTable, type CoordinateFile, type SequenceResidue } from './tertiary/atoms.ts';

@@ -191,6 +191,13 @@ describe('PDB as programs write it', () => {
     expect(rnaChains(readPdb([line, second].join('\n'), 'x.pdb'))[0]!.sequence).toBe('A');
   });
 
+  it('refuses a chain whose name steers the terminal that it is printed on', () => {
+    const row = "ATOM      1  C1'   A \u001b   1       1.000   2.000   3.000  1.00  0.00           C\n";
+    expect(() => rnaChains(readCoordinates(row, 'a.pdb'))).toThrow(
+      /^a\.pdb:1: the chain "\\u\{1b\}" has a character in its name that cannot be seen; rename the chain$/,
+    );
+  });
+
   it('names file, line, atom and residue of what it refuses', () => {
     const line = record("C1'", 'A', 'B   7 ', [1, 2, 3]);
     expect(problem(`REMARK\n${line.replace('   2.000', '   2,000')}`)).toBe(

@@ -24,3 +24,8 @@ test('cells that a spreadsheet would compute are text', () => {
   ]);
   expect(csvLine(['=a,b', -1.5, 'x'])).toBe(`"'=a,b",-1.5,x\n`);
 });
+
+test('what steers a terminal is written out in tables', () => {
+  expect(inertCell('a\x1b[31mb\u202ec\x9b')).toBe(String.raw`a\u{1b}[31mb\u{202e}c\u{9b}`);
+  expect(csvLine(['two\nlines', 'a\tb'])).toBe('"two\nlines",a\tb\n');
+});

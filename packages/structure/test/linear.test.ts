@@ -5,6 +5,7 @@
  */
 import { expect, test } from 'vitest';
 import { parseRecords, writeDotBracket } from '../src/records/files.ts';
+import { parseRdat, readCoordinates, rnaChains } from '../src/index.ts';
 import { titleId } from '../src/records/title.ts';
 import { partnersFromPairs } from '../src/secondary/structure.ts';
 import { familyKeyOf } from '../src/statistics/groups.ts';
@@ -29,6 +30,11 @@ const reading = (file: string, text: (n: number) => string) => (n: number) => {
   return () => collect(parseRecords([written], file));
 };
 const blanks = (n: number): string => ' '.repeat(n);
+const PDB_ROW = "ATOM      1  C1'   A A   1       1.500   2.500   3.500  1.00  0.00           C\n";
+const pdbRow = (i: number): string => PDB_ROW.replace('   1    ', `${String(1 + (i % 9999)).padStart(4)}    `);
+const MMCIF_HEAD = `data_x\nloop_\n${['group_PDB', 'label_atom_id', 'label_comp_id', 'label_asym_id', 'label_seq_id', 'Cartn_x', 'Cartn_y', 'Cartn_z'].map((name) => `_atom_site.${name}\n`).join('')}`;
+const RDAT_HEAD = 'RDAT_VERSION 0.34\nNAME x\nSEQUENCE GA\n';
+const rdatRow = (i: number): string => `ANNOTATION_DATA:${i} mutation:G1A\nREACTIVITY:${i} 1 2\n`;
 
 test.each<[string, (n: number) => () => unknown]>([
   ['blanks in a bracket line', reading('a.dbn', (n) => `>a\nGAC\n(.)${blanks(n)}x\n`)],
@@ -62,6 +68,27 @@ test.each<[string, (n: number) => () => unknown]>([
       (n) => `#${blanks(n)}STOCKHOLM 1.0\n#=GC${blanks(n)}SS_cons${blanks(n)}.${blanks(n)}x\na${blanks(n)}A\n//\n`,
     ),
   ],
+  ['blanks in a PDB row', coordinates('a.pdb', (n) => `ATOM      1  P ${blanks(n)}A A   1   x\n`)],
+  [
+    'modified residues of PDB',
+    coordinates('a.pdb', (n) => `${'MODRES 1EHZ 2MG A   10    G  2N\n'.repeat(n >> 2)}${PDB_ROW}`),
+  ],
+  ['rows of PDB', coordinates('a.pdb', (n) => Array.from({ length: n >> 2 }, (_, i) => pdbRow(i)).join(''))],
+  ['blanks in mmCIF', coordinates('a.cif', (n) => `${MMCIF_HEAD}ATOM${blanks(n)}C1'${'\n'.repeat(n)}A\n`)],
+  ['quotes in mmCIF', coordinates('a.cif', (n) => `${MMCIF_HEAD}${`'a" `.repeat(n)}\n`)],
+  ['texts in mmCIF', coordinates('a.cif', (n) => `data_x\n_a\n;${';a\n'.repeat(n)}\n;\n${MMCIF_HEAD}`)],
+  ['loops of mmCIF', coordinates('a.cif', (n) => `data_x\n${'loop_\n_a.b\n1\n'.repeat(n >> 2)}`)],
+  [
+    'chains of mmCIF',
+    coordinates(
+      'a.cif',
+      (n) => MMCIF_HEAD + Array.from({ length: n >> 2 }, (_, i) => `ATOM C1' A X${i} 1 1.5 2.5 ${i}.5\n`).join(''),
+    ),
+  ],
+  ['blanks in RDAT', rdat((n) => `${RDAT_HEAD}SEQPOS${blanks(n)}1 2\nREACTIVITY:1${blanks(n)}1${blanks(n)}x\n`)],
+  ['annotations of RDAT', rdat((n) => `${RDAT_HEAD}${'ANNOTATION_DATA:1 mutation:G1A\n'.repeat(n)}`)],
+  ['rows of RDAT', rdat((n) => `${RDAT_HEAD}${Array.from({ length: n >> 2 }, (_, i) => rdatRow(i + 1)).join('')}`)],
+  ['positions of RDAT', rdat((n) => `SEQUENCE ${'A'.repeat(n)}\nSEQPOS ${'A1 '.repeat(n)}\nREACTIVITY:1 1\n`)],
   [
     'a long title',
     (n) => {
@@ -109,6 +136,21 @@ test('pairs that all cross are written in proportion too', async () => {
 }, 60_000);
 
 type Pair = [number, number];
+
+function coordinates(file: string, text: (n: number) => string): (n: number) => () => unknown {
+  return (n) => {
+    const written = text(n);
+    // An error of the reader becomes the answer.
+    return () => Promise.resolve().then(() => rnaChains(readCoordinates(written, file)));
+  };
+}
+
+function rdat(text: (n: number) => string): (n: number) => () => unknown {
+  return (n) => {
+    const written = text(n);
+    return () => parseRdat([written], 'a.rdat');
+  };
+}
 
 function writing(pairs: (n: number) => Pair[]): (n: number) => () => unknown {
   return (n) => {

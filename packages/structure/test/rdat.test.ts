@@ -56,7 +56,24 @@ test('OFFSET may come last; nan, and what has no position, is not known', async 
   expect([...row!.values]).toEqual([0.5, NaN, -1, NaN]);
 });
 
+test('annotations may be parted by blanks, where no tab is', async () => {
+  const [row] = await file([...whole, 'ANNOTATION_DATA:1 modifier:DMS note:of two words mutation:A2G']);
+  expect(row).toMatchObject({ sequence: 'GGCU', modifier: 'DMS' });
+});
+
 test.each([
+  [
+    'a position that is there twice',
+    ['SEQUENCE GACU', 'SEQPOS 1 1', 'REACTIVITY:1 1 2'],
+    'a.rdat:2: the position 1 is there twice',
+  ],
+  ['a value beyond all numbers', ['SEQUENCE GACU', 'SEQPOS 1', 'REACTIVITY:1 1e999'], 'a.rdat:3: "1e999" is no number'],
+  ['a value in another notation', ['SEQUENCE GACU', 'SEQPOS 1', 'REACTIVITY:1 0x10'], 'a.rdat:3: "0x10" is no number'],
+  [
+    'a mutation beyond 2^32',
+    ['SEQUENCE GACU', 'SEQPOS 1', 'ANNOTATION_DATA:1 mutation:G4294967297A', 'REACTIVITY:1 1'],
+    'a.rdat:4: the mutation G4294967297A does not fit the sequence',
+  ],
   ['no reactivities', ['SEQUENCE GACU', 'SEQPOS 1'], 'a.rdat:2: no row of reactivities'],
   [
     'fewer values than positions',

@@ -138,6 +138,14 @@ describe('files as streams', () => {
       expect(await read(file, text, { allowRepeatedIds: true })).toHaveLength(2);
     }
   });
+
+  it('judges as much of a text that comes whole as of one in parts', async () => {
+    // Behind the structure of an ST file nothing is read, a NUL neither.
+    const text = `#Name: a\nGGAACC\n((..))\n${'EEE\n'.repeat(70)}\0`;
+    const whole = await read('a.st', text);
+    expect(whole.map(brackets)).toEqual(['((..))']);
+    expect(await read('a.st', text.split(/(?<=\n)/))).toEqual(whole);
+  });
 });
 
 describe('removeGaps', () => {

@@ -76,12 +76,18 @@ export function validateConfig<T>(schema: z.ZodType<T>, value: unknown, file: st
     if (issue.code === 'custom') return [`${path.join('.')} ${issue.message}`];
     const given = valueAt(value, path);
     if (given === undefined && node !== undefined) return missing(node, path.join('.'));
-    const got = given === undefined ? 'is missing' : `is ${JSON.stringify(given)}`;
+    const got = given === undefined ? 'is missing' : `is ${shown(given)}`;
     return [
       `${path.length === 0 ? 'the config' : path.join('.')} ${got}; expected ${node === undefined ? issue.message : expectation(node)}`,
     ];
   });
   throw new ConfigError(lines.map((line) => `${file}: ${line}`).join('\n'));
+}
+
+/** A value as messages show it. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined';
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** The fields without a default in a group that is missing. */
@@ -98,7 +104,7 @@ function missing(node: Node, path: string): string[] {
 export function applyOverrides(schema: z.ZodType, value: unknown, args: readonly string[]): unknown {
   const root = describeSchema(schema);
   const result: unknown = structuredClone(value ?? {});
-  if (!isObject(result)) throw new ConfigError(`the config is ${JSON.stringify(value)}; expected an object`);
+  if (!isObject(result)) throw new ConfigError(`the config is ${shown(value)}; expected an object`);
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!;
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(argument);
@@ -221,7 +227,7 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
     return;
   }
   const child = target[key] ?? (target[key] = {});
-  if (!isObject(child)) throw new ConfigError(`${key} is ${JSON.stringify(child)}; expected a group of settings`);
+  if (!isObject(child)) throw new ConfigError(`${key} is ${shown(child)}; expected a group of settings`);
   setAt(child, rest, value);
 }
 

@@ -40,7 +40,7 @@ const BRACKETS = /^[.(][.()[\]{}<>]*[ \t]*(?:\([-\d. ]+\))?\r?$/m;
 
 /** Throws an InputError that names `file` and the line. */
 export async function readRecords(text: string, file: string): Promise<RnaRecord[]> {
-  refuseForeignText(text.slice(0, 256), file);
+  refuseForeignText(text, file);
   const ending = WITH_STRUCTURES[recordFormat(file) ?? 'fasta'] ?? (BRACKETS.test(text) ? '.dbn' : undefined);
   const isBare = ending === undefined && /^\s*[^>;\s]/.test(text);
   const records: RnaRecord[] = [];

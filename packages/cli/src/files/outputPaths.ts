@@ -35,10 +35,14 @@ const ignoresCase = process.platform === 'win32' || process.platform === 'darwin
 
 /**
  * A file name, without extension, for each record: its id with everything but
- * letters, digits and `. _ + = @ -` replaced by `_`. Throws an InputError where
- * two records would share a file or a name is too long for one.
+ * letters, digits and `. _ + = @ -` replaced by `_`. `others` are the names of
+ * what is written beside a record's file. Throws an InputError where two records
+ * would share a file or a name is too long for one.
  */
-export function fileNames(plan: readonly PlannedRecord[]): Map<string, string> {
+export function fileNames(
+  plan: readonly PlannedRecord[],
+  others: (name: string) => readonly string[] = () => [],
+): Map<string, string> {
   const recordOfName = new Map<string, PlannedRecord>();
   return new Map(
     plan.map((record) => {
@@ -51,16 +55,18 @@ export function fileNames(plan: readonly PlannedRecord[]): Map<string, string> {
           `an id of ${name.length} characters is too long for the name of a file`,
           `shorten it to ${LONGEST_NAME}`,
         );
-      const key = ignoresCase ? name.toLowerCase() : name;
-      const earlier = recordOfName.get(key);
-      if (earlier !== undefined)
-        throw new InputError(
-          file,
-          line,
-          `record "${id}" and the one ${earlier.file === file ? `on line ${earlier.line}` : `of ${earlier.file}:${earlier.line}`} would both be written to files named "${name}"`,
-          'rename one of them',
-        );
-      recordOfName.set(key, record);
+      for (const written of [name, ...others(name)]) {
+        const key = ignoresCase ? written.toLowerCase() : written;
+        const earlier = recordOfName.get(key);
+        if (earlier !== undefined)
+          throw new InputError(
+            file,
+            line,
+            `record "${id}" and the one ${earlier.file === file ? `on line ${earlier.line}` : `of ${earlier.file}:${earlier.line}`} would both be written to files named "${written}"`,
+            'rename one of them',
+          );
+        recordOfName.set(key, record);
+      }
       return [id, name];
     }),
   );

@@ -8,6 +8,8 @@ import { Readable } from 'node:stream';
 import {
   averagePrecision,
   fitNaiveBayes,
+  fitNucleotideBayes,
+  fitNucleotideRidge,
   fitRidge,
   fitWeightMatrix,
   parseDotBracket,
@@ -140,10 +142,18 @@ function fitted(
         }),
       };
     case 'nucleotide-numbers':
+      return {
+        name: 'ridge regression',
+        baseline: fitNucleotideRidge(sequences, targets as readonly Float64Array[], classes),
+      };
     case 'nucleotide-classes':
+      return {
+        name: 'naive Bayes',
+        baseline: fitNucleotideBayes(sequences, targets as readonly Float64Array[], classes),
+      };
     case 'pairs':
     case 'coordinates':
-      throw new RangeError('there is no baseline that is fitted to labels of nucleotides');
+      throw new RangeError('there is no baseline that is fitted to structures');
   }
 }
 

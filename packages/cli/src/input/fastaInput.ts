@@ -11,7 +11,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError, parseFasta, readable, type FastaRecord } from '@rna/structure';
+import {
+  InputError,
+  parseFasta,
+  parseRecords,
+  readable,
+  recordFormat,
+  type FastaRecord,
+  type FileRecord,
+} from '@rna/structure';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { openRecords, type FastaIndex, type RecordRange } from './fastaIndex.ts';
 import { inputName, readText, STDIN } from './inputText.ts';
@@ -63,10 +71,12 @@ interface Rereadable {
   readonly name: string;
   readonly text: () => AsyncIterable<string>;
   readonly firstLine: number;
+  /** Whether it is a file of structures, of which the sequences alone are read. */
+  readonly hasStructures: boolean;
 }
 
 /**
- * Opens FASTA (`-` is stdin; gzipped or not), one input or several, reads it through once and runs `task` on it.
+ * Opens FASTA (`-` is stdin; gzipped or not) or the sequences of files of structures, one input or several, reads it through once and runs `task` on it.
  * Throws an InputError as `parseFasta` does and for an id that two inputs have, before `task` is called.
  */
 export async function withFasta<T>(
@@ -83,14 +93,26 @@ export async function withFasta<T>(
     const files: Rereadable[] = [];
     for (const [k, path] of inputs.entries()) {
       if (options.part !== undefined) {
-        files.push({ name: inputName(path), ...(await openRecords(options.part.index, options.part.range)) });
+        files.push({
+          name: inputName(path),
+          hasStructures: false,
+          ...(await openRecords(options.part.index, options.part.range)),
+        });
         continue;
       }
       const isRereadable = path !== STDIN && (await stat(path)).isFile();
       if (!isRereadable) spool ??= await mkdtemp(join(tmpdir(), 'rna-'));
       const file = isRereadable ? path : await copied(path, join(spool!, String(k)), options.signal);
-      files.push({ name: inputName(path), text: () => readText(file), firstLine: 1 });
+      const format = path === STDIN ? 'fasta' : (recordFormat(path) ?? 'fasta');
+      files.push({
+        name: inputName(path),
+        text: () => readText(file, format === 'stockholm' ? 'latin1' : 'utf8'),
+        firstLine: 1,
+        hasStructures: format !== 'fasta',
+      });
     }
+    for (const file of files)
+      if (file.hasStructures) note(`${file.name}: its structures are not used, its sequences are`);
     const bad: InputError[] = [];
     const plan: PlannedRecord[] = [];
     for await (const { id, file, line, sequence } of readAll(files, options, (error) => bad.push(error))) {
@@ -143,14 +165,17 @@ async function* readAll(
   onBad: (error: InputError) => void,
 ): AsyncGenerator<FastaFileRecord, void, undefined> {
   const places = new Map<string, string>();
-  for (const { name, text, firstLine } of files) {
-    for await (const record of parseFasta(text(), {
-      file: name,
-      firstLine,
-      allowUnknown,
-      allowUnnamed,
-      ...(skipBad && { onBadRecord: onBad }),
-    })) {
+  for (const { name, text, firstLine, hasStructures } of files) {
+    const records = hasStructures
+      ? sequences(parseRecords(text(), name, { allowUnknown }))
+      : parseFasta(text(), {
+          file: name,
+          firstLine,
+          allowUnknown,
+          allowUnnamed,
+          ...(skipBad && { onBadRecord: onBad }),
+        });
+    for await (const record of records) {
       const { id, line } = record;
       const earlier = places.get(id);
       if (earlier !== undefined) {
@@ -169,6 +194,10 @@ async function* readAll(
       yield { ...record, file: name };
     }
   }
+}
+
+async function* sequences(records: AsyncIterable<FileRecord>): AsyncGenerator<FastaRecord, void, undefined> {
+  for await (const { id, sequence, line } of records) yield { id, sequence, line, description: '' };
 }
 
 async function* follow(

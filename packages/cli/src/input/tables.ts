@@ -162,7 +162,7 @@ export async function* readCells(
 ): AsyncGenerator<{ cells: string[]; line: number }, void, undefined> {
   const text = readText(file);
   const start = await firstLines(text);
-  refuseForeignText(start.slice(0, 256), file);
+  refuseForeignText(start, file);
   const [firstLine = ''] = start.trimStart().split(/\r\n|[\r\n]/, 1);
   const count = (delimiter: string): number => firstLine.split(delimiter).length;
   const delimiter = DELIMITERS.reduce((best, each) => (count(each) > count(best) ? each : best));

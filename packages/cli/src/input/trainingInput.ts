@@ -82,6 +82,9 @@ export function asUsage<T>(check: () => T): T {
 
 /** The value of YAML text, of which JSON is a part; null if it is empty. */
 export function parseYaml(text: string, file: string): unknown {
+  const deep = deepLine(text);
+  if (deep !== undefined)
+    throw new UsageError(`${file}:${deep}: nested more than ${DEEPEST} levels deep; a config has two or three`);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [fault] = [...document.errors, ...document.warnings];
@@ -96,6 +99,31 @@ export function parseYaml(text: string, file: string): unknown {
     if (!(cause instanceof ReferenceError)) throw cause;
     throw new UsageError(`${file}: not valid YAML: ${cause.message}`, { cause });
   }
+}
+
+const DEEPEST = 100;
+
+/**
+ * The first line that is nested too deep, if any. The parser calls itself for each level, and where V8 compiles a
+ * regular expression near the end of its stack it ends the process.
+ */
+function deepLine(text: string): number | undefined {
+  let depth = 0;
+  for (const [k, line] of text.split(/\r\n?|\n/).entries()) {
+    const start = line.search(/[^\s?:-]/);
+    if (start > 2 * DEEPEST || (start < 0 && line.trim().length > 2 * DEEPEST)) return k + 1;
+    if (line[start] === '#') continue;
+    // Keys in a row, as in [a: b: c: 1], are a level each.
+    let keys = 0;
+    for (const character of line) {
+      if (character === '[' || character === '{') depth++;
+      else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
+      else if (character === ':' || character === '?') keys++;
+      if (',[]{}'.includes(character)) keys = 0;
+      if (depth + keys > DEEPEST) return k + 1;
+    }
+  }
+  return undefined;
 }
 
 /** The fields of a config for `--help`: one to a paragraph, with what it takes and its default. */

@@ -31,13 +31,21 @@ const identity = z.strictObject({
 /** All that decides what is in the shards of an input, the same in each. */
 export type Identity = z.infer<typeof identity>;
 
+/** `suffix` is what the output's name is followed by, which may lead into no other folder. */
+const fileOfShard = z.strictObject({
+  suffix: z.string().regex(/^[-.\w]*$/),
+  kind: z.enum(KINDS),
+  bytes: z.int().nonnegative(),
+  sha256: digest,
+});
+
 const manifest = z.strictObject({
   format: z.literal(1),
   shard: z.int().positive(),
   /** From 1. */
   firstRecord: z.int().positive(),
   records: z.int().positive(),
-  files: z.array(z.strictObject({ suffix: z.string(), kind: z.enum(KINDS), bytes: z.int(), sha256: digest })).min(1),
+  files: z.array(fileOfShard).min(1),
   made: identity,
 });
 

@@ -18,11 +18,15 @@ export const shardOption = (): Option =>
     'do the k-th of N parts of the records alone, from 1, for a scheduler: it appears in the folder FILE.shards when it is whole, is not done twice, and rna shards merge joins all to FILE',
   ).argParser(parseShard);
 
+/** Names of shards have five digits, so that they sort by number. */
+const DIGITS = 5;
+export const MOST_SHARDS = 10 ** DIGITS - 1;
+
 function parseShard(text: string): Shard {
   const [, k, n] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? [];
   const shard = { index: Number(k), of: Number(n) };
-  if (!(shard.index >= 1 && shard.index <= shard.of))
-    throw new InvalidArgumentError('Expected k/N with k from 1 to N, such as 3/8.');
+  if (!(shard.index >= 1 && shard.index <= shard.of && shard.of <= MOST_SHARDS))
+    throw new InvalidArgumentError(`Expected k/N with k from 1 to N, such as 3/8, and N at most ${MOST_SHARDS}.`);
   return shard;
 }
 
@@ -31,8 +35,6 @@ export function shardRange({ index, of }: Shard, records: number): RecordRange {
   const first = Math.floor(((index - 1) * records) / of);
   return { first, count: Math.floor((index * records) / of) - first };
 }
-
-const DIGITS = 5;
 
 /** `shard-00003-of-00008`, which sorts by number. */
 export const shardName = ({ index, of }: Shard): string =>
@@ -43,5 +45,5 @@ export function shardOfName(name: string): Shard | undefined {
   const [, index, of] = /^shard-(\d+)-of-(\d+)$/.exec(name) ?? [];
   if (of === undefined) return undefined;
   const shard = { index: Number(index), of: Number(of) };
-  return shardName(shard) === name ? shard : undefined;
+  return shardName(shard) === name && shard.of <= MOST_SHARDS ? shard : undefined;
 }

@@ -175,22 +175,27 @@ const corpus: Reader = {
   },
 };
 
+/** How many works of `quietly` are under way: modules of readers load side by side. */
+let quiet = 0;
+const streams = [process.stdout, process.stderr] as const;
+const writes = streams.map((stream) => stream.write.bind(stream));
+
 /** Runs a command's work without what it prints. */
 export async function quietly<T>(work: () => Promise<T>): Promise<T> {
-  const streams = [process.stdout, process.stderr] as const;
-  const writes = streams.map((stream) => stream.write.bind(stream));
-  for (const stream of streams)
-    stream.write = (_text: unknown, ...rest: unknown[]): boolean => {
-      const done = rest.at(-1);
-      if (typeof done === 'function') (done as () => void)();
-      return true;
-    };
+  if (quiet++ === 0)
+    for (const stream of streams)
+      stream.write = (_text: unknown, ...rest: unknown[]): boolean => {
+        const done = rest.at(-1);
+        if (typeof done === 'function') (done as () => void)();
+        return true;
+      };
   try {
     return await work();
   } finally {
-    streams.forEach((stream, k) => {
-      stream.write = writes[k]!;
-    });
+    if (--quiet === 0)
+      streams.forEach((stream, k) => {
+        stream.write = writes[k]!;
+      });
   }
 }
 

@@ -2,16 +2,24 @@
  * Readers of models and runs for the fuzzer: safetensors and PyTorch's archives with tensors that are drawn, the
  * configs and indices beside them, configs of runs, a checkpoint's state and the log.
  */
+import { readFileSync } from 'node:fs';
+import { parseTuningRecord } from '@rna/tensor';
+import * as z from 'zod';
 import {
+  CheckpointError,
   configJson,
+  headParameters,
+  HEADS,
   memorySink,
   memorySource,
+  openRhoFold,
   openTensorFile,
   parseConfig,
   parsePeftConfig,
   parseShardIndex,
   PRESETS,
   readFloat32,
+  taskHead,
   writePyTorch,
   writeSafetensors,
   type PresetName,
@@ -112,6 +120,67 @@ const loraConfig = jsonReader(
   (json) => parsePeftConfig(json, 'adapter_config.json'),
 );
 
+/** The sizes of a tertiary-structure head, as a config has them: all parameters are named, so no count may be large. */
+const tertiaryConfig = jsonReader(
+  'tertiary config',
+  (random) => ({
+    blocks: 1 + random.below(3),
+    pairDim: 4 * (1 + random.below(8)),
+    form: ['pub', 'af2'][random.below(2)],
+  }),
+  { pairDim: 6 },
+  (json) => {
+    const sizes = z.record(z.string(), z.unknown()).safeParse(jsonOf(json));
+    if (!sizes.success) throw new CheckpointError('config.json', 'no object');
+    return headParameters(taskHead({ task: 'tertiary-structure', sizes: sizes.data }, HEADS, 'config.json'), 32).size;
+  },
+);
+
+/** What JSON says, or nothing. */
+function jsonOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The bytes that come before a RhoFold file's data, of which every size of the module follows. */
+const rhoFoldBytes = readFileSync(
+  new URL('../../../model/test/fixtures/oracle/tertiary/rhofold_tiny.safetensors', import.meta.url),
+);
+const rhoFoldHeader = 8 + Number(rhoFoldBytes.readBigUInt64LE());
+const rhoFold: Reader = {
+  name: 'RhoFold file',
+  cost: 20,
+  make: () => ({ bytes: rhoFoldBytes.subarray(0, rhoFoldHeader) }),
+  // A tensor of another shape.
+  spoil: () => {
+    const header = rhoFoldBytes.subarray(0, rhoFoldHeader).toString('latin1');
+    return Buffer.from(header.replace('e2eformer.linear.weight', 'e2eformer.linear.height'), 'latin1');
+  },
+  async read(bytes) {
+    // The data stay as they were, behind whatever the header is.
+    const whole = Buffer.concat([bytes, rhoFoldBytes.subarray(rhoFoldHeader)]);
+    const opened = await openRhoFold(await openTensorFile(memorySource('RhoFold.safetensors', whole)));
+    return [...opened.shapes].length;
+  },
+  check: (count) => (Number(count) > 0 ? undefined : 'no parameters'),
+};
+
+const tuning = jsonReader(
+  'kernel timings',
+  (random) => ({
+    format: 1,
+    adapters: {
+      a: { gemm: { version: '1', shapes: { s: { ms: random.below(9), tableMs: 1, variant: { rows: 4 } } } } },
+    },
+  }),
+  { format: 2 },
+  (json) => parseTuningRecord(json, 'tuning.json'),
+);
+
 const state = jsonReader(
   'run state',
   (random) => ({
@@ -165,6 +234,9 @@ export const MODEL_READERS: readonly Reader[] = [
   tensorReader('safetensors', await tensorFiles(writeSafetensors)),
   tensorReader('PyTorch', await tensorFiles(writePyTorch)),
   modelConfig,
+  tertiaryConfig,
+  rhoFold,
+  tuning,
   shardIndex,
   loraConfig,
   state,

@@ -5,6 +5,7 @@ import type { Reader } from './engine.ts';
 import { FILE_READERS } from './fileReaders.ts';
 import { MODEL_READERS } from './modelReaders.ts';
 import { RECORD_READERS } from './recordReaders.ts';
+import { SHARD_READERS } from './shardReaders.ts';
 
 export const READERS: readonly Reader[] = [
   ...RECORD_READERS,
@@ -12,4 +13,5 @@ export const READERS: readonly Reader[] = [
   ...COORDINATE_READERS,
   ...MODEL_READERS,
   ...DATA_READERS,
+  ...SHARD_READERS,
 ];

@@ -24,9 +24,10 @@ export const LIMITS = {
   inflation: 1032,
   /** A `config.json`, an `adapter_config.json` or the index of shards. */
   jsonBytes: 2 ** 24,
+  /** Layers of an encoder, blocks of a task head, and how often a part of one is run. */
   layers: 1000,
   /** Width of the residual stream, and of every other vector of an encoder. */
   width: 2 ** 16,
-  /** Every number among the sizes of a task head. */
+  /** Every other number among the sizes of a task head, and the items of a list there. */
   headSize: 2 ** 16,
 } as const;

@@ -207,7 +207,21 @@ export function parsePeftConfig(json: string, file: string): PeftConfig {
     throw new CheckpointError(file, `not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const result = peftConfig.safeParse(fields);
-  if (!result.success) throw new CheckpointError(file, `not a plain LoRA adapter: ${z.prettifyError(result.error)}`);
+  if (!result.success) {
+    const given = fields as Record<string, unknown>;
+    const shown = (key: string): string => {
+      if (!Object.hasOwn(given, key)) return 'missing';
+      const value = given[key];
+      return typeof value === 'object' && value !== null ? 'a list or a group' : JSON.stringify(value).slice(0, 60);
+    };
+    const problems = result.error.issues.map(({ path, message }) =>
+      path.length === 0 ? message : `"${String(path[0])}" is ${shown(String(path[0]))}`,
+    );
+    throw new CheckpointError(
+      file,
+      `not a plain LoRA adapter: ${problems.join(', ')}. Merge it into its base in Python: model.merge_and_unload().save_pretrained("merged")`,
+    );
+  }
   return result.data;
 }
 

@@ -203,8 +203,8 @@ class StorageType {
 }
 
 const LIGHTNING_VERSION = 'pytorch-lightning_version';
-/** Where training checkpoints keep the state dict: Lightning's, and fairseq's and those of many scripts. */
-const STATE_DICTS = ['state_dict', 'model'] as const;
+/** Where training checkpoints keep the state dict: Lightning's, that of PyTorch's own guide, fairseq's and many scripts'. */
+const STATE_DICTS = ['state_dict', 'model_state_dict', 'model'] as const;
 
 /**
  * The state dict of a pickle, itself or inside a training checkpoint. `onStorage` sees every storage that the pickle

@@ -261,11 +261,11 @@ export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], fi
       file,
       `has a head for the task "${task}"; known are ${heads.map((each) => each.name).join(', ')}`,
     );
-  const [large] = Object.entries(sizes).filter(([, value]) => typeof value === 'number' && value > LIMITS.headSize);
+  const large = tooLarge(sizes);
   if (large !== undefined)
     throw new CheckpointError(
       file,
-      `the size "${large[0]}" of its ${task} head is ${String(large[1])}; ${LIMITS.headSize} at most are read`,
+      `the size "${large.name}" of its ${task} head is ${large.value}; ${large.most} at most are read`,
     );
   const checked = head.sizes.safeParse(sizes);
   if (!checked.success) {
@@ -276,6 +276,30 @@ export function taskHead({ task, sizes }: HeadConfig, heads: readonly Head[], fi
   }
   return { head, sizes: checked.data };
 }
+
+/** Sizes that say how many parts there are, or how often one is run. */
+const COUNTED = /blocks|layers|iterations|recycles/i;
+const mostOf = (name: string): number => (COUNTED.test(name) ? LIMITS.layers : LIMITS.headSize);
+
+/** The first size that is larger than any model has, in groups and lists too. */
+function tooLarge(
+  sizes: Readonly<Record<string, unknown>>,
+): { readonly name: string; readonly value: number; readonly most: number } | undefined {
+  for (const [name, value] of Object.entries(sizes)) {
+    const most = mostOf(name);
+    const numbers = Array.isArray(value) ? [value.length, ...(value as unknown[])] : [value];
+    const large = numbers.find((number) => typeof number === 'number' && number > most);
+    if (typeof large === 'number') return { name, value: large, most };
+    // Sizes have groups, and groups have none.
+    for (const [inner, size] of Object.entries(isGroup(value) ? value : {}))
+      if (typeof size === 'number' && size > mostOf(inner))
+        return { name: `${name}.${inner}`, value: size, most: mostOf(inner) };
+  }
+  return undefined;
+}
+
+const isGroup = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Names of the numbers that files of these heads keep beside the weights, as plain numbers or tensors of one element. */
 export const scalarNames = (heads: readonly Head[]): Set<string> =>

@@ -31,7 +31,7 @@ export function words(codes: Int8Array, size: number): Int32Array {
 export function requireExamples(
   caller: string,
   sequences: readonly string[],
-  targets: readonly number[],
+  targets: readonly unknown[],
   least: number,
 ): void {
   if (sequences.length !== targets.length || sequences.length < least) {

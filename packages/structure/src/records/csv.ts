@@ -16,10 +16,15 @@ function csvText(written: string): string {
 /**
  * A text as a cell of a table that goes to others: a spreadsheet computes what begins with = + - or @, so that gets an
  * apostrophe before it, which says that it is text. Numbers, lists of them with semicolons, and sequences that begin
- * with a gap stay as they are.
+ * with a gap stay as they are. What steers a terminal is written out.
  */
-export const inertCell = (text: string): string =>
-  /^[=+\-@]/.test(text) && !text.split(';').every(isNumber) && findInvalidLetter(text) >= 0 ? `'${text}` : text;
+export function inertCell(cell: string): string {
+  const text = cell.replace(STEERING, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return /^[=+\-@]/.test(text) && !text.split(';').every(isNumber) && findInvalidLetter(text) >= 0 ? `'${text}` : text;
+}
+
+/** Control characters but tabs and line ends, which tables quote, and marks that turn the direction of writing. */
+const STEERING = /[^\P{Cc}\t\n\r]|\p{Bidi_Control}/gu;
 
 const isNumber = (text: string): boolean =>
   text.toLowerCase() === 'nan' || (text !== '' && Number.isFinite(Number(text)));

@@ -12,7 +12,7 @@
 
 import { InputError } from '../errors.ts';
 import { findInvalidLetter } from '../tokenizer.ts';
-import { fileStem } from './fileNames.ts';
+import { fileStem, recordFormat } from './fileNames.ts';
 import { LONGEST_LINE, splitLines } from './lines.ts';
 import { quotedId, withDashes } from './source.ts';
 import { firstWord, idProblem } from './title.ts';
@@ -123,7 +123,8 @@ export async function* parseFasta(
         file,
         line,
         `record ${quotedId(id)} has brackets under its sequence: this is a file of structures, not FASTA`,
-        'give it the extension .dbn',
+        // A caller that reads FASTA alone may be given a file of any name.
+        (recordFormat(file) ?? 'fasta') === 'fasta' ? 'give it the extension .dbn' : 'give the sequences alone',
       );
     if (isBad) return;
     const invalid = findInvalidLetter(letters, allowUnknown);

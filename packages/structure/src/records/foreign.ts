@@ -17,9 +17,9 @@ const PACKED: readonly (readonly [string, string])[] = [
   ['PK\x03\x04', 'zip'],
 ];
 
-/** Throws an InputError for a text that begins as no file of RNAs does. `start` is its first characters, or all. */
+/** Throws an InputError for a text that begins as no file of RNAs does; of `start` the first 256 characters are looked at. */
 export function refuseForeignText(start: string, file: string): void {
-  const cause = foreignCause(start);
+  const cause = foreignCause(start.slice(0, FOREIGN_TEXT_START));
   if (cause !== undefined) throw new InputError(file, 1, cause.problem, cause.remedy);
 }
 

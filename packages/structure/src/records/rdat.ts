@@ -58,16 +58,22 @@ function accept(entries: Entries, text: string, line: number, file: string): voi
   const words = text.split(/[\t ]/).filter((word) => word !== '');
   const [first = '', ...rest] = words;
   const [key = '', number = ''] = first.split(':', 2);
-  // Annotations hold blanks, and are parted by tabs.
+  // Annotations hold blanks, and are parted by tabs; where there is no tab, each begins with a key and a colon.
   const annotations = (): string[] =>
-    text
-      .split('\t')
-      .slice(1)
-      .map((each) => each.trim())
-      .filter((each) => each !== '');
+    text.includes('\t')
+      ? text
+          .split('\t')
+          .slice(1)
+          .map((each) => each.trim())
+          .filter((each) => each !== '')
+      : rest.reduce<string[]>((found, word) => {
+          if (word.includes(':') || found.length === 0) found.push(word);
+          else found.push(`${found.pop()!} ${word}`);
+          return found;
+        }, []);
   switch (key) {
     case 'SEQUENCE':
-      if (rest[0] !== undefined) entries.sequence = { text: rest[0], line };
+      if (rest.length > 0) entries.sequence = { text: rest.join(''), line };
       break;
     case 'OFFSET':
       entries.offset = wholeNumber(rest[0] ?? '', 'OFFSET', line, file);
@@ -117,15 +123,30 @@ function rowOf(entries: Entries, number: string, { words, line }: Words, file: s
   const values = new Float64Array(sequence.length).fill(NaN);
   const construct = entries.sequence?.text ?? sequence;
   const isMeasured = annotated(own, 'reads') !== '0' && words.some((word) => Number(word) !== 0);
+  const seen = new Set<number>();
   words.forEach((word, i) => {
     const at = positionOf(positions.words[i]!, entries, construct, positions.line, file);
-    const value = word.toLowerCase() === 'nan' ? NaN : Number(word);
-    if (Number.isNaN(value) && word.toLowerCase() !== 'nan')
+    if (seen.size === seen.add(at).size)
+      throw new InputError(
+        file,
+        positions.line,
+        `the position ${readable(positions.words[i]!)} is there twice`,
+        'name each position once',
+      );
+    const value = valueOf(word);
+    if (value === undefined)
       throw new InputError(file, line, `"${readable(word)}" is no number`, 'correct it, or write nan');
     // Rows with sequences of their own may be shorter than the longest.
-    if (isMeasured && at < values.length) values[at] = Number.isFinite(value) ? value : NaN;
+    if (isMeasured && at < values.length) values[at] = value;
   });
   return { id: `${fileStem(file)}:${number}`, sequence, ...(modifier !== undefined && { modifier }), values, line };
+}
+
+/** A value as decimals, or NaN where nan stands; undefined for another text. */
+function valueOf(word: string): number | undefined {
+  if (word.toLowerCase() === 'nan') return NaN;
+  const value = Number(word);
+  return Number.isFinite(value) && !/^0[box]/i.test(word) ? value : undefined;
 }
 
 /** The place in the sequence, from 0, of a position such as `72`, `G72` or `g-14`. */

@@ -6,6 +6,7 @@
  */
 
 import { InputError, readable } from '../errors.ts';
+import { findInvisible } from '../records/title.ts';
 import type { AtomTable, CoordinateFile, SequenceResidue } from './atoms.ts';
 import { ATOM_SLOTS, atomSlot, isBase, residueKind, type ResidueKind } from './nucleotides.ts';
 
@@ -85,7 +86,16 @@ export function rnaChains(file: CoordinateFile, { model = 0, unresolved = true }
     const deoxy = residues.filter(({ kind }) => kind.deoxy).length;
     if (residues.length === 0 || 2 * deoxy > residues.length || isBareDeoxy(residues)) continue;
     const sequence = unresolved ? file.sequences.get(file.atoms.entityChains[rows[0]!]!) : undefined;
-    chains.push(buildChain(file, file.atoms.chains[rows[0]!]!, residues, sequence));
+    const id = file.atoms.chains[rows[0]!]!;
+    // It goes into tables, names of files and terminals.
+    if (findInvisible(id) >= 0)
+      throw new InputError(
+        file.file,
+        file.atoms.lines[rows[0]!]!,
+        `the chain "${readable(id)}" has a character in its name that cannot be seen`,
+        'rename the chain',
+      );
+    chains.push(buildChain(file, id, residues, sequence));
   }
   return chains;
 }

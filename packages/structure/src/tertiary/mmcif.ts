@@ -26,7 +26,7 @@ const WANTED = new Set([
  * for a file without atoms.
  */
 export function readMmcif(text: string, file: string): CoordinateFile {
-  refuseForeignText(text.slice(0, 256), file);
+  refuseForeignText(text, file);
   const block = parseCif(text, file, WANTED).find(({ categories }) => categories.has('atom_site'));
   if (block === undefined)
     throw new InputError(file, 1, 'no category _atom_site', 'give mmCIF with coordinates, or PDB named .pdb');

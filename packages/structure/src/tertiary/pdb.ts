@@ -14,7 +14,7 @@ import { standardAtomName } from './nucleotides.ts';
  * number that is none, and for a file without atoms. `file` is the name that errors give.
  */
 export function readPdb(text: string, file: string): CoordinateFile {
-  refuseForeignText(text.slice(0, 256), file);
+  refuseForeignText(text, file);
   const atoms: Atom[] = [];
   const lastTer = new Map<string, number>();
   const lastAtom = new Map<string, number>();

@@ -3,8 +3,8 @@
  * published names, writing the sets, all of them or none, and the summary of
  * what was written.
  */
-import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
   basePairs,
   dotBracket,
@@ -15,7 +15,7 @@ import {
   pairsLeftOut,
 } from '@rna/structure';
 import { CommandError } from '../../commandLine/errors.ts';
-import { writeAtomically, makeFolder } from '../../files/files.ts';
+import { makeFolder, partialFolder, writeAtomically } from '../../files/files.ts';
 import { checkOutputFolder } from '../../files/outputPaths.ts';
 import { formatCount, counted } from '@rna/figures';
 import { textTable, type Column } from '../../report/table.ts';
@@ -133,8 +133,9 @@ export async function writeSets(out: string, { title, sets, notes }: Preparation
       if ((await found(file))?.isDirectory())
         throw new CommandError(`${file}: a folder stands where a set is to be written; give another --out`);
     }
-    // On the file system of the folder, so that moving is renaming.
-    const staged = await mkdtemp(join(await checkOutputFolder(out), '.rna-data-'));
+    // On the file system of the folder, so that moving is renaming; named by it, so that the next run finds what a
+    // killed one left.
+    const staged = await partialFolder(join(await checkOutputFolder(out), basename(resolve(out))));
     try {
       for (const [k, { write }] of sets.entries()) {
         await write(join(staged, String(k)));

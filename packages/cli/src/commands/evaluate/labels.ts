@@ -19,6 +19,7 @@ import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder } from '../../models/loadModel.ts';
+import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
 import { formatCount, formatLoss, embeddingFigures, taskFigures } from '@rna/figures';
 import { textTable, type Table } from '../../report/table.ts';
 import { note, progressBar, writeResult } from '../../commandLine/terminal.ts';
@@ -186,6 +187,8 @@ async function predictAll(
   try {
     for await (const prediction of predictions({ encoder, task, parameters: encoder.parameters }, rnas, scalars)) {
       signal.throwIfAborted();
+      const rna = rnas[predicted.length]!;
+      if (!isFinitePrediction(prediction)) throw await overflow(encoder, rna.file, rna);
       predicted.push(prediction);
       bar.update(predicted.length);
     }

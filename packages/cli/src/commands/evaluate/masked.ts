@@ -2,14 +2,16 @@
  * `rna evaluate` on masked nucleotides: the loss and accuracy that a pre-training run sees, by the trainer's own
  * evaluation.
  */
-import { longestInput, type OpenedModel } from '@rna/model';
+import { longestInput, packTokens, type Encoder, type OpenedModel } from '@rna/model';
+import { tokenize } from '@rna/structure';
 import { heldOutBatches, MASK_KIND, maskedMetrics, memoryCorpus } from '@rna/train';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withEncoder } from '../../models/loadModel.ts';
 import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { textTable } from '../../report/table.ts';
 import { note, writeResult } from '../../commandLine/terminal.ts';
-import { readRecords } from '../../input/trainingInput.ts';
+import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
+import { readRecords, type InputRecord } from '../../input/trainingInput.ts';
 import type { EvaluateOptions } from './evaluateOptions.ts';
 
 export async function scoreMasked(model: OpenedModel, options: EvaluateOptions): Promise<void> {
@@ -65,7 +67,15 @@ export async function scoreMasked(model: OpenedModel, options: EvaluateOptions):
       `${formatCount(cropped)} RNAs are cropped to ${maxTokens - 2} nucleotides (${maxTokens < asked ? 'the model has positions for no more' : '--max-tokens'})`,
     );
   const batches = heldOutBatches(memoryCorpus(records), { masking: { scheme }, maxTokens });
-  const metrics = await withEncoder(model, (encoder) => maskedMetrics(encoder, batches), options);
+  const metrics = await withEncoder(
+    model,
+    async (encoder) => {
+      const found = await maskedMetrics(encoder, batches);
+      if (!Object.values(found).every(Number.isFinite)) throw await firstOverflow(encoder, records, maxTokens - 2);
+      return found;
+    },
+    options,
+  );
   const kinds = Object.keys(MASK_KIND).filter((kind) => metrics[`${kind}.loss`] !== undefined);
   const row = (name: string, prefix: string): string[] => [
     name,
@@ -90,4 +100,16 @@ export async function scoreMasked(model: OpenedModel, options: EvaluateOptions):
           rows: [row(scheme, ''), ...(kinds.length > 1 ? kinds.map((kind) => row(kind, `${kind}.`)) : [])],
         }),
   );
+}
+
+/** The error for scores that are not finite: of the first record that the encoder makes no numbers of. */
+async function firstOverflow(encoder: Encoder, records: readonly InputRecord[], longest: number): Promise<Error> {
+  for (const { id, sequence, file, line } of records) {
+    const part = sequence.slice(0, longest);
+    const x = encoder.forward(packTokens([tokenize(part)]));
+    const values = await x.read();
+    x.dispose();
+    if (!isFiniteArray(values)) return overflow(encoder, file, { id, line, sequence: part });
+  }
+  return new CommandError('the numbers overflow in the layers after the encoder, so the loss is NaN or infinite');
 }

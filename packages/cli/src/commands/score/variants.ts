@@ -13,6 +13,7 @@ import {
   MutationError,
   mutationsBetween,
   parseMutations,
+  parseNumber,
   type Mutation,
 } from '@rna/structure';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
@@ -114,7 +115,7 @@ async function readVariantTable(
           'correct one of the two, or name the column that counts with --sequences or --mutations in a table without the other',
         );
     }
-    return { cells, mutations, measured: measured < 0 ? NaN : numberOf(cells[measured]!) };
+    return { cells, mutations, measured: measured < 0 ? NaN : measuredIn(file, line, cells[measured]!) };
   });
   if (measured >= 0 && !variants.some((variant) => Number.isFinite(variant.measured)))
     throw new InputError(file, head.line, `no cell of "${options.measured!}" is a number`, 'name another column');
@@ -124,8 +125,16 @@ async function readVariantTable(
 /** Some tables write the wild type's row as `WT` or `_wt`. */
 const wildTypeText = (cell: string): string => (/^_?wt$|^wild[- ]?type$/i.test(cell) ? '' : cell);
 
-/** An empty cell is no number, where Number('') would be 0. */
-const numberOf = (cell: string): number => (cell.trim() === '' ? NaN : Number(cell));
+/** The number of a cell, NaN where it says that none is known. Throws an InputError for another text. */
+function measuredIn(file: string, line: number, cell: string): number {
+  if (/^\s*(?:nan|na|n\/a|null)?\s*$/i.test(cell)) return NaN;
+  try {
+    return parseNumber(cell);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(file, line, error.message, 'correct it, or leave the cell empty');
+  }
+}
 
 /** The sequence of the row that has no mutation. */
 function wildTypeOf(

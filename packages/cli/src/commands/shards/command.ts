@@ -4,6 +4,7 @@ import { examples, wholeNumber } from '../../commandLine/options.ts';
 import type { MergeOptions } from './merge.ts';
 import type { PlanOptions } from './plan.ts';
 import type { StatusOptions } from './status.ts';
+import { MOST_SHARDS } from '../../shards/shard.ts';
 
 const OUT_HELP = 'what --out of the command named, or the folder OUT.shards';
 
@@ -23,7 +24,7 @@ export function registerShards(program: Command): void {
       ].join(' '),
     )
     .argument('<input>', 'a FASTA file')
-    .requiredOption('--shards <n>', 'how many', wholeNumber(1))
+    .requiredOption('--shards <n>', 'how many', wholeNumber(1, MOST_SHARDS))
     .option('--json', 'as JSON, for scripts')
     .action(async (input: string, options: Omit<PlanOptions, 'input'>) => {
       const { plan: work } = await import('./plan.ts');
@@ -41,7 +42,7 @@ export function registerShards(program: Command): void {
       ].join(' '),
     )
     .argument('<out>', OUT_HELP)
-    .option('--shards <n>', 'how many there are to be; needed where none is done yet', wholeNumber(1))
+    .option('--shards <n>', 'how many there are to be; needed where none is done yet', wholeNumber(1, MOST_SHARDS))
     .option('--missing', 'only the numbers of the shards to run, and exit code 0')
     .option('--json', 'as JSON, for scripts')
     .action(async (out: string, options: Omit<StatusOptions, 'out'>) => {

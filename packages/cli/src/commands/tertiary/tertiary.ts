@@ -53,7 +53,9 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
   await interruptible((signal) =>
     withFasta(options.inputs, { skipBad: options.skipBad ?? false, allowUnnamed: true, signal }, (fasta) =>
       withPredictor(options, async (predictor) => {
-        const names = fileNames(fasta.plan);
+        const names = fileNames(fasta.plan, (name) =>
+          Array.from({ length: options.samples > 1 ? options.samples : 0 }, (_, k) => sampleName(name, k + 1)),
+        );
         await makeFolder(out);
         const rows: Row[] = [];
         const shown: ShownStructure[] = [];
@@ -87,6 +89,9 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
     ),
   );
 }
+
+/** What a record's other samples than the surest are called. */
+const sampleName = (name: string, number: number): string => `${name}.sample-${number}`;
 
 /** A record's structures, the surest first, with the number that each was made as. */
 type Samples = readonly { readonly number: number; readonly plddt: number; readonly detail: TertiaryDetail }[];
@@ -154,7 +159,7 @@ async function writeRecord(
   const sequence = standardLetters(record.sequence);
   const files: string[] = [];
   for (const [rank, { number, detail }] of samples.entries())
-    files.push(...(await writeStructure(rank === 0 ? name : `${name}.sample-${number}`, sequence, detail, options)));
+    files.push(...(await writeStructure(rank === 0 ? name : sampleName(name, number), sequence, detail, options)));
   const [{ number: sample, plddt, detail }] = samples as [Samples[number]];
   const partners = predictedPartners(sequence, detail);
   const row: Row = { id, length: sequence.length, plddt, sample, structure: dotBracket(partners) };
