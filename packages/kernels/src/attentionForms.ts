@@ -249,6 +249,8 @@ const PITCH = ACROSS + 1;
 
 /** Invocations of a workgroup of `tileForm`. */
 export const TILE_LANES = ACROSS * DOWN;
+/** Tokens that it walks over at a time. */
+export const TILE_TOKENS = 4 * ACROSS;
 
 /**
  * A workgroup has \`rows\` rows and walks 64 tokens at a time. As plain loops:
