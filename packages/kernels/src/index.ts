@@ -43,6 +43,7 @@ export { TILE_TOKENS } from './attentionForms.ts';
 export { DEPTH as TILE_DEPTH } from './gemmTiles.ts';
 export { MATRIX_DEPTH, MATRIX_TILE, matrixStorage, unitFits, unitName, type MatrixUnit } from './subgroupMatrix.ts';
 export { quantizedRowWords, quantizeRows } from './quantize.ts';
+export { QUANTIZED_GROUP, groupedRowWords, quantizeGroups } from './quantizeGroups.ts';
 export { columnSum, type ColumnVariant } from './reduction.ts';
 export { SQUARED_TENSORS, sumOfSquares, stridedSum, REPORT, REPORT_SIZE, clipFactor } from './gradientNorm.ts';
 export { SCALED_REPORT, SCALED_REPORT_SIZE, lossScale } from './lossScale.ts';
