@@ -50,6 +50,7 @@ Spilled SGPRs: 1
 Spilled VGPRs: 2
 Code size: 96 bytes
 LDS size: 512
+Scratch size: 0
 Subgroups per SIMD: 16
 Instructions: 12
 `;
@@ -117,6 +118,7 @@ describe('a listing', () => {
       vgprs: 24,
       waves: 8,
       spills: 3,
+      scratch: 0,
       lds: 512,
       instructions: 12,
       multiplyAdds: 3,
@@ -196,6 +198,7 @@ describe('a target', () => {
     vgprs: 96,
     waves: 8,
     spills: 0,
+    scratch: 0,
     lds: 0,
     instructions: 9,
     share: 0.9,
@@ -207,12 +210,13 @@ describe('a target', () => {
   it('is missed by small shares, few waves and any spill', () => {
     expect(missed(each, compiled)).toEqual([]);
     const bounds = { lanes: 0.9, workgroup: 0.6, cache: 8, bound: 0.6 };
-    expect(missed(each, { ...compiled, share: 0.5, bounds, simulated: 0.4, waves: 3, spills: 1 })).toEqual([
+    expect(missed(each, { ...compiled, share: 0.5, bounds, simulated: 0.4, waves: 3, spills: 1, scratch: 8 })).toEqual([
       'multiply-adds are 50 % of the hot loop, not 83 %',
       'the bound is 60 % of the peak, not 82 %',
       '40 % of the peak is simulated, not 75 %',
       '3 waves at once, not 6',
       '1 registers are spilled',
+      '8 bytes of variables are in memory',
     ]);
     expect(missed(each, { ...compiled, family: 'vega20', waves: 1 })).toEqual([]);
   });

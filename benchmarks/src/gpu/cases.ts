@@ -3,12 +3,30 @@ import {
   attention,
   attentionBackwardKey,
   attentionBackwardQuery,
+  batchedMatmul,
   conv2d,
   halfStorage,
   layerNorm,
   MATRIX_DEPTH,
   MATRIX_TILE,
   matmul,
+  pairAttention,
+  pairAttentionBackwardBias,
+  pairAttentionBackwardKey,
+  pairAttentionBackwardQuery,
+  pairAttentionStats,
+  pointAttentionBiasBackward,
+  pointAttentionFramesBackward,
+  pointAttentionHeadsBackward,
+  pointAttentionKeysBackward,
+  pointAttentionLogits,
+  pointAttentionPairs,
+  pointAttentionPairsBackward,
+  pointAttentionPointsBackward,
+  pointAttentionQueriesBackward,
+  pointAttentionValues,
+  pointAttentionValuesBackward,
+  pointAttentionWeightsBackward,
   softmax,
   TILE_DEPTH,
   TILE_TOKENS,
@@ -49,6 +67,12 @@ const tilePass = ({ rows, vectors }: Variant): Pass => ({
   multiplyAdds: TILE_DEPTH * Number(rows) * 4 * Number(vectors),
 });
 
+/** The same on matrix units, where the card has some. */
+const matrixPass = (variant: Variant): Pass =>
+  variant['algorithm'] === 'matrix'
+    ? { multiplyAdds: (MATRIX_TILE.rows * MATRIX_TILE.cols * MATRIX_DEPTH) / threads(matmul, variant) }
+    : tilePass(variant);
+
 const products = (
   name: string,
   [rows, inner, cols]: readonly [number, number, number],
@@ -77,6 +101,21 @@ const ATTENTION = [
   { kernel: attentionBackwardKey, count: 4, target: { bound: 0.5, simulated: 0.4, waves: 4 } },
 ];
 
+const POINT_ATTENTION = [
+  pointAttentionLogits,
+  pointAttentionValues,
+  pointAttentionPairs,
+  pointAttentionPointsBackward,
+  pointAttentionFramesBackward,
+  pointAttentionWeightsBackward,
+  pointAttentionQueriesBackward,
+  pointAttentionKeysBackward,
+  pointAttentionValuesBackward,
+  pointAttentionHeadsBackward,
+  pointAttentionBiasBackward,
+  pointAttentionPairsBackward,
+];
+
 /** Calls in the variants that the table chooses for a card. */
 export const GPU_CASES: readonly GpuCase[] = [
   ...products('4096', [4096, 4096, 4096], {
@@ -90,12 +129,17 @@ export const GPU_CASES: readonly GpuCase[] = [
     kernel: matmul,
     options: { ...options, ...halfStorage(['a', 'b']) },
     uniforms: { rows: 4096, inner: 4096, cols: 4096, depth: 4096 },
-    pass: (variant) =>
-      variant['algorithm'] === 'matrix'
-        ? { multiplyAdds: (MATRIX_TILE.rows * MATRIX_TILE.cols * MATRIX_DEPTH) / threads(matmul, variant) }
-        : tilePass(variant),
+    pass: matrixPass,
     targets: { navi31: { bound: 0.5, waves: 4 } },
   })),
+  {
+    name: 'matmul NT 4096 halves, int8',
+    kernel: matmul,
+    options: { transposeB: true, quantized: true, ...halfStorage(['a']) },
+    uniforms: { rows: 4096, inner: 4096, cols: 4096, depth: 4096 },
+    pass: matrixPass,
+    targets: { navi31: { bound: 0.5, waves: 4 } },
+  },
   ...ATTENTION.flatMap(({ kernel, count, target }) =>
     [32, 48, 64, 88].map((headDim): GpuCase => ({
       name: `${kernel.name} D${headDim}`,
@@ -122,6 +166,31 @@ export const GPU_CASES: readonly GpuCase[] = [
   },
   row(layerNorm),
   row(softmax),
+  ...[{ transposeB: true }, { transposeA: true }].map((options): GpuCase => ({
+    name: `batchedMatmul ${'transposeB' in options ? 'NT' : 'TN'} 128 of 256`,
+    kernel: batchedMatmul,
+    options,
+    uniforms: { batches: 128, rows: 256, inner: 256, cols: 256, strideA: 65536, strideB: 65536 },
+    pass: tilePass,
+  })),
+  ...[
+    pairAttention,
+    pairAttentionStats,
+    pairAttentionBackwardQuery,
+    pairAttentionBackwardKey,
+    pairAttentionBackwardBias,
+  ].map((kernel): GpuCase => ({
+    name: `${kernel.name} D32`,
+    kernel,
+    options: { headDim: 32 },
+    uniforms: { rows: 256, length: 256, heads: 4, partRows: 64 },
+  })),
+  ...POINT_ATTENTION.map((kernel): GpuCase => ({
+    name: kernel.name,
+    kernel,
+    options: 'heads' in kernel.variant ? { heads: 12 } : {},
+    uniforms: { length: 256, heads: 12, channels: 16, queryPoints: 4, valuePoints: 8, pairChannels: 128 },
+  })),
 ];
 
 /** Families that have targets. */
@@ -132,7 +201,7 @@ export const TARGET_FAMILIES = FAMILIES.filter((family) =>
 /** What a compiled case misses of its target, in words. */
 export function missed(
   { targets }: GpuCase,
-  { family, share = 0, bounds, simulated = 0, waves, spills }: Compiled,
+  { family, share = 0, bounds, simulated = 0, waves, spills, scratch }: Compiled,
 ): string[] {
   const target = targets?.[family as Family];
   if (target === undefined) return [];
@@ -149,6 +218,7 @@ export function missed(
       : []),
     ...(waves < target.waves ? [`${waves} waves at once, not ${target.waves}`] : []),
     ...(spills > 0 ? [`${spills} registers are spilled`] : []),
+    ...(scratch > 0 ? [`${scratch} bytes of variables are in memory`] : []),
   ];
 }
 

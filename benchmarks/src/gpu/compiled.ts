@@ -16,6 +16,8 @@ export const compiledSchema = z.object({
   /** Subgroups that a SIMD has at once. */
   waves: z.number(),
   spills: z.number(),
+  /** Bytes of an invocation's variables that are in memory: what is spilled, and arrays that are indexed. */
+  scratch: z.number(),
   /** Bytes of workgroup memory. */
   lds: z.number(),
   instructions: z.number(),
@@ -99,6 +101,7 @@ export function parseCompiled(call: CompiledCall, text: string): Compiled | unde
     vgprs: statistic('VGPRs'),
     waves,
     spills: statistic('Spilled VGPRs') + statistic('Spilled SGPRs'),
+    scratch: statistic('Scratch size'),
     lds: statistic('LDS size'),
     instructions: statistic('Instructions'),
     ...modelOf(text.slice(0, at), waves, call),

@@ -28,8 +28,8 @@ import { MATRIX_DEPTH, MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgr
 
 export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   /**
-   * gemm.ts's, or `matrix`: subgroup matrices (subgroupMatrix.ts) where both operands are stored as halves, and
-   * `tiled` for all others, of which halves would lose something.
+   * gemm.ts's, or `matrix`: subgroup matrices (subgroupMatrix.ts) where A is stored as halves and B as halves or bytes,
+   * which are halves too, and `tiled` for all others, of which halves would lose something.
    */
   algorithm: GemmVariant['algorithm'] | 'matrix';
   /** The unit of `matrix`, as `16x16x16`. */
@@ -73,9 +73,8 @@ function gemmVariant(variant: MatmulVariant): (MatmulVariant & GemmVariant) | un
   const { algorithm } = variant;
   if (algorithm !== 'matrix') return { ...variant, algorithm };
   const halves = halfNames(variant);
-  return packedForm(variant) === undefined && halves.includes('a') && halves.includes('b')
-    ? undefined
-    : { ...variant, algorithm: 'tiled' };
+  const exactB = variant.quantized || (packedForm(variant) === undefined && halves.includes('b'));
+  return exactB && !variant.grouped && halves.includes('a') ? undefined : { ...variant, algorithm: 'tiled' };
 }
 
 const usesMatrices = (variant: MatmulVariant): boolean => gemmVariant(variant) === undefined;
@@ -126,7 +125,7 @@ const text = (variant: MatmulVariant): GemmText => ({
     ...depth(variant),
   }),
   b:
-    packedOperand(packedForm(variant)) ??
+    packedOperand(packedForm(variant), depth(variant).depth) ??
     storedOperand('B', {
       buffer: 'b',
       contiguous: variant.transposeB ? 'inner' : 'outer',
@@ -138,7 +137,7 @@ const text = (variant: MatmulVariant): GemmText => ({
 });
 
 /** A quantised B, whose rows are read in fours along the inner index. */
-const packedOperand = (form: PackedForm | undefined): TileOperand | undefined =>
+const packedOperand = (form: PackedForm | undefined, tileDepth = DEPTH): TileOperand | undefined =>
   form && {
     contiguous: 'inner',
     whole: false,
@@ -147,7 +146,7 @@ alias OuterB = u32;
 alias InnerB = u32;
 fn outerB(col: u32) -> u32 { return min(col, u.cols - 1u) * ${form.words}; }
 fn innerB(k: u32) -> u32 { return k; }
-fn nextB(k: u32) -> u32 { return k + ${DEPTH}u; }
+fn nextB(k: u32) -> u32 { return k + ${tileDepth}u; }
 fn vectorB(outer: u32, k: u32) -> vec4f { return ${form.four('outer', 'min(k, u.inner - 1u) / 4u')}; }`,
   };
 

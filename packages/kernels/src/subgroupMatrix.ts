@@ -3,7 +3,7 @@
  * (`chromium-experimental-subgroup-matrix`), halves in, sums in f32. It takes its
  * operands as gemmTiles.ts does, in vectors, rounds them to halves in workgroup
  * memory, and hands results to `store(row, col, value)`; so it is for operands
- * that are stored as halves, of which it loses nothing.
+ * that are stored as halves, or as bytes, of which it loses nothing.
  *
  * No adapter that has the feature was at hand: Tint compiles this text, and it was
  * run with the matrix operations replaced by loops of the same meaning (the tests
