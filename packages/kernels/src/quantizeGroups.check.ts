@@ -25,9 +25,9 @@ export function groupedMatrix(x: Float64Array, rows: number, cols: number): Uint
       group.forEach((value, i) => {
         const q = roundHalfToEven(Math.fround(value / fromHalf(half)));
         const nibble = Math.max(-LARGEST_NIBBLE, Math.min(LARGEST_NIBBLE, q)) & 0xf;
-        y[r * words + Math.floor((g * QUANTIZED_GROUP + i) / 8)] |= nibble << (4 * (i % 8));
+        y[r * words + Math.floor((g * QUANTIZED_GROUP + i) / 8)]! |= nibble << (4 * (i % 8));
       });
-      y[r * words + (groups * QUANTIZED_GROUP) / 8 + Math.floor(g / 2)] |= half << (16 * (g % 2));
+      y[r * words + (groups * QUANTIZED_GROUP) / 8 + Math.floor(g / 2)]! |= half << (16 * (g % 2));
     }
   }
   return y;

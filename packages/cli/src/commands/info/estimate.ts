@@ -5,7 +5,15 @@
  * line is drawn; what folding engines take is drawn through two lengths too, as
  * a power of the length.
  */
-import { packTokens, predictsPairs, modelCost, type Encoder, type OpenedModel, type PassCost } from '@rna/model';
+import {
+  packTokens,
+  predictsPairs,
+  modelCost,
+  type Encoder,
+  type OpenedModel,
+  type PassCost,
+  type WeightType,
+} from '@rna/model';
 import { RandomStream } from '@rna/kernels';
 import { tokenize, type EnginePairsProvider, type FoldingEngine } from '@rna/structure';
 import { megabytes } from '@rna/tensor';
@@ -21,6 +29,7 @@ export interface EstimateOptions extends WindowOptions {
   readonly inputs: readonly string[];
   readonly model: string;
   readonly json: boolean;
+  readonly weights?: WeightType;
 }
 
 /** Throws what reading the inputs, the model and opening a device throw. */
@@ -31,10 +40,14 @@ export async function estimate({ inputs, model: name, json, ...options }: Estima
       withModel(name, {}, async (model) => {
         const begun = performance.now();
         const work = (priors: EnginePairsProvider | undefined): Promise<void> =>
-          withEncoder(model, async (encoder) => {
-            const facts = await estimated(plan, { name, model, encoder, priors, begun, options });
-            await writeResult(json ? `${JSON.stringify(facts, null, 2)}\n` : rowsText(rows(facts)));
-          });
+          withEncoder(
+            model,
+            async (encoder) => {
+              const facts = await estimated(plan, { name, model, encoder, priors, begun, options });
+              await writeResult(json ? `${JSON.stringify(facts, null, 2)}\n` : rowsText(rows(facts)));
+            },
+            options.weights === undefined ? {} : { weights: options.weights },
+          );
         await (model.task === undefined ? work(undefined) : withPriors(model.task, {}, work));
       }),
     ),
@@ -48,14 +61,14 @@ interface Setting {
   readonly priors: EnginePairsProvider | undefined;
   /** When the model began to be loaded, in milliseconds. */
   readonly begun: number;
-  readonly options: WindowOptions;
+  readonly options: WindowOptions & { readonly weights?: WeightType };
 }
 
 type Facts = Awaited<ReturnType<typeof estimated>>;
 
 async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   const { name, model, encoder, begun, options } = setting;
-  const { device, config } = encoder;
+  const { device, config, precision } = encoder;
   const task = predictsPairs(model.task) ? model.task : undefined;
   const windows = chooseWindows(device, config, task, options, task ? 'short' : 'fitting');
   const cut = plan.map((record) => ({ record, pieces: windowsOf(record.length, windows) }));
@@ -63,7 +76,9 @@ async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   const lengths = plan.map(({ length }) => length).sort((a, b) => a - b);
   const kinds = new Set(pieces);
   const longest = Math.max(...kinds);
-  const costs = new Map([...kinds].map((length) => [length, modelCost(device, config, task, length)]));
+  const costs = new Map(
+    [...kinds].map((length) => [length, modelCost(device, config, task, length, precision.weights)]),
+  );
   const costOf = (length: number): PassCost => costs.get(length)!;
 
   const timing = await measured(setting, longest, begun);
@@ -75,6 +90,7 @@ async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   }, 0);
   return {
     model: name,
+    weights: precision.weights,
     command: task === undefined ? ('embed' as const) : ('fold' as const),
     records: plan.length,
     nucleotides: lengths.reduce((sum, length) => sum + length, 0),
@@ -187,7 +203,7 @@ export function power(
   return (length) => long.seconds * (length / long.length) ** exponent;
 }
 
-function rows({ model, command, windows, seconds, memory, timed, ...facts }: Facts): [string, string][] {
+function rows({ model, weights, command, windows, seconds, memory, timed, ...facts }: Facts): [string, string][] {
   const last = timed.at(-1)!;
   const [first] = windows.records;
   const count = (value: number): string => value.toLocaleString('en');
@@ -196,7 +212,7 @@ function rows({ model, command, windows, seconds, memory, timed, ...facts }: Fac
       'records',
       `${count(facts.records)} of ${count(facts.shortest)} to ${count(facts.longest)} nucleotides, median ${count(facts.median)}, ${count(facts.nucleotides)} in all`,
     ],
-    ['with', `rna ${command}, model ${model}`],
+    ['with', `rna ${command}, model ${model}${weights === 'f32' ? '' : `, weights ${weights}`}`],
     [
       'in windows',
       first === undefined
