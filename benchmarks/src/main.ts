@@ -93,14 +93,19 @@ const program: Command = new Command('npm run bench --')
     else await benchmark(suite === undefined ? SUITES : [suite], options);
   });
 
-async function compiled({ compare: files, family, json, targets = false }: Options): Promise<void> {
+async function compiled({ filter, compare: files, family, json, targets = false }: Options): Promise<void> {
   if (files !== undefined) {
     await compareGpu(...twoFiles(files));
     return;
   }
   if (targets && family !== undefined && !TARGET_FAMILIES.includes(family))
     program.error(`--targets are those of the families ${TARGET_FAMILIES.join(', ')}`);
-  const met = await runGpu({ ...(family && { family }), ...(json !== undefined && { json }), targets });
+  const met = await runGpu({
+    ...(filter && { filter }),
+    ...(family && { family }),
+    ...(json !== undefined && { json }),
+    targets,
+  });
   if (!met) process.exitCode = 1;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Compiles kernels on RADV's null device, a process for a family of cards (gpu.ts starts it). The driver prints on
  * stderr what it makes of each; lines before and after say of which. The process ends by `exit`: that device cannot be
- * torn down.
+ * torn down. An argument is a regular expression of the cases' names.
  */
 import { writeSync } from 'node:fs';
 import {
@@ -37,7 +37,9 @@ const device = await adapter.requestDevice({
   requiredFeatures: (wanted as GPUFeatureName[]).filter((name) => adapter.features.has(name)),
   requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
 });
+const filter = new RegExp(process.argv[2] ?? '');
 for (const { name, kernel, options, uniforms, pass } of GPU_CASES) {
+  if (!filter.test(name)) continue;
   const variant: Variant = {
     ...(kernel as Kernel).variant,
     ...tableVariant(kernel.name, traits, uniforms, options),

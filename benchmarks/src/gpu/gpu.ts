@@ -44,15 +44,17 @@ async function buildDriver(folder: string): Promise<string> {
   return manifest;
 }
 
-/** Compiles all cases for a family. Throws a NoNullDeviceError where the machine lacks what that takes. */
-export async function compileCases(family: Family): Promise<GpuResults> {
+/**
+ * Compiles the cases whose names match for a family. Throws a NoNullDeviceError where the machine lacks what that takes.
+ */
+export async function compileCases(family: Family, filter = /./): Promise<GpuResults> {
   const folder = await mkdtemp(join(tmpdir(), 'rna-gpu-'));
   try {
     const manifest = await buildDriver(folder);
     // Files instead of pipes: a driver that waits for a full pipe keeps the process from ending.
     const [out, log] = [join(folder, 'out'), join(folder, 'log')];
     const [outFile, logFile] = [openSync(out, 'w'), openSync(log, 'w')];
-    const child = spawn(process.execPath, ['--import', 'tsx', here('gpu.child.ts')], {
+    const child = spawn(process.execPath, ['--import', 'tsx', here('gpu.child.ts'), filter.source], {
       // Where the loader of TypeScript is found.
       cwd: here('.'),
       env: {
@@ -154,28 +156,33 @@ const table = (rows: readonly (readonly string[])[]): string =>
   [COLUMNS, COLUMNS.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
 
 export interface GpuOptions {
+  /** Cases by their names; all without one. */
+  readonly filter?: RegExp;
   readonly family?: Family;
   readonly json?: string;
   readonly targets?: boolean;
 }
 
-/** What cases of a family miss of their targets, in words. */
-export function missedTargets(family: Family, cases: readonly Compiled[]): string[] {
-  return GPU_CASES.filter(({ targets }) => targets?.[family] !== undefined).flatMap((each) => {
-    const compiled = cases.find(({ case: name }) => name === each.name);
-    return compiled === undefined
-      ? [`${each.name}: did not compile`]
-      : missed(each, compiled).map((fault) => `${each.name}: ${fault}`);
-  });
+/** What the cases whose names match miss of a family's targets, in words. */
+export function missedTargets(family: Family, cases: readonly Compiled[], filter = /./): string[] {
+  return GPU_CASES.filter(({ name, targets }) => targets?.[family] !== undefined && filter.test(name)).flatMap(
+    (each) => {
+      const compiled = cases.find(({ case: name }) => name === each.name);
+      return compiled === undefined
+        ? [`${each.name}: did not compile`]
+        : missed(each, compiled).map((fault) => `${each.name}: ${fault}`);
+    },
+  );
 }
 
 /** Prints the table of a family; with `targets` says what is missed, and returns whether nothing is. */
-export async function runGpu({ family = 'navi31', json, targets = false }: GpuOptions): Promise<boolean> {
-  const results = await compileCases(family);
+export async function runGpu({ filter = /./, family = 'navi31', json, targets = false }: GpuOptions): Promise<boolean> {
+  if (!GPU_CASES.some(({ name }) => filter.test(name))) throw new Error(`no case matches ${filter.source}`);
+  const results = await compileCases(family, filter);
   process.stdout.write(`${results.driver}\n\n${table(results.cases.map(cells))}`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
   if (!targets) return true;
-  const faults = missedTargets(family, results.cases);
+  const faults = missedTargets(family, results.cases, filter);
   process.stdout.write(`\n${faults.length === 0 ? 'all targets are met' : faults.join('\n')}\n`);
   return faults.length === 0;
 }
