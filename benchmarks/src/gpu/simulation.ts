@@ -190,7 +190,7 @@ export function simulatedCycles({ body, machine, wave, waves, ofGroup }: Simulat
         accepts(unit),
         transcendental > 0 ? done.transcendental : 0,
       );
-      // Of those that can go, the oldest does.
+      // The oldest of those that can go does.
       if (time < soonest) [best, soonest] = [i, time];
     });
     now = Math.max(now, soonest);
