@@ -283,7 +283,8 @@ describe('the choice', () => {
       expect(onMatrices(withMatrices, { f16 })).toBe(true);
       expect(onMatrices(card, { f16 })).toBe(false);
     }
-    for (const options of [{}, { f16: 'b' }, { f16: 'a,y' }, { f16: 'a', quantized: true, transposeB: true }]) {
+    const packed = [{ quantized: true }, { grouped: true }].map((each) => ({ ...each, f16: 'a', transposeB: true }));
+    for (const options of [{}, { f16: 'b' }, { f16: 'a,y' }, ...packed]) {
       expect(textOf(chosen(withMatrices, options))).toBe(textOf(chosen(card, options)));
       expect(matmul.workgroup(chosen(withMatrices, options))).toEqual(matmul.workgroup(chosen(card, options)));
       expect(matmul.grid(sizes, chosen(withMatrices, options))).toEqual(matmul.grid(sizes, chosen(card, options)));
