@@ -32,7 +32,8 @@ function version(manifest: URL): string {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
-function commit(): string {
+/** The commit that is checked out, and whether files differ from it. */
+export function commit(): string {
   const cwd = fileURLToPath(new URL('.', import.meta.url));
   const git = (...args: string[]): string | undefined => {
     const child = spawnSync('git', args, { cwd, encoding: 'utf8' });

@@ -11,7 +11,9 @@ import { measureCeilings, type Ceilings } from './ceilings.ts';
 import { peerChart } from './chart.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { benchmarkFolding } from './folding.ts';
-import { compareGpu, FAMILIES, runGpu, type Family } from './gpu/gpu.ts';
+import { compareGpu, runGpu } from './gpu/gpu.ts';
+import { TARGET_FAMILIES } from './gpu/cases.ts';
+import { FAMILIES, type Family } from './gpu/machine.ts';
 import { benchmarkKernels } from './kernels.ts';
 import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
@@ -77,7 +79,7 @@ const program: Command = new Command('npm run bench --')
     },
   )
   .addOption(new Option('--family <name>', 'of gpu: the cards that kernels are compiled for').choices(FAMILIES))
-  .option('--targets', 'of gpu: exit with 1 where a kernel misses its target on navi31')
+  .option('--targets', `of gpu: exit with 1 where a kernel misses its target (${TARGET_FAMILIES.join(', ')})`)
   .option('--cold', 'give the first step and the first inference an empty shader cache of the driver (Mesa)')
   .addHelpText(
     'after',
@@ -91,13 +93,19 @@ const program: Command = new Command('npm run bench --')
     else await benchmark(suite === undefined ? SUITES : [suite], options);
   });
 
-async function compiled({ compare: files, family, json, targets = false }: Options): Promise<void> {
+async function compiled({ filter, compare: files, family, json, targets = false }: Options): Promise<void> {
   if (files !== undefined) {
     await compareGpu(...twoFiles(files));
     return;
   }
-  if (targets && family !== undefined && family !== 'navi31') program.error('--targets are those of the family navi31');
-  const met = await runGpu({ ...(family && { family }), ...(json !== undefined && { json }), targets });
+  if (targets && family !== undefined && !TARGET_FAMILIES.includes(family))
+    program.error(`--targets are those of the families ${TARGET_FAMILIES.join(', ')}`);
+  const met = await runGpu({
+    ...(filter && { filter }),
+    ...(family && { family }),
+    ...(json !== undefined && { json }),
+    targets,
+  });
   if (!met) process.exitCode = 1;
 }
 

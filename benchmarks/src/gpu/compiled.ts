@@ -1,82 +1,89 @@
 /**
- * What AMD's compiler made of a kernel, read off what RADV prints: registers, waves, spills, workgroup memory, and the
- * share of multiply-adds in the hot loop, which is the innermost loop that has the most of them.
+ * What AMD's compiler made of a kernel, read off what RADV prints: registers, waves, spills, workgroup memory, the share
+ * of multiply-adds in the hot loop, and what a model of the card says of that loop (hotLoop.ts, simulation.ts).
  */
 import { z } from 'zod';
+import { boundsOf, hotLoop, innermost, leastCycles, passOf, type Pass } from './hotLoop.ts';
+import { loopsOf, parseListing } from './listing.ts';
+import { MACHINES, multiplyAdds, type Family } from './machine.ts';
+import { simulatedCycles } from './simulation.ts';
 
 export const compiledSchema = z.object({
   case: z.string(),
   family: z.string(),
   /** Vector registers of an invocation. */
   vgprs: z.number(),
-  /** Subgroups of a SIMD at once, counted in halves of 32 lanes on RDNA where a subgroup has 64. */
-  subgroups: z.number(),
+  /** Subgroups that a SIMD has at once. */
+  waves: z.number(),
   spills: z.number(),
+  /** Bytes of an invocation's variables that are in memory: what is spilled, and arrays that are indexed. */
+  scratch: z.number(),
   /** Bytes of workgroup memory. */
   lds: z.number(),
   instructions: z.number(),
-  /** Multiply-adds in the hot loop, and their share of its instructions; absent where no loop has any. */
+  /** Instructions with multiply-adds in the innermost hot loop, and their share; absent where no loop has any. */
   multiplyAdds: z.number().optional(),
   share: z.number().optional(),
+  /** Shares of the peak that instructions, workgroup memory and the cache allow; absent where a case has no pass. */
+  bounds: z.object({ lanes: z.number(), workgroup: z.number(), cache: z.number(), bound: z.number() }).optional(),
+  /** Multiply-adds of a pass in the text, over those that the algorithm needs. */
+  surplus: z.number().optional(),
+  simulated: z.number().optional(),
 });
 
 export type Compiled = z.infer<typeof compiledSchema>;
 
-interface Block {
+/** What is known of a call beside its listing. */
+export interface CompiledCall {
   readonly name: string;
-  readonly instructions: readonly string[];
+  readonly family: Family;
+  /** Invocations of a workgroup. */
+  readonly threads: number;
+  /** Lanes of a subgroup that the text asks for; 0 where it leaves that to the driver, which takes 64. */
+  readonly pinned: number;
+  readonly pass?: Pass;
 }
 
-/** Basic blocks in their order. The operands of what the disassembler cannot read do not matter here. */
-function blocksOf(listing: string): Block[] {
-  const blocks: { name: string; instructions: string[] }[] = [{ name: 'entry', instructions: [] }];
-  for (const line of listing.split('\n')) {
-    const label = /^(BB\d+):?\s*$/.exec(line.trim().replace(/\s*;.*$/, ''));
-    if (label !== null) blocks.push({ name: label[1]!, instructions: [] });
-    else if (/^\t|^\(invalid/.test(line)) {
-      const text = line.replace(/;.*$/, '').trim();
-      if (/^((v|s|ds|buffer|global|scratch)_|\(invalid)/.test(text)) blocks.at(-1)!.instructions.push(text);
-    }
-  }
-  return blocks;
-}
-
-// Hints to the issuing unit are no instructions of the program.
-const HINT = /^s_(delay_alu|clause|nop|set_inst|inst_prefetch)/;
-const MULTIPLY_ADD = /v_(dual_)?(fma|fmac|fmamk|fmaak|mad|mac)_f32|v_wmma/g;
-
-const multiplyAdds = (instructions: readonly string[]): number =>
-  instructions.reduce((sum, text) => sum + (text.match(MULTIPLY_ADD)?.length ?? 0), 0);
-
-/** The loops of a listing, as lists of blocks: from the target of a jump backwards to where it stands. */
-function loopsOf(blocks: readonly Block[]): Block[][] {
-  const loops = new Map<number, number>();
-  blocks.forEach(({ instructions }, last) => {
-    for (const text of instructions) {
-      const target = /^s_c?branch\S*\s+(?:block:)?(BB\d+)/.exec(text)?.[1];
-      const first = target === undefined ? -1 : blocks.findIndex(({ name }) => name === target);
-      if (first >= 0 && first <= last) loops.set(first, last);
-    }
-  });
-  return [...loops].map(([first, last]) => blocks.slice(first, last + 1));
-}
-
-/** The instructions of the loop that has the most multiply-adds, without the loops in it. */
-export function hotLoop(listing: string): { readonly multiplyAdds: number; readonly share: number } | undefined {
-  const loops = loopsOf(blocksOf(listing));
-  const own = loops.map((loop) => {
-    const inner = loops.filter((other) => other !== loop && other.every((block) => loop.includes(block)));
-    return loop
-      .filter((block) => !inner.some((other) => other.includes(block)))
-      .flatMap(({ instructions }) => instructions.filter((text) => !HINT.test(text)));
-  });
-  const hot = own.sort((a, b) => multiplyAdds(b) - multiplyAdds(a))[0];
-  const count = hot === undefined ? 0 : multiplyAdds(hot);
-  return hot === undefined || count === 0 ? undefined : { multiplyAdds: count, share: count / hot.length };
+function modelOf(
+  listing: string,
+  waves: number,
+  { family, threads, pinned, pass, name }: CompiledCall,
+): Partial<Compiled> {
+  const blocks = parseListing(listing);
+  const loops = loopsOf(blocks);
+  const own = innermost(blocks, loops);
+  const counted = own.filter((each) => multiplyAdds(each, 64) > 0);
+  if (counted.length === 0) return {};
+  const count = counted.reduce((sum, each) => sum + (each.unit === 'matrix' ? 1 : multiplyAdds(each, 64)), 0);
+  const share = { multiplyAdds: count, share: count / own.length };
+  const loop = hotLoop(blocks, loops);
+  if (pass === undefined || loop === undefined) return share;
+  const machine = MACHINES[family];
+  const size = pinned === 0 ? 64 : pinned;
+  // The idle half of a wave of 64 lanes takes no time.
+  const wave = Math.min(size, Math.max(32, threads));
+  const body = passOf(blocks, loop, pass.turns).filter(({ unit }) => unit !== 'hint');
+  const surplus = body.reduce((sum, each) => sum + multiplyAdds(each, wave), 0) / pass.multiplyAdds;
+  // The first product of a sum is no multiply-add where the loop begins it.
+  if (surplus < 0.9)
+    throw new Error(
+      `${name}: the hot loop has ${Math.round(100 * surplus)} % of the multiply-adds that a pass needs; its text is another than the case's \`pass\` says`,
+    );
+  const groupWaves = Math.ceil(threads / size);
+  const ofGroup = Math.max(1, Math.floor(groupWaves / machine.spread));
+  const whole = Math.max(ofGroup, Math.floor(waves / ofGroup) * ofGroup);
+  const cycles = simulatedCycles({ body, machine, wave, waves: whole, ofGroup });
+  return {
+    ...share,
+    bounds: boundsOf(body, pass.multiplyAdds, wave, machine),
+    surplus,
+    simulated: leastCycles(body, pass.multiplyAdds, wave, machine) / cycles,
+  };
 }
 
 /** Reads what RADV printed for one kernel; undefined where it printed no statistics. */
-export function parseCompiled(name: string, family: string, text: string): Compiled | undefined {
+export function parseCompiled(call: CompiledCall, text: string): Compiled | undefined {
+  const { name, family, pinned } = call;
   const at = text.lastIndexOf('*** SHADER STATS ***');
   if (at < 0) return undefined;
   const number = (label: string): number =>
@@ -86,14 +93,17 @@ export function parseCompiled(name: string, family: string, text: string): Compi
     if (Number.isNaN(value)) throw new Error(`RADV's statistics of ${name} have no '${label}'; its format has changed`);
     return value;
   };
+  const counted = MACHINES[family].countsHalves && pinned !== 32 ? 2 : 1;
+  const waves = Math.floor(statistic('Subgroups per SIMD') / counted);
   return {
     case: name,
     family,
     vgprs: statistic('VGPRs'),
-    subgroups: statistic('Subgroups per SIMD'),
+    waves,
     spills: statistic('Spilled VGPRs') + statistic('Spilled SGPRs'),
+    scratch: statistic('Scratch size'),
     lds: statistic('LDS size'),
     instructions: statistic('Instructions'),
-    ...hotLoop(text.slice(0, at)),
+    ...modelOf(text.slice(0, at), waves, call),
   };
 }

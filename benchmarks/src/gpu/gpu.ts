@@ -10,15 +10,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { commit } from '../environment.ts';
 import { GPU_CASES, missed, percent } from './cases.ts';
+import { BEGIN, childLineSchema, END } from './childLines.ts';
 import { compiledSchema, parseCompiled, type Compiled } from './compiled.ts';
-import { BEGIN, END } from './markers.ts';
+import type { Family } from './machine.ts';
 
-export const FAMILIES = ['navi31', 'navi21', 'gfx1201', 'vega20'] as const;
-export type Family = (typeof FAMILIES)[number];
-
-const resultsSchema = z.object({ driver: z.string(), cases: z.array(compiledSchema) });
+const resultsSchema = z.object({ driver: z.string(), commit: z.string(), cases: z.array(compiledSchema) });
 type GpuResults = z.infer<typeof resultsSchema>;
+
+/** The machine lacks what RADV's null device takes. */
+export class NoNullDeviceError extends Error {
+  override readonly name = 'NoNullDeviceError';
+}
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -30,7 +34,7 @@ async function buildDriver(folder: string): Promise<string> {
     encoding: 'utf8',
   });
   if (built.error !== undefined || built.status !== 0)
-    throw new Error(
+    throw new NoNullDeviceError(
       `'${compiler}' did not compile the null device's driver, which needs a C compiler on Linux (the variable CC names another): ${built.error?.message ?? built.stderr}`,
     );
   await writeFile(
@@ -40,15 +44,19 @@ async function buildDriver(folder: string): Promise<string> {
   return manifest;
 }
 
-/** Compiles all cases for a family. Throws where the machine lacks what that takes. */
-export async function compileCases(family: Family): Promise<GpuResults> {
+/**
+ * Compiles the cases whose names match for a family. Throws a NoNullDeviceError where the machine lacks what that takes.
+ */
+export async function compileCases(family: Family, filter = /./): Promise<GpuResults> {
   const folder = await mkdtemp(join(tmpdir(), 'rna-gpu-'));
   try {
     const manifest = await buildDriver(folder);
     // Files instead of pipes: a driver that waits for a full pipe keeps the process from ending.
     const [out, log] = [join(folder, 'out'), join(folder, 'log')];
     const [outFile, logFile] = [openSync(out, 'w'), openSync(log, 'w')];
-    const child = spawn(process.execPath, [...process.execArgv, here('gpu.child.ts')], {
+    const child = spawn(process.execPath, ['--import', 'tsx', here('gpu.child.ts'), filter.source], {
+      // Where the loader of TypeScript is found.
+      cwd: here('.'),
       env: {
         ...process.env,
         RADV_FORCE_FAMILY: family,
@@ -65,7 +73,11 @@ export async function compileCases(family: Family): Promise<GpuResults> {
     });
     closeSync(outFile);
     closeSync(logFile);
-    const [driver, text] = [await readFile(out, 'utf8'), await readFile(log, 'utf8')];
+    const text = await readFile(log, 'utf8');
+    const lines = (await readFile(out, 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => childLineSchema.parse(JSON.parse(line)));
     const sections = new Map(
       text
         .split(`\n${BEGIN}`)
@@ -73,53 +85,104 @@ export async function compileCases(family: Family): Promise<GpuResults> {
         .map((section): [string, string] => [section.slice(0, section.indexOf('\n')), section.split(`\n${END}`)[0]!]),
     );
     if (sections.size === 0)
-      throw new Error(
+      throw new NoNullDeviceError(
         `RADV gave no device of the family ${family} (exit code ${String(code)}); it takes Mesa 25 or newer with RADV, on Debian the package mesa-vulkan-drivers. ${text.trim().split('\n').slice(-3).join(' ')}`,
       );
-    const cases = GPU_CASES.flatMap(({ name }) => {
-      const section = sections.get(name);
-      const compiled = section === undefined ? undefined : parseCompiled(name, family, section);
+    const driver = lines.flatMap((line) => ('driver' in line ? [line.driver] : []))[0] ?? '';
+    const cases = lines.flatMap((line) => {
+      const section = 'case' in line ? sections.get(line.case) : undefined;
+      if (!('case' in line) || section === undefined) return [];
+      const { case: name, threads, pinned, pass } = line;
+      const { multiplyAdds = 0, turns } = pass ?? {};
+      const compiled = parseCompiled(
+        {
+          name,
+          family,
+          threads,
+          pinned,
+          ...(pass !== undefined && { pass: { multiplyAdds, ...(turns !== undefined && { turns }) } }),
+        },
+        section,
+      );
       return compiled === undefined ? [] : [compiled];
     });
-    return { driver, cases };
+    return { driver, commit: commit(), cases };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const COLUMNS = ['case', 'registers', 'waves', 'spills', 'workgroup memory', 'multiply-adds of the hot loop'];
-
-const cells = ({ case: name, vgprs, subgroups, spills, lds, multiplyAdds = 0, share }: Compiled): string[] => [
-  name,
-  String(vgprs),
-  String(subgroups / 2),
-  String(spills),
-  String(lds),
-  share === undefined ? '–' : `${multiplyAdds}, ${percent(share)}`,
+const COLUMNS = [
+  'case',
+  'registers',
+  'waves',
+  'spills',
+  'workgroup memory',
+  'multiply-adds of the hot loop',
+  'bound',
+  'by',
+  'simulated',
 ];
+
+const SOURCES = { lanes: 'instructions', workgroup: 'workgroup memory', cache: 'cache' } as const;
+
+const cells = ({
+  case: name,
+  vgprs,
+  waves,
+  spills,
+  scratch,
+  lds,
+  multiplyAdds = 0,
+  share,
+  bounds,
+  simulated,
+}: Compiled): string[] => {
+  const source = (['lanes', 'workgroup', 'cache'] as const).find((each) => bounds?.[each] === bounds?.bound);
+  return [
+    name,
+    String(vgprs),
+    String(waves),
+    scratch === 0 ? String(spills) : `${spills}, ${scratch} bytes of scratch`,
+    String(lds),
+    share === undefined ? '–' : `${Math.round(multiplyAdds)}, ${percent(share)}`,
+    bounds === undefined ? '–' : percent(bounds.bound),
+    bounds === undefined || source === undefined ? '–' : SOURCES[source],
+    simulated === undefined ? '–' : percent(simulated),
+  ];
+};
 
 const table = (rows: readonly (readonly string[])[]): string =>
   [COLUMNS, COLUMNS.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
 
 export interface GpuOptions {
+  /** Cases by their names; all without one. */
+  readonly filter?: RegExp;
   readonly family?: Family;
   readonly json?: string;
   readonly targets?: boolean;
 }
 
+/** What the cases whose names match miss of a family's targets, in words. */
+export function missedTargets(family: Family, cases: readonly Compiled[], filter = /./): string[] {
+  return GPU_CASES.filter(({ name, targets }) => targets?.[family] !== undefined && filter.test(name)).flatMap(
+    (each) => {
+      const compiled = cases.find(({ case: name }) => name === each.name);
+      return compiled === undefined
+        ? [`${each.name}: did not compile`]
+        : missed(each, compiled).map((fault) => `${each.name}: ${fault}`);
+    },
+  );
+}
+
 /** Prints the table of a family; with `targets` says what is missed, and returns whether nothing is. */
-export async function runGpu({ family = 'navi31', json, targets = false }: GpuOptions): Promise<boolean> {
-  const results = await compileCases(family);
+export async function runGpu({ filter = /./, family = 'navi31', json, targets = false }: GpuOptions): Promise<boolean> {
+  if (!GPU_CASES.some(({ name }) => filter.test(name))) throw new Error(`no case matches ${filter.source}`);
+  const results = await compileCases(family, filter);
   process.stdout.write(`${results.driver}\n\n${table(results.cases.map(cells))}`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
   if (!targets) return true;
-  const faults = GPU_CASES.flatMap((each) => {
-    const compiled = results.cases.find(({ case: name }) => name === each.name);
-    if (each.target === undefined) return [];
-    return compiled === undefined
-      ? [`${each.name}: did not compile`]
-      : missed(each, compiled).map((fault) => `${each.name}: ${fault}`);
-  });
+  const faults = missedTargets(family, results.cases, filter);
   process.stdout.write(`\n${faults.length === 0 ? 'all targets are met' : faults.join('\n')}\n`);
   return faults.length === 0;
 }
@@ -131,7 +194,7 @@ async function readResults(file: string): Promise<GpuResults> {
   return parsed.data;
 }
 
-/** Prints cases of both files that differ, each figure as before and after. */
+/** Prints the cases in which two files (of two commits) differ, each figure as before and after. */
 export async function compareGpu(before: string, after: string): Promise<void> {
   const [a, b] = [await readResults(before), await readResults(after)];
   const rows = b.cases.flatMap((each) => {
@@ -140,5 +203,5 @@ export async function compareGpu(before: string, after: string): Promise<void> {
     const was = cells(old);
     return [cells(each).map((cell, i) => (cell === was[i] ? cell : `${was[i]!} → ${cell}`))];
   });
-  process.stdout.write(rows.length === 0 ? 'no case differs\n' : table(rows));
+  process.stdout.write(`${a.commit} → ${b.commit}\n\n${rows.length === 0 ? 'no case differs\n' : table(rows)}`);
 }

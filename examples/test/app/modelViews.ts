@@ -66,7 +66,7 @@ describe('models', () => {
       const text = (await found.textContent())!;
       expect(text).toMatch(/RiNALMo, 3 layers of 64: embeds, scores mutations, predicts splice sites\./);
       expect(text).toMatch(/165 thousand/);
-      expect(text.match(/\d MB fits/g)).toHaveLength(2);
+      expect(text.match(/\d MB fits/g)).toHaveLength(3);
       // Nothing but ranges has been asked of the weights so far.
       expect(hub.asked).toEqual([]);
     });

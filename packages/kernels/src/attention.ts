@@ -25,19 +25,11 @@ import {
   type Grid,
   type Tuning,
 } from './kernel.ts';
-import {
-  each,
-  memoryForm,
-  part,
-  shuffleForm,
-  TILE_LANES,
-  tileForm,
-  write,
-  zeros,
-  type AttentionForm,
-} from './attentionForms.ts';
-import { attentionTiles } from './variants.ts';
+import { each, part, write, zeros, type AttentionForm } from './attentionForms.ts';
+import { memoryForm, shuffleForm } from './attentionLanes.ts';
+import { TILE_LANES, tileForm } from './attentionTiles.ts';
 import { range } from './text.ts';
+import { attentionTiles } from './variants.ts';
 
 export type AttentionVariant = {
   headDim: number;
@@ -120,7 +112,17 @@ const queryHead = (f: AttentionForm): string => /* wgsl */ `${f.head}
 
 /**
  * y[t, h] = Σ_j softmax_j(q[t, h]·k[j, h′]) · v[j, h′] over the tokens j of t's sequence, with
- * h′ = ⌊h / (heads / kvHeads)⌋; lse[h, t] = log Σ_j exp(q·k). y [tokens, heads·headDim].
+ * h′ = ⌊h / (heads / kvHeads)⌋; lse[h, t] = log Σ_j exp(q·k). y [tokens, heads·headDim]. As plain loops, for each row t:
+ *
+ *     m = −∞, l = 0, o[d] = 0
+ *     for each block of tokens of t's sequence
+ *       s = q[t] · k[block]; now = max(m, largest s); shrink = exp(m − now); m = now
+ *       p = exp(s − m)
+ *       l = l · shrink + Σ p
+ *       o[d] = o[d] · shrink + Σ p · v[block][d]
+ *     y[t] = o / l; lse[t] = m + log l
+ *
+ * m is the largest of all that share the row, and l what an invocation has of the sum, which is added up at the end.
  */
 export const attention = defineKernel({
   name: 'attention',
@@ -188,7 +190,12 @@ export const attention = defineKernel({
 
 /**
  * The queries' part of dpacked. With p = exp(q·k − lse), dp = dy·v and ds = p · (dp − delta):
- * dq = Σ_j ds_j · k_j. gradient is dy, packed.
+ * dq = Σ_j ds_j · k_j. gradient is dy, packed. As plain loops, for each row t (a query):
+ *
+ *     dq[d] = 0
+ *     for each block of tokens of t's sequence
+ *       s = q[t] · k[block]; dp = dy[t] · v[block]; ds = exp(s − lse[t]) · (dp − delta[t])
+ *       dq[d] += Σ ds · k[block][d]
  */
 export const attentionBackwardQuery = defineKernel({
   name: 'attentionBackwardQuery',
@@ -226,7 +233,12 @@ export const attentionBackwardQuery = defineKernel({
 
 /**
  * The keys' and values' part of dpacked, summed over the query heads of a group in order:
- * dv_j = Σ_i p_ij · dy_i, dk_j = Σ_i ds_ij · q_i. gradient is dy, packed.
+ * dv_j = Σ_i p_ij · dy_i, dk_j = Σ_i ds_ij · q_i. gradient is dy, packed. As plain loops, for each row j (a key):
+ *
+ *     dk[d] = 0, dv[d] = 0
+ *     for each query head of the group, for each block of tokens of j's sequence
+ *       s = k[j] · q[block]; dp = v[j] · dy[block]; p = exp(s − lse[block]); ds = p · (dp − delta[block])
+ *       dv[d] += Σ p · dy[block][d]; dk[d] += Σ ds · q[block][d]
  */
 export const attentionBackwardKey = defineKernel({
   name: 'attentionBackwardKey',

@@ -4,7 +4,6 @@
  * body is that of every product (gemm.ts), a matrix along z.
  */
 import {
-  gatherA4,
   gemmBody,
   gemmDeclarations,
   gemmDefaults,
@@ -12,12 +11,12 @@ import {
   gemmShape,
   gemmSpace,
   gemmWorkgroup,
-  type GemmText,
   type GemmVariant,
 } from './gemm.ts';
+import type { GemmText } from './gemmText.ts';
 import { storedOperand } from './gemmTiles.ts';
 import { defineKernel, type ElementType } from './kernel.ts';
-import { four } from './text.ts';
+import { alongInner, matrixLoaders, type Memory } from './matrixLoaders.ts';
 
 export type BatchedMatmulVariant = GemmVariant & {
   /** A is stored [inner, rows]. */
@@ -44,9 +43,6 @@ const defaults: BatchedMatmulVariant = {
   residual: false,
 };
 
-/** Both operands are contiguous along the inner index. */
-const alongInner = ({ transposeA, transposeB }: BatchedMatmulVariant): boolean => transposeB && !transposeA;
-
 const text = (variant: BatchedMatmulVariant): GemmText => ({
   rows: 'u.rows',
   cols: 'u.cols',
@@ -71,35 +67,11 @@ const text = (variant: BatchedMatmulVariant): GemmText => ({
   }),
 });
 
-function loads(variant: BatchedMatmulVariant): string {
-  const { transposeA, transposeB, aligned } = variant;
-  const inner = alongInner(variant);
-  const vectors = aligned && inner;
-  const scalarA = vectors
-    ? 'a[batchA / 4u + row * (u.inner / 4u) + k / 4u][k % 4u]'
-    : transposeA
-      ? 'a[batchA + k * u.rows + row]'
-      : 'a[batchA + row * u.inner + k]';
-  const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
-  const vectorB = transposeB
-    ? four((e) =>
-        vectors
-          ? `b[batchB / 4u + ${col(e)} * (u.inner / 4u) + k / 4u][k % 4u]`
-          : `b[batchB + ${col(e)} * u.inner + k]`,
-      )
-    : aligned
-      ? 'b[batchB / 4u + k * (u.cols / 4u) + vector]'
-      : four((e) => `b[batchB + k * u.cols + ${col(e)}]`);
-  const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
-  const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
-  // A is zero beyond the last inner index, so any element of B will do there.
-  const vectorB4 = vectors
-    ? 'b[batchB / 4u + col * (u.inner / 4u) + k4]'
-    : four((e) => `b[batchB + col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)]`);
-  return /* wgsl */ `
-${vectors ? 'fn loadA4(row: u32, k4: u32) -> vec4f { return a[batchA / 4u + row * (u.inner / 4u) + k4]; }' : loadA + gatherA4('u.inner')}
-${inner ? `fn loadB4(col: u32, k4: u32) -> vec4f { return ${vectorB4}; }` : loadB}`;
-}
+/** The matrix of a buffer that begins at element `base`. */
+const from = (buffer: string, base: string): Memory => ({
+  element: (index) => `${buffer}[${base} + ${index}]`,
+  vector: (index) => `${buffer}[${base} / 4u + ${index}]`,
+});
 
 /**
  * y[n, rows, cols] = A[n] · B[n] (+ bias) (+ residual[n]); strideA and strideB are the elements from one matrix to the
@@ -137,7 +109,7 @@ ${gemmDeclarations(variant, text(variant))}
 var<private> batchA: u32;
 var<private> batchB: u32;
 var<private> batchY: u32;
-${variant.algorithm === 'tiled' ? '' : loads(variant)}
+${variant.algorithm === 'tiled' ? '' : matrixLoaders(variant, from('a', 'batchA'), from('b', 'batchB'))}
 fn store(row: u32, col: u32, value: f32) {
   let at = batchY + row * u.cols + col;
   y[at] = value${variant.bias ? ' + bias[col]' : ''}${variant.residual ? ' + residual[at]' : ''};

@@ -15,7 +15,6 @@
  * every sum is made as it is on the whole map.
  */
 import {
-  gatherA4,
   gemmBody,
   gemmDeclarations,
   gemmDefaults,
@@ -23,7 +22,6 @@ import {
   gemmShape,
   gemmSpace,
   gemmWorkgroup,
-  type GemmText,
   type GemmVariant,
 } from './gemm.ts';
 import {
@@ -38,7 +36,8 @@ import {
   weightPatchWorkgroup,
   type PatchTile,
 } from './conv2dPatches.ts';
-import { DEPTH, storedOperand, type TileOperand } from './gemmTiles.ts';
+import type { GemmText, TileOperand } from './gemmText.ts';
+import { DEPTH, storedOperand } from './gemmTiles.ts';
 import {
   defineKernel,
   elementwise,
@@ -47,6 +46,7 @@ import {
   type AdapterTraits,
   type ElementType,
 } from './kernel.ts';
+import { gatherA4 } from './matrixLoaders.ts';
 import { four } from './text.ts';
 
 const unturned: { turn: boolean } = { turn: false };

@@ -14,6 +14,7 @@
  * neighbouring vectors. What a row's address takes to compute is computed once, before the loop, and the inner index
  * is a cursor that goes on from tile to tile, so that the patches of a convolution need no division in the loop.
  */
+import type { Contiguous, GemmText, TileOperand } from './gemmText.ts';
 import type { Grid } from './kernel.ts';
 import { four, lines, range } from './text.ts';
 
@@ -28,26 +29,6 @@ export const DEPTH = 16;
 const TURN = 4;
 const turnVectors = (width: number): number => TURN * (width / 4) + 2;
 const tileVectors = (width: number): number => (DEPTH / TURN) * turnVectors(width);
-
-/** The dimension along which four neighbours of an operand are read: its inner index, or its rows or columns. */
-export type Contiguous = 'inner' | 'outer';
-
-/**
- * How an operand `A` or `B` is read. The text declares, with X for the name:
- *
- *     OuterX, outerX(index: u32) -> OuterX   a row or column (a vector of them, `contiguous: 'outer'`), made once
- *     InnerX, innerX(k: u32) -> InnerX       an inner index (the first of four, `contiguous: 'inner'`)
- *     nextX(at: InnerX) -> InnerX            the inner index that is a tile further
- *     vectorX(outer: OuterX, at: InnerX) -> vec4f
- *
- * Indices beyond the end may come in. What is read there is some element of the operand, of which no use is made.
- */
-export interface TileOperand {
-  readonly contiguous: Contiguous;
-  /** Vectors along the inner index end where it ends. */
-  readonly whole: boolean;
-  readonly text: string;
-}
 
 export interface TileVariant {
   /** Invocations of a workgroup along rows, and as many along columns. */
@@ -253,14 +234,14 @@ fn storeFour(row: u32, vector: u32, value: vec4f) {
   for (var e = 0u; col + e < ${cols}; e++) { store(row, col + e, value[e]); }
 }`;
 
-/** The body after gemm.ts's head. */
-export function tileBody(variant: TileVariant, a: TileOperand, b: TileOperand): string {
+/** The body. Neighbouring workgroups share a panel of B, which then stays in the cache. */
+export function tileBody(variant: TileVariant, text: GemmText): string {
   const { side, rows, vectors } = variant;
   const size = tileSize(variant);
   const common = { threads: side * side, depth: DEPTH, type: 'vec4f' };
   const loads = [
-    tileLoad('A', a, { ...common, width: size.rows, origin: 'row0', place: inTile('tileA', size.rows) }),
-    tileLoad('B', b, { ...common, width: size.cols, origin: '4u * vector0', place: inTile('tileB', size.cols) }),
+    tileLoad('A', text.a, { ...common, width: size.rows, origin: 'row0', place: inTile('tileA', size.rows) }),
+    tileLoad('B', text.b, { ...common, width: size.cols, origin: '4u * vector0', place: inTile('tileB', size.cols) }),
   ];
   const [r, c] = [range(rows / 4), range(vectors)];
   const sums = r.flatMap((i) => range(4).flatMap((e) => c.map((j) => ({ i, e, j, name: `sum${4 * i + e}_${j}` }))));
@@ -270,6 +251,16 @@ ${lines(r.map((i) => `      let a${i}_${n} = tileA[turn * ${turnVectors(size.row
 ${lines(c.map((j) => `      let b${j}_${n} = tileB[turn * ${turnVectors(size.cols)}u + tx + ${(n * size.cols) / 4 + j * side}u];`))}
 ${lines(sums.map(({ i, e, j, name }) => `      ${name} = fma(vec4f(a${i}_${n}[${e}]), b${j}_${n}, ${name});`))}`;
   return /* wgsl */ `
+  let rows = ${text.rows};
+  let cols = ${text.cols};
+  let first = ${text.first};
+  let end = ${text.end};
+  let colVectors = (cols + 3u) / 4u;
+  let rowTiles = (rows + ${size.rows - 1}u) / ${size.rows}u;
+  let tileIndex = wid.y * groups.x + wid.x;
+  let rowTile = tileIndex % rowTiles;
+  let colTile = tileIndex / rowTiles;
+  if (colTile * ${size.cols}u >= cols) { return; }
   let tx = lane % ${side}u;
   let ty = lane / ${side}u;
   let row0 = rowTile * ${size.rows}u;

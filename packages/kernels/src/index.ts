@@ -39,7 +39,9 @@ export { fill, add, accumulate, scale, dropoutThreshold, dropout, dropoutAdd } f
 export { cast } from './cast.ts';
 export { toHalf, fromHalf, decodeHalves, encodeHalves } from './half.ts';
 export { matmul, type MatmulVariant } from './matmul.ts';
-export { matrixStorage, unitFits, unitName, type MatrixUnit } from './subgroupMatrix.ts';
+export { TILE_TOKENS } from './attentionTiles.ts';
+export { DEPTH as TILE_DEPTH } from './gemmTiles.ts';
+export { MATRIX_DEPTH, MATRIX_TILE, matrixStorage, unitFits, unitName, type MatrixUnit } from './subgroupMatrix.ts';
 export { quantizedRowWords, quantizeRows } from './quantize.ts';
 export { QUANTIZED_GROUP, groupedRowWords, quantizeGroups } from './quantizeGroups.ts';
 export { columnSum, type ColumnVariant } from './reduction.ts';

@@ -8,30 +8,28 @@
  * (quantizeGroups.ts); products and sums are f32.
  */
 import {
-  gatherA4,
   gemmBody,
   gemmDeclarations,
   gemmDefaults,
   gemmGrid,
-  gemmHead,
   gemmShape,
   gemmSpace,
   gemmWorkgroup,
   tileGrid,
-  type GemmText,
   type GemmVariant,
 } from './gemm.ts';
-import { DEPTH, storedOperand, type TileOperand } from './gemmTiles.ts';
+import type { GemmText, TileOperand } from './gemmText.ts';
+import { DEPTH, storedOperand } from './gemmTiles.ts';
 import { defineKernel, halfNames, pinnedSize, type AdapterTraits, type ElementType } from './kernel.ts';
+import { alongInner, matrixLoaders, type Memory, type PackedForm } from './matrixLoaders.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
 import { groupedFour, groupedWords } from './quantizeGroups.ts';
 import { MATRIX_DEPTH, MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgroup } from './subgroupMatrix.ts';
-import { four } from './text.ts';
 
 export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   /**
-   * gemm.ts's, or `matrix`: subgroup matrices (subgroupMatrix.ts) where both operands are stored as halves, and
-   * `tiled` for all others, of which halves would lose something.
+   * gemm.ts's, or `matrix`: subgroup matrices (subgroupMatrix.ts) where A is stored as halves and B as halves or bytes,
+   * which are halves too, and `tiled` for all others, of which halves would lose something.
    */
   algorithm: GemmVariant['algorithm'] | 'matrix';
   /** The unit of `matrix`, as `16x16x16`. */
@@ -75,9 +73,8 @@ function gemmVariant(variant: MatmulVariant): (MatmulVariant & GemmVariant) | un
   const { algorithm } = variant;
   if (algorithm !== 'matrix') return { ...variant, algorithm };
   const halves = halfNames(variant);
-  return packedForm(variant) === undefined && halves.includes('a') && halves.includes('b')
-    ? undefined
-    : { ...variant, algorithm: 'tiled' };
+  const exactB = variant.quantized || (packedForm(variant) === undefined && halves.includes('b'));
+  return exactB && !variant.grouped && halves.includes('a') ? undefined : { ...variant, algorithm: 'tiled' };
 }
 
 const usesMatrices = (variant: MatmulVariant): boolean => gemmVariant(variant) === undefined;
@@ -92,23 +89,8 @@ function space(traits: AdapterTraits): Partial<MatmulVariant>[] {
   ];
 }
 
-/** Both operands are contiguous along the inner index. */
-const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => transposeB && !transposeA;
-
 /** Inner indices of a tile, where they are not those of gemm.ts's. */
 const depth = (variant: MatmulVariant): { depth?: number } => (usesMatrices(variant) ? { depth: MATRIX_DEPTH } : {});
-
-/** How a quantised B is read, as WGSL. */
-interface PackedForm {
-  /** Words of a row. */
-  readonly words: string;
-  /** Four values, from the word at which their row begins and their index among the row's fours. */
-  readonly four: (row: string, k4: string) => string;
-  /** What is stored, from the sum `value` of the column `col`. */
-  readonly scaled: string;
-  /** Functions that `four` calls. */
-  readonly functions: string;
-}
 
 const BYTES: PackedForm = {
   words: quantizedWords('u.inner'),
@@ -143,7 +125,7 @@ const text = (variant: MatmulVariant): GemmText => ({
     ...depth(variant),
   }),
   b:
-    packedOperand(packedForm(variant)) ??
+    packedOperand(packedForm(variant), depth(variant).depth) ??
     storedOperand('B', {
       buffer: 'b',
       contiguous: variant.transposeB ? 'inner' : 'outer',
@@ -155,7 +137,7 @@ const text = (variant: MatmulVariant): GemmText => ({
 });
 
 /** A quantised B, whose rows are read in fours along the inner index. */
-const packedOperand = (form: PackedForm | undefined): TileOperand | undefined =>
+const packedOperand = (form: PackedForm | undefined, tileDepth = DEPTH): TileOperand | undefined =>
   form && {
     contiguous: 'inner',
     whole: false,
@@ -164,45 +146,18 @@ alias OuterB = u32;
 alias InnerB = u32;
 fn outerB(col: u32) -> u32 { return min(col, u.cols - 1u) * ${form.words}; }
 fn innerB(k: u32) -> u32 { return k; }
-fn nextB(k: u32) -> u32 { return k + ${DEPTH}u; }
+fn nextB(k: u32) -> u32 { return k + ${tileDepth}u; }
 fn vectorB(outer: u32, k: u32) -> vec4f { return ${form.four('outer', 'min(k, u.inner - 1u) / 4u')}; }`,
   };
 
 /** Whether tiles of operands are read: they come in vectors, whichever way they are stored. */
 const inTiles = (variant: MatmulVariant): boolean => (gemmVariant(variant)?.algorithm ?? 'tiled') === 'tiled';
 
-function loads(variant: MatmulVariant): string {
-  const { transposeA, transposeB, aligned } = variant;
-  const packed = packedForm(variant);
-  const inner = transposeB && !transposeA;
-  const inVectors = aligned && inner;
-  const scalarA = inVectors
-    ? 'f32(a[row * (u.inner / 4u) + k / 4u][k % 4u])'
-    : transposeA
-      ? 'f32(a[k * u.rows + row])'
-      : 'f32(a[row * u.inner + k])';
-  const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
-  const vectorB = packed
-    ? four((e) => `${packed.four(`${col(e)} * ${packed.words}`, 'k / 4u')}[k % 4u]`)
-    : transposeB
-      ? four((e) =>
-          inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`,
-        )
-      : aligned
-        ? 'vec4f(b[k * (u.cols / 4u) + vector])'
-        : four((e) => `f32(b[k * u.cols + ${col(e)}])`);
-  const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
-  const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
-  // A is zero beyond the last inner index, so any element of B will do there.
-  const vectorB4 = packed
-    ? packed.four(`col * ${packed.words}`, 'k4')
-    : inVectors
-      ? 'vec4f(b[col * (u.inner / 4u) + k4])'
-      : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
-  return /* wgsl */ `${packed?.functions ?? ''}
-${inVectors ? 'fn loadA4(row: u32, k4: u32) -> vec4f { return vec4f(a[row * (u.inner / 4u) + k4]); }' : loadA + gatherA4('u.inner')}
-${inner ? `fn loadB4(col: u32, k4: u32) -> vec4f { return ${vectorB4}; }` : loadB}`;
-}
+/** A buffer whose elements may be halves. */
+const widened = (buffer: string): Memory => ({
+  element: (index) => `f32(${buffer}[${index}])`,
+  vector: (index) => `vec4f(${buffer}[${index}])`,
+});
 
 /** What is stored at (row, col) of a sum. */
 function result(variant: MatmulVariant): string {
@@ -255,7 +210,7 @@ export const matmul = defineKernel({
     const [gemm, sizes] = [gemmVariant(variant), text(variant)];
     return /* wgsl */ `
 ${gemm === undefined ? matrixDeclarations(variant.unit, sizes.a, sizes.b) : gemmDeclarations(gemm, sizes)}
-${inTiles(variant) ? '' : loads(variant)}
+${inTiles(variant) ? '' : matrixLoaders(variant, widened('a'), widened('b'), packedForm(variant))}
 var<private> part: u32;
 fn store(row: u32, col: u32, value: f32) {
   y[(part * u.rows + row) * u.cols + col] = y_t(${result(variant)});
@@ -265,6 +220,6 @@ fn store(row: u32, col: u32, value: f32) {
     const [gemm, sizes] = [gemmVariant(variant), text(variant)];
     return /* wgsl */ `
   part = wid.z;
-${gemm === undefined ? gemmHead(MATRIX_TILE, sizes) + matrixBody(variant.unit, variant.lanes, sizes.a, sizes.b) : gemmBody(gemm, sizes)}`;
+${gemm === undefined ? matrixBody(variant.unit, variant.lanes, sizes) : gemmBody(gemm, sizes)}`;
   },
 });

@@ -70,7 +70,7 @@ const call = (x: Float64Array, rows: number, cols: number): Call => ({
 function exactCall(random: RandomStream, rows: number, cols: number): Call {
   const x = new Float64Array(rows * cols);
   for (let r = 0; r < rows; r++) {
-    // Of the row, so that sums over two groups are exact too.
+    // One for the whole row, so that sums over two groups are exact too.
     const scale = 2 ** (random.below(12) - 8);
     for (let first = 0; first < cols; first += QUANTIZED_GROUP) {
       if (random.below(8) === 0) continue;

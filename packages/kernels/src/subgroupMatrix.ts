@@ -3,14 +3,15 @@
  * (`chromium-experimental-subgroup-matrix`), halves in, sums in f32. It takes its
  * operands as gemmTiles.ts does, in vectors, rounds them to halves in workgroup
  * memory, and hands results to `store(row, col, value)`; so it is for operands
- * that are stored as halves, of which it loses nothing.
+ * that are stored as halves, or as bytes, of which it loses nothing.
  *
  * No adapter that has the feature was at hand: Tint compiles this text, and it was
  * run with the matrix operations replaced by loops of the same meaning (the tests
  * do both), never on matrix units. A device therefore uses it only after a
  * product of its own came out right (tensor's subgroupMatrixProbe.ts).
  */
-import { tileLoad, type TileOperand, type TileShape } from './gemmTiles.ts';
+import type { GemmText, TileOperand } from './gemmText.ts';
+import { tileLoad, type TileShape } from './gemmTiles.ts';
 import type { Grid } from './kernel.ts';
 import { lines, range } from './text.ts';
 
@@ -72,14 +73,14 @@ const inTile =
     };
   };
 
-/** The body after `gemmHead` of a tile of `MATRIX_TILE`; `lanes` is the size of a subgroup. */
-export function matrixBody(name: string, lanes: number, a: TileOperand, b: TileOperand): string {
+/** The body; `lanes` is the size of a subgroup. Neighbouring workgroups share a panel of B, as in gemmTiles.ts. */
+export function matrixBody(name: string, lanes: number, text: GemmText): string {
   const { rows: m, cols: n, inner: k } = unitOf(name);
   const [r, c] = [range(SIDE.rows / m), range(SIDE.cols / n)];
   const common = { depth: MATRIX_DEPTH, threads: SUBGROUPS * lanes, type: 'vec4h' };
   const loads = [
-    tileLoad('A', a, { ...common, width: MATRIX_TILE.rows, origin: 'row0', place: inTile('tileA') }),
-    tileLoad('B', b, { ...common, width: MATRIX_TILE.cols, origin: 'col0', place: inTile('tileB') }),
+    tileLoad('A', text.a, { ...common, width: MATRIX_TILE.rows, origin: 'row0', place: inTile('tileA') }),
+    tileLoad('B', text.b, { ...common, width: MATRIX_TILE.cols, origin: 'col0', place: inTile('tileB') }),
   ];
   /** Loads the units of an operand's half of the tile: at constant places, which Dawn then need not bound at run time. */
   const half = (operand: string, type: string, order: string, units: readonly number[], at: string, offset: number) => {
@@ -99,6 +100,16 @@ ${half('A', 'Left', 'row_major', r, String(first), first)}
 ${half('B', 'Right', 'col_major', c, String(first), first)}
 ${lines(r.flatMap((i) => c.map((j) => `    s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}_${first}, b${j}_${first}, s${i}_${j});`)))}`;
   return /* wgsl */ `
+  let rows = ${text.rows};
+  let cols = ${text.cols};
+  let first = ${text.first};
+  let end = ${text.end};
+  let colVectors = (cols + 3u) / 4u;
+  let rowTiles = (rows + ${MATRIX_TILE.rows - 1}u) / ${MATRIX_TILE.rows}u;
+  let tileIndex = wid.y * groups.x + wid.x;
+  let rowTile = tileIndex % rowTiles;
+  let colTile = tileIndex / rowTiles;
+  if (colTile * ${MATRIX_TILE.cols}u >= cols) { return; }
   let row0 = rowTile * ${MATRIX_TILE.rows}u;
   let col0 = colTile * ${MATRIX_TILE.cols}u;
   let ownRow = subgroup / 2u * ${SIDE.rows}u;

@@ -34,9 +34,19 @@ const gemmGpu: readonly TableEntry[] = [
   { variant: { side: 8, rows: 8, vectors: 1 }, upTo: { cols: 32 } },
   { variant: { side: 8, rows: 4, vectors: 1 }, upTo: { rows: 128 } },
 ];
+// Each matrix has workgroups of its own, so that tiles are small only where matrices are few, or as small.
+const batchedGpu: readonly TableEntry[] = [
+  { variant: { algorithm: 'tiled', side: 16, rows: 8, vectors: 2 } },
+  { variant: { vectors: 1 }, upTo: { rows: 128 } },
+  { variant: { vectors: 1 }, upTo: { cols: 128 } },
+  { variant: { rows: 4, vectors: 1 }, upTo: { rows: 64, cols: 64 } },
+  { variant: { rows: 4, vectors: 1 }, upTo: { batches: 8, rows: 512, cols: 512 } },
+  { variant: { side: 8, rows: 8, vectors: 1 }, upTo: { cols: 32 } },
+  { variant: { side: 8, rows: 4, vectors: 1 }, upTo: { rows: 32 } },
+];
 const gpu: Table = {
   matmul: gemmGpu,
-  batchedMatmul: gemmGpu,
+  batchedMatmul: batchedGpu,
   conv2d: [
     { variant: { algorithm: 'tiled', side: 16, rows: 8, vectors: 1 } },
     { variant: { side: 8 }, upTo: { cols: 32 } },
@@ -139,9 +149,9 @@ function newerLavapipe(lanes: number): Table {
   };
 }
 
-/** Matrix units before all else, for the products that may use them (matmul.ts). */
+/** Matrix units before all else. Of products of halves matmul.ts says which may use them; the others are in tiles. */
 const gpuMatrices = (traits: AdapterTraits, unit: string, lanes: number): Table => ({
-  matmul: [...gemmGpu, { variant: { algorithm: 'matrix', unit, lanes, ...pinnedSize(traits) }, halves: ['a', 'b'] }],
+  matmul: [...gemmGpu, { variant: { algorithm: 'matrix', unit, lanes, ...pinnedSize(traits) }, halves: ['a'] }],
 });
 
 /** What the table of the adapter's class says of a kernel. */

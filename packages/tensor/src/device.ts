@@ -410,11 +410,8 @@ export class Device {
       return tensor;
     });
     const halves = names.filter((_, i) => tensors[i]!.dtype === 'f16');
-    const variant = this.#choose(
-      kernel,
-      halves.length === 0 ? options : { ...options, ...halfStorage(halves) },
-      uniforms,
-    );
+    const stored = halves.length === 0 ? options : { ...options, ...halfStorage(halves) };
+    const variant = this.#choose(kernel, stored, uniforms);
     const packed = names.find((_, i) => isQuantized(tensors[i]!));
     if (packed !== undefined && elementTypes(kernel, variant)[packed] !== 'u32') {
       throw new TypeError(

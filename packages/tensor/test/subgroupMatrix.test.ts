@@ -141,7 +141,17 @@ describe('on this adapter', () => {
       expect(await verifyCall(device, loops, call, { algorithm: 'matrix', unit, lanes })).toEqual([]);
   });
 
-  it('looks at a product of its own', async () => {
+  it('sums the products of halves with bytes, and scales them', async () => {
+    if (!device.traits.f16 || !device.traits.subgroups) return;
+    const lanes = device.traits.subgroupSize!;
+    const call = check
+      .calls(new RandomStream(1, 2))
+      .find(({ variant = {} }) => variant['quantized'] === true && String(variant['f16']).startsWith('a,'))!;
+    const loops = { ...check, kernel: emulated('16x16x16', lanes) };
+    expect(await verifyCall(device, loops, call, { algorithm: 'matrix', unit: '16x16x16', lanes })).toEqual([]);
+  });
+
+  it('looks at products of its own', async () => {
     if (!device.traits.f16) return;
     expect(await productsAreRight(device, { algorithm: 'register' })).toBe(true);
     // The device has no such feature, so the kernel does not compile.
@@ -274,16 +284,22 @@ describe('the choice', () => {
   const chosen = (traits: AdapterTraits, options: Variant): MatmulVariant =>
     variantChoice({ traits, tuned: {}, pinned: {} })(matmul, options, sizes) as MatmulVariant;
 
-  it('is the matrices where the adapter has them and both operands are halves, and tiles to the letter elsewhere', () => {
+  it('is the matrices where the adapter has them and operands are halves or bytes, and tiles to the letter elsewhere', () => {
     const withMatrices = { ...card, subgroupMatrix: '16x16x16' };
     const onMatrices = (traits: AdapterTraits, options: Variant): boolean =>
       textOf(chosen(traits, options)).includes('subgroupMatrixMultiplyAccumulate');
-    for (const f16 of ['a,b', 'a,b,bias,y']) {
-      expect(chosen(withMatrices, { f16 })).toMatchObject({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
-      expect(onMatrices(withMatrices, { f16 })).toBe(true);
-      expect(onMatrices(card, { f16 })).toBe(false);
+    for (const options of [{ f16: 'a,b' }, { f16: 'a,b,bias,y' }, { f16: 'a', quantized: true, transposeB: true }]) {
+      expect(chosen(withMatrices, options)).toMatchObject({ algorithm: 'matrix', unit: '16x16x16', lanes: 32 });
+      expect(onMatrices(withMatrices, options)).toBe(true);
+      expect(onMatrices(card, options)).toBe(false);
     }
-    for (const options of [{}, { f16: 'b' }, { f16: 'a,y' }, { f16: 'a', quantized: true, transposeB: true }]) {
+    for (const options of [
+      {},
+      { f16: 'b' },
+      { f16: 'a,y' },
+      { quantized: true, transposeB: true },
+      { f16: 'a', grouped: true, transposeB: true },
+    ]) {
       expect(textOf(chosen(withMatrices, options))).toBe(textOf(chosen(card, options)));
       expect(matmul.workgroup(chosen(withMatrices, options))).toEqual(matmul.workgroup(chosen(card, options)));
       expect(matmul.grid(sizes, chosen(withMatrices, options))).toEqual(matmul.grid(sizes, chosen(card, options)));
