@@ -2,7 +2,15 @@
 import * as k from '@rna/kernels';
 import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
-import { describe, floatTypeOf, isQuantized, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
+import {
+  describe,
+  floatTypeOf,
+  isQuantized,
+  requireShape,
+  type FloatType,
+  type Shape,
+  type Tensor,
+} from '../tensor.ts';
 
 interface ProductOptions {
   readonly transposeA?: boolean;
