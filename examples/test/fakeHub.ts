@@ -14,6 +14,8 @@ export interface FakeHub {
   most: number;
   /** What the hub says the digest of weights is, where it is not the right one. */
   digest: string | undefined;
+  /** Bytes that files are said to have, by model and name, where there are fewer. */
+  claimed: ReadonlyMap<string, number>;
   readonly close: () => Promise<void>;
 }
 
@@ -32,8 +34,12 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
         type: 'file',
         path: name,
         size: bytes.length,
+        oid: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex'),
         ...(name.endsWith('.safetensors') && {
-          lfs: { oid: hub.digest ?? createHash('sha256').update(bytes).digest('hex'), size: bytes.length },
+          lfs: {
+            oid: hub.digest ?? createHash('sha256').update(bytes).digest('hex'),
+            size: hub.claimed.get(`${listed}/${name}`) ?? bytes.length,
+          },
         }),
       }));
       response.setHeader('content-type', 'application/json').end(JSON.stringify(files));
@@ -72,6 +78,7 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
     asked: [],
     most: Infinity,
     digest: undefined,
+    claimed: new Map(),
     close: () =>
       new Promise((resolve) => {
         for (const response of held) response.destroy();

@@ -274,5 +274,18 @@ describe('models', () => {
         .toMatch(/too long.*“long”: 1000 nucleotides/s);
       await small.close();
     });
+
+    test('open without a network after the first visit, with the models that are kept', async () => {
+      await tab.evaluate(async () => {
+        await navigator.serviceWorker.ready;
+      });
+      await tab.context().setOffline(true);
+      await tab.goto(`${served.url}?offline#/predict?model=model`);
+      await run('Predict', `>s\n${'ACGU'.repeat(5)}\n`);
+      await isThere(tab.getByRole('region', { name: 'Predictions' }).first());
+      await tab.goto(address('fold', { method: 'contrafold', fasta: 'GGGGCGAAAGCCCC' }));
+      await isThere(tab.locator('.drawing svg'));
+      await tab.context().setOffline(false);
+    });
   });
 });

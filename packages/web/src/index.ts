@@ -22,14 +22,22 @@ export { serveRuns, type CommandScope, type RunServer } from './worker.ts';
 export {
   addressOffer,
   fileOffer,
+  hubFiles,
   hubOffer,
   memoryNeeded,
-  modelFacts,
+  openOffer,
   runOffer,
   USUAL_LENGTH,
   type ModelOffer,
 } from './models/modelOffer.ts';
-export { keepModel, resumeModel, type KeepOptions } from './models/keepModel.ts';
+export { keepModel, resumeModel, type KeepOptions, type KeepProgress } from './models/keepModel.ts';
 export { NotKeptError, openKeptModel } from './models/openKeptModel.ts';
 export { fileBytes, isWhole } from './models/wholeness.ts';
-export { deleteModel, keptModels, type ModelFacts, type ModelRecord } from './models/modelRecord.ts';
+export {
+  deleteModel,
+  keptBytes,
+  keptModels,
+  readRecord,
+  type ModelFacts,
+  type ModelRecord,
+} from './models/modelRecord.ts';

@@ -47,9 +47,9 @@ function offerOf(place: ModelPlace) {
   }
 }
 
-function seldom(tell: (progress: Received) => void): (received: number, total: number | undefined) => void {
+function seldom(tell: (progress: Received) => void): (progress: Received) => void {
   let last = -Infinity;
-  return (received, total) => {
+  return ({ received, total }) => {
     const now = performance.now();
     if (now - last < TOLD_EVERY && received !== total) return;
     last = now;
