@@ -2,7 +2,9 @@
 import { afterAll, beforeAll } from 'vitest';
 import './app/foldView.ts';
 import './app/modelViews.ts';
+import './app/offline.ts';
 import './app/trainView.ts';
+import './app/troubles.ts';
 import { closeApplication, openApplication } from './app/tools.ts';
 
 beforeAll(openApplication, 600_000);

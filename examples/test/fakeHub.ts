@@ -14,7 +14,7 @@ export interface FakeHub {
   most: number;
   /** What the hub says the digest of weights is, where it is not the right one. */
   digest: string | undefined;
-  /** Bytes that files are said to have, by model and name, where there are fewer. */
+  /** Bytes that files have, by model and name, where there are fewer: the rest are zeros. */
   claimed: ReadonlyMap<string, number>;
   readonly close: () => Promise<void>;
 }
@@ -52,7 +52,8 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
     }
     const { range = '' } = request.headers;
     const [, from = '0', to = String(bytes.length - 1)] = /^bytes=(\d+)-(\d+)?$/.exec(range) ?? [];
-    const part = bytes.subarray(Number(from), Number(to) + 1);
+    const part = new Uint8Array(Number(to) + 1 - Number(from));
+    part.set(bytes.subarray(Number(from), Number(to) + 1));
     response.writeHead(range === '' ? 200 : 206, {
       'accept-ranges': 'bytes',
       'content-length': part.length,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright';
+import { expect } from 'vitest';
 import { openChromium, servePage, type ServedPage } from '../chromium.ts';
 
 export let served: ServedPage;
@@ -19,6 +20,9 @@ export async function closeApplication(): Promise<void> {
   await browser.close();
   await served.close();
 }
+
+/** Machines that do other work beside are slow. */
+export const SOON = { timeout: 90_000 };
 
 export interface Downloaded {
   readonly name: string;
@@ -58,13 +62,29 @@ export async function tabTo(tab: Page, target: Locator): Promise<void> {
 export const overflow = (tab: Page): Promise<number> =>
   tab.locator('html').evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
 
+/** What every state of a view has to be: no wider than a phone, and without a serious fault in either colour. */
+export async function expectReadable(tab: Page): Promise<void> {
+  await tab.setViewportSize({ width: 360, height: 740 });
+  expect(await overflow(tab)).toBe(0);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await tab.emulateMedia({ colorScheme });
+    expect(await seriousFaults(tab)).toEqual([]);
+  }
+  await tab.emulateMedia({ colorScheme: 'light' });
+  await tab.setViewportSize({ width: 1280, height: 720 });
+}
+
 /** A context in which a script runs before a worker's own; init scripts do not reach workers. */
-export async function contextWith(worker: RegExp, script: string): Promise<BrowserContext> {
+export async function contextWith(
+  worker: RegExp,
+  script: string,
+  change: (body: string) => string = (body) => body,
+): Promise<BrowserContext> {
   // A service worker's requests pass by a route.
   const context = await browser.newContext({ serviceWorkers: 'block' });
   await context.route(worker, async (route) => {
     const answer = await route.fetch();
-    await route.fulfill({ response: answer, body: `${script}\n${await answer.text()}` });
+    await route.fulfill({ response: answer, body: `${script}\n${change(await answer.text())}` });
   });
   return context;
 }

@@ -152,8 +152,9 @@ export async function addressOffer(address: string, sha256?: string): Promise<Mo
   if (!URL.canParse(address) || !['https:', 'http:'].includes(new URL(address).protocol))
     throw new CheckpointError(address, 'is no address; one begins with https://');
   const url = new URL(address);
-  const folder = new URL(WEIGHTS_ENDING.test(url.pathname) ? '.' : url.pathname.replace(/\/*$/, '/'), url);
-  const weights = folder.pathname === url.pathname ? await weightsIn(folder) : url;
+  const isFile = WEIGHTS_ENDING.test(url.pathname);
+  const folder = new URL(isFile ? '.' : url.pathname.replace(/\/*$/, '/'), url);
+  const weights = isFile ? url : await weightsIn(folder);
   const file = nameIn(weights);
   const { size } = await httpSource(weights.href);
   const config = new URL(CONFIG_FILE, folder).href;
@@ -168,7 +169,7 @@ export async function addressOffer(address: string, sha256?: string): Promise<Mo
       files.push({ name: shard, from, bytes: (await httpSource(from)).size });
     }
   }
-  const name = weights === url ? file.replace(/\.\w+$/, '') : nameIn(new URL(folder.href.slice(0, -1)));
+  const name = isFile ? file.replace(/\.\w+$/, '') : nameIn(new URL(folder.href.slice(0, -1)));
   return offerOf(name || url.host, url.host, files);
 }
 
@@ -292,9 +293,11 @@ export async function openFiles(name: string, files: readonly NamedSource[]): Pr
   const config = find(CONFIG_FILE);
   const others = files.filter((file) => file !== config);
   const index = others.find((file) => isShardIndex(file.name));
+  const [first] = others;
+  if (first === undefined) throw new CheckpointError(name, 'has no file of weights');
   const file =
     index === undefined
-      ? await tensors(others[0]!)
+      ? await tensors(first)
       : await openShards(await textOfSource(index), index.name, (shard) => {
           const found = find(shard);
           if (found === undefined)
