@@ -1,5 +1,6 @@
 /** The application in Chromium, built and served as it would be published: one browser and one build for all views. */
 import { afterAll, beforeAll } from 'vitest';
+import './app/firefox.ts';
 import './app/foldView.ts';
 import './app/modelViews.ts';
 import './app/offline.ts';
