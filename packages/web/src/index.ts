@@ -2,18 +2,7 @@ export { adapterMemory, memoryBudget, openDevice, requestAdapter } from './devic
 export { serveRunBatches, type BatchScope } from './batches.ts';
 export { connectRun, type RunClient } from './client.ts';
 export { httpSource, rangedHttpSource } from './httpSource.ts';
-export {
-  childFile,
-  childFolder,
-  fileNames,
-  folderNames,
-  openFolder,
-  openRuns,
-  readText,
-  removeEntry,
-  StorageFullError,
-  writeFile,
-} from './opfs.ts';
+export { openRuns, StorageFullError } from './opfs.ts';
 export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
 export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
@@ -24,10 +13,8 @@ export {
   fileOffer,
   hubFiles,
   hubOffer,
-  memoryNeeded,
   openOffer,
   runOffer,
-  USUAL_LENGTH,
   type ModelOffer,
 } from './models/modelOffer.ts';
 export { keepModel, resumeModel, type KeepOptions, type KeepProgress } from './models/keepModel.ts';

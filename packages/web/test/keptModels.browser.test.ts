@@ -121,8 +121,12 @@ describe('a model', () => {
 
   test('that the disk has no room for is said so, and goes on when there is', async () => {
     serve(Infinity, true);
-    const write = FileSystemWritableFileStream.prototype.write;
-    const full = vi.spyOn(FileSystemWritableFileStream.prototype, 'write').mockImplementation(function (chunk) {
+    // oxlint-disable-next-line typescript/unbound-method -- called with the stream that it is asked of
+    const { write } = FileSystemWritableFileStream.prototype;
+    const full = vi.spyOn(FileSystemWritableFileStream.prototype, 'write').mockImplementation(function (
+      this: FileSystemWritableFileStream,
+      chunk,
+    ) {
       // Small files find room in what the disk has left.
       const isSmall = chunk instanceof Uint8Array && chunk.byteLength < 1000;
       return isSmall ? write.call(this, chunk) : Promise.reject(new DOMException('', 'QuotaExceededError'));

@@ -58,11 +58,7 @@ export interface ModelOffer {
 }
 
 /** Nucleotides of the RNA whose memory is said beside the weights'. */
-export const USUAL_LENGTH = 500;
-
-/** Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides. */
-export const memoryNeeded = (facts: ModelFacts, weights: keyof ModelFacts['bytes']): number =>
-  facts.bytes[weights] + facts.passBytes;
+const USUAL_LENGTH = 500;
 
 const tree = z.array(
   z.object({
