@@ -247,7 +247,7 @@ function startDigests({ sha256: promised, gitSha1, bytes = 0 }: KeptFile) {
 
 interface Arriving {
   readonly body: ReadableStream<Uint8Array>;
-  /** Of which byte on. */
+  /** The place in the file of its first byte. */
   readonly start: number;
 }
 
