@@ -19,7 +19,14 @@ export interface ServedPage {
 export async function servePage(root: string): Promise<ServedPage> {
   const outDir = await mkdtemp(join(tmpdir(), 'rna-page-'));
   const settings = { root, logLevel: 'error', base: './', worker: { format: 'es' } } as const;
-  await build({ ...settings, build: { outDir, emptyOutDir: true, target: 'esnext' } });
+  // As it is published: by the environment of tests the page would take itself for one of the development server.
+  const environment = process.env.NODE_ENV;
+  process.env.NODE_ENV = 'production';
+  try {
+    await build({ ...settings, build: { outDir, emptyOutDir: true, target: 'esnext' } });
+  } finally {
+    process.env.NODE_ENV = environment;
+  }
   const server = await preview({ ...settings, build: { outDir }, preview: { host: '127.0.0.1', port: 0 } });
   return {
     url: server.resolvedUrls!.local[0]!,

@@ -14,6 +14,8 @@ export interface FakeHub {
   most: number;
   /** What the hub says the digest of weights is, where it is not the right one. */
   digest: string | undefined;
+  /** Bytes that files have, by model and name, where there are fewer: the rest are zeros. */
+  claimed: ReadonlyMap<string, number>;
   readonly close: () => Promise<void>;
 }
 
@@ -32,8 +34,12 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
         type: 'file',
         path: name,
         size: bytes.length,
+        oid: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex'),
         ...(name.endsWith('.safetensors') && {
-          lfs: { oid: hub.digest ?? createHash('sha256').update(bytes).digest('hex'), size: bytes.length },
+          lfs: {
+            oid: hub.digest ?? createHash('sha256').update(bytes).digest('hex'),
+            size: hub.claimed.get(`${listed}/${name}`) ?? bytes.length,
+          },
         }),
       }));
       response.setHeader('content-type', 'application/json').end(JSON.stringify(files));
@@ -46,7 +52,8 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
     }
     const { range = '' } = request.headers;
     const [, from = '0', to = String(bytes.length - 1)] = /^bytes=(\d+)-(\d+)?$/.exec(range) ?? [];
-    const part = bytes.subarray(Number(from), Number(to) + 1);
+    const part = new Uint8Array(Number(to) + 1 - Number(from));
+    part.set(bytes.subarray(Number(from), Number(to) + 1));
     response.writeHead(range === '' ? 200 : 206, {
       'accept-ranges': 'bytes',
       'content-length': part.length,
@@ -72,6 +79,7 @@ export async function openFakeHub(models: ReadonlyMap<string, ReadonlyMap<string
     asked: [],
     most: Infinity,
     digest: undefined,
+    claimed: new Map(),
     close: () =>
       new Promise((resolve) => {
         for (const response of held) response.destroy();

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTab } from '../chromium.ts';
 import { openFakeHub, type FakeHub } from '../fakeHub.ts';
 import { oracle, tinyModel } from '../tinyModel.ts';
-import { browser, contextWith, download, overflow, seriousFaults, served, tabTo } from './tools.ts';
+import { browser, download, expectReadable, seriousFaults, served, SOON, tabTo } from './tools.ts';
 
 const NAME = 'lab/splice-tiny';
 /** Bytes of the weights that come before the hub holds the rest back. */
@@ -26,8 +26,6 @@ const address = (view: string, settings: Readonly<Record<string, string>> = {}):
 const button = (name: string | RegExp): Locator => tab.getByRole('button', { name, exact: true });
 const results = (): Locator => tab.locator('.results');
 const alert = (): Promise<string | null> => tab.getByRole('alert').first().textContent();
-/** Machines that do other work beside are slow. */
-const SOON = { timeout: 90_000 };
 const isThere = (what: Locator): Promise<void> => what.waitFor({ timeout: 90_000 });
 const fastaOf = (rnas: readonly { readonly sequence: string }[]): string =>
   rnas.map(({ sequence }, at) => `>r${at} group${at % 2}\n${sequence}\n`).join('');
@@ -164,6 +162,7 @@ describe('models', () => {
       await tab.getByRole('searchbox').fill('group1');
       expect(await tab.getByRole('list', { name: 'RNAs' }).getByRole('listitem').count()).toBe(2);
       expect((await download(tab, 'Map (SVG)')).bytes.toString()).toMatch(/^<\?xml[^]*Embeddings by model/);
+      await expectReadable(tab);
       expect(complaints).toEqual([]);
     });
 
@@ -193,15 +192,19 @@ describe('models', () => {
   test('the Predict view gives the probabilities of the reference, of a table with its columns', async () => {
     const rnas = await oracle('splice_head.safetensors', 'tokens', 'logits');
     await tab.goto(address('predict', { model: 'model' }));
-    await run(
-      'Predict',
+    await isThere(tab.getByRole('heading', { level: 1, name: 'Predict' }));
+    await tabTo(tab, tab.getByLabel('Sequences'));
+    await tab.keyboard.insertText(
       `name,gene,sequence\n${rnas.map(({ sequence }, at) => `s${at},g${at},${sequence}\n`).join('')}`,
     );
+    await tabTo(tab, button('Predict'));
+    await tab.keyboard.press('Enter');
     await isThere(tab.getByRole('region', { name: 'Predictions' }).first());
     const rows = rowsOf((await download(tab, 'CSV')).bytes);
     expect(rows.map(({ id, gene }) => [id, gene])).toEqual(rnas.map((_, at) => [`s${at}`, `g${at}`]));
     for (const [at, { rows: logits }] of rnas.entries())
       expect(Number(rows[at]!['probability'])).toBeCloseTo(1 / (1 + Math.exp(-logits[0]![0]!)), 4);
+    await expectReadable(tab);
     expect(complaints).toEqual([]);
   });
 
@@ -221,6 +224,7 @@ describe('models', () => {
       expect(Number(score)).toBeCloseTo(expected, 3);
     }
     expect(await tab.locator('.drawing svg title').first().textContent()).toBe('Single substitutions of wild');
+    await expectReadable(tab);
 
     const [before, after] = ['A', 'C'].map((letter) => (sequence[1] === letter ? 'G' : letter));
     const variant = `${sequence[0]!}${before!}${sequence.slice(2)}`;
@@ -238,47 +242,9 @@ describe('models', () => {
       for (const view of ['embed', 'predict', 'score', 'models']) {
         await tab.goto(address(view, { model: 'model' }));
         await isThere(tab.getByRole('heading', { level: 1 }));
-        await tab.setViewportSize({ width: 360, height: 740 });
-        expect(await overflow(tab)).toBe(0);
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await tab.emulateMedia({ colorScheme });
-          expect(await seriousFaults(tab)).toEqual([]);
-        }
-        await tab.setViewportSize({ width: 1280, height: 720 });
+        await expectReadable(tab);
         await tabTo(tab, tab.locator('main input, main textarea').first());
       }
-    });
-
-    test('say what is wrong, and have a way on', async () => {
-      await tab.goto(address('score', { model: 'lab/elsewhere', fasta: 'ACGUACGU' }));
-      await expect.poll(alert, SOON).toMatch(/not in this browser.*lab\/elsewhere/s);
-      await tab.getByRole('link', { name: 'Get the model' }).click();
-      expect(await tab.getByLabel('Name', { exact: true }).inputValue()).toBe('lab/elsewhere');
-      await tab.goto(address('embed', { model: 'model', fasta: '>a\nACGU\n>b\nAC8\n' }));
-      await expect.poll(alert, SOON).toMatch(/cannot be read.*sequences:4: .*8/s);
-      await tab.goto(address('predict', { model: 'builtin', fasta: 'ACGUACGU' }));
-      await expect.poll(alert, SOON).toMatch(/predicts base pairs, which the Fold view shows/);
-
-      const context = await contextWith(
-        /modelWorker.*\.js$/,
-        `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });`,
-      );
-      const { tab: without } = await openTab(context, address('embed', { fasta: 'ACGUACGU' }));
-      await expect.poll(() => without.getByRole('alert').textContent(), SOON).toMatch(/no WebGPU.*Chrome/s);
-      await without.getByRole('link', { name: 'Fold with an engine' }).click();
-      await isThere(without.getByRole('heading', { name: 'Fold RNA' }));
-      await context.close();
-
-      // An adapter that binds a megabyte at most cannot run 1,000 nucleotides.
-      const small = await contextWith(
-        /modelWorker.*\.js$/,
-        `Object.defineProperty(GPUSupportedLimits.prototype, 'maxStorageBufferBindingSize', { value: 2 ** 20 });`,
-      );
-      const { tab: narrow } = await openTab(small, address('embed', { fasta: `>long\n${'ACGU'.repeat(250)}\n` }));
-      await expect
-        .poll(() => narrow.getByRole('alert').textContent(), SOON)
-        .toMatch(/too long.*“long”: 1000 nucleotides/s);
-      await small.close();
     });
   });
 });

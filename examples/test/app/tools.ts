@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright';
+import { expect } from 'vitest';
 import { openChromium, servePage, type ServedPage } from '../chromium.ts';
 
 export let served: ServedPage;
@@ -20,6 +21,9 @@ export async function closeApplication(): Promise<void> {
   await served.close();
 }
 
+/** Machines that do other work beside are slow. */
+export const SOON = { timeout: 90_000 };
+
 export interface Downloaded {
   readonly name: string;
   readonly bytes: Buffer;
@@ -33,12 +37,17 @@ export async function download(tab: Page, name: string): Promise<Downloaded> {
   return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
 }
 
-/** Rules that axe-core finds broken and calls serious or critical. */
-export async function seriousFaults(tab: Page): Promise<string[]> {
+/** Rules that axe-core finds broken and calls serious or critical: of all of its rules, or of those that are named. */
+export async function seriousFaults(tab: Page, rules?: string[]): Promise<string[]> {
   // The page's own policy allows no script from elsewhere; the debugging protocol is not bound by it.
   await tab.evaluate(axe.source);
-  const { violations } = await tab.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ['violations'] }),
+  const { violations } = await tab.evaluate(
+    (runOnly) =>
+      (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
+        resultTypes: ['violations'],
+        ...(runOnly && { runOnly }),
+      }),
+    rules,
   );
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -58,13 +67,30 @@ export async function tabTo(tab: Page, target: Locator): Promise<void> {
 export const overflow = (tab: Page): Promise<number> =>
   tab.locator('html').evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
 
+/** What every state of a view has to be: no wider than a phone, and without a serious fault in either colour. */
+export async function expectReadable(tab: Page): Promise<void> {
+  await tab.setViewportSize({ width: 360, height: 740 });
+  expect(await overflow(tab)).toBe(0);
+  await tab.emulateMedia({ colorScheme: 'light' });
+  expect(await seriousFaults(tab)).toEqual([]);
+  await tab.emulateMedia({ colorScheme: 'dark' });
+  // What the other rules look at has no colour.
+  expect(await seriousFaults(tab, ['color-contrast', 'link-in-text-block'])).toEqual([]);
+  await tab.emulateMedia({ colorScheme: 'light' });
+  await tab.setViewportSize({ width: 1280, height: 720 });
+}
+
 /** A context in which a script runs before a worker's own; init scripts do not reach workers. */
-export async function contextWith(worker: RegExp, script: string): Promise<BrowserContext> {
+export async function contextWith(
+  worker: RegExp,
+  script: string,
+  change: (body: string) => string = (body) => body,
+): Promise<BrowserContext> {
   // A service worker's requests pass by a route.
   const context = await browser.newContext({ serviceWorkers: 'block' });
   await context.route(worker, async (route) => {
     const answer = await route.fetch();
-    await route.fulfill({ response: answer, body: `${script}\n${await answer.text()}` });
+    await route.fulfill({ response: answer, body: `${script}\n${change(await answer.text())}` });
   });
   return context;
 }

@@ -16,6 +16,7 @@ import {
 import type { Device } from '@rna/tensor';
 import type { Progress } from './progress.ts';
 import { RnaModel } from './rnaModel.ts';
+import { reachOf } from './windows.ts';
 
 /** How a model is opened. */
 export interface OpenOptions extends Partial<Precision> {
@@ -45,6 +46,8 @@ export interface Platform<Name> {
   readonly readEngine: (engine: FoldingEngine) => Promise<string>;
   /** What a model is called in messages. */
   readonly nameOf: (name: Name) => string;
+  /** Bytes of the device's memory that may be counted on. */
+  readonly memoryOf: (device: Device) => number;
 }
 
 /** `openModel` of a platform. */
@@ -67,7 +70,16 @@ export function modelOpener<Name>(platform: Platform<Name>): (name: Name, option
       try {
         parameters = await loadParameters(device, model, precision.weights);
         const encoder = new Encoder(device, model.config, parameters, precision);
-        return new RnaModel({ name: platform.nameOf(name), opened: model, encoder, priors, release });
+        const beside = { memory: platform.memoryOf(device), weights: precision.weights };
+        return new RnaModel({
+          name: platform.nameOf(name),
+          opened: model,
+          encoder,
+          reach: reachOf(device, model.config, model.task, beside),
+          encoderReach: reachOf(device, model.config, undefined, beside),
+          priors,
+          release,
+        });
       } catch (error) {
         release();
         throw error;

@@ -33,7 +33,7 @@ import { pairPredictor, predictions, tokensOf } from '@rna/train';
 import { defaultTokenBudget } from './embedding.ts';
 import { isFiniteArray, isFinitePrediction, placeOfOverflow } from './finite.ts';
 import { teller, type Prediction } from './prediction.ts';
-import { halfOverlapping, reachOf } from './windows.ts';
+import { halfOverlapping, type Reach } from './windows.ts';
 
 export interface EmbedOptions {
   /** What is given for each sequence. Default: 'mean'. */
@@ -66,8 +66,11 @@ export interface FoldedRna {
 /** What an `RnaModel` is made of; `openModel` makes it. */
 export interface ModelParts {
   readonly name: string;
-  readonly opened: Pick<OpenedModel, 'task' | 'scalars'>;
+  readonly opened: OpenedModel;
   readonly encoder: Encoder;
+  /** What the model can take of RNAs with its head, and without. */
+  readonly reach: Reach;
+  readonly encoderReach: Reach;
   /** What folding engines say, for a head that takes it. */
   readonly priors: EnginePairsProvider | undefined;
   /** Frees what the model holds. */
@@ -93,6 +96,16 @@ export class RnaModel {
     this.#parts = parts;
   }
 
+  /** What its files say it is, as @rna/model reads them: names, shapes, the head of its task with its scalars. */
+  get opened(): OpenedModel {
+    return this.#parts.opened;
+  }
+
+  /** What it can take of RNAs on its device, encoder and head together. */
+  get reach(): Reach {
+    return this.#parts.reach;
+  }
+
   /** Sizes of the encoder; `dim` is the width of an embedding. */
   get config(): EncoderConfig {
     return this.encoder.config;
@@ -111,8 +124,8 @@ export class RnaModel {
    */
   async embed(sequences: readonly string[], { pool = 'mean' }: EmbedOptions = {}): Promise<Float32Array[]> {
     this.#check(sequences);
-    const { device, config, precision } = this.encoder;
-    const { fits, window } = reachOf(device, config, undefined, precision.weights);
+    const { device, config } = this.encoder;
+    const { fits, window } = this.#parts.encoderReach;
     const budget = defaultTokenBudget(device, config);
     const embeddings: Float32Array[] = [];
     const tokens = (sequence: string): number => (fits(sequence.length) ? tokensOf({ sequence }) : Infinity);
@@ -133,10 +146,10 @@ export class RnaModel {
   async fold(sequence: string, options: FoldOptions = {}): Promise<FoldedRna> {
     this.#check([sequence]);
     const task = this.#pairTask();
-    const { encoder, opened, priors } = this.#parts;
+    const { encoder, opened, priors, reach } = this.#parts;
     const predict = windowedPairs(
       pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) }),
-      halfOverlapping(reachOf(encoder.device, encoder.config, task, encoder.precision.weights).window()),
+      halfOverlapping(reach.window()),
     );
     const letters = standardLetters(sequence);
     const probabilities = await predict(letters);

@@ -2,18 +2,7 @@ export { adapterMemory, memoryBudget, openDevice, requestAdapter } from './devic
 export { serveRunBatches, type BatchScope } from './batches.ts';
 export { connectRun, type RunClient } from './client.ts';
 export { httpSource, rangedHttpSource } from './httpSource.ts';
-export {
-  childFile,
-  childFolder,
-  fileNames,
-  folderNames,
-  openFolder,
-  openRuns,
-  readText,
-  removeEntry,
-  StorageFullError,
-  writeFile,
-} from './opfs.ts';
+export { openRuns, StorageFullError } from './opfs.ts';
 export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
 export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
@@ -22,14 +11,20 @@ export { serveRuns, type CommandScope, type RunServer } from './worker.ts';
 export {
   addressOffer,
   fileOffer,
+  hubFiles,
   hubOffer,
-  memoryNeeded,
-  modelFacts,
+  openOffer,
   runOffer,
-  USUAL_LENGTH,
   type ModelOffer,
 } from './models/modelOffer.ts';
-export { keepModel, resumeModel, type KeepOptions } from './models/keepModel.ts';
+export { keepModel, resumeModel, type KeepOptions, type KeepProgress } from './models/keepModel.ts';
 export { NotKeptError, openKeptModel } from './models/openKeptModel.ts';
 export { fileBytes, isWhole } from './models/wholeness.ts';
-export { deleteModel, keptModels, type ModelFacts, type ModelRecord } from './models/modelRecord.ts';
+export {
+  deleteModel,
+  keptBytes,
+  keptModels,
+  readRecord,
+  type ModelFacts,
+  type ModelRecord,
+} from './models/modelRecord.ts';

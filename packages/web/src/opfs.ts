@@ -55,11 +55,15 @@ export async function removeEntry(folder: FileSystemDirectoryHandle, name: strin
   await unlessMissing(folder.removeEntry(name, { recursive: true }));
 }
 
-/** Writes a file that takes the place of what stood there when `write` is done. */
+/**
+ * Writes a file that takes the place of what stood there when `write` is done.
+ * @param shown What errors call it
+ */
 export async function writeFile(
   folder: FileSystemDirectoryHandle,
   name: string,
   write: (sink: ByteSink) => Promise<void>,
+  shown = name,
 ): Promise<void> {
   const stream = await openWritable(folder, name);
   try {
@@ -67,7 +71,7 @@ export async function writeFile(
     await stream.close();
   } catch (error) {
     await stream.abort().catch(() => undefined);
-    throw fullDisk(error, name);
+    throw fullDisk(error, shown);
   }
 }
 
@@ -92,7 +96,7 @@ export class StorageFullError extends Error {
 }
 
 /** The error for space that is used up says so; others stay as they are. */
-export function fullDisk(error: unknown, name: string): unknown {
+function fullDisk(error: unknown, name: string): unknown {
   if (!(error instanceof DOMException && error.name === 'QuotaExceededError')) return error;
   return new StorageFullError(
     `${name} does not fit: the space that the browser gives this site is used up; delete runs or models that are kept here, or free disk space`,

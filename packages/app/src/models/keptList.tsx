@@ -47,9 +47,8 @@ function KeptModel({ model, download }: { readonly model: ModelRecord; readonly 
       <div class="about">
         <strong class="id">{name}</strong>
         <small>
-          {facts === undefined
-            ? `An adapter of ${adapterOf ?? 'another model'}. `
-            : `${whatItIs(facts)} ${parametersText(facts.parameters)}, `}
+          {facts !== undefined && `${whatItIs(facts)} ${parametersText(facts.parameters)}, `}
+          {adapterOf !== undefined && `An adapter of ${adapterOf}. `}
           {bytesText(fileBytes(model))}
           {whole || download !== undefined ? '.' : ', not here as a whole.'}
         </small>

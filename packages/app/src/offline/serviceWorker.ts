@@ -50,8 +50,9 @@ scope.addEventListener('activate', (event) => {
 
 scope.addEventListener('fetch', (event) => {
   const { request } = event;
-  // What a person fetches from elsewhere is none of its business.
-  if (request.method !== 'GET' || !request.url.startsWith(scope.registration.scope)) return;
+  // What a person fetches from elsewhere is none of its business, and a kept file is no answer to who asks for a part.
+  const isOurs = request.method === 'GET' && request.url.startsWith(scope.registration.scope);
+  if (!isOurs || request.headers.has('range')) return;
   event.respondWith(request.mode === 'navigate' ? page(request) : part(request));
 });
 

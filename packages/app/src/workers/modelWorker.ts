@@ -1,33 +1,22 @@
 /** The worker that runs models: embeddings, predictions of any task, and scores of mutations. */
 import { figureFile, mutationMap, type ScoredMutation } from '@rna/figures';
-import {
-  groupByTokenBudget,
-  packTokens,
-  poolRows,
-  scoreVariants,
-  unpackRows,
-  type Encoder,
-  type OpenedModel,
-} from '@rna/model';
+import { defaultTokenBudget, type RnaModel } from '@rna/inference/browser';
+import { groupByTokenBudget, scoreVariants, type OpenedModel } from '@rna/model';
 import {
   formatMutations,
   InputError,
   MutationError,
   mutationsBetween,
   singleMutations,
-  tokenize,
   type Mutation,
 } from '@rna/structure';
 import { predictionColumns, predictions } from '@rna/train';
 import type { ModelCalls, ModelProgress, ModelTask, Pool } from '../calls/modelCalls.ts';
 import { answerCalls, handingOver, type Asked } from './answer.ts';
-import { loadModel, type LoadedModel } from './openedModel.ts';
+import { checkLength, loadModel } from './openedModel.ts';
 import { TooLongError, UnfitModelError } from './refusals.ts';
 import { readRnas, type Rnas } from './rnas.ts';
 import type { RnaRecord } from './records.ts';
-
-/** Tokens of a pass at most; a longer RNA has one of its own. */
-const PASS_TOKENS = 4096;
 
 /** One call at a time: there is one model on the device. */
 let turn: Promise<unknown> = Promise.resolve();
@@ -43,7 +32,8 @@ answerCalls<ModelCalls>({
   score: (task, asked) => inTurn(() => score(task, asked)),
 });
 
-interface Prepared extends LoadedModel, Rnas {
+interface Prepared extends Rnas {
+  readonly model: RnaModel;
   /** Which of the RNAs that were given these are. */
   readonly kept: readonly number[];
   readonly leftOut: readonly string[];
@@ -58,12 +48,12 @@ async function prepare(
   const { records, columns } = await readRnas(text, file);
   const loaded = await loadModel(model, weights, tell);
   signal.throwIfAborted();
-  check(loaded.model);
+  check(loaded.opened);
   const leftOut: string[] = [];
   const kept = [...records.keys()].filter((at) => {
     const { id, line, sequence } = records[at]!;
     try {
-      loaded.checkLength(sequence.length);
+      checkLength(loaded, sequence.length);
       return true;
     } catch (error) {
       if (!(error instanceof TooLongError)) throw error;
@@ -73,7 +63,7 @@ async function prepare(
   });
   if (kept.length === 0) throw new TooLongError(leftOut.join('\n'));
   return {
-    ...loaded,
+    model: loaded,
     kept,
     leftOut,
     records: kept.map((at) => records[at]!),
@@ -82,53 +72,32 @@ async function prepare(
 }
 
 async function embed({ pool, ...task }: ModelTask & { readonly pool: Pool }, asked: Asked<ModelProgress>) {
-  const { encoder, records, columns, leftOut } = await prepare(task, asked);
-  const { dim } = encoder.config;
-  const values = new Float32Array(records.length * dim);
+  const { model, records, columns, leftOut } = await prepare(task, asked);
+  const { device, config } = model.encoder;
+  const values = new Float32Array(records.length * config.dim);
+  const budget = defaultTokenBudget(device, config);
   let done = 0;
-  for await (const batch of groupByTokenBudget(records, PASS_TOKENS, ({ sequence }) => sequence.length + 2)) {
+  for await (const batch of groupByTokenBudget(records, budget, ({ sequence }) => sequence.length + 2)) {
     asked.signal.throwIfAborted();
-    for (const row of await embedBatch(encoder, batch, pool)) values.set(row, dim * done++);
+    const sequences = batch.map(({ sequence }) => sequence);
+    for (const vector of await model.embed(sequences, { pool })) values.set(vector, config.dim * done++);
     asked.tell({ done, total: records.length });
   }
-  requireFinite(values, records, dim, task.file);
   const ids = records.map(({ id }) => id);
   const lengths = records.map(({ sequence }) => sequence.length);
-  return handingOver({ ids, dim, values, lengths, columns, leftOut }, [values.buffer]);
-}
-
-async function embedBatch(encoder: Encoder, batch: readonly RnaRecord[], pool: Pool): Promise<Float32Array[]> {
-  const packed = packTokens(batch.map(({ sequence }) => tokenize(sequence)));
-  const output = encoder.device.scope(() => encoder.forward(packed));
-  try {
-    const { dim } = encoder.config;
-    return unpackRows(await output.read(), packed, dim).map((rows) => poolRows(rows, dim, pool));
-  } finally {
-    output.dispose();
-  }
-}
-
-function requireFinite(values: Float32Array, records: readonly RnaRecord[], dim: number, file: string): void {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at < 0) return;
-  const { id, line } = records[Math.floor(at / dim)]!;
-  throw new InputError(
-    file,
-    line,
-    `the model gives numbers of “${id}” that are not finite`,
-    'take weights of 32 bits, or fetch the model again',
-  );
+  return handingOver({ ids, dim: config.dim, values, lengths, columns, leftOut }, [values.buffer]);
 }
 
 async function predict(task: ModelTask, asked: Asked<ModelProgress>) {
-  const { model, encoder, records, columns, leftOut } = await prepare(task, asked, requireTable);
-  const head = model.task!;
-  const { names, cells } = predictionColumns(head, model.scalars);
+  const { model, records, columns, leftOut } = await prepare(task, asked, requireTable);
+  const { encoder, opened } = model;
+  const head = opened.task!;
+  const { names, cells } = predictionColumns(head, opened.scalars);
   const rows: (string | number)[][] = [];
   for await (const prediction of predictions(
     { encoder, task: head, parameters: encoder.parameters },
     records,
-    model.scalars,
+    opened.scalars,
   )) {
     asked.signal.throwIfAborted();
     const record = records[rows.length]!;
@@ -158,10 +127,11 @@ async function score(
   { mode, method, ...task }: ModelCalls['score']['ask'],
   asked: Asked<ModelProgress>,
 ): Promise<ModelCalls['score']['answer']> {
-  const { encoder, records, leftOut } = await prepare(task, asked, ({ lmHead }) => {
+  const { model, records, leftOut } = await prepare(task, asked, ({ lmHead }) => {
     if (!lmHead)
       throw new UnfitModelError('the model has no language-model head, so it cannot say how likely a letter is');
   });
+  const { encoder } = model;
   const options = (from: number, of: number) => ({
     score: method,
     signal: asked.signal,

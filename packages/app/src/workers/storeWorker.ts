@@ -47,12 +47,19 @@ function offerOf(place: ModelPlace) {
   }
 }
 
-function seldom(tell: (progress: Received) => void): (received: number, total: number | undefined) => void {
-  let last = -Infinity;
-  return (received, total) => {
-    const now = performance.now();
-    if (now - last < TOLD_EVERY && received !== total) return;
-    last = now;
-    tell({ received, total });
+/** Tells the newest progress at most once in `TOLD_EVERY`, the last one too. */
+function seldom(tell: (progress: Received) => void): (progress: Received) => void {
+  let [last, newest]: [number, Received | undefined] = [-Infinity, undefined];
+  const tellNewest = (): void => {
+    if (newest !== undefined) tell(newest);
+    [last, newest] = [performance.now(), undefined];
+  };
+  return ({ received, total }) => {
+    const isWaiting = newest !== undefined;
+    newest = { received, total };
+    if (isWaiting) return;
+    const wait = last + TOLD_EVERY - performance.now();
+    if (wait <= 0) tellNewest();
+    else setTimeout(tellNewest, wait);
   };
 }

@@ -46,7 +46,7 @@ export function chooseWindows(
   { window, stride, weights }: WindowOptions & Partial<Pick<Precision, 'weights'>>,
   whole: Whole,
 ): ChosenWindows {
-  const reach = reachOf(device, config, task, weights);
+  const reach = reachOf(device, config, task, { ...(weights && { weights }) });
   if (window !== undefined && window > reach.nucleotides)
     throw new UsageError(
       `--window ${window} is more than the model has positions for; give at most ${reach.nucleotides}`,

@@ -1,20 +1,16 @@
 /** Models by name in a browser, in a page or in a worker. */
 import { engineFiles } from '@rna/builtin';
-import { openDevice } from '@rna/web';
+import { keptBytes, keptModels, memoryBudget, openDevice } from '@rna/web';
 import { modelOpener, type OpenOptions } from '../opening.ts';
 import type { RnaModel } from '../rnaModel.ts';
-import { nameOf, openFiles, type BrowserModelName } from './files.ts';
+import { fetchFile, nameOf, openFiles, type BrowserModelName } from './files.ts';
 
 const open = modelOpener<BrowserModelName>({
   openFiles,
   openDevice,
-  async readEngine(engine) {
-    const address = engineFiles[engine];
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error(`${address.href}: the server answered ${answer.status} ${answer.statusText}`);
-    return answer.text();
-  },
+  readEngine: async (engine) => (await fetchFile(engineFiles[engine])).text(),
   nameOf,
+  memoryOf: memoryBudget,
 });
 
 /**
@@ -36,7 +32,22 @@ export function openModel(name: BrowserModelName, options: OpenOptions = {}): Pr
 export type { Pool } from '@rna/model';
 export type { Progress } from '../progress.ts';
 export type { OpenOptions } from '../opening.ts';
+export type { Reach } from '../windows.ts';
 export type { ByName, Prediction } from '../prediction.ts';
 export { RnaModel, type EmbedOptions, type FoldedRna, type FoldOptions } from '../rnaModel.ts';
-export { deleteModel, savedModels, type SavedModel } from './storage.ts';
+export { deleteModel } from '@rna/web';
 export type { BrowserModelName } from './files.ts';
+
+/** A model that this browser keeps. */
+export interface SavedModel {
+  /** Its name, on the hub where it is from one. */
+  readonly name: string;
+  /** Bytes of its files, whole ones or not. */
+  readonly bytes: number;
+}
+
+/** The models that this browser keeps for the pages of this site, by name. */
+export async function savedModels(): Promise<SavedModel[]> {
+  const models = await keptModels();
+  return Promise.all(models.map(async (model) => ({ name: model.name, bytes: await keptBytes(model) })));
+}

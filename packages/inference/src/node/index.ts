@@ -4,6 +4,7 @@ import { engineFiles } from '@rna/builtin';
 import { openDevice } from '@rna/tensor/node';
 import { modelOpener, type OpenOptions } from '../opening.ts';
 import type { RnaModel } from '../rnaModel.ts';
+import { memoryBudget } from '../windows.ts';
 import { openNamedModel } from './namedModel.ts';
 
 const open = modelOpener<string>({
@@ -12,6 +13,7 @@ const open = modelOpener<string>({
   openDevice,
   readEngine: (engine) => readFile(engineFiles[engine], 'utf8'),
   nameOf: (name) => name,
+  memoryOf: memoryBudget,
 });
 
 /**
@@ -31,5 +33,6 @@ export function openModel(name: string, options: OpenOptions = {}): Promise<RnaM
 export type { Pool } from '@rna/model';
 export type { Progress } from '../progress.ts';
 export type { OpenOptions } from '../opening.ts';
+export type { Reach } from '../windows.ts';
 export type { ByName, Prediction } from '../prediction.ts';
 export { RnaModel, type EmbedOptions, type FoldedRna, type FoldOptions } from '../rnaModel.ts';

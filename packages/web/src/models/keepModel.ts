@@ -1,83 +1,105 @@
 /**
- * Fetches a model into this browser: file by file, each going on where it stopped, checked against the digest that was
- * promised. It runs in a worker, since only there a file can be written in place, which is what lets a download that
- * was paused, or whose tab was closed, go on.
+ * Fetches a model into this browser, in a page or in a worker: file by file, each going on where it stopped, checked
+ * against the digest that was promised. A model is fetched by one tab at a time.
  */
 import { CheckpointError, LARGEST_WEIGHTS } from '@rna/model';
+import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { fullDisk } from '../opfs.ts';
-import type { ModelOffer } from './modelOffer.ts';
-import { deleteModel, modelFolder, readRecord, writeRecord, type KeptFile, type ModelRecord } from './modelRecord.ts';
+import { StorageFullError } from '../opfs.ts';
+import { PART_BYTES, type PartedFile } from './keptFile.ts';
+import { whatItIs, type ModelOffer } from './modelOffer.ts';
+import {
+  alone,
+  modelFolder,
+  openModelFile,
+  readRecord,
+  removeModel,
+  writeRecord,
+  type KeptFile,
+  type ModelRecord,
+} from './modelRecord.ts';
+import { openKeptFiles } from './openKeptModel.ts';
 import { isWhole } from './wholeness.ts';
+
+/** How much has arrived. */
+export interface KeepProgress {
+  /** Bytes of all files together; `total` is undefined where a server does not say. */
+  readonly received: number;
+  readonly total: number | undefined;
+  /** The file at hand. */
+  readonly file: { readonly name: string; readonly received: number; readonly total: number | undefined };
+}
 
 export interface KeepOptions {
   /** Aborting it pauses; what came stays. */
   readonly signal?: AbortSignal;
-  /** Bytes of all files together; `total` is undefined where a server does not say. */
-  readonly onProgress?: (received: number, total: number | undefined) => void;
+  readonly onProgress?: (progress: KeepProgress) => void;
 }
 
 /** Attempts without a byte after which a broken connection is an error. */
-const ATTEMPTS = 3;
-/** Bytes that are read again at a time to go on with a digest. */
-const PART = 2 ** 22;
-
-/** The part of a worker's file handle that is used; the types of pages lack it. */
-interface SyncHandle {
-  getSize(): number;
-  read(into: Uint8Array, options: { at: number }): number;
-  write(bytes: Uint8Array, options: { at: number }): number;
-  truncate(size: number): void;
-  flush(): void;
-  close(): void;
-}
+const ATTEMPTS = 4;
+/** Milliseconds before an attempt after one that brought nothing, doubled each time. */
+const PAUSE = 250;
+const NEVER = new AbortController().signal;
 
 /** Keeps an offered model. Rejects with the signal's reason where it is paused. */
-export async function keepModel(offer: ModelOffer, options: KeepOptions = {}): Promise<ModelRecord> {
-  const known = await readRecord(offer.name);
-  if (known !== undefined && isWhole(known))
-    throw new CheckpointError(offer.name, 'a model of that name is kept here already; delete it first');
-  const { name, origin, facts, adapterOf } = offer;
-  const record: ModelRecord = {
-    name,
-    origin,
-    ...(facts && { facts }),
-    ...(adapterOf !== undefined && { adapterOf }),
-    files: offer.files.map(({ name: file, from, bytes, sha256: digest }) => ({
-      name: file,
-      ...(bytes !== undefined && { bytes }),
-      ...(digest !== undefined && { sha256: digest }),
-      ...(typeof from === 'string' && { url: from }),
-      isWhole: false,
-    })),
-  };
+export const keepModel = (offer: ModelOffer, options: KeepOptions = {}): Promise<ModelRecord> =>
+  alone(offer.name, () => keep(offer, options), options.signal ?? NEVER);
+
+async function keep(offer: ModelOffer, options: KeepOptions): Promise<ModelRecord> {
+  const { name, files: offered, ...about } = offer;
+  const files = offered.map(({ from, ...file }): KeptFile => ({
+    ...file,
+    ...(typeof from === 'string' && { url: from }),
+    isWhole: false,
+  }));
+  const known = await readRecord(name);
+  if (known !== undefined) {
+    const agree = known.files.every((file) => files.some((other) => isSame(file, other)));
+    if (isWhole(known) && agree) return known;
+    if (isWhole(known))
+      throw new CheckpointError(name, 'another model of that name is kept here already; delete it first');
+    // What came of another version is no part of this one.
+    if (!agree) await removeModel(name);
+  }
   const folder = await modelFolder(name);
+  const record: ModelRecord = { ...about, name, files };
   await writeRecord(folder, record);
-  const blobs = new Map(
-    offer.files.flatMap(({ name: file, from }) => (typeof from === 'string' ? [] : [[file, from]])),
-  );
+  const blobs = new Map(offered.flatMap(({ name: file, from }) => (typeof from === 'string' ? [] : [[file, from]])));
   try {
     return await goOn(record, folder, blobs, options);
   } catch (error) {
     // A file that was given is not there any more when the page is loaded again, so half of it is of no use.
-    if (blobs.size > 0) await deleteModel(name);
+    if (blobs.size > 0) await removeModel(name);
     throw error;
   }
 }
 
-/** Goes on with a model whose download stopped. */
-export async function resumeModel(name: string, options: KeepOptions = {}): Promise<ModelRecord> {
-  const record = await readRecord(name);
-  if (record === undefined) throw new CheckpointError(name, 'is not kept here');
-  return goOn(record, await modelFolder(name), new Map(), options);
+/** Whether what is known of two files is the same, as far as it is known of both. */
+function isSame(one: KeptFile, other: KeptFile): boolean {
+  const agrees = (key: 'bytes' | 'sha256' | 'gitSha1'): boolean =>
+    one[key] === undefined || other[key] === undefined || one[key] === other[key];
+  return one.name === other.name && agrees('bytes') && agrees('sha256') && agrees('gitSha1');
 }
+
+/** Goes on with a model whose download stopped. */
+export const resumeModel = (name: string, options: KeepOptions = {}): Promise<ModelRecord> =>
+  alone(
+    name,
+    async () => {
+      const record = await readRecord(name);
+      if (record === undefined) throw new CheckpointError(name, 'is not kept here');
+      return goOn(record, await modelFolder(name), new Map(), options);
+    },
+    options.signal ?? NEVER,
+  );
 
 async function goOn(
   begun: ModelRecord,
   folder: FileSystemDirectoryHandle,
   blobs: ReadonlyMap<string, Blob>,
-  { signal, onProgress }: KeepOptions,
+  { signal = NEVER, onProgress }: KeepOptions,
 ): Promise<ModelRecord> {
   let record = begun;
   let before = 0;
@@ -86,13 +108,18 @@ async function goOn(
     : undefined;
   for (const [index, file] of begun.files.entries()) {
     if (!file.isWhole) {
-      const whole = await receive(record.name, folder, file, blobs.get(file.name), signal, (received) => {
-        onProgress?.(before + received, total);
+      const { name, bytes } = file;
+      const whole = await receive(record.name, folder, file, blobs.get(name), signal, (received) => {
+        onProgress?.({ received: before + received, total, file: { name, received, total: bytes } });
       });
       record = { ...record, files: record.files.map((each, at) => (at === index ? whole : each)) };
       await writeRecord(folder, record);
     }
     before += record.files[index]!.bytes ?? 0;
+  }
+  if (record.facts === undefined && record.adapterOf === undefined) {
+    record = { ...record, ...whatItIs(await openKeptFiles(record)) };
+    await writeRecord(folder, record);
   }
   return record;
 }
@@ -103,100 +130,135 @@ async function receive(
   folder: FileSystemDirectoryHandle,
   file: KeptFile,
   blob: Blob | undefined,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   onReceived: (received: number) => void,
 ): Promise<KeptFile> {
-  const handle = await openHandle(model, folder, file.name);
-  try {
-    let hash = sha256.create();
-    let at = 0;
-    const restart = (): void => {
-      handle.truncate(0);
-      hash = sha256.create();
-      at = 0;
-    };
-    for (const size = handle.getSize(), part = new Uint8Array(PART); at < size;) {
-      const length = handle.read(part, { at });
-      hash.update(part.subarray(0, length));
-      at += length;
-    }
-    const most = file.bytes ?? LARGEST_WEIGHTS;
-    if (at > most || file.bytes === undefined) restart();
-    onReceived(at);
-    for (let attempts = ATTEMPTS; at < (file.bytes ?? Infinity);) {
-      const from = at;
-      try {
-        const stream = blob === undefined ? await request(file, at, signal, restart) : blob.slice(at).stream();
-        const reader = stream.getReader();
-        for (let next = await reader.read(); !next.done; next = await reader.read()) {
-          signal?.throwIfAborted();
-          if (at + next.value.byteLength > most)
-            throw new CheckpointError(model, `the server sends more of ${file.name} than the ${most} bytes expected`);
-          handle.write(next.value, { at });
-          hash.update(next.value);
-          at += next.value.byteLength;
-          onReceived(at);
-        }
-        if (file.bytes === undefined) break;
-        if (at < file.bytes) throw new Error(`the connection closed after ${at} of ${file.bytes} bytes`);
-      } catch (error) {
-        signal?.throwIfAborted();
-        // Only a broken connection is worth another attempt.
-        if (error instanceof CheckpointError || error instanceof DOMException) throw error;
-        attempts = at > from ? ATTEMPTS : attempts - 1;
-        if (attempts === 0)
-          throw new CheckpointError(
-            model,
-            `the download of ${file.name} broke off (${error instanceof Error ? error.message : String(error)}); what came is kept, and it can go on`,
-            { cause: error },
-          );
-        await new Promise((resolve) => {
-          setTimeout(resolve, at > from ? 0 : 500 * (ATTEMPTS - attempts));
+  const { name, bytes } = file;
+  const kept = await openModelFile(folder, name);
+  // Without a size nobody can say what is missing.
+  if (bytes === undefined || kept.size > bytes) await kept.clear();
+  const digests = startDigests(file);
+  for await (const part of kept.parts()) digests.update(part);
+  const queue = partQueue(kept, (part) => {
+    digests.update(part);
+  });
+  const most = bytes ?? LARGEST_WEIGHTS;
+  onReceived(kept.size);
+  for (let attempts = ATTEMPTS; bytes === undefined || queue.size() < bytes;) {
+    const from = queue.size();
+    try {
+      const { body, start } = blob === undefined ? await request(file, from, signal) : streamOf(blob, from);
+      // A server that knows no ranges begins with the first byte.
+      let skip = from - start;
+      const reader = body.getReader();
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        signal.throwIfAborted();
+        const arrived = next.value.subarray(Math.min(skip, next.value.byteLength));
+        skip -= next.value.byteLength - arrived.byteLength;
+        if (queue.size() + arrived.byteLength > most)
+          throw new CheckpointError(model, `the server sends more of ${name} than the ${most} bytes expected`);
+        await queue.add(arrived);
+        onReceived(queue.size());
+      }
+      if (bytes === undefined) break;
+      if (queue.size() < bytes) throw new TypeError(`the connection closed after ${queue.size()} of ${bytes} bytes`);
+    } catch (error) {
+      // What came is kept, where the disk takes it.
+      if (!(error instanceof StorageFullError)) await queue.flush();
+      signal.throwIfAborted();
+      // This is what a connection that breaks or cannot be made gives.
+      if (!(error instanceof TypeError)) throw error;
+      if (bytes === undefined) {
+        await kept.clear();
+        throw new CheckpointError(model, `the download of ${name} broke off (${error.message}); fetch it again`, {
+          cause: error,
         });
       }
+      attempts = queue.size() > from ? ATTEMPTS : attempts - 1;
+      if (attempts === 0)
+        throw new CheckpointError(
+          model,
+          `the download of ${name} broke off (${error.message}); what came is kept, and it goes on there the next time`,
+          { cause: error },
+        );
+      const pause = queue.size() > from ? 0 : PAUSE * 2 ** (ATTEMPTS - attempts);
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
-    handle.flush();
-    const digest = bytesToHex(hash.digest());
-    if (file.sha256 !== undefined && digest !== file.sha256) {
-      handle.truncate(0);
-      throw new CheckpointError(
-        model,
-        `${file.name} has the SHA-256 ${digest}, and ${file.sha256} was promised: it was changed on its way, or is another file; nothing of it was kept`,
-      );
-    }
-    return { ...file, bytes: at, sha256: digest, isWhole: true };
-  } catch (error) {
-    throw fullDisk(error, file.name);
-  } finally {
-    handle.close();
   }
+  await queue.flush();
+  const { sha256: own, problem } = digests.end();
+  if (problem !== undefined) {
+    await kept.clear();
+    throw new CheckpointError(
+      model,
+      `${name} ${problem} was promised: it was changed on its way, or is another file; nothing of it was kept`,
+    );
+  }
+  return { ...file, bytes: kept.size, sha256: own, isWhole: true };
 }
 
-async function openHandle(model: string, folder: FileSystemDirectoryHandle, name: string): Promise<SyncHandle> {
-  const file = (await folder.getFileHandle(name, { create: true })) as FileSystemFileHandle & {
-    createSyncAccessHandle(): Promise<SyncHandle>;
+/** Gathers what arrives into parts of `PART_BYTES`. */
+function partQueue(kept: PartedFile, onBytes: (bytes: Uint8Array) => void) {
+  const part = new Uint8Array(PART_BYTES);
+  let filled = 0;
+  const flush = async (): Promise<void> => {
+    if (filled === 0) return;
+    const bytes = part.slice(0, filled);
+    await kept.add(bytes);
+    onBytes(bytes);
+    filled = 0;
   };
-  try {
-    return await file.createSyncAccessHandle();
-  } catch (cause) {
-    throw new CheckpointError(model, `${name} is being written by another tab; close it there, or wait for it`, {
-      cause,
-    });
-  }
+  return {
+    size: () => kept.size + filled,
+    flush,
+    async add(bytes: Uint8Array): Promise<void> {
+      for (let at = 0; at < bytes.byteLength;) {
+        const taken = bytes.subarray(at, at + PART_BYTES - filled);
+        part.set(taken, filled);
+        filled += taken.byteLength;
+        at += taken.byteLength;
+        if (filled === PART_BYTES) await flush();
+      }
+    },
+  };
 }
 
-/** The bytes of a file from `at` on, or all of them after `restart` where the server knows no ranges. */
-async function request(
-  { name, url }: KeptFile,
-  at: number,
-  signal: AbortSignal | undefined,
-  restart: () => void,
-): Promise<ReadableStream<Uint8Array>> {
+/** The digests that a file has, against those that were promised. */
+function startDigests({ sha256: promised, gitSha1, bytes = 0 }: KeptFile) {
+  const [own, git] = [sha256.create(), gitSha1 === undefined ? undefined : sha1.create()];
+  git?.update(new TextEncoder().encode(`blob ${bytes}\0`));
+  return {
+    update(part: Uint8Array): void {
+      own.update(part);
+      git?.update(part);
+    },
+    end(): { readonly sha256: string; readonly problem?: string } {
+      const [digest, blob] = [bytesToHex(own.digest()), git && bytesToHex(git.digest())];
+      const problem =
+        promised !== undefined && promised !== digest
+          ? `has the SHA-256 ${digest}, and ${promised}`
+          : gitSha1 !== blob
+            ? `has the SHA-1 ${blob!} as git gives it, and ${gitSha1!}`
+            : undefined;
+      return { sha256: digest, ...(problem !== undefined && { problem }) };
+    },
+  };
+}
+
+interface Arriving {
+  readonly body: ReadableStream<Uint8Array>;
+  /** The place in the file of its first byte. */
+  readonly start: number;
+}
+
+const streamOf = (blob: Blob, start: number): Arriving => ({ body: blob.slice(start).stream(), start });
+
+/** The bytes of a file from `at` on, or from its first where the server knows no ranges. */
+async function request({ name, url }: KeptFile, at: number, signal: AbortSignal): Promise<Arriving> {
   if (url === undefined)
     throw new CheckpointError(name, 'was given as a file and is not here as a whole; give it again');
-  const answer = await fetch(url, { ...(at > 0 && { headers: { range: `bytes=${at}-` } }), ...(signal && { signal }) });
+  const answer = await fetch(url, { ...(at > 0 && { headers: { range: `bytes=${at}-` } }), signal });
   if (!answer.ok || answer.body === null)
-    throw new CheckpointError(name, `the server answered ${answer.status} ${answer.statusText}`);
-  if (at > 0 && answer.status !== 206) restart();
-  return answer.body;
+    throw new CheckpointError(name, `the server answered ${answer.status} ${answer.statusText}; try again later`);
+  return { body: answer.body, start: answer.status === 206 ? at : 0 };
 }

@@ -10,6 +10,7 @@ import {
   hubFileUrl,
   isHubName,
   isShardIndex,
+  LARGEST_WEIGHTS,
   LIMITS,
   longestInput,
   LORA_CONFIG_FILE,
@@ -44,6 +45,8 @@ export interface OfferedFile {
   readonly from: string | Blob;
   readonly bytes?: number;
   readonly sha256?: string;
+  /** The SHA-1 that git gives it as a blob. */
+  readonly gitSha1?: string;
 }
 
 export interface ModelOffer {
@@ -55,45 +58,34 @@ export interface ModelOffer {
 }
 
 /** Nucleotides of the RNA whose memory is said beside the weights'. */
-export const USUAL_LENGTH = 500;
-
-/**
- * Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides; undefined where its
- * record is older than 4 bits and they are asked for.
- */
-export function memoryNeeded(facts: ModelFacts, weights: keyof ModelFacts['bytes']): number | undefined {
-  const bytes = facts.bytes[weights];
-  return bytes === undefined ? undefined : bytes + facts.passBytes;
-}
+const USUAL_LENGTH = 500;
 
 const tree = z.array(
   z.object({
     type: z.string(),
     path: z.string(),
     size: z.number().optional(),
+    oid: z.string().optional(),
     lfs: z.object({ oid: z.string(), size: z.number() }).optional(),
   }),
 );
+type ListedFile = z.infer<typeof tree>[number];
 
 /** Looks into a model of a hub. Rejects with a CheckpointError that says what a person can do about it. */
 export async function hubOffer(name: string, hub: string): Promise<ModelOffer> {
+  return offerOf(name, hub, await hubFiles(name, hub));
+}
+
+/** The files of a hub's model, not looked into. Rejects as `hubOffer` does. */
+export async function hubFiles(name: string, hub: string, signal?: AbortSignal): Promise<OfferedFile[]> {
   if (!isHubName(name))
     throw new CheckpointError(name, 'is no name of a hub; such a name has the form organisation/model');
-  const listed = await listHub(name, hub);
+  const listed = await listHub(name, hub, signal);
   const has = (file: string): boolean => listed.has(file);
-  const offer = (file: string): OfferedFile => {
-    const { size, lfs } = listed.get(file)!;
-    const bytes = lfs?.size ?? size;
-    return {
-      name: file,
-      from: hubFileUrl(hub, name, file),
-      ...(bytes !== undefined && { bytes }),
-      ...(lfs !== undefined && { sha256: lfs.oid }),
-    };
-  };
+  const offer = (file: string): OfferedFile => listedOffer(name, hub, listed.get(file)!);
   const weights = WEIGHTS_FILES.find(has);
   if (weights === undefined && has(LORA_CONFIG_FILE))
-    return offerOf(name, hub, [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].filter(has).map(offer));
+    return [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].filter(has).map(offer);
   if (weights === undefined) throw new CheckpointError(name, `has none of ${WEIGHTS_FILES.join(', ')} on ${hub}`);
   const files = [CONFIG_FILE, weights].filter(has).map(offer);
   if (isShardIndex(weights)) {
@@ -103,14 +95,31 @@ export async function hubOffer(name: string, hub: string): Promise<ModelOffer> {
       files.push(offer(shard));
     }
   }
-  return offerOf(name, hub, files);
+  return files;
 }
 
-async function listHub(name: string, hub: string): Promise<Map<string, z.infer<typeof tree>[number]>> {
+/** A file with what the hub promises of it: SHA-256 of large ones, of others the SHA-1 that git gives a blob. */
+function listedOffer(model: string, hub: string, { path, size, oid, lfs }: ListedFile): OfferedFile {
+  const bytes = lfs?.size ?? size;
+  const most = path.endsWith('.json') ? LIMITS.jsonBytes : LARGEST_WEIGHTS;
+  if (bytes === undefined || !Number.isSafeInteger(bytes) || bytes < 0 || bytes > most)
+    throw new CheckpointError(
+      model,
+      `${hub} announces ${String(bytes)} bytes for ${path}; ${most} at most are fetched`,
+    );
+  const digest = (lfs?.oid ?? oid ?? '').toLowerCase();
+  if (!(lfs === undefined ? /^[0-9a-f]{40}$/ : /^[0-9a-f]{64}$/).test(digest))
+    throw new CheckpointError(model, `${hub} lists no digest of ${path}, so it could not be checked`);
+  const from = hubFileUrl(hub, model, path);
+  return { name: path, from, bytes, ...(lfs === undefined ? { gitSha1: digest } : { sha256: digest }) };
+}
+
+async function listHub(name: string, hub: string, signal?: AbortSignal): Promise<Map<string, ListedFile>> {
   let answer: Response;
   try {
-    answer = await fetch(`${hub}/api/models/${name}/tree/main`);
+    answer = await fetch(`${hub}/api/models/${name}/tree/main`, signal && { signal });
   } catch (cause) {
+    signal?.throwIfAborted();
     throw new CheckpointError(name, `${hub} cannot be reached; look at the connection and the hub's address`, {
       cause,
     });
@@ -127,22 +136,62 @@ async function listHub(name: string, hub: string): Promise<Map<string, z.infer<t
   return new Map(parsed.data.filter(({ type }) => type === 'file').map((file) => [file.path, file]));
 }
 
-/** Looks into a file of weights at an address; a `config.json` beside it is used. */
+/** What weights end in; an address that ends otherwise is that of a folder. */
+const WEIGHTS_ENDING = /\.(?:safetensors|pt|pth|ckpt|bin|index\.json)$/i;
+
+/**
+ * Looks into weights at an address, or into the folder there: a `config.json` beside them is used, and an index brings
+ * its shards.
+ * @param sha256 The digest of the file of weights, in hexadecimal digits
+ */
 export async function addressOffer(address: string, sha256?: string): Promise<ModelOffer> {
   if (!URL.canParse(address) || !['https:', 'http:'].includes(new URL(address).protocol))
     throw new CheckpointError(address, 'is no address; one begins with https://');
   const url = new URL(address);
-  const file = decodeURIComponent(url.pathname.split('/').at(-1)!) || WEIGHTS_FILE;
-  const { size } = await httpSource(address);
-  const beside = new URL(CONFIG_FILE, url).href;
-  const config = await fetch(beside).then(
-    (answer) => answer.ok && !/html/.test(answer.headers.get('content-type') ?? ''),
-    () => false,
-  );
-  return offerOf(file.replace(/\.\w+$/, ''), url.host, [
-    ...(config ? [{ name: CONFIG_FILE, from: beside }] : []),
-    { name: plainName(file), from: address, bytes: size, ...(sha256 && { sha256: sha256.trim().toLowerCase() }) },
-  ]);
+  const isFile = WEIGHTS_ENDING.test(url.pathname);
+  const folder = new URL(isFile ? '.' : url.pathname.replace(/\/*$/, '/'), url);
+  const weights = isFile ? url : await weightsIn(folder);
+  const file = nameIn(weights);
+  const { size } = await httpSource(weights.href);
+  const config = new URL(CONFIG_FILE, folder).href;
+  const offered = { name: plainName(file), from: weights.href, bytes: size };
+  const files: OfferedFile[] = [
+    ...((await isThere(config)) ? [{ name: CONFIG_FILE, from: config }] : []),
+    { ...offered, ...(sha256 && { sha256: sha256.trim().toLowerCase() }) },
+  ];
+  if (isShardIndex(file)) {
+    for (const shard of new Set(parseShardIndex(await textOf(offered), weights.href).values())) {
+      const from = new URL(shard, folder).href;
+      files.push({ name: shard, from, bytes: (await httpSource(from)).size });
+    }
+  }
+  const name = isFile ? file.replace(/\.\w+$/, '') : nameIn(new URL(folder.href.slice(0, -1)));
+  return offerOf(name || url.host, url.host, files);
+}
+
+const nameIn = ({ pathname }: URL): string => decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+
+async function weightsIn(folder: URL): Promise<URL> {
+  for (const file of WEIGHTS_FILES) {
+    const address = new URL(file, folder);
+    if (await isThere(address.href)) return address;
+  }
+  throw new CheckpointError(folder.href, `has none of ${WEIGHTS_FILES.join(', ')}`);
+}
+
+/** Whether a server has a file; one that answers all addresses with its page has not. */
+async function isThere(address: string): Promise<boolean> {
+  let answer: Response;
+  try {
+    answer = await fetch(address, { method: 'HEAD' });
+  } catch (cause) {
+    throw new CheckpointError(
+      address,
+      'cannot be reached: the address is wrong, the server is down, or it lets no other site read it (CORS)',
+      { cause },
+    );
+  }
+  return answer.ok && !/html/.test(answer.headers.get('content-type') ?? '');
 }
 
 /** Looks into files that a person chose: weights, with a `config.json` or without, or an adapter's files. */
@@ -184,10 +233,24 @@ export async function runOffer(run: string): Promise<ModelOffer> {
 /** A name under which a file can be kept. */
 const plainName = (name: string): string => name.replace(/[^\w.+=@-]/g, '_').replace(/^\.+$/, '_');
 
-async function offerOf(name: string, origin: string, files: readonly OfferedFile[]): Promise<ModelOffer> {
+const offerOf = async (name: string, origin: string, files: readonly OfferedFile[]): Promise<ModelOffer> => ({
+  name,
+  origin,
+  files,
+  ...whatItIs(await openFiles(name, files.map(sourceOf))),
+});
+
+/** Opens an offered model where it is, without keeping it. */
+export async function openOffer({ name, files }: ModelOffer): Promise<OpenedModel> {
   const opened = await openFiles(name, files.map(sourceOf));
-  if ('parts' in opened) return { name, origin, files, adapterOf: loraBase(opened.parts).name };
-  return { name, origin, files, facts: modelFacts(opened.model) };
+  if ('model' in opened) return opened.model;
+  throw new CheckpointError(name, `is an adapter of ${loraBase(opened.parts).name}, and needs it; keep both first`);
+}
+
+/** What is known of a model before it is loaded. */
+export function whatItIs(opened: OpenedFiles): Pick<ModelOffer, 'facts' | 'adapterOf'> {
+  if ('parts' in opened) return { adapterOf: loraBase(opened.parts).name };
+  return { facts: modelFacts(opened.model) };
 }
 
 /** A file of a model that is read by range. */
@@ -206,11 +269,11 @@ const sourceOf = ({ name, from, bytes }: OfferedFile): NamedSource => ({
         : rangedHttpSource(from, bytes),
 });
 
-/** Opens a model's files, or those of an adapter, which waits for its base. */
-export async function openFiles(
-  name: string,
-  files: readonly NamedSource[],
-): Promise<{ readonly model: OpenedModel } | { readonly parts: LoraParts }> {
+/** A model, or an adapter, which waits for its base. */
+export type OpenedFiles = { readonly model: OpenedModel } | { readonly parts: LoraParts };
+
+/** Opens a model's files, or those of an adapter. */
+export async function openFiles(name: string, files: readonly NamedSource[]): Promise<OpenedFiles> {
   const find = (wanted: string): NamedSource | undefined => files.find((file) => file.name === wanted);
   const tensors = async (file: NamedSource): Promise<TensorFile> => openTensorFile(await file.open());
   const [peft, terms, head] = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].map(find);
@@ -226,9 +289,11 @@ export async function openFiles(
   const config = find(CONFIG_FILE);
   const others = files.filter((file) => file !== config);
   const index = others.find((file) => isShardIndex(file.name));
+  const [first] = others;
+  if (first === undefined) throw new CheckpointError(name, 'has no file of weights');
   const file =
     index === undefined
-      ? await tensors(others[0]!)
+      ? await tensors(first)
       : await openShards(await textOfSource(index), index.name, (shard) => {
           const found = find(shard);
           if (found === undefined)
@@ -248,7 +313,7 @@ async function textOfSource({ name, open }: NamedSource): Promise<string> {
   return new TextDecoder().decode(await source.read(0, source.size));
 }
 
-export function modelFacts({ config, shapes, lmHead, task, warnings }: OpenedModel): ModelFacts {
+function modelFacts({ config, shapes, lmHead, task, warnings }: OpenedModel): ModelFacts {
   const longest = longestInput(config);
   return {
     model: config.model,

@@ -1,12 +1,16 @@
 /**
  * The models that this browser keeps, each a folder of the origin's private file system: its files as they were
- * published, and `record.json`, which says what it is and how far its download is. A model that is whole is read
- * from there by range.
+ * published, in parts, and `record.json`, which says what it is and how far its download is. A model that is whole is
+ * read from there by range.
  */
+import { CheckpointError } from '@rna/model';
 import { z } from 'zod';
 import { childFolder, folderNames, openFolder, readText, removeEntry, writeFile } from '../opfs.ts';
+import { openPartedFile, type PartedFile } from './keptFile.ts';
 
 const RECORD_FILE = 'record.json';
+/** The folder of a model's files, which may have any name. */
+const FILES = 'files';
 
 const count = z.int().nonnegative();
 
@@ -43,6 +47,8 @@ const keptFile = z.strictObject({
   bytes: count.optional(),
   /** SHA-256 in hexadecimal digits: the one that is expected, and once the file is whole its own. */
   sha256: z.string().optional(),
+  /** The SHA-1 that git gives it as a blob, where that is what is promised. */
+  gitSha1: z.string().optional(),
   /** Where it is fetched from; a file that a person gave has none. */
   url: z.string().optional(),
   isWhole: z.boolean(),
@@ -54,7 +60,7 @@ const modelRecord = z.strictObject({
   /** Where it is from, for people. */
   origin: z.string(),
   files: z.array(keptFile).readonly(),
-  /** Absent for an adapter, which is nothing without its base. */
+  /** Absent for an adapter, which is nothing without its base, and where nobody looked before the files are whole. */
   facts: modelFacts.optional(),
   /** The base of an adapter. */
   adapterOf: z.string().optional(),
@@ -79,6 +85,31 @@ export async function keptModels(): Promise<ModelRecord[]> {
 export const modelFolder = async (name: string): Promise<FileSystemDirectoryHandle> =>
   (await openFolder(MODELS)).getDirectoryHandle(folderName(name), { create: true });
 
+/** A file of a model, as far as it is here. */
+export const openModelFile = async (folder: FileSystemDirectoryHandle, file: string): Promise<PartedFile> =>
+  openPartedFile(await folder.getDirectoryHandle(FILES, { create: true }), file);
+
+/** Bytes of a model's files that are here, whole ones or not. */
+export async function keptBytes({ name, files }: ModelRecord): Promise<number> {
+  const folder = await modelFolder(name);
+  const sizes = await Promise.all(files.map(async (file) => (await openModelFile(folder, file.name)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/**
+ * Does what may be done by one tab at a time with what is kept of a model.
+ * @param whenBusy Another tab's work is waited for, until the signal is aborted; or the call is refused
+ */
+export async function alone<T>(name: string, work: () => Promise<T>, whenBusy: AbortSignal | 'refuse'): Promise<T> {
+  const lock = `${MODELS} ${name}`;
+  if (whenBusy !== 'refuse') return navigator.locks.request(lock, { signal: whenBusy }, work);
+  return navigator.locks.request(lock, { ifAvailable: true }, (held) => {
+    if (held === null)
+      throw new CheckpointError(name, 'is being fetched, perhaps in another tab; pause it there, or wait for it');
+    return work();
+  });
+}
+
 /** A model's record; undefined where there is no such model. */
 export async function readRecord(name: string): Promise<ModelRecord | undefined> {
   const folder = await childFolder(await openFolder(MODELS), folderName(name));
@@ -90,8 +121,11 @@ export async function writeRecord(folder: FileSystemDirectoryHandle, record: Mod
   await writeFile(folder, RECORD_FILE, (sink) => sink.write(new TextEncoder().encode(JSON.stringify(record))));
 }
 
-/** Deletes a model with all its files. */
-export async function deleteModel(name: string): Promise<void> {
+/** Deletes a model with all its files. Rejects with a CheckpointError while it is being fetched. */
+export const deleteModel = (name: string): Promise<void> => alone(name, () => removeModel(name), 'refuse');
+
+/** As `deleteModel`, by who is alone with it. */
+export async function removeModel(name: string): Promise<void> {
   await removeEntry(await openFolder(MODELS), folderName(name));
 }
 

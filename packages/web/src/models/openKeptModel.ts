@@ -1,8 +1,7 @@
 /** Opens models that this browser keeps. Weights are read by range as they are uploaded, and never held as a whole. */
-import { blobSource, CheckpointError, loraBase, openLora, type OpenedModel } from '@rna/model';
-import { childFile } from '../opfs.ts';
-import { openFiles } from './modelOffer.ts';
-import { modelFolder, readRecord } from './modelRecord.ts';
+import { CheckpointError, loraBase, openLora, type OpenedModel } from '@rna/model';
+import { openFiles, type OpenedFiles } from './modelOffer.ts';
+import { modelFolder, openModelFile, readRecord, type ModelRecord } from './modelRecord.ts';
 import { isWhole } from './wholeness.ts';
 
 /** A model that is not kept here, or not as a whole. */
@@ -29,14 +28,17 @@ export async function openKeptModel(name: string, outer: readonly string[] = [])
       outer.length > 0 ? `is the base of ${outer.at(-1)!}, and is not kept here; fetch it first` : 'is not kept here',
     );
   if (!isWhole(record)) throw new NotKeptError(name, 'is not here as a whole; go on with its download first');
-  const folder = await modelFolder(name);
-  const opened = await openFiles(
-    name,
-    record.files.map((file) => ({
-      name: file.name,
-      open: async () => blobSource(`${name}/${file.name}`, await childFile(folder, file.name)),
-    })),
-  );
+  const opened = await openKeptFiles(record);
   if ('model' in opened) return opened.model;
   return openLora(await openKeptModel(loraBase(opened.parts).name, [...outer, name]), opened.parts);
+}
+
+/** What a model's files are, which must be whole. */
+export async function openKeptFiles({ name, files }: ModelRecord): Promise<OpenedFiles> {
+  const folder = await modelFolder(name);
+  const sources = files.map((file) => ({
+    name: file.name,
+    open: async () => (await openModelFile(folder, file.name)).source(`${name}/${file.name}`),
+  }));
+  return openFiles(name, sources);
 }
