@@ -1,12 +1,10 @@
 /** Shards of a corpus: joined they are what one process writes, to the byte, whatever happened on the way. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openShards } from '@rna/model';
+import { batchesOf, batchPart, openShards, ownOf, type Batch } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openFileSource } from '../src/files/files.ts';
-import type { FastaIndex } from '../src/input/fastaIndex.ts';
-import { batchesOf, batchPart, ownOf, type Batch } from '../src/shards/batches.ts';
 import { shardRange } from '../src/shards/shard.ts';
 import {
   fasta,
@@ -97,6 +95,40 @@ describe('joined shards have the bytes of one process', () => {
     const whole = await rna(...argv);
     expect(whole.stdout).toContain('>s2');
     expect((await merged(join(folder, 'folds.dbn'), 3, argv)).toString()).toBe(whole.stdout);
+  });
+
+  test('predict by a head that pads to the longest of a pass, as a table and as JSON', async () => {
+    const folder = temporaryFolder();
+    const train = join(folder, 'loads.csv');
+    writeFileSync(train, `utr,rl\n${SEQUENCES.map((sequence, k) => `${sequence},${k}`).join('\n')}\n`);
+    const run = join(folder, 'run');
+    const trained = await rna(
+      ...['finetune', 'ribosome-load', '--model.checkpoint', modelFolder(folder, 'ssrlm-A'), '--out', run],
+      ...['--data.train', train, '--model.freeze', 'true', '--train.steps', '1'],
+      ...['--head.channels', '4', '--head.blocks', '1', '--head.padding', 'batch'],
+    );
+    expect(trained.code, trained.stderr).toBe(0);
+    const input = fasta(folder, TEXT);
+    const argv = ['predict', 'ribosome-load', join(run, 'model'), input];
+    const whole = await rna(...argv);
+    // What is predicted of an RNA follows from the others of its pass.
+    const alone = await rna(...argv.slice(0, -1), fasta(folder, [SEQUENCES[0]!], 'alone.fasta'));
+    const predicted = (text: string): string => text.split('\n')[1]!.split(',')[2]!;
+    expect(predicted(alone.stdout)).not.toBe(predicted(whole.stdout));
+    expect((await merged(join(folder, 'loads-of-all.csv'), 3, argv)).toString()).toBe(whole.stdout);
+    const json = await rna(...argv, '--json');
+    expect((await merged(join(folder, 'loads.json'), 2, [...argv, '--json'])).toString()).toBe(json.stdout);
+    expect(await rna(...argv.slice(0, -1), train, '--out', join(folder, 'x.csv'), '--shard', '1/2')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--shard needs a FASTA file') as string,
+    });
+  });
+
+  test('predict of base pairs, which is fold', async () => {
+    const folder = temporaryFolder();
+    const argv = ['predict', await structureModelFolder(folder, 'rinalmo-A'), fasta(folder, TEXT)];
+    const whole = await rna(...argv);
+    expect((await merged(join(folder, 'pairs.dbn'), 2, argv)).toString()).toBe(whole.stdout);
   });
 
   test('score --scan', async () => {
@@ -271,7 +303,6 @@ test('batches are those of all records, whatever part of them is run', () =>
       async (tokens, of, budget, manyBefore) => {
         // Records of a file with more than one group of batches, of which the last ones have the given tokens.
         const records = [...(manyBefore ? Array.from({ length: 1010 }, (_, k) => 1 + (k % 7)) : []), ...tokens];
-        const index = { records: records.length } as FastaIndex;
         const named = records.map((count, id) => ({ id, count }));
         const whole: Batch<(typeof named)[number]>[] = [];
         for await (const batch of batchesOf(named, budget, ({ count }) => count)) whole.push(batch);
@@ -280,8 +311,8 @@ test('batches are those of all records, whatever part of them is run', () =>
         const found: number[] = [];
         for (let k = 1; k <= Math.min(of, records.length); k++) {
           const range = shardRange({ index: k, of: Math.min(of, records.length) }, records.length);
-          const part = batchPart({ index, range });
-          const { first, count } = part.read.range;
+          const part = batchPart(range, records.length);
+          const { first, count } = part.read;
           const read = named.slice(first, first + count);
           expect(ownOf(read, part)).toEqual(named.slice(range.first, range.first + range.count));
           for await (const batch of batchesOf(read, budget, (each) => each.count, part)) {

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
+import type { RecordRange } from '@rna/model';
 import { InputError, readable } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
@@ -213,13 +214,6 @@ async function refuseRepeatedIds(path: string, packing: Packing, hashes: Float64
       lines.set(id, line);
     },
   );
-}
-
-/** Records of a file that follow each other. */
-export interface RecordRange {
-  /** From 0. */
-  readonly first: number;
-  readonly count: number;
 }
 
 /** The text of a range of records, and the line that it begins on. Nothing before it is read but a part of a group. */

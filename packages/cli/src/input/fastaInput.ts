@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { RecordRange } from '@rna/model';
 import { InputError, parseFasta, readable, type FastaRecord } from '@rna/structure';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
-import { openRecords, type FastaIndex, type RecordRange } from './fastaIndex.ts';
+import { openRecords, type FastaIndex } from './fastaIndex.ts';
 import { inputName, readText, STDIN } from './inputText.ts';
 import { note } from '../commandLine/terminal.ts';
 

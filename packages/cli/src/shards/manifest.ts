@@ -12,7 +12,7 @@ import { CommandError } from '../commandLine/errors.ts';
 import { shardName, shardOfName, type Shard } from './shard.ts';
 
 /** How a file of shards is joined. */
-export const KINDS = ['lines', 'table', 'npy', 'safetensors', 'parquet'] as const;
+export const KINDS = ['lines', 'table', 'json', 'npy', 'safetensors', 'parquet'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);

@@ -69,7 +69,7 @@ async function mergeFiles(kind: Kind, files: readonly ShardFile[], to: string): 
 }
 
 const JOIN: Readonly<Record<Exclude<Kind, 'parquet'>, (files: readonly ShardFile[], sink: ByteSink) => Promise<void>>> =
-  { lines: joinLines, table: joinTables, npy: joinNpy, safetensors: joinSafetensors };
+  { lines: joinLines, table: joinTables, json: joinJson, npy: joinNpy, safetensors: joinSafetensors };
 
 async function joinLines(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
   for (const file of files) for await (const bytes of checkedBytes(file)) await sink.write(bytes);
@@ -87,6 +87,33 @@ async function joinTables(files: readonly ShardFile[], sink: ByteSink): Promise<
       throw new CommandError(`${file.path} has other columns than ${files[0]!.path}; it is no shard of the same table`);
     for await (const bytes of reader.rest()) await sink.write(bytes);
   }
+}
+
+/** Behind the last row of a document of JSON with a row a line under its first line. */
+const END_OF_JSON = Buffer.from('\n]}\n');
+
+/** The rows of all documents under the first line of the first, which ends in `[`. */
+async function joinJson(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
+  let first: string | undefined;
+  for (const file of files) {
+    const reader = byteReader(checkedBytes(file));
+    const line = Buffer.from(await reader.line()).toString('utf8');
+    if (first !== undefined && first !== line)
+      throw new CommandError(
+        `${file.path} begins otherwise than ${files[0]!.path}; it is no shard of the same document`,
+      );
+    await sink.write(Buffer.from(first === undefined ? line : ',\n'));
+    first ??= line;
+    // The end is held back until it is known to be that.
+    let held: Uint8Array = new Uint8Array(0);
+    for await (const bytes of reader.rest()) {
+      const all = Buffer.concat([held, bytes]);
+      held = all.subarray(Math.max(0, all.length - END_OF_JSON.length));
+      await sink.write(all.subarray(0, all.length - held.length));
+    }
+    if (!END_OF_JSON.equals(held)) throw damaged(file);
+  }
+  await sink.write(END_OF_JSON);
 }
 
 async function joinNpy(files: readonly ShardFile[], sink: ByteSink): Promise<void> {

@@ -53,8 +53,9 @@ export interface ShardPart {
   readonly part?: FastaPart;
 }
 
-/** The option of `withFasta` for the records of a shard. */
-export const partOf = ({ part }: ShardPart): { readonly part?: FastaPart } => (part === undefined ? {} : { part });
+/** The option of `withFasta` for the records of a shard, or for those that have to be read for them. */
+export const partOf = ({ part }: ShardPart, range = part?.range): { readonly part?: FastaPart } =>
+  part === undefined || range === undefined ? {} : { part: { index: part.index, range } };
 
 /** What results do not depend on, or what is told by its digest. */
 const NO_PART_OF_IDENTITY = new Set(['out', 'shard', 'input', 'inputs', 'jobs']);

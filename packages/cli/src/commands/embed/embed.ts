@@ -8,12 +8,16 @@
 import { extname } from 'node:path';
 import { defaultTokenBudget } from '@rna/inference/node';
 import {
+  batchesOf,
+  batchPart,
+  ownOf,
   packTokens,
   poolRows,
   sequenceRange,
   writeCsv,
   writeNpy,
   writeSafetensors,
+  type BatchPart,
   type Encoder,
   type OpenedModel,
   type PackedTokens,
@@ -34,8 +38,7 @@ import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import type { Kind } from '../../shards/manifest.ts';
-import { batchesOf, batchPart, ownOf, type BatchPart } from '../../shards/batches.ts';
-import { runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { writeParquet } from '../../tables/vectorFile.ts';
 
@@ -66,10 +69,10 @@ async function embedRecords(options: EmbedOptions): Promise<void> {
     throw new UsageError('--attentions are maps of a whole sequence, which windows do not have; leave out one of them');
   await checkOutputFile(options.out);
   if (options.logits) await requireLetters(options.model);
-  const part = options.part && batchPart(options.part);
+  const part = options.part && batchPart(options.part.range, options.part.index.records);
   const allowUnknown = options.allowUnknown ?? false;
   await interruptible((signal) =>
-    withFasta(options.input, { allowUnknown, ...(part && { part: part.read }), signal }, async (read) => {
+    withFasta(options.input, { allowUnknown, ...partOf(options, part?.read), signal }, async (read) => {
       const fasta: FastaInput = { ...read, plan: ownOf(read.plan, part) };
       if (format === '.safetensors') checkNames(fasta, options);
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);
