@@ -2,7 +2,7 @@
  * Structures in space from the command line: a tiny model learns a hairpin, a run that was made longer ends in the bits
  * of one that was that long, and `rna tertiary` and `rna evaluate` read what came of it.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { helixModel, readMmcif, readPdb, rnaChains, writePdb } from '@rna/structure';
 import { expect, test } from 'vitest';
@@ -106,6 +106,21 @@ test('a hairpin is learnt, predicted into files and scored beside the baselines'
   const row = maps.get('dist_n')!.values.slice(0, 40);
   expect(row.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 4);
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('id="structure-1"');
+
+  // Shards: joined they are the files and lines of one process.
+  const parts = join(folder, 'parts');
+  for (const shard of ['1/2', '2/2']) {
+    const one = await rna(
+      ...['tertiary', model, input, '--out', parts, '--format', 'pdb,cif', '--probs', '--shard', shard],
+    );
+    expect(one, one.stderr).toMatchObject({ code: 0, stdout: '' });
+  }
+  expect(await rna('shards', 'merge', parts)).toMatchObject({ code: 0, stdout: `${parts}\n` });
+  expect(readFileSync(join(parts, 'records.jsonl'), 'utf8')).toBe(predicted.stdout);
+  const structures = readdirSync(out).filter((name) => name !== 'report.html');
+  expect(readdirSync(parts).sort()).toEqual(['records.jsonl', ...structures].sort());
+  for (const name of structures)
+    expect(readFileSync(join(parts, name)).equals(readFileSync(join(out, name)))).toBe(true);
 
   const csv = join(folder, 'scores.csv');
   const report = join(folder, 'report');

@@ -11,8 +11,8 @@ import * as z from 'zod';
 import { CommandError } from '../commandLine/errors.ts';
 import { shardName, shardOfName, type Shard } from './shard.ts';
 
-/** How a file of shards is joined. */
-export const KINDS = ['lines', 'table', 'json', 'npy', 'safetensors', 'parquet'] as const;
+/** How a file of shards is joined; `file` is one of a folder that is a record's and stays as it is. */
+export const KINDS = ['lines', 'table', 'json', 'npy', 'safetensors', 'parquet', 'file'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);

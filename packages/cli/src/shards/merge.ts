@@ -10,7 +10,8 @@ import { basename, dirname, join } from 'node:path';
 import { npyHeader, writeSafetensors, type ByteSink, type TensorEntry } from '@rna/model';
 import * as z from 'zod';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
-import { openFileSource, writeAtomically } from '../files/files.ts';
+import { makeFolder, openFileSource, writeAtomically } from '../files/files.ts';
+import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { npyShape } from '../tables/vectorFile.ts';
 import { MANIFEST_FILE, type Kind, type Manifest } from './manifest.ts';
 import { digestOf } from './runShard.ts';
@@ -24,6 +25,8 @@ export interface DoneShard {
 /** A file of a shard and what its manifest says of it. */
 interface ShardFile {
   readonly path: string;
+  /** The folder of its shard. */
+  readonly shard: string;
   readonly kind: Kind;
   readonly bytes: number;
   readonly sha256: string;
@@ -37,6 +40,8 @@ const INDEX_ENDING = '.safetensors.index.json';
  * shards as files beside an index.
  */
 export async function mergeShards(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+  if (isFolder(shards[0]!)) return mergeFolders(shards, name, to);
+  await checkOutputFile(to);
   const files = shards[0]!.manifest.files.map(({ suffix, kind }) => ({
     kind,
     to: `${to}${suffix}`,
@@ -46,7 +51,7 @@ export async function mergeShards(shards: readonly DoneShard[], name: string, to
         throw new CommandError(
           `${folder} does not have the files of ${shards[0]!.folder}; remove it and run its shard again`,
         );
-      return { ...own, path: join(folder, `${name}${suffix}`) };
+      return { ...own, path: join(folder, `${name}${suffix}`), shard: folder };
     }),
   }));
   const written: string[] = [];
@@ -60,6 +65,7 @@ async function mergeFiles(kind: Kind, files: readonly ShardFile[], to: string): 
     if (kind !== 'safetensors') throw new UsageError(`${to}: only shards of safetensors have an index`);
     return writeIndex(files, to);
   }
+  if (kind === 'file') throw new CommandError(`${files[0]!.path} is damaged: a file of its kind lies in a folder`);
   if (kind === 'parquet')
     throw new CommandError(
       `shards of Parquet are not joined: their readers take ${join(dirname(files[0]!.path), '..', '*', basename(files[0]!.path))} for one table`,
@@ -68,8 +74,9 @@ async function mergeFiles(kind: Kind, files: readonly ShardFile[], to: string): 
   return [to];
 }
 
-const JOIN: Readonly<Record<Exclude<Kind, 'parquet'>, (files: readonly ShardFile[], sink: ByteSink) => Promise<void>>> =
-  { lines: joinLines, table: joinTables, json: joinJson, npy: joinNpy, safetensors: joinSafetensors };
+const JOIN: Readonly<
+  Record<Exclude<Kind, 'parquet' | 'file'>, (files: readonly ShardFile[], sink: ByteSink) => Promise<void>>
+> = { lines: joinLines, table: joinTables, json: joinJson, npy: joinNpy, safetensors: joinSafetensors };
 
 async function joinLines(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
   for (const file of files) for await (const bytes of checkedBytes(file)) await sink.write(bytes);
@@ -205,11 +212,7 @@ async function writeIndex(files: readonly ShardFile[], to: string): Promise<read
   const stem = to.slice(0, -INDEX_ENDING.length);
   const names = files.map((_, k) => `${stem}-${digits(k + 1)}-of-${digits(files.length)}.safetensors`);
   for (const [k, file] of files.entries()) {
-    const found = await digestOf(file.path);
-    if (found.sha256 !== file.sha256) throw damaged(file);
-    await rm(names[k]!, { force: true });
-    // A link takes no room; another file system needs a copy.
-    await link(file.path, names[k]!).catch(() => copyFile(file.path, names[k]!));
+    await place(file, names[k]!);
   }
   const encoder = new TextEncoder();
   await writeAtomically(to, async (sink) => {
@@ -229,9 +232,45 @@ async function writeIndex(files: readonly ShardFile[], to: string): Promise<read
 
 const digits = (value: number): string => String(value).padStart(5, '0');
 
-const damaged = ({ path }: ShardFile, cause?: unknown): CommandError =>
+/** Puts a file under another name, once it is known to be as it was written. */
+async function place(file: ShardFile, to: string): Promise<void> {
+  const found = await digestOf(file.path);
+  if (found.sha256 !== file.sha256) throw damaged(file);
+  await rm(to, { force: true });
+  // A link takes no room; another file system needs a copy.
+  await link(file.path, to).catch(() => copyFile(file.path, to));
+}
+
+/** Whether the output of a command is a folder. */
+const isFolder = ({ manifest }: DoneShard): boolean => manifest.files.some(({ suffix }) => suffix.startsWith('/'));
+
+/** Puts the files of all shards into one folder, and joins those that each has. */
+async function mergeFolders(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+  const lines = new Map<string, ShardFile[]>();
+  const files = new Map<string, ShardFile>();
+  for (const { folder, manifest } of shards) {
+    for (const { suffix, ...own } of manifest.files) {
+      const file = { ...own, path: join(folder, `${name}${suffix}`), shard: folder };
+      const earlier = files.get(suffix);
+      if (own.kind === 'lines') lines.set(suffix, [...(lines.get(suffix) ?? []), file]);
+      else if (earlier === undefined) files.set(suffix, file);
+      else
+        throw new CommandError(
+          `records of ${earlier.shard} and of ${folder} would both be written to ${to}${suffix}; rename one of them, and run both shards again`,
+        );
+    }
+  }
+  await checkOutputFolder(to);
+  await makeFolder(to);
+  for (const [suffix, file] of files) await place(file, `${to}${suffix}`);
+  // What lists the files comes last: where it is, all are.
+  for (const [suffix, parts] of lines) await writeAtomically(`${to}${suffix}`, (sink) => joinLines(parts, sink));
+  return [to];
+}
+
+const damaged = ({ path, shard }: ShardFile, cause?: unknown): CommandError =>
   new CommandError(
-    `${path} is not as it was written (${MANIFEST_FILE} has its digest); remove ${dirname(path)} and run its shard again`,
+    `${path} is not as it was written (${MANIFEST_FILE} has its digest); remove ${shard} and run its shard again`,
     { cause },
   );
 

@@ -12,7 +12,7 @@ import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
 import { packageVersion } from '../commandLine/version.ts';
 import { makeFolder, partialFolder, writeAtomically } from '../files/files.ts';
-import { checkOutputFile } from '../files/outputPaths.ts';
+import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { openFastaIndex } from '../input/fastaIndex.ts';
 import type { FastaPart } from '../input/fastaInput.ts';
 import { STDIN } from '../input/inputText.ts';
@@ -43,7 +43,9 @@ export interface ShardedCommand {
   readonly inputs: readonly string[];
   /** Files beside the model that the results depend on, by what they are. */
   readonly files?: Readonly<Record<string, string | undefined>>;
-  /** How the file with this ending behind the name given by --out is joined. */
+  /** Whether --out is the name of a folder. */
+  readonly isFolder?: boolean;
+  /** How the file with this ending behind the name given by --out is joined; of a folder the ending begins with /. */
   readonly kindOf: (suffix: string) => Kind;
 }
 
@@ -83,7 +85,8 @@ export async function runSharded<O extends ShardedOptions>(
     throw new CommandError(`${input} has ${index.records} records, so there are no ${shard.of} shards of it`);
   const { folder, out: whole } = shardsFolder(out);
   const name = basename(whole);
-  await checkOutputFile(whole);
+  if (command.isFolder) await checkOutputFolder(whole);
+  else await checkOutputFile(whole);
   const { sha256, records, nucleotides } = index;
   const made: Identity = {
     command: command.name,
@@ -118,6 +121,7 @@ export async function runSharded<O extends ShardedOptions>(
     };
     const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeAtomically(join(partial, MANIFEST_FILE), (sink) => sink.write(text));
+    if (command.isFolder) await flushFolder(join(partial, name));
     await flushFolder(partial);
     if (await takesName(partial, final)) {
       await flushFolder(folder);
@@ -164,10 +168,16 @@ export async function digestOf(path: string): Promise<{ readonly bytes: number; 
   return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }
 
-async function writtenFiles(folder: string, name: string, { kindOf }: ShardedCommand): Promise<Manifest['files']> {
+async function writtenFiles(
+  folder: string,
+  name: string,
+  { kindOf, isFolder = false }: ShardedCommand,
+): Promise<Manifest['files']> {
   const files: Manifest['files'] = [];
-  for (const each of (await readdir(folder)).sort()) {
-    if (!each.startsWith(name)) continue;
+  const names = isFolder
+    ? (await readdir(join(folder, name))).map((each) => `${name}/${each}`)
+    : (await readdir(folder)).filter((each) => each.startsWith(name));
+  for (const each of names.sort()) {
     const suffix = each.slice(name.length);
     files.push({ suffix, kind: kindOf(suffix), ...(await digestOf(join(folder, each))) });
   }

@@ -2,7 +2,6 @@
 import { basename } from 'node:path';
 import { CommandError } from '../../commandLine/errors.ts';
 import { note, writeResult } from '../../commandLine/terminal.ts';
-import { checkOutputFile } from '../../files/outputPaths.ts';
 import { mergeShards } from '../../shards/merge.ts';
 import { ranges, surveyShards } from '../../shards/survey.ts';
 
@@ -22,7 +21,6 @@ export async function merge({ shardsOf, out: asked }: MergeOptions): Promise<voi
   if (missing.length > 0)
     throw new CommandError(`${folder}: ${missing.length} of ${shards} shards are missing: ${ranges(missing)}`);
   const to = asked ?? out;
-  await checkOutputFile(to);
   const written = await mergeShards(done, basename(out), to);
   for (const path of written) await writeResult(`${path}\n`);
   note(`${done.reduce((sum, { manifest }) => sum + manifest.records, 0)} records of ${shards} shards`);
