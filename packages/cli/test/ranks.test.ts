@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { launchOf, librariesFor } from '../src/ranks/launch.ts';
+import { launchOf, librariesFor, requireLauncher } from '../src/ranks/launch.ts';
 import { rna, temporaryFolder, type Result } from './harness.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
@@ -219,5 +219,9 @@ test('what started a process, and which library that takes, follows from variabl
   expect(launchOf({ PMI_RANK: '0', PMI_SIZE: '2' })).toMatchObject({ kind: 'MPICH', size: 2 });
   expect(launchOf({ PMIX_RANK: '0', SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '0' })).toMatchObject({ size: 8 });
   expect(() => launchOf({ SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '3' })).toThrow('--mpi=pmix');
+  expect(() => {
+    requireLauncher({ PMI_FD: '1000' });
+  }).toThrow('npx');
+  requireLauncher({ PMI_RANK: '0' });
   expect(librariesFor({ by: 'mpirun' }, { RNA_MPI: '/opt/libmpi.so' })).toEqual(['/opt/libmpi.so']);
 });
