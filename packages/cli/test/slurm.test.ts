@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { fasta, rna, temporaryFolder } from './harness.ts';
-import { appears, canStartSlurm, finished, startSlurm, statesOf, type Slurm } from './slurm.ts';
+import { appears, canStartSlurm, finished, requeue, startSlurm, statesOf, type Slurm } from './slurm.ts';
 import { filesUnder, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const example = fileURLToPath(new URL('../../../examples/cluster/shards.sbatch', import.meta.url));
@@ -72,9 +72,7 @@ describe.skipIf(!canStartSlurm)('under a real Slurm', { timeout: 600_000 }, () =
       async () => (await statesOf(slurm, `${job}_2`)).join() === 'FAILED',
       () => 'the task did not fail',
     );
-    await slurm.run('scontrol', 'requeue', `${job}_2`);
-    // Slurm waits two minutes otherwise.
-    await slurm.run('scontrol', 'update', `jobid=${job}_2`, 'starttime=now');
+    await requeue(slurm, `${job}_2`);
 
     // Vectors, by the script of the examples: a task is requeued while it runs, as when it has to make room.
     const means = join(folder, 'means.npy');
@@ -84,8 +82,7 @@ describe.skipIf(!canStartSlurm)('under a real Slurm', { timeout: 600_000 }, () =
       () => workerOf(means, 1) !== undefined,
       () => (existsSync(embedLog) ? readFileSync(embedLog, 'utf8') : 'no task has begun'),
     );
-    await slurm.run('scontrol', 'requeue', `${second}_1`);
-    await slurm.run('scontrol', 'update', `jobid=${second}_1`, 'starttime=now');
+    await requeue(slurm, `${second}_1`);
 
     await finished(slurm, job, log);
     expect(await rna('shards', 'status', out, '--missing')).toMatchObject({ code: 0, stdout: '' });

@@ -77,6 +77,7 @@ export async function startSlurm(folder: string): Promise<Slurm> {
       'TaskPlugin=task/none',
       'SelectType=select/cons_tres',
       'SelectTypeParameters=CR_CPU',
+      'SchedulerParameters=sched_interval=1,batch_sched_delay=1',
       'SlurmdParameters=config_overrides',
       `NodeName=${host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=65536 State=UNKNOWN`,
       'PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP',
@@ -122,6 +123,17 @@ export async function startSlurm(folder: string): Promise<Slurm> {
 /** The states of a job's tasks. */
 export async function statesOf({ run }: Slurm, job: string): Promise<readonly string[]> {
   return [...(await run('scontrol', 'show', 'job', job)).matchAll(/JobState=(\w+)/g)].map(([, state]) => state!);
+}
+
+/** Has a task run again at once, which Slurm does two minutes later by itself. */
+export async function requeue(slurm: Slurm, task: string): Promise<void> {
+  await slurm.run('scontrol', 'requeue', task);
+  // What is said to it while its processes are ended is lost.
+  await appears(
+    async () => (await statesOf(slurm, task)).join() === 'PENDING',
+    () => `${task} is not pending`,
+  );
+  await slurm.run('scontrol', 'update', `jobid=${task}`, 'starttime=now');
 }
 
 /** Waits until all tasks of a job are done. Throws with their states and what they have printed to the file. */
