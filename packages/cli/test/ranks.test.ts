@@ -1,6 +1,7 @@
 /**
  * Runs over ranks as people start them, by mpirun: to the bits of one process, also killed in mid-step and gone on with
- * by another number; refused where ranks differ. Needs Open MPI, which set-up installs where it can.
+ * by another number; refused where ranks differ. Needs Open MPI, which set-up installs where it can; TCP alone, MPICH
+ * and the fine-tuning of heads are for `npm run test:full`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { launchOf, librariesFor, requireLauncher } from '../src/ranks/launch.ts';
 import { rna, temporaryFolder, type Result } from './harness.ts';
+import { prepared } from './tertiaryRun.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
@@ -77,7 +79,10 @@ function start(command: string, args: readonly string[]): Started {
 
 const underMpi = (...parts: readonly Part[]): Started => start(openMpi!, commandLine(parts, OPEN_MPI_OPTIONS));
 
-/** A run in four shards with all that is random, the last steps of an epoch short. */
+/**
+ * A run in four shards with all at once that could tell ranks apart: dropout, accumulation, clipping, a scaled loss, the
+ * moving average, recomputation, and the last steps of an epoch short.
+ */
 function shardedRun(folder: string, out: string): string[] {
   const train = structures(folder, 'train.dbn', rnas.slice(4));
   const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
@@ -89,7 +94,7 @@ function shardedRun(folder: string, out: string): string[] {
       data: { train: [train], validation: [validation] },
       batch: { maxTokens: 70, rows: 5, accumulation: 5 },
       optimizer: { learningRate: 0.01, warmupSteps: 5, maxGradientNorm: 1 },
-      train: { steps: 9, shards: 4, ema: 0.9 },
+      train: { steps: 9, shards: 4, ema: 0.9, precision: 'f16', recompute: true },
       run: { evaluateEvery: 5, checkpointEvery: 3 },
     }),
   );
@@ -185,6 +190,15 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     const { code, stderr } = await underMpi([2, run(shared)]).result;
     expect(code, stderr).toBe(0);
     expect(bitsOf(shared)).toEqual(bitsOf(whole));
+  });
+
+  test.runIf(fullMatrix)('structures in space, whose crops and cycles are drawn, on two ranks', async () => {
+    const { folder, run } = prepared();
+    const options = ['--head.crop', '11', '--train.batchSize', '2', '--train.shards', '2', '--train.ema', '0.9'];
+    expect(await rna(...run('whole', 3, ...options))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, run('shared', 3, ...options)]).result;
+    expect(code, stderr).toBe(0);
+    expect(bitsOf(join(folder, 'shared'))).toEqual(bitsOf(join(folder, 'whole')));
   });
 
   test.runIf(fullMatrix)('over TCP alone, two ranks have the bits of one process', async () => {
