@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { launchOf, librariesFor, requireLauncher } from '../src/ranks/launch.ts';
-import { rna, temporaryFolder, type Result } from './harness.ts';
+import { fasta, rna, temporaryFolder, type Result } from './harness.ts';
 import { prepared } from './tertiaryRun.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
@@ -175,6 +175,48 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(ranks[1]!.process).not.toBe(ranks[0]!.process);
     expect(exchange.sentBytes).toBe(2 ** 25);
     expect(exchange.bytesPerSecond).toBeGreaterThan(1e6);
+  });
+
+  test('records are shared out, and the first rank joins what all have done', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(
+      folder,
+      rnas.slice(0, 7).map(({ sequence }) => sequence),
+    );
+    const structuresOf = (out: string): string[] => ['structures', input, '--jobs', '1', '--scores', '--out', out];
+    const [whole, shared] = [join(folder, 'whole.dbn'), join(folder, 'shared.dbn')];
+    expect(await rna(...structuresOf(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([3, structuresOf(shared)]).result;
+    expect(code, stderr).toBe(0);
+    for (const suffix of ['', '.scores.tsv'])
+      expect(readFileSync(`${shared}${suffix}`, 'utf8')).toBe(readFileSync(`${whole}${suffix}`, 'utf8'));
+    expect(readdirSync(folder).filter((name) => name.includes('shards'))).toEqual([]);
+  });
+
+  test('a bad record of one rank is an error of all, and said once; what has no shards is refused', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(folder, ['GGGGAAAACCCC', 'GGCGAAAGCC', 'ACGX1']);
+    const out = join(folder, 'x.dbn');
+    const bad = await underMpi([2, ['structures', input, '--jobs', '1', '--out', out]]).result;
+    expect(bad.code, bad.stderr).toBe(1);
+    expect(bad.stderr.match(/input\.fasta:6/g)).toHaveLength(1);
+    expect(existsSync(out)).toBe(false);
+    const fold = await underMpi([2, ['fold', '--engine', 'contrafold', input]]).result;
+    expect(fold.stderr).toContain('give each a part by --shard');
+  });
+
+  test.runIf(fullMatrix)('vectors by two ranks have the bytes of one process', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(
+      folder,
+      rnas.map(({ sequence }) => sequence),
+    );
+    const [whole, shared] = [join(folder, 'whole.npy'), join(folder, 'shared.npy')];
+    const vectors = (out: string): string[] => ['embed', input, '--pool', 'mean', '--out', out];
+    expect(await rna(...vectors(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, vectors(shared)]).result;
+    expect(code, stderr).toBe(0);
+    expect(readFileSync(shared).equals(readFileSync(whole))).toBe(true);
   });
 
   test.runIf(fullMatrix)('fine-tuning in three shards on two ranks, with priors and a short last step', async () => {

@@ -13,14 +13,9 @@ import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { makeFolder, openFileSource, writeAtomically } from '../files/files.ts';
 import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { npyShape } from '../tables/vectorFile.ts';
-import { MANIFEST_FILE, type Kind, type Manifest } from './manifest.ts';
+import { MANIFEST_FILE, type Kind } from './manifest.ts';
 import { digestOf } from './runShard.ts';
-
-/** A shard's folder with its manifest. */
-export interface DoneShard {
-  readonly folder: string;
-  readonly manifest: Manifest;
-}
+import { ranges, surveyShards, type DoneShard } from './survey.ts';
 
 /** A file of a shard and what its manifest says of it. */
 interface ShardFile {
@@ -35,11 +30,31 @@ interface ShardFile {
 const INDEX_ENDING = '.safetensors.index.json';
 
 /**
+ * Joins the shards of an output that is named by itself or by their folder, into `to` or else into that. Throws a
+ * CommandError for shards that are missing, damaged or made in another way, before anything is written.
+ */
+export async function joinShards(
+  name: string,
+  to?: string,
+): Promise<{ readonly written: readonly string[]; readonly shards: number; readonly records: number }> {
+  const { folder, out, shards, done, missing, differing } = await surveyShards(name);
+  const [first] = differing;
+  if (first !== undefined)
+    throw new CommandError(
+      `${first.folder} does not belong to the other shards or is damaged: ${first.why}; remove it and run shard ${first.shard} again`,
+    );
+  if (missing.length > 0)
+    throw new CommandError(`${folder}: ${missing.length} of ${shards} shards are missing: ${ranges(missing)}`);
+  const written = await mergeShards(done, basename(out), to ?? out);
+  return { written, shards, records: done.reduce((sum, { manifest }) => sum + manifest.records, 0) };
+}
+
+/**
  * Joins all shards of an output, in order, into `to` and what their command writes beside it, and gives the names of
  * the files. `name` is the file's name in each shard. A name that ends in .safetensors.index.json keeps the
  * shards as files beside an index.
  */
-export async function mergeShards(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+async function mergeShards(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
   if (isFolder(shards[0]!)) return mergeFolders(shards, name, to);
   await checkOutputFile(to);
   const files = shards[0]!.manifest.files.map(({ suffix, kind }) => ({

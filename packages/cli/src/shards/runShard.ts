@@ -16,6 +16,7 @@ import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { openFastaIndex } from '../input/fastaIndex.ts';
 import type { FastaPart } from '../input/fastaInput.ts';
 import { STDIN } from '../input/inputText.ts';
+import { launchOf } from '../ranks/launch.ts';
 import { modelDigest } from '../models/modelDigest.ts';
 import {
   differences,
@@ -43,6 +44,8 @@ export interface ShardedCommand {
   readonly inputs: readonly string[];
   /** Files beside the model that the results depend on, by what they are. */
   readonly files?: Readonly<Record<string, string | undefined>>;
+  /** Whether joined shards are what one process writes with these options, so that ranks may share the records out. */
+  readonly overRanks?: boolean;
   /** Whether --out is the name of a folder. */
   readonly isFolder?: boolean;
   /** How the file with this ending behind the name given by --out is joined; of a folder the ending begins with /. */
@@ -63,21 +66,37 @@ export const partOf = ({ part }: ShardPart, range = part?.range): { readonly par
 const NO_PART_OF_IDENTITY = new Set(['out', 'shard', 'input', 'inputs', 'jobs']);
 
 /**
- * Runs `work` on all records, or where there is --shard on its own, with the name of a file in a hidden folder for
- * --out. A shard that is done is not done again. Throws a CommandError for one that was made in another way.
+ * Runs `work` on all records; where there is --shard on its own; and of several ranks each on its own, which the first
+ * then joins.
  */
 export async function runSharded<O extends ShardedOptions>(
   command: ShardedCommand,
   options: O,
   work: (options: O & ShardPart) => Promise<void>,
 ): Promise<void> {
-  const { shard, out } = options;
-  if (shard === undefined) return work(options);
-  const [input] = command.inputs;
-  if (command.inputs.length !== 1 || input === undefined || input === STDIN)
+  const { shard } = options;
+  if (shard !== undefined) return runShard(command, { ...options, shard }, work);
+  const launch = launchOf();
+  if (launch === undefined || launch.size === 1) return work(options);
+  if (command.overRanks !== true)
     throw new UsageError(
-      '--shard needs one FASTA file as its input; stdin and several files cannot be opened in the middle',
+      `${launch.by} started several processes, which would all do the same: give each a part by --shard, or start one`,
     );
+  const { runOverRanks } = await import('./overRanks.ts');
+  await runOverRanks(command, options, work);
+}
+
+/**
+ * Runs `work` on the records of a shard, with the name of a file in a hidden folder for --out. A shard that is done is
+ * not done again. Throws a CommandError for one that was made in another way.
+ */
+export async function runShard<O extends ShardedOptions>(
+  command: ShardedCommand,
+  options: O & Required<ShardOption>,
+  work: (options: O & ShardPart) => Promise<void>,
+): Promise<void> {
+  const { shard, out } = options;
+  const input = inputOf(command);
   if (out === undefined)
     throw new UsageError('--shard needs --out FILE, the name of the file that all shards together will be');
   const index = await openFastaIndex(input);
@@ -130,6 +149,16 @@ export async function runSharded<O extends ShardedOptions>(
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
+}
+
+/** The one input of which there are shards. Throws a UsageError where there is none. */
+export function inputOf({ inputs }: ShardedCommand): string {
+  const [input] = inputs;
+  if (inputs.length !== 1 || input === undefined || input === STDIN)
+    throw new UsageError(
+      '--shard needs one FASTA file as its input; stdin and several files cannot be opened in the middle',
+    );
+  return input;
 }
 
 /** Whether the shard is there. Throws a CommandError where it, or the first that is there, was made in another way. */

@@ -59,7 +59,11 @@ export interface EmbedOptions extends Precision, WindowOptions, ShardOption, Sha
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   const kind = FORMATS_OF_SHARDS[format];
-  await runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
+  await runSharded(
+    { name: 'embed', inputs: [options.input], overRanks: true, kindOf: () => kind },
+    options,
+    embedRecords,
+  );
 }
 
 async function embedRecords(options: EmbedOptions): Promise<void> {

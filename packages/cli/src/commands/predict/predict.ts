@@ -73,7 +73,10 @@ export async function predict(options: PredictOptions): Promise<void> {
   if (options.shard !== undefined && recordFormat(input) !== 'fasta')
     throw new UsageError(`--shard needs a FASTA file as its input; ${input} is none`);
   const kind = options.json ? 'json' : 'table';
-  await runSharded({ name: 'predict', inputs: [input], kindOf: () => kind }, options, (own) => predictRnas(head, own));
+  const overRanks = recordFormat(input) === 'fasta';
+  await runSharded({ name: 'predict', inputs: [input], overRanks, kindOf: () => kind }, options, (own) =>
+    predictRnas(head, own),
+  );
 }
 
 /** Predictions for the RNAs of the input, or of the shard, in a table. */

@@ -52,6 +52,7 @@ export async function structures(options: StructuresOptions): Promise<void> {
   const command: ShardedCommand = {
     name: 'structures',
     inputs: [options.input],
+    overRanks: constraints === undefined,
     files: { params: isParameterSet(params) ? undefined : params },
     kindOf: (suffix) => (suffix.endsWith('.tsv') ? 'table' : 'lines'),
   };
