@@ -1,7 +1,8 @@
 /**
  * The suite `ranks`: what training over several processes takes on this machine,
  * under Open MPI. `exchange` is an array that goes through two ranks as
- * gradients do, over shared memory and over TCP; `pre-training` is a step of a
+ * gradients do, over shared memory and over TCP; `waiting` is what of a core a
+ * rank takes until another comes; `pre-training` is a step of a
  * small model in two shards, by one rank and by two, on a software driver with
  * as many threads in all. `exchangeShare` is what of a step's time is not
  * hidden behind computing. Left out, and said, where there is no Open MPI.
@@ -10,6 +11,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { RandomStream } from '@rna/kernels';
 import { RNA } from './rnaCommand.ts';
 import type { Report } from './report.ts';
@@ -21,6 +23,8 @@ const MODEL = { preset: 'ssr-lm-s', dim: 256, layers: 4, heads: 8, ffnDim: 1024 
 const BATCH = { maxTokens: 256, rows: 4, accumulation: 2 };
 const SEED = 20240612;
 
+type Variables = Readonly<Record<string, string>>;
+
 /** Times every case whose name matches. */
 export async function benchmarkRanks(filter: RegExp, report: Report): Promise<void> {
   const mpirun = ['mpirun.openmpi', 'mpirun'].find((name) =>
@@ -30,12 +34,19 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
     report.skip('ranks', 'rna', 'there is no Open MPI; `node scripts/setup.mjs --mpi` installs it where it can');
     return;
   }
-  const under = (ranks: number, args: readonly string[], options: readonly string[] = [], env = {}): Promise<string> =>
+  const underMpi = (
+    ranks: number,
+    args: readonly string[],
+    options: readonly string[] = [],
+    env: Variables = {},
+  ): Promise<string> =>
     output(
       mpirun,
-      ['--allow-run-as-root', '--bind-to', 'none', ...options, '-np', String(ranks), process.execPath, RNA, ...args],
+      ['--allow-run-as-root', '--bind-to', 'none', ...options, '-np', String(ranks), process.execPath, ...args],
       env,
     );
+  const under = (ranks: number, args: readonly string[], options?: readonly string[], env?: Variables) =>
+    underMpi(ranks, [RNA, ...args], options, env);
   for (const [way, options] of [
     ['shared memory', []],
     ['TCP', ['--mca', 'btl', 'tcp,self']],
@@ -53,6 +64,16 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
       runs: 1,
     };
     report.row(makeRow('ranks', name, 'rna', statistics, { flops: 0, bytes: exchange.sentBytes }));
+  }
+  const waiting = `waiting, ${RANKS} ranks`;
+  if (filter.test(waiting)) {
+    const child = fileURLToPath(new URL('./waiting.child.ts', import.meta.url));
+    const { ms, coreShare } = JSON.parse(await underMpi(RANKS, [...process.execArgv, child])) as {
+      ms: number;
+      coreShare: number;
+    };
+    const statistics = { medianMs: ms, minMs: ms, maxMs: ms, samples: 1, runs: 1 };
+    report.row(makeRow('ranks', waiting, 'rna', statistics, { flops: 0 }, { coreShare }));
   }
   const folder = await mkdtemp(join(tmpdir(), 'rna-bench-ranks-'));
   try {
@@ -103,7 +124,7 @@ async function writeConfig(folder: string): Promise<string> {
   return config;
 }
 
-function output(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+function output(command: string, args: readonly string[], env: Variables): Promise<string> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 2], env: { ...process.env, ...env } });
   let text = '';
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {

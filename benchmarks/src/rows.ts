@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Statistics } from './timing.ts';
 
-const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
+const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks', 'shards'] as const;
 
 const positive = z.number().positive();
 const rate = z.number().nonnegative();
@@ -36,10 +36,12 @@ const rowSchema = z.strictObject({
   hostShare: rate.optional(),
   /** Share of the time in which gradients are exchanged and the adapter has nothing to do. */
   exchangeShare: rate.optional(),
+  /** Processor time as a share of the time. */
+  coreShare: rate.optional(),
   /** Kernel calls and submissions of one run. */
   calls: rate.optional(),
   submits: rate.optional(),
-  /** Most bytes of device memory held at once. */
+  /** Most bytes of device memory held at once; of the suite shards, of the process's memory. */
   peakBytes: rate.optional(),
   /** The first run, in which every pipeline is compiled. */
   firstMs: positive.optional(),
@@ -137,6 +139,7 @@ export function formatRow(row: Row): string {
     row.utilisation === undefined ? '' : `${percent(row.utilisation)} utilisation`,
     row.hostShare === undefined ? '' : `host ${percent(row.hostShare)}`,
     row.exchangeShare === undefined ? '' : `exchange ${percent(row.exchangeShare)}`,
+    row.coreShare === undefined ? '' : `${percent(row.coreShare)} of a core`,
     row.calls === undefined ? '' : `${row.calls.toFixed(0)} calls`,
     row.submits === undefined ? '' : `${row.submits.toFixed(1)} submits`,
     row.peakBytes === undefined ? '' : `${(row.peakBytes / 2 ** 20).toFixed(0)} MiB`,

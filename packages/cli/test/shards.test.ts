@@ -1,11 +1,12 @@
 /** Shards of a corpus: joined they are what one process writes, to the byte, whatever happened on the way. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RandomStream } from '@rna/kernels';
 import { batchesOf, batchPart, openShards, ownOf, type Batch } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openFileSource } from '../src/files/files.ts';
-import { shardRange } from '../src/shards/shard.ts';
+import { shardName, shardRange } from '../src/shards/shard.ts';
 import {
   fasta,
   modelFolder,
@@ -352,6 +353,51 @@ test('a shard that is killed leaves no part of it, and the next run completes it
   for (const suffix of ['', '.scores.tsv'])
     expect(readFileSync(`${out}${suffix}`, 'utf8')).toBe(readFileSync(join(folder, `whole.dbn${suffix}`), 'utf8'));
 });
+
+const KILLS = process.env['RNA_MATRIX'] === 'full' ? 20 : 3;
+
+test(
+  `${KILLS} kills at random moments: nothing is lost, nothing there in part, nothing done twice`,
+  { timeout: 1_200_000 },
+  async () => {
+    const folder = temporaryFolder();
+    const of = 4;
+    fasta(
+      folder,
+      Array.from({ length: 3 * of }, (_, k) => 'GGGAAACCCUUUAGCGCAUAUGCUAGCAUUACGGCAUAUCGG'.slice(k).repeat(3)),
+    );
+    const out = join(folder, 'x.dbn');
+    const argv = ['structures', join(folder, 'input.fasta'), '--jobs', '1', '--probs', '--out', out];
+    const status = async (): Promise<{ done: number[]; differing: unknown[] }> =>
+      JSON.parse((await rna('shards', 'status', out, '--shards', String(of), '--json')).stdout) as {
+        done: number[];
+        differing: unknown[];
+      };
+    // How long a shard takes here and now, and so in which moments a kill can come.
+    const begun = performance.now();
+    expect((await rnaProcess([...argv, '--shard', `1/${of}`])).code).toBe(0);
+    const duration = performance.now() - begun;
+    const manifest = join(`${out}.shards`, shardName({ index: 1, of }), 'manifest.json');
+    const { mtimeMs } = statSync(manifest);
+    const random = new RandomStream(20241201);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const end = performance.now() + 1.1 * duration * random.uniform();
+      const shard = `${1 + random.below(of)}/${of}`;
+      await rnaProcess([...argv, '--shard', shard], {
+        interruptWhen: () => performance.now() > end,
+        signal: 'SIGKILL',
+      });
+      expect(await status(), shard).toMatchObject({ differing: [] });
+    }
+    await runShards(of, argv);
+    expect(await status()).toMatchObject({ done: [1, 2, 3, 4], differing: [] });
+    expect(statSync(manifest).mtimeMs).toBe(mtimeMs);
+    expect(await rna('shards', 'merge', out)).toMatchObject({ code: 0 });
+    expect(await rna(...argv.slice(0, -1), join(folder, 'whole.dbn'))).toMatchObject(done);
+    for (const suffix of ['', '.probs.tsv'])
+      expect(readFileSync(`${out}${suffix}`, 'utf8')).toBe(readFileSync(join(folder, `whole.dbn${suffix}`), 'utf8'));
+  },
+);
 
 test('of two processes with one shard, one gives it its name, and both succeed', async () => {
   const folder = temporaryFolder();
