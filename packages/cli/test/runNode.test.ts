@@ -41,13 +41,13 @@ test.runIf(process.platform === 'linux')('the descriptor of a launcher of MPI is
   // The one end is in the hands of a first process, which starts the one that is put in place of another.
   const inner = 'require("node:fs").writeSync(Number(process.env.PMI_FD), "heard")';
   const middle = `import(${JSON.stringify(module)}).then(({ runNode }) => runNode(process.execPath, ['--eval', process.argv[1]]))`;
-  const env = { ...process.env, PMI_FD: '5' };
+  const env = { ...process.env, PMI_FD: '4' };
   const child = spawn(process.execPath, ['--eval', middle, inner], {
     env,
-    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
   });
   const texts: string[] = [];
-  child.stdio[5]!.on('data', (text: Buffer) => texts.push(text.toString()));
+  child.stdio[4]?.on('data', (text: Buffer) => texts.push(text.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));
   expect({ code, text: texts.join('') }).toEqual({ code: 0, text: 'heard' });
 });
