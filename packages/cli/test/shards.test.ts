@@ -17,6 +17,7 @@ import {
   tensors,
   type Result,
 } from './harness.ts';
+import { rnas, structures as structureFile } from './training.ts';
 
 const SEQUENCES = [
   'GGGGAAAACCCC',
@@ -87,6 +88,31 @@ describe('joined shards have the bytes of one process', () => {
       expect(readFileSync(join(folder, `joined${suffix}`), 'utf8')).toBe(
         readFileSync(join(folder, `whole${suffix}`), 'utf8'),
       );
+  });
+
+  test('structures of a corpus, whose sections follow each other', async () => {
+    const folder = temporaryFolder();
+    const known = structureFile(folder, 'known.dbn', rnas.slice(0, 3));
+    const corpus = join(folder, 'x.corpus');
+    const built = await rna('corpus', 'build', corpus, '--ncrna', known, fasta(folder, TEXT));
+    expect(built.code, built.stderr).toBe(0);
+    const argv = ['structures', corpus, '--jobs', '1'];
+    const whole = await rna(...argv);
+    const ids = whole.stdout.split('\n').flatMap((line) => (line.startsWith('>') ? [line.split(' ')[0]!] : []));
+    expect(ids).toEqual(expect.arrayContaining(['>structured/0', '>structured/2', '>ncrna/0']) as string[]);
+    expect(whole.stdout).toContain(SEQUENCES[0]!);
+    expect((await merged(join(folder, 'x.dbn'), 4, argv)).toString()).toBe(whole.stdout);
+    const { stdout } = await rna('shards', 'plan', corpus, '--shards', '2', '--json');
+    const plan = JSON.parse(stdout) as { records: number; nucleotides: number; shards: { nucleotides: number }[] };
+    expect(plan.records).toBe(ids.length);
+    const letters = whole.stdout.split('\n').flatMap((line) => (/^[A-Z]+$/.test(line) ? [line.length] : []));
+    const half = Math.floor(ids.length / 2);
+    const sum = (lengths: readonly number[]): number => lengths.reduce((a, b) => a + b, 0);
+    expect(plan.nucleotides).toBe(sum(letters));
+    expect(plan.shards.map(({ nucleotides }) => nucleotides)).toEqual([
+      sum(letters.slice(0, half)),
+      sum(letters.slice(half)),
+    ]);
   });
 
   test('fold by an engine, where a shard has bad records alone', async () => {

@@ -14,6 +14,7 @@ import { pipeline } from 'node:stream/promises';
 import type { RecordRange } from '@rna/model';
 import { InputError, parseFasta, readable, type FastaRecord } from '@rna/structure';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
+import { corpusText, isCorpusFile } from './corpusText.ts';
 import { openRecords, type FastaIndex } from './fastaIndex.ts';
 import { inputName, readText, STDIN } from './inputText.ts';
 import { note } from '../commandLine/terminal.ts';
@@ -67,7 +68,7 @@ interface Rereadable {
 }
 
 /**
- * Opens FASTA (`-` is stdin; gzipped or not), one input or several, reads it through once and runs `task` on it.
+ * Opens FASTA (`-` is stdin; gzipped or not) or a corpus, one input or several, reads it through once and runs `task` on it.
  * Throws an InputError as `parseFasta` does and for an id that two inputs have, before `task` is called.
  */
 export async function withFasta<T>(
@@ -85,6 +86,10 @@ export async function withFasta<T>(
     for (const [k, path] of inputs.entries()) {
       if (options.part !== undefined) {
         files.push({ name: inputName(path), ...(await openRecords(options.part.index, options.part.range)) });
+        continue;
+      }
+      if (isCorpusFile(path)) {
+        files.push({ name: path, text: () => corpusText(path), firstLine: 1 });
         continue;
       }
       const isRereadable = path !== STDIN && (await stat(path)).isFile();
