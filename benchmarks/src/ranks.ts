@@ -1,8 +1,7 @@
 /**
  * The suite `ranks`: what training over several processes takes on this machine,
  * under Open MPI. `exchange` is an array that goes through two ranks as
- * gradients do, over shared memory and over TCP; `waiting` is what of a core a
- * rank takes until another comes; `pre-training` is a step of a
+ * gradients do, over shared memory and over TCP; `pre-training` is a step of a
  * small model in two shards, by one rank and by two, on a software driver with
  * as many threads in all. `exchangeShare` is what of a step's time is not
  * hidden behind computing. Left out, and said, where there is no Open MPI.
@@ -11,7 +10,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { RandomStream } from '@rna/kernels';
 import { RNA } from './rnaCommand.ts';
 import type { Report } from './report.ts';
@@ -34,7 +32,7 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
     report.skip('ranks', 'rna', 'there is no Open MPI; `node scripts/setup.mjs --mpi` installs it where it can');
     return;
   }
-  const underMpi = (
+  const under = (
     ranks: number,
     args: readonly string[],
     options: readonly string[] = [],
@@ -42,11 +40,9 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
   ): Promise<string> =>
     output(
       mpirun,
-      ['--allow-run-as-root', '--bind-to', 'none', ...options, '-np', String(ranks), process.execPath, ...args],
+      ['--allow-run-as-root', '--bind-to', 'none', ...options, '-np', String(ranks), process.execPath, RNA, ...args],
       env,
     );
-  const under = (ranks: number, args: readonly string[], options?: readonly string[], env?: Variables) =>
-    underMpi(ranks, [RNA, ...args], options, env);
   for (const [way, options] of [
     ['shared memory', []],
     ['TCP', ['--mca', 'btl', 'tcp,self']],
@@ -64,16 +60,6 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
       runs: 1,
     };
     report.row(makeRow('ranks', name, 'rna', statistics, { flops: 0, bytes: exchange.sentBytes }));
-  }
-  const waiting = `waiting, ${RANKS} ranks`;
-  if (filter.test(waiting)) {
-    const child = fileURLToPath(new URL('./waiting.child.ts', import.meta.url));
-    const { ms, coreShare } = JSON.parse(await underMpi(RANKS, [...process.execArgv, child])) as {
-      ms: number;
-      coreShare: number;
-    };
-    const statistics = { medianMs: ms, minMs: ms, maxMs: ms, samples: 1, runs: 1 };
-    report.row(makeRow('ranks', waiting, 'rna', statistics, { flops: 0 }, { coreShare }));
   }
   const folder = await mkdtemp(join(tmpdir(), 'rna-bench-ranks-'));
   try {

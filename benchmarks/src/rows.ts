@@ -36,8 +36,6 @@ const rowSchema = z.strictObject({
   hostShare: rate.optional(),
   /** Share of the time in which gradients are exchanged and the adapter has nothing to do. */
   exchangeShare: rate.optional(),
-  /** Processor time as a share of the time. */
-  coreShare: rate.optional(),
   /** Kernel calls and submissions of one run. */
   calls: rate.optional(),
   submits: rate.optional(),
@@ -139,7 +137,6 @@ export function formatRow(row: Row): string {
     row.utilisation === undefined ? '' : `${percent(row.utilisation)} utilisation`,
     row.hostShare === undefined ? '' : `host ${percent(row.hostShare)}`,
     row.exchangeShare === undefined ? '' : `exchange ${percent(row.exchangeShare)}`,
-    row.coreShare === undefined ? '' : `${percent(row.coreShare)} of a core`,
     row.calls === undefined ? '' : `${row.calls.toFixed(0)} calls`,
     row.submits === undefined ? '' : `${row.submits.toFixed(1)} submits`,
     row.peakBytes === undefined ? '' : `${(row.peakBytes / 2 ** 20).toFixed(0)} MiB`,

@@ -162,6 +162,16 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(code).toBe(75);
   });
 
+  test('a rank that waits for another takes less than a twentieth of a core', async () => {
+    const child = fileURLToPath(new URL('./waiting.child.ts', import.meta.url));
+    const args = [...OPEN_MPI_OPTIONS, '-np', '2', process.execPath, '--import', 'tsx', child];
+    const { code, stdout, stderr } = await start(openMpi!, args).result;
+    expect(code, stderr).toBe(0);
+    const { ms, coreShare } = JSON.parse(stdout) as { ms: number; coreShare: number };
+    expect(ms).toBeGreaterThan(5000);
+    expect(coreShare).toBeLessThan(0.05);
+  });
+
   test('rna info --ranks shows each, and times the exchange', async () => {
     const { code, stdout } = await underMpi([2, ['info', '--ranks', '--json']]).result;
     expect(code).toBe(0);

@@ -4,8 +4,9 @@
  * lies in the shard's folder, which appears by one rename when all of it is
  * written, so a folder of this name is a whole shard.
  */
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { CommandError } from '../commandLine/errors.ts';
@@ -93,4 +94,11 @@ export function differences(found: Identity, wanted: Identity): string[] {
       ? []
       : [`${key} is ${own.get(key) ?? 'not given'} and not ${others.get(key) ?? 'left out'}`],
   );
+}
+
+/** The size and the SHA-256 of a file. */
+export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }

@@ -13,8 +13,7 @@ import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { makeFolder, openFileSource, writeAtomically } from '../files/files.ts';
 import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { npyShape } from '../tables/vectorFile.ts';
-import { MANIFEST_FILE, type Kind } from './manifest.ts';
-import { digestOf } from './runShard.ts';
+import { digestOf, MANIFEST_FILE, type Kind } from './manifest.ts';
 import { ranges, surveyShards, type DoneShard } from './survey.ts';
 
 /** A file of a shard and what its manifest says of it. */

@@ -4,9 +4,8 @@
  * disk; so a shard is there as a whole or not at all, whenever the process is
  * killed and however many work on the same shard.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
@@ -16,10 +15,10 @@ import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { openFastaIndex } from '../input/fastaIndex.ts';
 import type { FastaPart } from '../input/fastaInput.ts';
 import { STDIN } from '../input/inputText.ts';
-import { launchOf } from '../ranks/launch.ts';
 import { modelDigest } from '../models/modelDigest.ts';
 import {
   differences,
+  digestOf,
   doneShards,
   isShard,
   MANIFEST_FILE,
@@ -64,27 +63,6 @@ export const partOf = ({ part }: ShardPart, range = part?.range): { readonly par
 
 /** What results do not depend on, or what is told by its digest. */
 const NO_PART_OF_IDENTITY = new Set(['out', 'shard', 'input', 'inputs', 'jobs']);
-
-/**
- * Runs `work` on all records; where there is --shard on its own; and of several ranks each on its own, which the first
- * then joins.
- */
-export async function runSharded<O extends ShardedOptions>(
-  command: ShardedCommand,
-  options: O,
-  work: (options: O & ShardPart) => Promise<void>,
-): Promise<void> {
-  const { shard } = options;
-  if (shard !== undefined) return runShard(command, { ...options, shard }, work);
-  const launch = launchOf();
-  if (launch === undefined || launch.size === 1) return work(options);
-  if (command.overRanks !== true)
-    throw new UsageError(
-      `${launch.by} started several processes, which would all do the same: give each a part by --shard, or start one`,
-    );
-  const { runOverRanks } = await import('./overRanks.ts');
-  await runOverRanks(command, options, work);
-}
 
 /**
  * Runs `work` on the records of a shard, with the name of a file in a hidden folder for --out. A shard that is done is
@@ -188,13 +166,6 @@ async function digestsOf(
   for (const [what, path] of Object.entries(files))
     if (path !== undefined) digests[what] = (await digestOf(path)).sha256;
   return digests;
-}
-
-/** The size and the SHA-256 of a file. */
-export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }
 
 async function writtenFiles(

@@ -28,7 +28,8 @@ import type { ColumnNames } from '../../commandLine/options.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
-import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 
 export interface PredictOptions

@@ -18,7 +18,8 @@ import { textTable, type Table } from '../../report/table.ts';
 import { renderTertiary, type ShownStructure } from '../../report/tertiaryPage.ts';
 import { loadViewer } from '../../report/viewer.ts';
 import { writeText } from '../../tables/pairTable.ts';
-import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { withPredictor, type PredictorOptions, type StructurePredictor } from './predictor.ts';
 

@@ -3,9 +3,9 @@
  * while it waited, as JSON on stdout.
  */
 import { gatherValues } from '@rna/train';
-import { withRanks } from '../../packages/cli/src/ranks/ranks.ts';
+import { withRanks } from '../src/ranks/ranks.ts';
 
-const LATE_MS = 20_000;
+const LATE_MS = 8_000;
 
 await withRanks(async (ranks) => {
   if (ranks === undefined) throw new Error('mpirun starts this twice');
