@@ -87,6 +87,9 @@ export async function startSlurm(folder: string): Promise<Slurm> {
   const env = { ...process.env, SLURM_CONF: config };
   const children: ChildProcess[] = [];
   onTestFinished(async () => {
+    // Where the test failed, tasks may still run, and would outlive the daemons.
+    spawnSync('scancel', ['--signal=KILL', '--full', '--me'], { env });
+    spawnSync('scancel', ['--me'], { env });
     for (const child of children.reverse()) {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (child.exitCode === null && child.kill('SIGTERM')) await ended;
