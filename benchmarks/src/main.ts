@@ -19,12 +19,15 @@ import { benchmarkModels } from './models.ts';
 import { benchmarkPeers } from './peers.ts';
 import { benchmarkRanks } from './ranks.ts';
 import { terminalReport, type Report } from './report.ts';
+import { benchmarkShards } from './shards.ts';
 import { benchmarkTertiary } from './tertiary.ts';
 import { readResults, writeResults, type Results } from './rows.ts';
 import { compareTable, peerTable } from './tables.ts';
 
-const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
+const SUITES = ['kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks', 'shards'] as const;
 type Suite = (typeof SUITES)[number];
+/** Those whose figures are not held against what the adapter can do. */
+const WITHOUT_CEILINGS: ReadonlySet<Suite> = new Set(['peers', 'folding', 'ranks', 'shards']);
 /** It runs nothing, and so is not among all suites. */
 const COMPILED = 'gpu';
 
@@ -147,6 +150,7 @@ async function benchmark(
   }
   if (suites.includes('folding')) await benchmarkFolding(filter, report);
   if (suites.includes('ranks')) await benchmarkRanks(filter, report);
+  if (suites.includes('shards')) await benchmarkShards(filter, report);
   const results: Results = { ...environment, versions: { ...environment.versions, ...peerVersions }, rows: [...rows] };
   if (suites.includes('peers')) process.stdout.write(`\n${peerTable(rows)}`);
   process.stdout.write(
@@ -184,8 +188,7 @@ async function measureAlone(
         : { kernelMs: 1000 * (limit ?? Infinity), modelMs: 1000 * (limit ?? Infinity) };
     report.progress(`adapter: ${environment.adapter}`);
     const found = { environment, limits, adapterClass: device.traits.class, memoryBudget: device.memory.use().budget };
-    if (suites.every((suite) => suite === 'peers' || suite === 'folding' || suite === 'ranks'))
-      return { ...found, ceilings: undefined };
+    if (suites.every((suite) => WITHOUT_CEILINGS.has(suite))) return { ...found, ceilings: undefined };
     const ceilings = await measureCeilings(device, (row) => {
       report.row(row);
     });

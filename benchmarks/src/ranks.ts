@@ -21,6 +21,8 @@ const MODEL = { preset: 'ssr-lm-s', dim: 256, layers: 4, heads: 8, ffnDim: 1024 
 const BATCH = { maxTokens: 256, rows: 4, accumulation: 2 };
 const SEED = 20240612;
 
+type Variables = Readonly<Record<string, string>>;
+
 /** Times every case whose name matches. */
 export async function benchmarkRanks(filter: RegExp, report: Report): Promise<void> {
   const mpirun = ['mpirun.openmpi', 'mpirun'].find((name) =>
@@ -30,7 +32,12 @@ export async function benchmarkRanks(filter: RegExp, report: Report): Promise<vo
     report.skip('ranks', 'rna', 'there is no Open MPI; `node scripts/setup.mjs --mpi` installs it where it can');
     return;
   }
-  const under = (ranks: number, args: readonly string[], options: readonly string[] = [], env = {}): Promise<string> =>
+  const under = (
+    ranks: number,
+    args: readonly string[],
+    options: readonly string[] = [],
+    env: Variables = {},
+  ): Promise<string> =>
     output(
       mpirun,
       ['--allow-run-as-root', '--bind-to', 'none', ...options, '-np', String(ranks), process.execPath, RNA, ...args],
@@ -103,7 +110,7 @@ async function writeConfig(folder: string): Promise<string> {
   return config;
 }
 
-function output(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+function output(command: string, args: readonly string[], env: Variables): Promise<string> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 2], env: { ...process.env, ...env } });
   let text = '';
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {

@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Statistics } from './timing.ts';
 
-const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks'] as const;
+const SUITES = ['ceilings', 'kernels', 'peers', 'step', 'inference', 'tertiary', 'folding', 'ranks', 'shards'] as const;
 
 const positive = z.number().positive();
 const rate = z.number().nonnegative();
@@ -39,7 +39,7 @@ const rowSchema = z.strictObject({
   /** Kernel calls and submissions of one run. */
   calls: rate.optional(),
   submits: rate.optional(),
-  /** Most bytes of device memory held at once. */
+  /** Most bytes of device memory held at once; of the suite shards, of the process's memory. */
   peakBytes: rate.optional(),
   /** The first run, in which every pipeline is compiled. */
   firstMs: positive.optional(),

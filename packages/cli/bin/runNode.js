@@ -4,7 +4,7 @@
  * libraries only that Node can load.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
 /** Those that ask a process to end. A terminal sends the first three to all processes at once. */
@@ -17,7 +17,7 @@ const SIGNALS = /** @type {const} */ ([...OF_TERMINAL, 'SIGTERM']);
  * @param {readonly string[]} args
  */
 export function runNode(node, args) {
-  const child = spawn(node, args, { stdio: 'inherit' });
+  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', ...ofLauncher()] });
   /** @param {NodeJS.Signals} signal */
   const pass = (signal) => {
     // The child has it from the terminal already, and a second one may mean more: the command stops at once.
@@ -34,6 +34,21 @@ export function runNode(node, args) {
     if (signal === null) process.exitCode = code ?? 1;
     else process.kill(process.pid, signal);
   });
+}
+
+/**
+ * The descriptor by which a launcher of MPICH's speaks with this process, under its number in that one, so that it
+ * speaks with that one. Without it, none.
+ * @returns {(number | 'ignore')[]}
+ */
+function ofLauncher() {
+  const descriptor = Number(process.env['PMI_FD']);
+  try {
+    if (!(descriptor > 2) || !fstatSync(descriptor).isSocket()) return [];
+  } catch {
+    return [];
+  }
+  return [...Array.from({ length: descriptor - 3 }, () => /** @type {const} */ ('ignore')), descriptor];
 }
 
 /** Whether this process is of the group that the terminal's keys act on. */

@@ -1,14 +1,16 @@
 /**
  * Runs over ranks as people start them, by mpirun: to the bits of one process, also killed in mid-step and gone on with
- * by another number; refused where ranks differ. Needs Open MPI, which set-up installs where it can.
+ * by another number; refused where ranks differ. Needs Open MPI, which set-up installs where it can; TCP alone, MPICH
+ * and the fine-tuning of heads are for `npm run test:full`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { launchOf, librariesFor } from '../src/ranks/launch.ts';
-import { rna, temporaryFolder, type Result } from './harness.ts';
+import { launchOf, librariesFor, requireLauncher } from '../src/ranks/launch.ts';
+import { fasta, rna, temporaryFolder, type Result } from './harness.ts';
+import { prepared } from './tertiaryRun.ts';
 import { filesUnder, readLog, rnas, RUN_ITSELF, structures, tinyModel } from './training.ts';
 
 const program = fileURLToPath(new URL('../bin/rna.js', import.meta.url));
@@ -77,7 +79,10 @@ function start(command: string, args: readonly string[]): Started {
 
 const underMpi = (...parts: readonly Part[]): Started => start(openMpi!, commandLine(parts, OPEN_MPI_OPTIONS));
 
-/** A run in four shards with all that is random, the last steps of an epoch short. */
+/**
+ * A run in four shards with all at once that could tell ranks apart: dropout, accumulation, clipping, a scaled loss, the
+ * moving average, recomputation, and the last steps of an epoch short.
+ */
 function shardedRun(folder: string, out: string): string[] {
   const train = structures(folder, 'train.dbn', rnas.slice(4));
   const validation = structures(folder, 'validation.dbn', rnas.slice(0, 4));
@@ -89,7 +94,7 @@ function shardedRun(folder: string, out: string): string[] {
       data: { train: [train], validation: [validation] },
       batch: { maxTokens: 70, rows: 5, accumulation: 5 },
       optimizer: { learningRate: 0.01, warmupSteps: 5, maxGradientNorm: 1 },
-      train: { steps: 9, shards: 4, ema: 0.9 },
+      train: { steps: 9, shards: 4, ema: 0.9, precision: 'f16', recompute: true },
       run: { evaluateEvery: 5, checkpointEvery: 3 },
     }),
   );
@@ -157,6 +162,16 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(code).toBe(75);
   });
 
+  test('a rank that waits for another takes less than a twentieth of a core', async () => {
+    const child = fileURLToPath(new URL('./waiting.child.ts', import.meta.url));
+    const args = [...OPEN_MPI_OPTIONS, '-np', '2', process.execPath, '--import', 'tsx', child];
+    const { code, stdout, stderr } = await start(openMpi!, args).result;
+    expect(code, stderr).toBe(0);
+    const { ms, coreShare } = JSON.parse(stdout) as { ms: number; coreShare: number };
+    expect(ms).toBeGreaterThan(5000);
+    expect(coreShare).toBeLessThan(0.05);
+  });
+
   test('rna info --ranks shows each, and times the exchange', async () => {
     const { code, stdout } = await underMpi([2, ['info', '--ranks', '--json']]).result;
     expect(code).toBe(0);
@@ -172,6 +187,48 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(exchange.bytesPerSecond).toBeGreaterThan(1e6);
   });
 
+  test('records are shared out, and the first rank joins what all have done', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(
+      folder,
+      rnas.slice(0, 7).map(({ sequence }) => sequence),
+    );
+    const structuresOf = (out: string): string[] => ['structures', input, '--jobs', '1', '--scores', '--out', out];
+    const [whole, shared] = [join(folder, 'whole.dbn'), join(folder, 'shared.dbn')];
+    expect(await rna(...structuresOf(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([3, structuresOf(shared)]).result;
+    expect(code, stderr).toBe(0);
+    for (const suffix of ['', '.scores.tsv'])
+      expect(readFileSync(`${shared}${suffix}`, 'utf8')).toBe(readFileSync(`${whole}${suffix}`, 'utf8'));
+    expect(readdirSync(folder).filter((name) => name.includes('shards'))).toEqual([]);
+  });
+
+  test('a bad record of one rank is an error of all, and said once; what has no shards is refused', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(folder, ['GGGGAAAACCCC', 'GGCGAAAGCC', 'ACGX1']);
+    const out = join(folder, 'x.dbn');
+    const bad = await underMpi([2, ['structures', input, '--jobs', '1', '--out', out]]).result;
+    expect(bad.code, bad.stderr).toBe(1);
+    expect(bad.stderr.match(/input\.fasta:6/g)).toHaveLength(1);
+    expect(existsSync(out)).toBe(false);
+    const fold = await underMpi([2, ['fold', '--engine', 'contrafold', input]]).result;
+    expect(fold.stderr).toContain('give each a part by --shard');
+  });
+
+  test.runIf(fullMatrix)('vectors by two ranks have the bytes of one process', async () => {
+    const folder = temporaryFolder();
+    const input = fasta(
+      folder,
+      rnas.map(({ sequence }) => sequence),
+    );
+    const [whole, shared] = [join(folder, 'whole.npy'), join(folder, 'shared.npy')];
+    const vectors = (out: string): string[] => ['embed', input, '--pool', 'mean', '--out', out];
+    expect(await rna(...vectors(whole))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, vectors(shared)]).result;
+    expect(code, stderr).toBe(0);
+    expect(readFileSync(shared).equals(readFileSync(whole))).toBe(true);
+  });
+
   test.runIf(fullMatrix)('fine-tuning in three shards on two ranks, with priors and a short last step', async () => {
     const folder = temporaryFolder();
     const train = structures(folder, 'train.dbn', rnas.slice(4));
@@ -185,6 +242,15 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     const { code, stderr } = await underMpi([2, run(shared)]).result;
     expect(code, stderr).toBe(0);
     expect(bitsOf(shared)).toEqual(bitsOf(whole));
+  });
+
+  test.runIf(fullMatrix)('structures in space, whose crops and cycles are drawn, on two ranks', async () => {
+    const { folder, run } = prepared();
+    const options = ['--head.crop', '11', '--train.batchSize', '2', '--train.shards', '2', '--train.ema', '0.9'];
+    expect(await rna(...run('whole', 3, ...options))).toMatchObject({ code: 0 });
+    const { code, stderr } = await underMpi([2, run('shared', 3, ...options)]).result;
+    expect(code, stderr).toBe(0);
+    expect(bitsOf(join(folder, 'shared'))).toEqual(bitsOf(join(folder, 'whole')));
   });
 
   test.runIf(fullMatrix)('over TCP alone, two ranks have the bits of one process', async () => {
@@ -219,5 +285,9 @@ test('what started a process, and which library that takes, follows from variabl
   expect(launchOf({ PMI_RANK: '0', PMI_SIZE: '2' })).toMatchObject({ kind: 'MPICH', size: 2 });
   expect(launchOf({ PMIX_RANK: '0', SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '0' })).toMatchObject({ size: 8 });
   expect(() => launchOf({ SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '3' })).toThrow('--mpi=pmix');
+  expect(() => {
+    requireLauncher({ PMI_FD: '1000' });
+  }).toThrow('npx');
+  requireLauncher({ PMI_RANK: '0' });
   expect(librariesFor({ by: 'mpirun' }, { RNA_MPI: '/opt/libmpi.so' })).toEqual(['/opt/libmpi.so']);
 });

@@ -37,6 +37,21 @@ test.runIf(process.platform !== 'win32')('the signal that ended it is handed on'
   expect(await run('setInterval(() => {}, 1000); console.log("up")', 'SIGTERM')).toMatchObject({ signal: 'SIGTERM' });
 });
 
+test.runIf(process.platform === 'linux')('the descriptor of a launcher of MPI is handed on', async () => {
+  // The one end is in the hands of a first process, which starts the one that is put in place of another.
+  const inner = 'require("node:fs").writeSync(Number(process.env.PMI_FD), "heard")';
+  const middle = `import(${JSON.stringify(module)}).then(({ runNode }) => runNode(process.execPath, ['--eval', process.argv[1]]))`;
+  const env = { ...process.env, PMI_FD: '4' };
+  const child = spawn(process.execPath, ['--eval', middle, inner], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
+  });
+  const texts: string[] = [];
+  child.stdio[4]?.on('data', (text: Buffer) => texts.push(text.toString()));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  expect({ code, text: texts.join('') }).toEqual({ code: 0, text: 'heard' });
+});
+
 test.runIf(process.platform !== 'win32').each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)(
   '%s reaches it once, and its answer is waited for',
   async (signal) => {

@@ -1,13 +1,12 @@
 /** Shards of a corpus: joined they are what one process writes, to the byte, whatever happened on the way. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openShards } from '@rna/model';
+import { RandomStream } from '@rna/kernels';
+import { batchesOf, batchPart, openShards, ownOf, type Batch } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openFileSource } from '../src/files/files.ts';
-import type { FastaIndex } from '../src/input/fastaIndex.ts';
-import { batchesOf, batchPart, ownOf, type Batch } from '../src/shards/batches.ts';
-import { shardRange } from '../src/shards/shard.ts';
+import { shardName, shardRange } from '../src/shards/shard.ts';
 import {
   fasta,
   modelFolder,
@@ -18,6 +17,7 @@ import {
   tensors,
   type Result,
 } from './harness.ts';
+import { rnas, structures as structureFile } from './training.ts';
 
 const SEQUENCES = [
   'GGGGAAAACCCC',
@@ -90,6 +90,31 @@ describe('joined shards have the bytes of one process', () => {
       );
   });
 
+  test('structures of a corpus, whose sections follow each other', async () => {
+    const folder = temporaryFolder();
+    const known = structureFile(folder, 'known.dbn', rnas.slice(0, 3));
+    const corpus = join(folder, 'x.corpus');
+    const built = await rna('corpus', 'build', corpus, '--ncrna', known, fasta(folder, TEXT));
+    expect(built.code, built.stderr).toBe(0);
+    const argv = ['structures', corpus, '--jobs', '1'];
+    const whole = await rna(...argv);
+    const ids = whole.stdout.split('\n').flatMap((line) => (line.startsWith('>') ? [line.split(' ')[0]!] : []));
+    expect(ids).toEqual(expect.arrayContaining(['>structured/0', '>structured/2', '>ncrna/0']) as string[]);
+    expect(whole.stdout).toContain(SEQUENCES[0]!);
+    expect((await merged(join(folder, 'x.dbn'), 4, argv)).toString()).toBe(whole.stdout);
+    const { stdout } = await rna('shards', 'plan', corpus, '--shards', '2', '--json');
+    const plan = JSON.parse(stdout) as { records: number; nucleotides: number; shards: { nucleotides: number }[] };
+    expect(plan.records).toBe(ids.length);
+    const letters = whole.stdout.split('\n').flatMap((line) => (/^[A-Z]+$/.test(line) ? [line.length] : []));
+    const half = Math.floor(ids.length / 2);
+    const sum = (lengths: readonly number[]): number => lengths.reduce((a, b) => a + b, 0);
+    expect(plan.nucleotides).toBe(sum(letters));
+    expect(plan.shards.map(({ nucleotides }) => nucleotides)).toEqual([
+      sum(letters.slice(0, half)),
+      sum(letters.slice(half)),
+    ]);
+  });
+
   test('fold by an engine, where a shard has bad records alone', async () => {
     const folder = temporaryFolder();
     const input = fasta(folder, ['GGGGAAAACCCC', 'ACXU', 'GGCGAAAGCC']);
@@ -97,6 +122,40 @@ describe('joined shards have the bytes of one process', () => {
     const whole = await rna(...argv);
     expect(whole.stdout).toContain('>s2');
     expect((await merged(join(folder, 'folds.dbn'), 3, argv)).toString()).toBe(whole.stdout);
+  });
+
+  test('predict by a head that pads to the longest of a pass, as a table and as JSON', async () => {
+    const folder = temporaryFolder();
+    const train = join(folder, 'loads.csv');
+    writeFileSync(train, `utr,rl\n${SEQUENCES.map((sequence, k) => `${sequence},${k}`).join('\n')}\n`);
+    const run = join(folder, 'run');
+    const trained = await rna(
+      ...['finetune', 'ribosome-load', '--model.checkpoint', modelFolder(folder, 'ssrlm-A'), '--out', run],
+      ...['--data.train', train, '--model.freeze', 'true', '--train.steps', '1'],
+      ...['--head.channels', '4', '--head.blocks', '1', '--head.padding', 'batch'],
+    );
+    expect(trained.code, trained.stderr).toBe(0);
+    const input = fasta(folder, TEXT);
+    const argv = ['predict', 'ribosome-load', join(run, 'model'), input];
+    const whole = await rna(...argv);
+    // What is predicted of an RNA follows from the others of its pass.
+    const alone = await rna(...argv.slice(0, -1), fasta(folder, [SEQUENCES[0]!], 'alone.fasta'));
+    const predicted = (text: string): string => text.split('\n')[1]!.split(',')[2]!;
+    expect(predicted(alone.stdout)).not.toBe(predicted(whole.stdout));
+    expect((await merged(join(folder, 'loads-of-all.csv'), 3, argv)).toString()).toBe(whole.stdout);
+    const json = await rna(...argv, '--json');
+    expect((await merged(join(folder, 'loads.json'), 2, [...argv, '--json'])).toString()).toBe(json.stdout);
+    expect(await rna(...argv.slice(0, -1), train, '--out', join(folder, 'x.csv'), '--shard', '1/2')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--shard needs a FASTA file') as string,
+    });
+  });
+
+  test('predict of base pairs, which is fold', async () => {
+    const folder = temporaryFolder();
+    const argv = ['predict', await structureModelFolder(folder, 'rinalmo-A'), fasta(folder, TEXT)];
+    const whole = await rna(...argv);
+    expect((await merged(join(folder, 'pairs.dbn'), 2, argv)).toString()).toBe(whole.stdout);
   });
 
   test('score --scan', async () => {
@@ -274,7 +333,6 @@ test('batches are those of all records, whatever part of them is run', () =>
       async (tokens, of, budget, manyBefore) => {
         // Records of a file with more than one group of batches, of which the last ones have the given tokens.
         const records = [...(manyBefore ? Array.from({ length: 1010 }, (_, k) => 1 + (k % 7)) : []), ...tokens];
-        const index = { records: records.length } as FastaIndex;
         const named = records.map((count, id) => ({ id, count }));
         const whole: Batch<(typeof named)[number]>[] = [];
         for await (const batch of batchesOf(named, budget, ({ count }) => count)) whole.push(batch);
@@ -283,8 +341,8 @@ test('batches are those of all records, whatever part of them is run', () =>
         const found: number[] = [];
         for (let k = 1; k <= Math.min(of, records.length); k++) {
           const range = shardRange({ index: k, of: Math.min(of, records.length) }, records.length);
-          const part = batchPart({ index, range });
-          const { first, count } = part.read.range;
+          const part = batchPart(range, records.length);
+          const { first, count } = part.read;
           const read = named.slice(first, first + count);
           expect(ownOf(read, part)).toEqual(named.slice(range.first, range.first + range.count));
           for await (const batch of batchesOf(read, budget, (each) => each.count, part)) {
@@ -324,6 +382,51 @@ test('a shard that is killed leaves no part of it, and the next run completes it
   for (const suffix of ['', '.scores.tsv'])
     expect(readFileSync(`${out}${suffix}`, 'utf8')).toBe(readFileSync(join(folder, `whole.dbn${suffix}`), 'utf8'));
 });
+
+const KILLS = process.env['RNA_MATRIX'] === 'full' ? 20 : 3;
+
+test(
+  `${KILLS} kills at random moments: nothing is lost, nothing there in part, nothing done twice`,
+  { timeout: 1_200_000 },
+  async () => {
+    const folder = temporaryFolder();
+    const of = 4;
+    fasta(
+      folder,
+      Array.from({ length: 3 * of }, (_, k) => 'GGGAAACCCUUUAGCGCAUAUGCUAGCAUUACGGCAUAUCGG'.slice(k).repeat(3)),
+    );
+    const out = join(folder, 'x.dbn');
+    const argv = ['structures', join(folder, 'input.fasta'), '--jobs', '1', '--probs', '--out', out];
+    const status = async (): Promise<{ done: number[]; differing: unknown[] }> =>
+      JSON.parse((await rna('shards', 'status', out, '--shards', String(of), '--json')).stdout) as {
+        done: number[];
+        differing: unknown[];
+      };
+    // How long a shard takes here and now, and so in which moments a kill can come.
+    const begun = performance.now();
+    expect((await rnaProcess([...argv, '--shard', `1/${of}`])).code).toBe(0);
+    const duration = performance.now() - begun;
+    const manifest = join(`${out}.shards`, shardName({ index: 1, of }), 'manifest.json');
+    const { mtimeMs } = statSync(manifest);
+    const random = new RandomStream(20241201);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const end = performance.now() + 1.1 * duration * random.uniform();
+      const shard = `${1 + random.below(of)}/${of}`;
+      await rnaProcess([...argv, '--shard', shard], {
+        interruptWhen: () => performance.now() > end,
+        signal: 'SIGKILL',
+      });
+      expect(await status(), shard).toMatchObject({ differing: [] });
+    }
+    await runShards(of, argv);
+    expect(await status()).toMatchObject({ done: [1, 2, 3, 4], differing: [] });
+    expect(statSync(manifest).mtimeMs).toBe(mtimeMs);
+    expect(await rna('shards', 'merge', out)).toMatchObject({ code: 0 });
+    expect(await rna(...argv.slice(0, -1), join(folder, 'whole.dbn'))).toMatchObject(done);
+    for (const suffix of ['', '.probs.tsv'])
+      expect(readFileSync(`${out}${suffix}`, 'utf8')).toBe(readFileSync(join(folder, `whole.dbn${suffix}`), 'utf8'));
+  },
+);
 
 test('of two processes with one shard, one gives it its name, and both succeed', async () => {
   const folder = temporaryFolder();

@@ -2,65 +2,12 @@
  * Structures in space from the command line: a tiny model learns a hairpin, a run that was made longer ends in the bits
  * of one that was that long, and `rna tertiary` and `rna evaluate` read what came of it.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { helixModel, readMmcif, readPdb, rnaChains, writePdb } from '@rna/structure';
+import { readMmcif, readPdb, rnaChains } from '@rna/structure';
 import { expect, test } from 'vitest';
 import { fasta, modelFixture, modelFolder, rna, temporaryFolder, tensors } from './harness.ts';
-
-const SIZES: Readonly<Record<string, number>> = {
-  rowDim: 16,
-  pairDim: 16,
-  singleDim: 16,
-  positions: 34,
-  blocks: 1,
-  rowHeads: 2,
-  rowHeadDim: 8,
-  outerDim: 4,
-  triangleDim: 16,
-  triangleHeads: 2,
-  triangleHeadDim: 8,
-  ipaHeads: 2,
-  ipaDim: 8,
-  queryPoints: 2,
-  valuePoints: 2,
-  iterations: 2,
-  torsionDim: 16,
-  torsionBlocks: 1,
-  recycles: 1,
-};
-const HAIRPIN = 'GGCGAAAGCC';
-const PARTNERS = Int32Array.from([9, 8, 7, -1, -1, -1, -1, 2, 1, 0]);
-const LONGER = `${HAIRPIN}AUAU`;
-
-/** Files of two structures that are A-form helices by their making, and the arguments of a run on them. */
-function prepared(): {
-  folder: string;
-  data: string;
-  run: (out: string, steps: number, ...more: string[]) => string[];
-} {
-  const folder = temporaryFolder();
-  const data = join(folder, 'chains');
-  mkdirSync(data);
-  const write = (name: string, sequence: string, partners: Int32Array): void => {
-    writeFileSync(join(data, name), writePdb([{ id: 'A', ...helixModel(sequence, partners) }]));
-  };
-  write('hairpin.pdb', HAIRPIN, PARTNERS);
-  write('longer.pdb', LONGER, Int32Array.of(...PARTNERS, -1, -1, -1, -1));
-  const model = modelFolder(folder, 'ssrlm-A');
-  return {
-    folder,
-    data,
-    run: (out, steps, ...more) => [
-      ...['finetune', 'tertiary-structure', '--out', join(folder, out), '--train.steps', String(steps)],
-      ...['--model.checkpoint', model, '--model.freeze', 'true'],
-      ...['--data.train', data, '--data.validation', join(data, 'hairpin.pdb'), '--data.shortest', '10'],
-      ...['--optimizer.schedule', 'constant', '--optimizer.learningRate', '0.01', '--optimizer.warmupSteps', '3'],
-      ...Object.entries(SIZES).flatMap(([name, value]) => [`--head.${name}`, String(value)]),
-      ...more,
-    ],
-  };
-}
+import { HAIRPIN, prepared } from './tertiaryRun.ts';
 
 interface Evaluated {
   readonly scores: Readonly<Record<string, { readonly mean: number }>>;
@@ -111,6 +58,21 @@ test('a hairpin is learnt, predicted into files and scored beside the baselines'
   expect(foretold.code, foretold.stderr).toBe(0);
   expect(JSON.parse(foretold.stdout)).toMatchObject({ command: 'tertiary', records: 2, windows: null });
   expect((await rna('info', model)).stdout).toContain('weights.allAtom 0.5');
+
+  // Shards: joined they are the files and lines of one process.
+  const parts = join(folder, 'parts');
+  for (const shard of ['1/2', '2/2']) {
+    const one = await rna(
+      ...['tertiary', model, input, '--out', parts, '--format', 'pdb,cif', '--probs', '--shard', shard],
+    );
+    expect(one, one.stderr).toMatchObject({ code: 0, stdout: '' });
+  }
+  expect(await rna('shards', 'merge', parts)).toMatchObject({ code: 0, stdout: `${parts}\n` });
+  expect(readFileSync(join(parts, 'records.jsonl'), 'utf8')).toBe(predicted.stdout);
+  const structures = readdirSync(out).filter((name) => name !== 'report.html');
+  expect(readdirSync(parts).sort()).toEqual(['records.jsonl', ...structures].sort());
+  for (const name of structures)
+    expect(readFileSync(join(parts, name)).equals(readFileSync(join(out, name)))).toBe(true);
 
   const csv = join(folder, 'scores.csv');
   const report = join(folder, 'report');

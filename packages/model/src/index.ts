@@ -39,6 +39,7 @@ export {
   type PackedTokens,
   type Pool,
 } from './packing.ts';
+export { batchesOf, batchPart, ownOf, type Batch, type BatchPart, type RecordRange } from './batches.ts';
 export { isEncoder, isLmHead, isEmbedding, blockOf } from './parameterGroups.ts';
 export { parameter, initializeParameters, type ParameterMap } from './parameters.ts';
 export {

@@ -4,9 +4,10 @@
  * of them are the head's (`head.metrics`).
  */
 import {
-  groupByTokenBudget,
+  batchesOf,
   packTokens,
   runHead,
+  type BatchPart,
   type Encoder,
   type ParameterMap,
   type Scalars,
@@ -39,21 +40,25 @@ const PASS_TOKENS = 4096;
 
 /**
  * Predictions for RNAs in their order, without dropout. Heads that take one sequence at a time get one. A head that
- * pads to the longest RNA of a pass, as the reference's do, predicts the same of the same RNAs in the same order.
+ * pads to the longest RNA of a pass, as the reference's do, predicts the same of the same RNAs in the same order, also
+ * where only a part of them is wanted.
+ * @param part Which of the RNAs of a set are given, and which of these are wanted. Without it all are.
  * @throws what the device says of a pass that it cannot run; all RNAs before that pass have been predicted then.
  */
 export async function* predictions<S extends object, T, P>(
   model: TaskModel<S, T, P>,
   rnas: AsyncIterable<{ readonly sequence: string }> | Iterable<{ readonly sequence: string }>,
   scalars: Scalars,
+  part?: BatchPart,
 ): AsyncGenerator<P, void, undefined> {
   const budget = model.task.head.oneSequence === true ? 1 : PASS_TOKENS;
-  for await (const group of groupByTokenBudget(rnas, budget, tokensOf)) {
-    yield* await predictPack(
+  for await (const { records, from, to } of batchesOf(rnas, budget, tokensOf, part)) {
+    const pass = await predictPack(
       model,
-      group.map(({ sequence }) => sequence),
+      records.map(({ sequence }) => sequence),
       scalars,
     );
+    yield* pass.slice(from, to);
   }
 }
 

@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 export const MODEL_HELP =
   'builtin, a folder with config.json and model.safetensors (or shards), a .safetensors or .pt file, or a hub name such as multimolecule/rinalmo-micro';
 export const TASK_HELP = 'what is predicted; --help lists the tasks';
-export const INPUT_HELP = 'FASTA file, gzipped or not, or - for stdin';
+export const INPUT_HELP = 'FASTA file, gzipped or not, a .corpus, or - for stdin';
 
 export const EXIT_HELP = `
 Exit codes: 0 done, 1 the work failed (bad input, damaged model, no adapter), 2 wrong usage, 130 interrupted,

@@ -8,10 +8,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
+import type { RecordRange } from '@rna/model';
 import { InputError, readable } from '@rna/structure';
 import { CommandError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
 import { writeAtomically } from '../files/files.ts';
+import { corpusFacts, corpusNucleotides, corpusText, isCorpusFile } from './corpusText.ts';
 import { scanFasta, type PlacedBytes, type RecordPlace } from './fastaScan.ts';
 import { bytesBetween, packingOf, type Packing } from './seekable.ts';
 
@@ -47,10 +49,11 @@ export const indexPath = (path: string): string => `${path}.index`;
 
 /**
  * The index of a file: the one beside it where that is the file's, else a new one, which is then kept there if the
- * folder can be written to. Throws an InputError for a file without a record and for two records of one id, and a
+ * folder can be written to. A corpus is its own index. Throws an InputError for a file without a record and for two records of one id, and a
  * CommandError for what no shard can be opened in.
  */
 export async function openFastaIndex(path: string): Promise<FastaIndex> {
+  if (isCorpusFile(path)) return { path, packing: 'plain', ...(await corpusFacts(path)), groups: new Float64Array(0) };
   const kept = await readIndex(path);
   if (kept !== undefined) return kept;
   const index = await buildIndex(path);
@@ -215,19 +218,14 @@ async function refuseRepeatedIds(path: string, packing: Packing, hashes: Float64
   );
 }
 
-/** Records of a file that follow each other. */
-export interface RecordRange {
-  /** From 0. */
-  readonly first: number;
-  readonly count: number;
-}
-
 /** The text of a range of records, and the line that it begins on. Nothing before it is read but a part of a group. */
 export async function openRecords(
   index: FastaIndex,
   { first, count }: RecordRange,
 ): Promise<{ readonly firstLine: number; readonly text: () => AsyncGenerator<string, void, undefined> }> {
   const { path, packing, records } = index;
+  // A record is two lines there.
+  if (isCorpusFile(path)) return { firstLine: 2 * first + 1, text: () => corpusText(path, { first, count }) };
   // What stands before the first header is the first range's, so that it is not passed over in silence.
   const from = first === 0 ? { ...START, line: 1 } : (await placeOf(index, first)).place;
   const to = first + count === records ? undefined : (await placeOf(index, first + count)).place;
@@ -242,8 +240,16 @@ export async function openRecords(
   };
 }
 
+/** Read once for all ranges that are asked for. */
+const ofCorpora = new WeakMap<FastaIndex, Promise<Float64Array>>();
+
 /** Nucleotides of a range of records, gaps included. */
 export async function nucleotidesOf(index: FastaIndex, { first, count }: RecordRange): Promise<number> {
+  if (isCorpusFile(index.path)) {
+    let sums = ofCorpora.get(index);
+    if (sums === undefined) ofCorpora.set(index, (sums = corpusNucleotides(index.path)));
+    return (await sums)[first + count]! - (await sums)[first]!;
+  }
   const before = async (record: number): Promise<number> =>
     record === index.records ? index.nucleotides : (await placeOf(index, record)).nucleotides;
   return (await before(first + count)) - (await before(first));

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { RecordRange } from '@rna/model';
 import {
   InputError,
   parseFasta,
@@ -21,7 +22,8 @@ import {
   type FileRecord,
 } from '@rna/structure';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
-import { openRecords, type FastaIndex, type RecordRange } from './fastaIndex.ts';
+import { corpusText, isCorpusFile } from './corpusText.ts';
+import { openRecords, type FastaIndex } from './fastaIndex.ts';
 import { inputName, readText, STDIN } from './inputText.ts';
 import { note } from '../commandLine/terminal.ts';
 
@@ -76,7 +78,8 @@ interface Rereadable {
 }
 
 /**
- * Opens FASTA (`-` is stdin; gzipped or not) or the sequences of files of structures, one input or several, reads it through once and runs `task` on it.
+ * Opens FASTA (`-` is stdin; gzipped or not), a corpus, or the sequences of files of structures, one input or several,
+ * reads it through once and runs `task` on it.
  * Throws an InputError as `parseFasta` does and for an id that two inputs have, before `task` is called.
  */
 export async function withFasta<T>(
@@ -98,6 +101,10 @@ export async function withFasta<T>(
           hasStructures: false,
           ...(await openRecords(options.part.index, options.part.range)),
         });
+        continue;
+      }
+      if (isCorpusFile(path)) {
+        files.push({ name: path, hasStructures: false, text: () => corpusText(path), firstLine: 1 });
         continue;
       }
       const isRereadable = path !== STDIN && (await stat(path)).isFile();

@@ -2,6 +2,7 @@
  * How this process was started: alone, or as one of several that speak MPI. The
  * launcher's variables say so before a library is loaded, and which one to load.
  */
+import { fstatSync } from 'node:fs';
 import { UsageError } from '../commandLine/errors.ts';
 
 export interface Launch {
@@ -35,6 +36,26 @@ export function launchOf(environment: Environment = process.env): Launch | undef
       `srun started ${ofStep.size} processes that do not know of each other: start them by srun --mpi=pmix (for Open MPI) or srun --mpi=pmi2 (for MPICH); srun --mpi=list shows what this Slurm has`,
     );
   return undefined;
+}
+
+/**
+ * Throws a UsageError where the launcher speaks with its processes by a descriptor that this one does not have: what
+ * stands between the two, such as npx, hands none on, and the library would end in a crash.
+ */
+export function requireLauncher(environment: Environment = process.env): void {
+  const descriptor = environment['PMI_FD'];
+  if (descriptor === undefined || isSocket(Number(descriptor))) return;
+  throw new UsageError(
+    "MPICH's launcher cannot be heard here, since npx closes what it speaks by: put the command itself in the place of npx rna, such as node_modules/.bin/rna",
+  );
+}
+
+function isSocket(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 const LIBRARIES = {

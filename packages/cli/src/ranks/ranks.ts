@@ -11,7 +11,7 @@ import { DeviceLostError } from '@rna/tensor';
 import { gatherValues, type Ranks } from '@rna/train';
 import { CommandError, describeFailure, EXIT } from '../commandLine/errors.ts';
 import { note, onlyErrors } from '../commandLine/terminal.ts';
-import { launchOf, librariesFor } from './launch.ts';
+import { launchOf, librariesFor, requireLauncher } from './launch.ts';
 import type { Mpi, Request } from './mpi.ts';
 
 /** Nothing else uses it. */
@@ -41,6 +41,7 @@ export interface MpiRanks extends Ranks {
 export async function withRanks<T>(work: (ranks: MpiRanks | undefined) => Promise<T>): Promise<T> {
   const launch = launchOf();
   if (launch === undefined || launch.size === 1) return work(undefined);
+  requireLauncher();
   const { openMpi } = await import('./mpi.ts');
   const mpi = openMpi(librariesFor(launch));
   if (launch.size !== undefined && launch.size !== mpi.size)

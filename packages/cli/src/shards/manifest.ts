@@ -4,15 +4,16 @@
  * lies in the shard's folder, which appears by one rename when all of it is
  * written, so a folder of this name is a whole shard.
  */
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { CommandError } from '../commandLine/errors.ts';
 import { shardName, shardOfName, type Shard } from './shard.ts';
 
-/** How a file of shards is joined. */
-export const KINDS = ['lines', 'table', 'npy', 'safetensors', 'parquet'] as const;
+/** How a file of shards is joined; `file` is one of a folder that is a record's and stays as it is. */
+export const KINDS = ['lines', 'table', 'json', 'npy', 'safetensors', 'parquet', 'file'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -101,4 +102,11 @@ export function differences(found: Identity, wanted: Identity): string[] {
       ? []
       : [`${key} is ${own.get(key) ?? 'not given'} and not ${others.get(key) ?? 'left out'}`],
   );
+}
+
+/** The size and the SHA-256 of a file. */
+export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }

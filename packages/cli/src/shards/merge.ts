@@ -10,20 +10,17 @@ import { basename, dirname, join } from 'node:path';
 import { npyHeader, writeSafetensors, type ByteSink, type TensorEntry } from '@rna/model';
 import * as z from 'zod';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
-import { openFileSource, writeAtomically } from '../files/files.ts';
+import { makeFolder, openFileSource, writeAtomically } from '../files/files.ts';
+import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { npyShape } from '../tables/vectorFile.ts';
-import { MANIFEST_FILE, type Kind, type Manifest } from './manifest.ts';
-import { digestOf } from './runShard.ts';
-
-/** A shard's folder with its manifest. */
-export interface DoneShard {
-  readonly folder: string;
-  readonly manifest: Manifest;
-}
+import { digestOf, MANIFEST_FILE, type Kind } from './manifest.ts';
+import { ranges, surveyShards, type DoneShard } from './survey.ts';
 
 /** A file of a shard and what its manifest says of it. */
 interface ShardFile {
   readonly path: string;
+  /** The folder of its shard. */
+  readonly shard: string;
   readonly kind: Kind;
   readonly bytes: number;
   readonly sha256: string;
@@ -32,11 +29,33 @@ interface ShardFile {
 const INDEX_ENDING = '.safetensors.index.json';
 
 /**
+ * Joins the shards of an output that is named by itself or by their folder, into `to` or else into that. Throws a
+ * CommandError for shards that are missing, damaged or made in another way, before anything is written.
+ */
+export async function joinShards(
+  name: string,
+  to?: string,
+): Promise<{ readonly written: readonly string[]; readonly shards: number; readonly records: number }> {
+  const { folder, out, shards, done, missing, differing } = await surveyShards(name);
+  const [first] = differing;
+  if (first !== undefined)
+    throw new CommandError(
+      `${first.folder} does not belong to the other shards or is damaged: ${first.why}; remove it and run shard ${first.shard} again`,
+    );
+  if (missing.length > 0)
+    throw new CommandError(`${folder}: ${missing.length} of ${shards} shards are missing: ${ranges(missing)}`);
+  const written = await mergeShards(done, basename(out), to ?? out);
+  return { written, shards, records: done.reduce((sum, { manifest }) => sum + manifest.records, 0) };
+}
+
+/**
  * Joins all shards of an output, in order, into `to` and what their command writes beside it, and gives the names of
  * the files. `name` is the file's name in each shard. A name that ends in .safetensors.index.json keeps the
  * shards as files beside an index.
  */
-export async function mergeShards(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+async function mergeShards(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+  if (isFolder(shards[0]!)) return mergeFolders(shards, name, to);
+  await checkOutputFile(to);
   const files = shards[0]!.manifest.files.map(({ suffix, kind }) => ({
     kind,
     to: `${to}${suffix}`,
@@ -46,7 +65,7 @@ export async function mergeShards(shards: readonly DoneShard[], name: string, to
         throw new CommandError(
           `${folder} does not have the files of ${shards[0]!.folder}; remove it and run its shard again`,
         );
-      return { ...own, path: join(folder, `${name}${suffix}`) };
+      return { ...own, path: join(folder, `${name}${suffix}`), shard: folder };
     }),
   }));
   const written: string[] = [];
@@ -60,6 +79,7 @@ async function mergeFiles(kind: Kind, files: readonly ShardFile[], to: string): 
     if (kind !== 'safetensors') throw new UsageError(`${to}: only shards of safetensors have an index`);
     return writeIndex(files, to);
   }
+  if (kind === 'file') throw new CommandError(`${files[0]!.path} is damaged: a file of its kind lies in a folder`);
   if (kind === 'parquet')
     throw new CommandError(
       `shards of Parquet are not joined: their readers take ${join(dirname(files[0]!.path), '..', '*', basename(files[0]!.path))} for one table`,
@@ -68,8 +88,9 @@ async function mergeFiles(kind: Kind, files: readonly ShardFile[], to: string): 
   return [to];
 }
 
-const JOIN: Readonly<Record<Exclude<Kind, 'parquet'>, (files: readonly ShardFile[], sink: ByteSink) => Promise<void>>> =
-  { lines: joinLines, table: joinTables, npy: joinNpy, safetensors: joinSafetensors };
+const JOIN: Readonly<
+  Record<Exclude<Kind, 'parquet' | 'file'>, (files: readonly ShardFile[], sink: ByteSink) => Promise<void>>
+> = { lines: joinLines, table: joinTables, json: joinJson, npy: joinNpy, safetensors: joinSafetensors };
 
 async function joinLines(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
   for (const file of files) for await (const bytes of checkedBytes(file)) await sink.write(bytes);
@@ -87,6 +108,33 @@ async function joinTables(files: readonly ShardFile[], sink: ByteSink): Promise<
       throw new CommandError(`${file.path} has other columns than ${files[0]!.path}; it is no shard of the same table`);
     for await (const bytes of reader.rest()) await sink.write(bytes);
   }
+}
+
+/** Behind the last row of a document of JSON with a row a line under its first line. */
+const END_OF_JSON = Buffer.from('\n]}\n');
+
+/** The rows of all documents under the first line of the first, which ends in `[`. */
+async function joinJson(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
+  let first: string | undefined;
+  for (const file of files) {
+    const reader = byteReader(checkedBytes(file));
+    const line = Buffer.from(await reader.line()).toString('utf8');
+    if (first !== undefined && first !== line)
+      throw new CommandError(
+        `${file.path} begins otherwise than ${files[0]!.path}; it is no shard of the same document`,
+      );
+    await sink.write(Buffer.from(first === undefined ? line : ',\n'));
+    first ??= line;
+    // The end is held back until it is known to be that.
+    let held: Uint8Array = new Uint8Array(0);
+    for await (const bytes of reader.rest()) {
+      const all = Buffer.concat([held, bytes]);
+      held = all.subarray(Math.max(0, all.length - END_OF_JSON.length));
+      await sink.write(all.subarray(0, all.length - held.length));
+    }
+    if (!END_OF_JSON.equals(held)) throw damaged(file);
+  }
+  await sink.write(END_OF_JSON);
 }
 
 async function joinNpy(files: readonly ShardFile[], sink: ByteSink): Promise<void> {
@@ -178,11 +226,7 @@ async function writeIndex(files: readonly ShardFile[], to: string): Promise<read
   const stem = to.slice(0, -INDEX_ENDING.length);
   const names = files.map((_, k) => `${stem}-${digits(k + 1)}-of-${digits(files.length)}.safetensors`);
   for (const [k, file] of files.entries()) {
-    const found = await digestOf(file.path);
-    if (found.sha256 !== file.sha256) throw damaged(file);
-    await rm(names[k]!, { force: true });
-    // A link takes no room; another file system needs a copy.
-    await link(file.path, names[k]!).catch(() => copyFile(file.path, names[k]!));
+    await place(file, names[k]!);
   }
   const encoder = new TextEncoder();
   await writeAtomically(to, async (sink) => {
@@ -202,9 +246,45 @@ async function writeIndex(files: readonly ShardFile[], to: string): Promise<read
 
 const digits = (value: number): string => String(value).padStart(5, '0');
 
-const damaged = ({ path }: ShardFile, cause?: unknown): CommandError =>
+/** Puts a file under another name, once it is known to be as it was written. */
+async function place(file: ShardFile, to: string): Promise<void> {
+  const found = await digestOf(file.path);
+  if (found.sha256 !== file.sha256) throw damaged(file);
+  await rm(to, { force: true });
+  // A link takes no room; another file system needs a copy.
+  await link(file.path, to).catch(() => copyFile(file.path, to));
+}
+
+/** Whether the output of a command is a folder. */
+const isFolder = ({ manifest }: DoneShard): boolean => manifest.files.some(({ suffix }) => suffix.startsWith('/'));
+
+/** Puts the files of all shards into one folder, and joins those that each has. */
+async function mergeFolders(shards: readonly DoneShard[], name: string, to: string): Promise<readonly string[]> {
+  const lines = new Map<string, ShardFile[]>();
+  const files = new Map<string, ShardFile>();
+  for (const { folder, manifest } of shards) {
+    for (const { suffix, ...own } of manifest.files) {
+      const file = { ...own, path: join(folder, `${name}${suffix}`), shard: folder };
+      const earlier = files.get(suffix);
+      if (own.kind === 'lines') lines.set(suffix, [...(lines.get(suffix) ?? []), file]);
+      else if (earlier === undefined) files.set(suffix, file);
+      else
+        throw new CommandError(
+          `records of ${earlier.shard} and of ${folder} would both be written to ${to}${suffix}; rename one of them, and run both shards again`,
+        );
+    }
+  }
+  await checkOutputFolder(to);
+  await makeFolder(to);
+  for (const [suffix, file] of files) await place(file, `${to}${suffix}`);
+  // What lists the files comes last: where it is, all are.
+  for (const [suffix, parts] of lines) await writeAtomically(`${to}${suffix}`, (sink) => joinLines(parts, sink));
+  return [to];
+}
+
+const damaged = ({ path, shard }: ShardFile, cause?: unknown): CommandError =>
   new CommandError(
-    `${path} is not as it was written (${MANIFEST_FILE} has its digest); remove ${dirname(path)} and run its shard again`,
+    `${path} is not as it was written (${MANIFEST_FILE} has its digest); remove ${shard} and run its shard again`,
     { cause },
   );
 

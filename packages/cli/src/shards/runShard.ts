@@ -4,21 +4,21 @@
  * disk; so a shard is there as a whole or not at all, whenever the process is
  * killed and however many work on the same shard.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
 import { packageVersion } from '../commandLine/version.ts';
 import { makeFolder, partialFolder, writeAtomically } from '../files/files.ts';
-import { checkOutputFile } from '../files/outputPaths.ts';
+import { checkOutputFile, checkOutputFolder } from '../files/outputPaths.ts';
 import { openFastaIndex } from '../input/fastaIndex.ts';
 import type { FastaPart } from '../input/fastaInput.ts';
 import { STDIN } from '../input/inputText.ts';
 import { modelDigest } from '../models/modelDigest.ts';
 import {
   differences,
+  digestOf,
   doneShards,
   isShard,
   MANIFEST_FILE,
@@ -43,7 +43,11 @@ export interface ShardedCommand {
   readonly inputs: readonly string[];
   /** Files beside the model that the results depend on, by what they are. */
   readonly files?: Readonly<Record<string, string | undefined>>;
-  /** How the file with this ending behind the name given by --out is joined. */
+  /** Whether joined shards are what one process writes with these options, so that ranks may share the records out. */
+  readonly overRanks?: boolean;
+  /** Whether --out is the name of a folder. */
+  readonly isFolder?: boolean;
+  /** How the file with this ending behind the name given by --out is joined; of a folder the ending begins with /. */
   readonly kindOf: (suffix: string) => Kind;
 }
 
@@ -53,28 +57,24 @@ export interface ShardPart {
   readonly part?: FastaPart;
 }
 
-/** The option of `withFasta` for the records of a shard. */
-export const partOf = ({ part }: ShardPart): { readonly part?: FastaPart } => (part === undefined ? {} : { part });
+/** The option of `withFasta` for the records of a shard, or for those that have to be read for them. */
+export const partOf = ({ part }: ShardPart, range = part?.range): { readonly part?: FastaPart } =>
+  part === undefined || range === undefined ? {} : { part: { index: part.index, range } };
 
 /** What results do not depend on, or what is told by its digest. */
 const NO_PART_OF_IDENTITY = new Set(['out', 'shard', 'input', 'inputs', 'jobs']);
 
 /**
- * Runs `work` on all records, or where there is --shard on its own, with the name of a file in a hidden folder for
- * --out. A shard that is done is not done again. Throws a CommandError for one that was made in another way.
+ * Runs `work` on the records of a shard, with the name of a file in a hidden folder for --out. A shard that is done is
+ * not done again. Throws a CommandError for one that was made in another way.
  */
-export async function runSharded<O extends ShardedOptions>(
+export async function runShard<O extends ShardedOptions>(
   command: ShardedCommand,
-  options: O,
+  options: O & Required<ShardOption>,
   work: (options: O & ShardPart) => Promise<void>,
 ): Promise<void> {
   const { shard, out } = options;
-  if (shard === undefined) return work(options);
-  const [input] = command.inputs;
-  if (command.inputs.length !== 1 || input === undefined || input === STDIN)
-    throw new UsageError(
-      '--shard needs one FASTA file as its input; stdin and several files cannot be opened in the middle',
-    );
+  const input = inputOf(command);
   if (out === undefined)
     throw new UsageError('--shard needs --out FILE, the name of the file that all shards together will be');
   const index = await openFastaIndex(input);
@@ -82,7 +82,8 @@ export async function runSharded<O extends ShardedOptions>(
     throw new CommandError(`${input} has ${index.records} records, so there are no ${shard.of} shards of it`);
   const { folder, out: whole } = shardsFolder(out);
   const name = basename(whole);
-  await checkOutputFile(whole);
+  if (command.isFolder) await checkOutputFolder(whole);
+  else await checkOutputFile(whole);
   const { sha256, records, nucleotides } = index;
   const made: Identity = {
     command: command.name,
@@ -117,6 +118,7 @@ export async function runSharded<O extends ShardedOptions>(
     };
     const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeAtomically(join(partial, MANIFEST_FILE), (sink) => sink.write(text));
+    if (command.isFolder) await flushFolder(join(partial, name));
     await flushFolder(partial);
     if (await takesName(partial, final)) {
       await flushFolder(folder);
@@ -125,6 +127,16 @@ export async function runSharded<O extends ShardedOptions>(
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
+}
+
+/** The one input of which there are shards. Throws a UsageError where there is none. */
+export function inputOf({ inputs }: ShardedCommand): string {
+  const [input] = inputs;
+  if (inputs.length !== 1 || input === undefined || input === STDIN)
+    throw new UsageError(
+      '--shard needs one FASTA file as its input; stdin and several files cannot be opened in the middle',
+    );
+  return input;
 }
 
 /** Whether the shard is there. Throws a CommandError where it, or the first that is there, was made in another way. */
@@ -156,17 +168,16 @@ async function digestsOf(
   return digests;
 }
 
-/** The size and the SHA-256 of a file. */
-export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
-}
-
-async function writtenFiles(folder: string, name: string, { kindOf }: ShardedCommand): Promise<Manifest['files']> {
+async function writtenFiles(
+  folder: string,
+  name: string,
+  { kindOf, isFolder = false }: ShardedCommand,
+): Promise<Manifest['files']> {
   const files: Manifest['files'] = [];
-  for (const each of (await readdir(folder)).sort()) {
-    if (!each.startsWith(name)) continue;
+  const names = isFolder
+    ? (await readdir(join(folder, name))).map((each) => `${name}/${each}`)
+    : (await readdir(folder)).filter((each) => each.startsWith(name));
+  for (const each of names.sort()) {
     const suffix = each.slice(name.length);
     files.push({ suffix, kind: kindOf(suffix), ...(await digestOf(join(folder, each))) });
   }

@@ -1,6 +1,6 @@
 /** A shard of a corpus: which of N parts it is, which records it has and what it is called. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { RecordRange } from '../input/fastaIndex.ts';
+import type { RecordRange } from '@rna/model';
 
 /** The k-th of N parts, from 1. */
 export interface Shard {

@@ -3,9 +3,14 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
-import { differences, doneShards, readManifest, shardsFolder } from './manifest.ts';
-import type { DoneShard } from './merge.ts';
+import { differences, doneShards, readManifest, shardsFolder, type Manifest } from './manifest.ts';
 import { shardName } from './shard.ts';
+
+/** A shard's folder with its manifest. */
+export interface DoneShard {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
 
 export interface Survey {
   readonly folder: string;

@@ -8,12 +8,16 @@
 import { extname } from 'node:path';
 import { defaultTokenBudget } from '@rna/inference/node';
 import {
+  batchesOf,
+  batchPart,
+  ownOf,
   packTokens,
   poolRows,
   sequenceRange,
   writeCsv,
   writeNpy,
   writeSafetensors,
+  type BatchPart,
   type Encoder,
   type OpenedModel,
   type PackedTokens,
@@ -34,8 +38,8 @@ import { checkOutputFile } from '../../files/outputPaths.ts';
 import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import type { Kind } from '../../shards/manifest.ts';
-import { batchesOf, batchPart, ownOf, type BatchPart } from '../../shards/batches.ts';
-import { runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { writeParquet } from '../../tables/vectorFile.ts';
 
@@ -56,7 +60,11 @@ export interface EmbedOptions extends Precision, WindowOptions, ShardOption, Sha
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   const kind = FORMATS_OF_SHARDS[format];
-  await runSharded({ name: 'embed', inputs: [options.input], kindOf: () => kind }, options, embedRecords);
+  await runSharded(
+    { name: 'embed', inputs: [options.input], overRanks: true, kindOf: () => kind },
+    options,
+    embedRecords,
+  );
 }
 
 async function embedRecords(options: EmbedOptions): Promise<void> {
@@ -66,10 +74,10 @@ async function embedRecords(options: EmbedOptions): Promise<void> {
     throw new UsageError('--attentions are maps of a whole sequence, which windows do not have; leave out one of them');
   await checkOutputFile(options.out);
   if (options.logits) await requireLetters(options.model);
-  const part = options.part && batchPart(options.part);
+  const part = options.part && batchPart(options.part.range, options.part.index.records);
   const allowUnknown = options.allowUnknown ?? false;
   await interruptible((signal) =>
-    withFasta(options.input, { allowUnknown, ...(part && { part: part.read }), signal }, async (read) => {
+    withFasta(options.input, { allowUnknown, ...partOf(options, part?.read), signal }, async (read) => {
       const fasta: FastaInput = { ...read, plan: ownOf(read.plan, part) };
       if (format === '.safetensors') checkNames(fasta, options);
       if (format === '.npy' && options.pool === 'none') checkOneLength(fasta, options);

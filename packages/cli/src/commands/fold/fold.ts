@@ -10,7 +10,8 @@ import { interruptible, progressBar, type ProgressBar } from '../../commandLine/
 import { writeAtomically } from '../../files/files.ts';
 import { noteOtherLetters, withFasta } from '../../input/fastaInput.ts';
 import { checkWindowOptions } from '../../models/windows.ts';
-import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { foldByEngine } from './byEngine.ts';
 import { foldByModel, type FoldByModelOptions } from './byModel.ts';

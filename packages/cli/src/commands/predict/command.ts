@@ -11,6 +11,7 @@ import {
   weightsOption,
   withTasks,
 } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 import type { PredictOptions } from './predict.ts';
 
 export function registerPredict(program: Command): void {
@@ -42,6 +43,7 @@ export function registerPredict(program: Command): void {
     .option('--allow-sharp-loops', 'of structures: allow fewer than three nucleotides between partners')
     .option('--probs', 'of structures: also OUT/ID.probs.tsv')
     .addOption(columnsOption())
+    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

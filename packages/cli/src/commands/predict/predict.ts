@@ -3,9 +3,19 @@
  * record. Input is read twice, so that a bad record is refused before any work;
  * stdin is kept. Structures go the way of `rna fold`, which has files of its own.
  */
-import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
-import { csvLine } from '@rna/structure';
+import {
+  batchPart,
+  type BatchPart,
+  type Head,
+  type OpenedModel,
+  type Precision,
+  type Scalars,
+  type TaskHead,
+} from '@rna/model';
+import { csvLine, parseFasta, recordFormat, standardLetters } from '@rna/structure';
 import { predictionColumns, predictions } from '@rna/train';
+import { openRecords } from '../../input/fastaIndex.ts';
+import type { FastaPart } from '../../input/fastaInput.ts';
 import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
@@ -18,10 +28,14 @@ import type { ColumnNames } from '../../commandLine/options.ts';
 import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 
 export interface PredictOptions
   extends
     Precision,
+    ShardOption,
     Partial<Pick<FoldOptions, 'format'>>,
     Pick<FoldOptions, 'threshold' | 'allowNcPairs' | 'allowSharpLoops' | 'probs'> {
   /** Without one, what the model was fine-tuned for. */
@@ -57,6 +71,20 @@ export async function predict(options: PredictOptions): Promise<void> {
     );
   }
   if (out !== undefined) await checkOutputFile(out);
+  if (options.shard !== undefined && recordFormat(input) !== 'fasta')
+    throw new UsageError(`--shard needs a FASTA file as its input; ${input} is none`);
+  const kind = options.json ? 'json' : 'table';
+  const overRanks = recordFormat(input) === 'fasta';
+  await runSharded({ name: 'predict', inputs: [input], overRanks, kindOf: () => kind }, options, (own) =>
+    predictRnas(head, own),
+  );
+}
+
+/** Predictions for the RNAs of the input, or of the shard, in a table. */
+async function predictRnas(head: Head, options: PredictOptions & ShardPart): Promise<void> {
+  const { input, out } = options;
+  const part = options.part && batchPart(options.part.range, options.part.index.records);
+  const { part: toRead } = partOf(options, part?.read);
   await interruptible((signal) =>
     withModel(options.model, options, async (model) => {
       const task = requireTask(model, head, options);
@@ -66,11 +94,12 @@ export async function predict(options: PredictOptions): Promise<void> {
       ]);
       const stdin = input === '-' ? await collect(readUnlabelled(task, [input])) : undefined;
       const records = (): AsyncIterable<UnlabelledFileRna> | readonly UnlabelledFileRna[] =>
-        stdin ?? readUnlabelled(task, [input], options.columns);
+        stdin ?? (toRead === undefined ? readUnlabelled(task, [input], options.columns) : recordsOf(input, toRead));
       const { total, columns } = await lookThrough(
         records(),
         labelColumns(head, task.sizes, { id: options.columns?.id }).id,
         model,
+        part,
       );
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
       await withEncoder(
@@ -81,8 +110,8 @@ export async function predict(options: PredictOptions): Promise<void> {
             // Those that were read for the pass and have no prediction yet.
             const waiting: UnlabelledFileRna[] = [];
             const read = async function* (): AsyncGenerator<UnlabelledFileRna, void, undefined> {
-              for await (const record of records()) {
-                waiting.push(record);
+              for await (const [record, isWanted] of withWanted(records(), part)) {
+                if (isWanted) waiting.push(record);
                 yield record;
               }
             };
@@ -92,6 +121,7 @@ export async function predict(options: PredictOptions): Promise<void> {
                 { encoder, task, parameters: encoder.parameters },
                 read(),
                 scalars,
+                part,
               )) {
                 signal.throwIfAborted();
                 const record = waiting.shift()!;
@@ -192,20 +222,44 @@ async function* jsonLines(
   yield '\n]}\n';
 }
 
+/** The records of an indexed FASTA file, as they are read of the whole. */
+async function* recordsOf(
+  file: string,
+  { index, range }: FastaPart,
+): AsyncGenerator<UnlabelledFileRna, void, undefined> {
+  const { text, firstLine } = await openRecords(index, range);
+  for await (const { id, sequence, line } of parseFasta(text(), { file, firstLine }))
+    yield { id, sequence: standardLetters(sequence), file, line };
+}
+
+/** Each record with whether it is one of those that are wanted of all that are read. */
+async function* withWanted<T>(
+  records: AsyncIterable<T> | Iterable<T>,
+  part: BatchPart | undefined,
+): AsyncGenerator<readonly [record: T, isWanted: boolean], void, undefined> {
+  const { first, count } = part?.own ?? { first: 0, count: Infinity };
+  let number = part?.read.first ?? 0;
+  for await (const record of records) {
+    yield [record, number >= first && number < first + count];
+    number++;
+  }
+}
+
 /**
- * How many records there are, and the columns of their tables but for that of their ids. Throws an InputError for an RNA
+ * How many records are wanted, and the columns of their tables but for that of their ids. Throws an InputError for an RNA
  * that is too long for the model.
  */
 async function lookThrough(
   records: AsyncIterable<UnlabelledFileRna> | Iterable<UnlabelledFileRna>,
   id: string,
   { config }: OpenedModel,
+  part: BatchPart | undefined,
 ): Promise<{ total: number; columns: readonly string[] }> {
   const columns = new Set<string>();
   let total = 0;
-  for await (const record of records) {
+  for await (const [record, isWanted] of withWanted(records, part)) {
     checkLengths(config, [record]);
-    total++;
+    if (isWanted) total++;
     for (const [column] of record.cells ?? []) columns.add(column);
   }
   columns.delete(columns.has(id) ? id : 'id');

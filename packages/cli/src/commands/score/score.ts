@@ -22,7 +22,8 @@ import { withFasta } from '../../input/fastaInput.ts';
 import { requireLetters } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
-import { partOf, runSharded, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { readVariants, type Variant, type VariantOptions } from './variants.ts';
 

@@ -20,7 +20,7 @@ export function registerShards(program: Command): void {
       [
         'Reads a FASTA file (plain, or BGZF as bgzip writes it) once and keeps INPUT.index beside it, from which every',
         'shard is opened at once. Shards have the same number of records, or one more. A second plan reads the index alone.',
-        'Embed, fold, structures and score --scan take --shard k/N, and make the index where it is missing.',
+        'Embed, fold, structures, predict, score --scan and tertiary take --shard k/N, and make a missing index.',
       ].join(' '),
     )
     .argument('<input>', 'a FASTA file')

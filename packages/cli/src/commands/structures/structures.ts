@@ -25,7 +25,8 @@ import {
 import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
 import { foldingThreads } from '../../folding/memory.ts';
-import { partOf, runSharded, type ShardedCommand, type ShardPart } from '../../shards/runShard.ts';
+import { partOf, type ShardedCommand, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
 import { isParameterSet } from '../../folding/parameterSets.ts';
@@ -52,6 +53,7 @@ export async function structures(options: StructuresOptions): Promise<void> {
   const command: ShardedCommand = {
     name: 'structures',
     inputs: [options.input],
+    overRanks: constraints === undefined,
     files: { params: isParameterSet(params) ? undefined : params },
     kindOf: (suffix) => (suffix.endsWith('.tsv') ? 'table' : 'lines'),
   };

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { TertiaryOptions } from './tertiary.ts';
 import { activationsOption, examples, listOf, weightsOption, wholeNumber } from '../../commandLine/options.ts';
+import { shardOption } from '../../shards/shard.ts';
 import { withModelArgument } from '../../commandLine/modelArgument.ts';
 
 export function registerTertiary(program: Command): void {
@@ -39,6 +40,7 @@ export function registerTertiary(program: Command): void {
       'a line of JSON a record on stdout in place of the table: id, length, sequence, structure, plddt (the mean), plddts, model, recycles, sample, files',
     )
     .option('--skip-bad', 'leave out records that cannot be read or run, and list them; by default nothing is begun')
+    .addOption(shardOption())
     .addOption(weightsOption())
     .addOption(activationsOption())
     .option('--config <file>', 'config.json to use instead of the one beside the weights')

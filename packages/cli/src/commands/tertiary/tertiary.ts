@@ -18,9 +18,12 @@ import { textTable, type Table } from '../../report/table.ts';
 import { renderTertiary, type ShownStructure } from '../../report/tertiaryPage.ts';
 import { loadViewer } from '../../report/viewer.ts';
 import { writeText } from '../../tables/pairTable.ts';
+import { partOf, type ShardPart } from '../../shards/runShard.ts';
+import { runSharded } from '../../shards/runSharded.ts';
+import type { ShardOption } from '../../shards/shard.ts';
 import { withPredictor, type PredictorOptions, type StructurePredictor } from './predictor.ts';
 
-export interface TertiaryOptions extends PredictorOptions {
+export interface TertiaryOptions extends PredictorOptions, ShardOption, ShardPart {
   /** FASTA, `-` for stdin. */
   readonly inputs: readonly string[];
   readonly out: string;
@@ -35,6 +38,8 @@ export interface TertiaryOptions extends PredictorOptions {
 
 /** Structures that the page shows: each is some hundred kilobytes. */
 const MOST_SHOWN = 50;
+/** In the folder of a shard, and of all that are joined: a line of JSON a record, as --json has it. */
+const LINES_FILE = 'records.jsonl';
 /** Part of the nucleotides that the language model does not see in samples after the first. */
 const MASKED_SHARE = 0.15;
 
@@ -48,10 +53,23 @@ interface Row {
 
 /** Throws a UsageError, InputError, CheckpointError or CommandError before any output is begun. */
 export async function tertiary(options: TertiaryOptions): Promise<void> {
-  const { out } = options;
-  await checkOutputFolder(out);
+  await checkOutputFolder(options.out);
+  const kindOf = (suffix: string) => (suffix === `/${LINES_FILE}` ? 'lines' : 'file');
+  await runSharded({ name: 'tertiary', inputs: options.inputs, isFolder: true, kindOf }, options, (own) =>
+    own.part === undefined
+      ? predictRecords(own, writeResult)
+      : // What a shard has to say of its records lies with their files.
+        writeInFolder(own.out, LINES_FILE, (write) => predictRecords({ ...own, json: true }, write)),
+  );
+}
+
+/** Predicts all records, or those of the shard; what is said of them goes to `say`. */
+async function predictRecords(options: TertiaryOptions, say: (text: string) => Promise<void>): Promise<void> {
+  const { out, part } = options;
+  // Shards are found by their headers.
+  const reading = { skipBad: options.skipBad ?? false, allowUnnamed: part === undefined, ...partOf(options) };
   await interruptible((signal) =>
-    withFasta(options.inputs, { skipBad: options.skipBad ?? false, allowUnnamed: true, signal }, (fasta) =>
+    withFasta(options.inputs, { ...reading, signal }, (fasta) =>
       withPredictor(options, async (predictor) => {
         const names = fileNames(fasta.plan, (name) =>
           Array.from({ length: options.samples > 1 ? options.samples : 0 }, (_, k) => sampleName(name, k + 1)),
@@ -65,7 +83,7 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
             signal.throwIfAborted();
             const samples = await samplesOf(predictor, record, options, signal);
             if (samples === undefined) continue;
-            const made = await writeRecord(record, samples, names.get(record.id)!, options);
+            const made = await writeRecord(record, samples, names.get(record.id)!, options, say);
             rows.push(made.row);
             bar.update(rows.length);
             if (shown.length < MOST_SHOWN) shown.push(made.shown);
@@ -73,6 +91,8 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
         } finally {
           bar.stop();
         }
+        // A page of all records is no sum of the shards'.
+        if (part !== undefined) return;
         const table = tableOf(rows, options);
         const page = renderTertiary({
           model: options.model,
@@ -83,7 +103,7 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
           viewer: await loadViewer(),
         });
         await writeText(join(out, 'report.html'), [page]);
-        if (!options.json) await writeResult(textTable(table));
+        if (!options.json) await say(textTable(table));
         note(`${join(out, 'report.html')} shows ${shown.length === 1 ? 'it' : 'them'} in 3D`);
       }),
     ),
@@ -92,6 +112,16 @@ export async function tertiary(options: TertiaryOptions): Promise<void> {
 
 /** What a record's other samples than the surest are called. */
 const sampleName = (name: string, number: number): string => `${name}.sample-${number}`;
+
+/** Writes a text file of a folder, which is made. */
+async function writeInFolder(
+  folder: string,
+  name: string,
+  work: (write: (text: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  await makeFolder(folder);
+  await writeAtomically(join(folder, name), (sink) => work((text) => sink.write(new TextEncoder().encode(text))));
+}
 
 /** A record's structures, the surest first, with the number that each was made as. */
 type Samples = readonly { readonly number: number; readonly plddt: number; readonly detail: TertiaryDetail }[];
@@ -154,6 +184,7 @@ async function writeRecord(
   samples: Samples,
   name: string,
   options: TertiaryOptions,
+  say: (text: string) => Promise<void>,
 ): Promise<{ readonly row: Row; readonly shown: ShownStructure }> {
   const { id } = record;
   const sequence = standardLetters(record.sequence);
@@ -165,7 +196,7 @@ async function writeRecord(
   const row: Row = { id, length: sequence.length, plddt, sample, structure: dotBracket(partners) };
   if (options.json) {
     const { model, recycles } = options;
-    await writeResult(
+    await say(
       `${JSON.stringify({
         ...row,
         plddt: rounded(plddt),
