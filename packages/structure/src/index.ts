@@ -215,7 +215,7 @@ export {
   type ChainSelection,
   type LeftOut,
 } from './tertiary/chainSelection.ts';
-export { DISTANCE_BINS, distanceBin } from './tertiary/distances.ts';
+export { DISTANCE_BINS, distanceBin, nitrogenDistances } from './tertiary/distances.ts';
 export { fape, type FapeOptions, type FramesAndPoints } from './tertiary/fape.ts';
 export {
   buildAtoms,
