@@ -10,6 +10,7 @@ export {
   type Mutation,
 } from './mutations.ts';
 export { VOCABULARY, TOKEN, tokenize, detokenize, findInvalidLetter } from './tokenizer.ts';
+export { checkedSequence, parsedCell } from './records/cells.ts';
 export { csvLine, inertCell, type Cell } from './records/csv.ts';
 export { parseFasta, type FastaRecord, type FastaOptions } from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';

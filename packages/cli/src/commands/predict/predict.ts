@@ -6,7 +6,7 @@
 import type { Head, OpenedModel, Precision, Scalars, TaskHead } from '@rna/model';
 import { csvLine } from '@rna/structure';
 import { predictionColumns, predictions } from '@rna/train';
-import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
+import { columnsOf, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
@@ -69,7 +69,7 @@ export async function predict(options: PredictOptions): Promise<void> {
         stdin ?? readUnlabelled(task, [input], options.columns);
       const { total, columns } = await lookThrough(
         records(),
-        labelColumns(head, task.sizes, { id: options.columns?.id }).id,
+        columnsOf(head, task.sizes, { id: options.columns?.id }).id,
         model,
       );
       if (total === 0) throw new CommandError(`${input}: there is no RNA to predict for`);
