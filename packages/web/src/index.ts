@@ -14,7 +14,8 @@ export {
   StorageFullError,
   writeFile,
 } from './opfs.ts';
-export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
+export type { Command, CorpusChoice, RunEvent, TableChoice } from './protocol.ts';
+export type { TuningServer } from './tuning.ts';
 export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
 export { deleteRun, savedRuns, type SavedRun } from './savedRuns.ts';
@@ -31,5 +32,6 @@ export {
 } from './models/modelOffer.ts';
 export { keepModel, resumeModel, type KeepOptions } from './models/keepModel.ts';
 export { NotKeptError, openKeptModel } from './models/openKeptModel.ts';
+export { openKeptRhoFold } from './models/rhoFold.ts';
 export { fileBytes, isWhole } from './models/wholeness.ts';
 export { deleteModel, keptModels, type ModelFacts, type ModelRecord } from './models/modelRecord.ts';

@@ -25,6 +25,7 @@ import { loadModel, type LoadedModel } from './openedModel.ts';
 import { TooLongError, UnfitModelError } from './refusals.ts';
 import { readRnas, type Rnas } from './rnas.ts';
 import type { RnaRecord } from './records.ts';
+import { predictStructures } from './structurePredictions.ts';
 
 /** Tokens of a pass at most; a longer RNA has one of its own. */
 const PASS_TOKENS = 4096;
@@ -41,6 +42,7 @@ answerCalls<ModelCalls>({
   embed: (task, asked) => inTurn(() => embed(task, asked)),
   predict: (task, asked) => inTurn(() => predict(task, asked)),
   score: (task, asked) => inTurn(() => score(task, asked)),
+  '3d': (task, asked) => inTurn(() => predictStructures(task, asked)),
 });
 
 interface Prepared extends LoadedModel, Rnas {
@@ -152,6 +154,8 @@ async function predict(task: ModelTask, asked: Asked<ModelProgress>) {
 function requireTable({ task }: OpenedModel): void {
   if (task === undefined) throw new UnfitModelError('the model has no task: it was not fine-tuned');
   if (task.head.kind === 'pairs') throw new UnfitModelError('the model predicts base pairs, which the Fold view shows');
+  if (task.head.kind === 'coordinates')
+    throw new UnfitModelError('the model predicts structures in space, which the 3D view shows');
 }
 
 async function score(

@@ -28,7 +28,7 @@ export interface LoadedModel {
 type Tell = (progress: ModelProgress) => void;
 
 let device: Promise<Device> | undefined;
-let last: { readonly key: string; readonly loaded: LoadedModel } | undefined;
+let last: { readonly key: string; readonly loaded: unknown; readonly free: () => void } | undefined;
 
 /** The built-in model's files, read. */
 export async function readBuiltin(): Promise<OpenedModel> {
@@ -41,23 +41,36 @@ export async function readBuiltin(): Promise<OpenedModel> {
 }
 
 /** A model that is kept here, or the built-in one, on the device. */
-export async function loadModel(name: string, weights: Weights, tell: Tell): Promise<LoadedModel> {
-  const key = `${weights} ${name}`;
-  if (last?.key === key) return last.loaded;
+export const loadModel = (name: string, weights: Weights, tell: Tell): Promise<LoadedModel> =>
+  putOnDevice(`${weights} ${name}`, tell, async (on) => {
+    const model = name === BUILTIN ? await readBuiltin() : await openKeptModel(name);
+    const parameters = await loadParameters(on, counted(model, tell), weights);
+    const encoder = new Encoder(on, model.config, parameters, { weights, activations: 'f32' });
+    return {
+      loaded: { model, encoder, checkLength: lengthCheck(on, model, weights) },
+      free() {
+        for (const tensor of parameters.values()) tensor.dispose();
+      },
+    };
+  });
+
+/** What `load` puts on the device in place of what was there before; it stays until something of another key is asked for. */
+export async function putOnDevice<T>(
+  key: string,
+  tell: Tell,
+  load: (on: Device) => Promise<{ readonly loaded: T; readonly free: () => void }>,
+): Promise<T> {
+  // What is under a key was put there by its own `load`.
+  if (last?.key === key) return last.loaded as T;
   tell({ note: 'opening the adapter …' });
   const on = await openedDevice();
-  last?.loaded.encoder.parameters.forEach((tensor) => {
-    tensor.dispose();
-  });
+  last?.free();
   last = undefined;
   on.memory.trim();
   tell({ note: 'reading the model …' });
-  const model = name === BUILTIN ? await readBuiltin() : await openKeptModel(name);
-  const parameters = await loadParameters(on, counted(model, tell), weights);
-  const encoder = new Encoder(on, model.config, parameters, { weights, activations: 'f32' });
-  const loaded = { model, encoder, checkLength: lengthCheck(on, model, weights) };
-  last = { key, loaded };
-  return loaded;
+  const put = await load(on);
+  last = { key, ...put };
+  return put.loaded;
 }
 
 /** A device that could not be opened is tried again by the next call. */

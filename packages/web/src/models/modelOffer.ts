@@ -35,8 +35,10 @@ import { z } from 'zod';
 import { checkpointStep, RUN_FILES } from '@rna/train';
 import { httpSource, rangedHttpSource } from '../httpSource.ts';
 import { childFile, childFolder, openRuns } from '../opfs.ts';
-import { checkpointNames } from '../runFolder.ts';
+import { bestCheckpoint, checkpointNames } from '../runFolder.ts';
+import { readTuning } from '../tuning.ts';
 import type { ModelFacts } from './modelRecord.ts';
+import { rhoFoldFacts } from './rhoFold.ts';
 
 /** A file that can be fetched, or was given. */
 export interface OfferedFile {
@@ -161,16 +163,18 @@ export async function fileOffer(files: readonly File[]): Promise<ModelOffer> {
   );
 }
 
-/** The model of a run that is kept here, by its newest checkpoint. */
+/** The model of a run that is kept here: the newest, or where it was fine-tuned the best by its held-out score. */
 export async function runOffer(run: string): Promise<ModelOffer> {
   const folder = await childFolder(await openRuns(), run);
   const checkpoints = folder && (await childFolder(folder, RUN_FILES.checkpoints));
   const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
   if (checkpoints === undefined || newest === undefined) throw new CheckpointError(run, 'has no checkpoint yet');
-  const checkpoint = await checkpoints.getDirectoryHandle(newest);
+  const isTuning = folder !== undefined && (await readTuning(folder)) !== undefined;
+  const chosen = isTuning ? await bestCheckpoint(checkpoints, newest) : newest;
+  const checkpoint = await checkpoints.getDirectoryHandle(chosen);
   const files = await Promise.all([CONFIG_FILE, WEIGHTS_FILE].map((name) => childFile(checkpoint, name)));
   return offerOf(
-    `${run}, step ${checkpointStep(newest)!}`,
+    `${run}, step ${checkpointStep(chosen)!}`,
     'a run',
     files.map((file) => ({ name: file.name, from: file, bytes: file.size })),
   );
@@ -182,7 +186,8 @@ const plainName = (name: string): string => name.replace(/[^\w.+=@-]/g, '_').rep
 async function offerOf(name: string, origin: string, files: readonly OfferedFile[]): Promise<ModelOffer> {
   const opened = await openFiles(name, files.map(sourceOf));
   if ('parts' in opened) return { name, origin, files, adapterOf: loraBase(opened.parts).name };
-  return { name, origin, files, facts: modelFacts(opened.model) };
+  const facts = modelFacts(opened.model);
+  return { name, origin, files, facts: (await rhoFoldFacts(opened.tensors, facts)) ?? facts };
 }
 
 /** A file of a model that is read by range. */
@@ -205,7 +210,7 @@ const sourceOf = ({ name, from, bytes }: OfferedFile): NamedSource => ({
 export async function openFiles(
   name: string,
   files: readonly NamedSource[],
-): Promise<{ readonly model: OpenedModel } | { readonly parts: LoraParts }> {
+): Promise<{ readonly model: OpenedModel; readonly tensors: TensorFile } | { readonly parts: LoraParts }> {
   const find = (wanted: string): NamedSource | undefined => files.find((file) => file.name === wanted);
   const tensors = async (file: NamedSource): Promise<TensorFile> => openTensorFile(await file.open());
   const [peft, terms, head] = [LORA_CONFIG_FILE, LORA_WEIGHTS_FILE, LORA_HEAD_FILE].map(find);
@@ -231,7 +236,7 @@ export async function openFiles(
           return found.open();
         });
   const model = await openModel(file, config && parseConfig(await textOfSource(config), config.name));
-  return { model };
+  return { model, tensors: file };
 }
 
 const textOf = (file: OfferedFile): Promise<string> => textOfSource(sourceOf(file));
