@@ -2,7 +2,7 @@
  * What a training step and inference of a preset cost by the book: floating-
  * point operations and bytes of device memory. Knows no GPU.
  */
-import { elementCount, encoderParameters, forwardFlops, type EncoderConfig } from '@rna/model';
+import { encoderParameters, forwardFlops, weightBytes, type EncoderConfig, type WeightType } from '@rna/model';
 
 export type ModelSuite = 'step' | 'inference';
 
@@ -31,13 +31,17 @@ export function modelFlops(suite: ModelSuite, config: EncoderConfig, tokens: num
  * Bytes of device memory, within about a quarter: parameters (with gradient and moments) and the activations that live
  * at once.
  */
-export function modelBytes(suite: ModelSuite, config: EncoderConfig, tokens: number): number {
-  let parameters = 0;
-  for (const shape of encoderParameters(config).values()) parameters += elementCount(shape);
+export function modelBytes(
+  suite: ModelSuite,
+  config: EncoderConfig,
+  tokens: number,
+  weights: WeightType = 'f32',
+): number {
+  const parameters = weightBytes(encoderParameters(config), weights);
   const { dim, ffnDim, heads, kvHeads, layers } = config;
   const qkv = (heads + 2 * kvHeads) * (dim / heads);
   // A block's outputs: norms, qkv twice, attention, its product, both residuals; gate and up, their product.
   const block = 4 * tokens * (6 * dim + 2 * qkv + 3 * ffnDim);
   // Buffers come in classes up to a quarter larger than what is asked for.
-  return 1.25 * (suite === 'step' ? 16 * parameters + layers * block : 4 * parameters + 2 * block);
+  return 1.25 * (suite === 'step' ? 4 * parameters + layers * block : parameters + 2 * block);
 }

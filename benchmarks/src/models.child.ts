@@ -4,7 +4,19 @@
  * what to do by its argument (JSON), answers with one message.
  */
 import { RandomStream } from '@rna/kernels';
-import { Encoder, packTokens, PRESETS, type PresetName } from '@rna/model';
+import {
+  Encoder,
+  encoderParameters,
+  initializeParameters,
+  packTokens,
+  parameter,
+  PRESETS,
+  storeParameter,
+  type EncoderConfig,
+  type ParameterMap,
+  type PresetName,
+  type WeightType,
+} from '@rna/model';
 import { tokenize } from '@rna/structure';
 import { MemoryBudgetError, type Device, type Tensor } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
@@ -25,6 +37,8 @@ export interface ModelRequest {
   readonly suite: ModelSuite;
   readonly preset: PresetName;
   readonly batch: BatchSize;
+  /** How the matrices are stored; f32 where they are trained. */
+  readonly weights: WeightType;
 }
 
 export interface ModelFigures {
@@ -177,10 +191,21 @@ function perRun(first: Mark, last: Mark, runs: number): Pick<ModelFigures, 'host
   };
 }
 
-async function answer({ suite, preset, batch }: ModelRequest): Promise<ModelReply> {
+async function makeEncoder(device: Device, config: EncoderConfig, weights: WeightType): Promise<Encoder> {
+  const parameters: ParameterMap = new Map();
+  // One by one, as a file is loaded: the peak of the memory is then that of the run.
+  for (const [name, shape] of encoderParameters(config)) {
+    const drawn = initializeParameters(device, new Map([[name, shape]]), config.model, 1);
+    parameters.set(name, await storeParameter(name, parameter(drawn, name), weights));
+  }
+  device.memory.trim();
+  return new Encoder(device, config, parameters, { weights, activations: 'f32' });
+}
+
+async function answer({ suite, preset, batch, weights }: ModelRequest): Promise<ModelReply> {
   const device = await openDevice();
   try {
-    const encoder = Encoder.initialize(device, PRESETS[preset], 1);
+    const encoder = await makeEncoder(device, PRESETS[preset], weights);
     return { is: 'figures', figures: await (suite === 'step' ? timeStep : timeInference)(device, encoder, batch) };
   } catch (error) {
     // A fault of the code needs its stack.

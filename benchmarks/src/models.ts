@@ -1,14 +1,15 @@
 /**
  * The suites `step` and `inference`: one optimiser step of pre-training, and one
- * pass to the logits, of every preset that the machine can hold and do in time.
- * Each preset has a process of its own (models.child.ts).
+ * pass to the logits with weights in 32, 8 and 4 bits, of every preset that the
+ * machine can hold and do in time. Each case has a process of its own
+ * (models.child.ts).
  */
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PRESETS, type PresetName } from '@rna/model';
+import { PRESETS, type PresetName, type WeightType } from '@rna/model';
 import { megabytes } from '@rna/tensor';
 import type { Ceilings } from './ceilings.ts';
 import type { ModelReply, ModelRequest } from './models.child.ts';
@@ -29,17 +30,26 @@ export interface ModelOptions {
   readonly report: Report;
 }
 
+/** How weights are stored: they are trained in f32 alone. */
+const WEIGHTS: Readonly<Record<ModelSuite, readonly WeightType[]>> = {
+  step: ['f32'],
+  inference: ['f32', 'int8', 'int4'],
+};
+
 export async function benchmarkModels(
   suite: ModelSuite,
   { filter, adapterClass, memoryBudget, limitMs, ceilings, cold, report }: ModelOptions,
 ): Promise<void> {
   const batch = batchSize(adapterClass);
   const tokens = batch.rows * batch.rowTokens;
-  for (const preset of Object.keys(PRESETS) as PresetName[]) {
-    const name = `${suite} ${preset} ${batch.rows}x${batch.rowTokens}`;
+  const cases = (Object.keys(PRESETS) as PresetName[]).flatMap((preset) =>
+    WEIGHTS[suite].map((weights) => ({ preset, weights })),
+  );
+  for (const { preset, weights } of cases) {
+    const name = `${suite} ${preset} ${batch.rows}x${batch.rowTokens}${weights === 'f32' ? '' : ` ${weights}`}`;
     if (!filter.test(name)) continue;
     const flops = modelFlops(suite, PRESETS[preset], tokens, batch.length);
-    const bytes = modelBytes(suite, PRESETS[preset], tokens);
+    const bytes = modelBytes(suite, PRESETS[preset], tokens, weights);
     const leastMs = flops / ceilings.gflops / 1e6;
     if (bytes > memoryBudget) {
       report.skip(name, 'rna', `needs about ${megabytes(bytes)}, and the budget is ${megabytes(memoryBudget)}`);
@@ -54,7 +64,7 @@ export async function benchmarkModels(
       continue;
     }
     report.progress(name);
-    const reply = await runModel({ suite, preset, batch }, cold);
+    const reply = await runModel({ suite, preset, batch, weights }, cold);
     if (reply.is === 'failed') {
       report.skip(name, 'rna', reply.reason);
       continue;

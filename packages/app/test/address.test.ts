@@ -1,6 +1,7 @@
 /** Addresses bring back what they were made from, and nothing in them can be wrong enough to break the page. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { WEIGHTS } from '../src/calls/modelCalls.ts';
 import { modelAddress, readModelAddress } from '../src/modelAddress.ts';
 import {
   COLOURS,
@@ -63,7 +64,7 @@ test('a method is not compared with itself', () => {
 test('addresses of the views that run models bring back what they were made from', () => {
   const addresses = fc.record({
     model: fc.constantFrom('builtin', 'lab/tiny', 'a model & <more>'),
-    weights: fc.constantFrom('f32' as const, 'int8' as const),
+    weights: fc.constantFrom(...WEIGHTS),
     fasta: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
   });
   fc.assert(

@@ -1,5 +1,5 @@
 /** `rna info --for`: what it counts, what it computes from times, and what it refuses. */
-import { modelCost } from '@rna/model';
+import { modelCost, weightBytes } from '@rna/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { line, power } from '../src/commands/info/estimate.ts';
@@ -11,6 +11,7 @@ const sequences = LENGTHS.map((length) => 'ACGU'.repeat(length).slice(0, length)
 
 interface Estimate {
   readonly command: string;
+  readonly weights: string;
   readonly windows: { readonly size: number; readonly stride: number; readonly records: unknown[] };
   readonly flops: number;
   readonly seconds: { readonly start: number; readonly run: number };
@@ -53,6 +54,17 @@ test('counts records, windows, operations and memory', async () => {
       return Promise.resolve();
     }),
   );
+  // Weights in fewer bits take less of the memory, and leave the rest as it is.
+  const packed = await rna(...argv, '--json', '--weights', 'int4');
+  expect(packed.code, packed.stderr).toBe(0);
+  const { memory, weights } = JSON.parse(packed.stdout) as Estimate;
+  expect(weights).toBe('int4');
+  await withModel(model, {}, ({ shapes }) => {
+    const saved = weightBytes(shapes, 'f32') - weightBytes(shapes, 'int4');
+    expect(saved).toBeGreaterThan(0);
+    expect(found.memory.bytes - memory.bytes).toBe(saved);
+    return Promise.resolve();
+  });
   const text = await rna(...argv);
   expect(text.stdout).toContain('4 of 9 to 70 nucleotides, median 40, 144 in all');
   expect(text.stdout).toContain('2 of the records, windows of 30 nucleotides every 20; the first is "s1" with 40 in 2');
@@ -120,7 +132,7 @@ describe('times', () => {
 
 test.each([
   [['--check', '--for', 'x.fasta'], '--for and --check are two questions'],
-  [['--window', '8'], '--window and --stride go with --for'],
+  [['--window', '8'], '--window, --stride and --weights go with --for'],
   [['--for', 'x.fasta', '--window', '8', '--stride', '9'], '--stride 9 leaves out'],
 ])('wrong usage: rna info %j', async (argv, message) => {
   expect(await rna('info', ...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { difference, fasta, modelFolder, rna, temporaryFolder, tensors } from './harness.ts';
 import { readLog, rnas, structures, tinyModel } from './training.ts';
 
-test('rna embed --weights int8 is near f32, is not f32, and says so in the file', async () => {
+test('rna embed --weights int8 and int4 are near f32, are not f32, and say so in the file', async () => {
   const folder = temporaryFolder();
   const model = modelFolder(folder, 'rinalmo-A');
   const input = fasta(folder, ['ACGUACGUUA', 'GGGGAAAACCCC']);
@@ -18,16 +18,22 @@ test('rna embed --weights int8 is near f32, is not f32, and says so in the file'
     });
     return tensors(out);
   };
-  const [full, int8] = [await embed('full.safetensors'), await embed('int8.safetensors', '--weights', 'int8')];
-  for (const [name, { values }] of full) {
-    const off = difference(int8.get(name)!.values, values);
-    expect(off, name).toBeGreaterThan(1e-4);
-    expect(off, name).toBeLessThan(0.5);
+  const full = await embed('full.safetensors');
+  for (const [weights, least, most] of [
+    ['int8', 1e-4, 0.5],
+    ['int4', 1e-2, 6],
+  ] as const) {
+    const packed = await embed(`${weights}.safetensors`, '--weights', weights);
+    for (const [name, { values }] of full) {
+      const off = difference(packed.get(name)!.values, values);
+      expect(off, name).toBeGreaterThan(least);
+      expect(off, name).toBeLessThan(most);
+    }
+    const { metadata } = await openSafetensors(
+      memorySource(weights, new Uint8Array(readFileSync(join(folder, `${weights}.safetensors`)))),
+    );
+    expect([metadata.get('weights'), metadata.get('activations')]).toEqual([weights, 'f32']);
   }
-  const { metadata } = await openSafetensors(
-    memorySource('int8', new Uint8Array(readFileSync(join(folder, 'int8.safetensors')))),
-  );
-  expect([metadata.get('weights'), metadata.get('activations')]).toEqual(['int8', 'f32']);
 });
 
 test('f16 is near f32, or refused where the adapter has none', async () => {
@@ -50,10 +56,10 @@ test('f16 is near f32, or refused where the adapter has none', async () => {
 });
 
 test('an unknown precision is wrong usage', async () => {
-  const { code, stderr } = await rna('fold', 'model', 'rnas.fasta', '--weights', 'int4');
+  const { code, stderr } = await rna('fold', 'model', 'rnas.fasta', '--weights', 'int2');
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: expect.stringContaining('Allowed choices are f32, f16, int8') as string,
+    stderr: expect.stringContaining('Allowed choices are f32, f16, int8, int4') as string,
   });
 });
 

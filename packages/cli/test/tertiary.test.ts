@@ -107,6 +107,11 @@ test('a hairpin is learnt, predicted into files and scored beside the baselines'
   expect(row.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 4);
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('id="structure-1"');
 
+  const foretold = await rna('info', model, '--for', input, '--json');
+  expect(foretold.code, foretold.stderr).toBe(0);
+  expect(JSON.parse(foretold.stdout)).toMatchObject({ command: 'tertiary', records: 2, windows: null });
+  expect((await rna('info', model)).stdout).toContain('weights.allAtom 0.5');
+
   const csv = join(folder, 'scores.csv');
   const report = join(folder, 'report');
   const flags = ['--baselines', '--json', '--csv', csv, '--report', report];

@@ -1,6 +1,6 @@
 /** Long records in windows: means over what the windows give as records of their own, by plain loops. */
 import { join } from 'node:path';
-import { modelCost, PRESETS, secondaryStructure } from '@rna/model';
+import { modelCost, PRESETS, secondaryStructure, type WeightType } from '@rna/model';
 import { describe, expect, test } from 'vitest';
 import { chooseWindows, windowsOf } from '../src/models/windows.ts';
 import { difference, fasta, rna, structureModelFolder, temporaryFolder, tensors } from './harness.ts';
@@ -149,6 +149,16 @@ describe('windows of our own choice', () => {
       expect(size).toBeLessThan(4096);
       expect([size, size + 64].map((length) => fits(device, length))).toEqual([true, false]);
     }
+  });
+
+  test('are longer where weights in fewer bits leave more of the memory', () => {
+    const giga = PRESETS['rinalmo-giga'];
+    const sizeOf = (weights: WeightType): number =>
+      chooseWindows(deviceOf(0.9 * gigabyte), giga, undefined, { weights }, 'short').size;
+    // 650 M parameters in f32 alone are more than the memory.
+    expect(sizeOf('f32')).toBe(64);
+    expect(sizeOf('int8')).toBeGreaterThan(1000);
+    expect(sizeOf('int4')).toBeGreaterThan(sizeOf('int8') + 500);
   });
 
   test('leave what fits whole to an encoder alone, whose memory grows with the length', () => {

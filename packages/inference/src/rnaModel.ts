@@ -111,8 +111,8 @@ export class RnaModel {
    */
   async embed(sequences: readonly string[], { pool = 'mean' }: EmbedOptions = {}): Promise<Float32Array[]> {
     this.#check(sequences);
-    const { device, config } = this.encoder;
-    const { fits, window } = reachOf(device, config, undefined);
+    const { device, config, precision } = this.encoder;
+    const { fits, window } = reachOf(device, config, undefined, precision.weights);
     const budget = defaultTokenBudget(device, config);
     const embeddings: Float32Array[] = [];
     const tokens = (sequence: string): number => (fits(sequence.length) ? tokensOf({ sequence }) : Infinity);
@@ -136,7 +136,7 @@ export class RnaModel {
     const { encoder, opened, priors } = this.#parts;
     const predict = windowedPairs(
       pairPredictor({ encoder, task, parameters: encoder.parameters, ...(priors && { priors }) }),
-      halfOverlapping(reachOf(encoder.device, encoder.config, task).window()),
+      halfOverlapping(reachOf(encoder.device, encoder.config, task, encoder.precision.weights).window()),
     );
     const letters = standardLetters(sequence);
     const probabilities = await predict(letters);

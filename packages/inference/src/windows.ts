@@ -1,5 +1,5 @@
 /** In which windows an RNA is run that a model cannot take whole, where nobody says in which. */
-import { longestInput, modelCost, type EncoderConfig, type TaskHead } from '@rna/model';
+import { longestInput, modelCost, type EncoderConfig, type TaskHead, type WeightType } from '@rna/model';
 import type { Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 
@@ -20,11 +20,12 @@ export interface Reach {
   readonly window: () => number;
 }
 
-/** What a model with a head, or without, can take on a device. */
+/** What a model with a head, or without, can take on a device, where its weights are stored as `weights` says. */
 export function reachOf(
   device: Pick<Device, 'gpu' | 'memory'>,
   config: EncoderConfig,
   task: TaskHead | undefined,
+  weights: WeightType = 'f32',
 ): Reach {
   const { budget } = device.memory.use();
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
@@ -37,7 +38,7 @@ export function reachOf(
   const fits = (length: number): boolean => {
     let answer = known.get(length);
     if (answer === undefined) {
-      const { bytes, largest } = modelCost(device, config, task, length);
+      const { bytes, largest } = modelCost(device, config, task, length, weights);
       known.set(length, (answer = length <= nucleotides && bytes <= memory && largest <= binding));
     }
     return answer;

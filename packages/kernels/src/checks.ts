@@ -24,6 +24,7 @@ import * as pairLoss from './pairLoss.check.ts';
 import * as instanceNorm from './instanceNorm.check.ts';
 import * as conv2d from './conv2d.check.ts';
 import * as quantize from './quantize.check.ts';
+import * as quantizeGroups from './quantizeGroups.check.ts';
 import * as reduction from './reduction.check.ts';
 import * as gatherRows from './gatherRows.check.ts';
 import * as conv1d from './conv1d.check.ts';
@@ -66,6 +67,7 @@ const modules = [
   matmul,
   cast,
   quantize,
+  quantizeGroups,
   reduction,
   pair,
   pairPrior,

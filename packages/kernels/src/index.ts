@@ -41,6 +41,7 @@ export { toHalf, fromHalf, decodeHalves, encodeHalves } from './half.ts';
 export { matmul, type MatmulVariant } from './matmul.ts';
 export { matrixStorage, unitFits, unitName, type MatrixUnit } from './subgroupMatrix.ts';
 export { quantizedRowWords, quantizeRows } from './quantize.ts';
+export { QUANTIZED_GROUP, groupedRowWords, quantizeGroups } from './quantizeGroups.ts';
 export { columnSum, type ColumnVariant } from './reduction.ts';
 export { SQUARED_TENSORS, sumOfSquares, stridedSum, REPORT, REPORT_SIZE, clipFactor } from './gradientNorm.ts';
 export { SCALED_REPORT, SCALED_REPORT_SIZE, lossScale } from './lossScale.ts';

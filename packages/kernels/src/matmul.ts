@@ -4,7 +4,8 @@
  * in parts (split-K), each of which gives a y of its own, to be summed in order.
  *
  * Every operand and y may be stored in half precision, and B as signed bytes with
- * a scale per row (quantize.ts); products and sums are f32.
+ * a scale per row (quantize.ts) or in 4 bits with a scale per group
+ * (quantizeGroups.ts); products and sums are f32.
  */
 import {
   gatherA4,
@@ -23,6 +24,7 @@ import {
 import { DEPTH, storedOperand, type TileOperand } from './gemmTiles.ts';
 import { defineKernel, halfNames, pinnedSize, type AdapterTraits, type ElementType } from './kernel.ts';
 import { quantizedWords, unpackBytes } from './quantize.ts';
+import { groupedFour, groupedWords } from './quantizeGroups.ts';
 import { MATRIX_DEPTH, MATRIX_TILE, matrixBody, matrixDeclarations, matrixWorkgroup } from './subgroupMatrix.ts';
 import { four } from './text.ts';
 
@@ -42,6 +44,8 @@ export type MatmulVariant = Omit<GemmVariant, 'algorithm'> & {
   transposeB: boolean;
   /** B is quantised by rows (quantize.ts), which are those of a B that is stored transposed. */
   quantized: boolean;
+  /** The same in 4 bits, by groups of the rows' columns (quantizeGroups.ts). */
+  grouped: boolean;
   /** The dimension along which B is contiguous is a multiple of four, and is read in vectors where that serves. */
   aligned: boolean;
   /** The same of A. */
@@ -59,6 +63,7 @@ const defaults: MatmulVariant = {
   transposeA: false,
   transposeB: false,
   quantized: false,
+  grouped: false,
   aligned: false,
   alignedA: false,
   bias: false,
@@ -67,10 +72,12 @@ const defaults: MatmulVariant = {
 
 /** The variant as gemm.ts has it; undefined where it is on subgroup matrices. */
 function gemmVariant(variant: MatmulVariant): (MatmulVariant & GemmVariant) | undefined {
-  const { algorithm, quantized } = variant;
+  const { algorithm } = variant;
   if (algorithm !== 'matrix') return { ...variant, algorithm };
   const halves = halfNames(variant);
-  return !quantized && halves.includes('a') && halves.includes('b') ? undefined : { ...variant, algorithm: 'tiled' };
+  return packedForm(variant) === undefined && halves.includes('a') && halves.includes('b')
+    ? undefined
+    : { ...variant, algorithm: 'tiled' };
 }
 
 const usesMatrices = (variant: MatmulVariant): boolean => gemmVariant(variant) === undefined;
@@ -91,6 +98,36 @@ const alongInner = ({ transposeA, transposeB }: MatmulVariant): boolean => trans
 /** Inner indices of a tile, where they are not those of gemm.ts's. */
 const depth = (variant: MatmulVariant): { depth?: number } => (usesMatrices(variant) ? { depth: MATRIX_DEPTH } : {});
 
+/** How a quantised B is read, as WGSL. */
+interface PackedForm {
+  /** Words of a row. */
+  readonly words: string;
+  /** Four values, from the word at which their row begins and their index among the row's fours. */
+  readonly four: (row: string, k4: string) => string;
+  /** What is stored, from the sum `value` of the column `col`. */
+  readonly scaled: string;
+  /** Functions that `four` calls. */
+  readonly functions: string;
+}
+
+const BYTES: PackedForm = {
+  words: quantizedWords('u.inner'),
+  four: (row, k4) => unpackBytes(`b[${row} + ${k4}]`),
+  scaled: `value * bitcast<f32>(b[(col + 1u) * ${quantizedWords('u.inner')} - 1u])`,
+  functions: '',
+};
+
+const GROUPS: PackedForm = {
+  words: groupedWords('u.inner'),
+  four: (row, k4) => `groupedFour(${row}, ${k4})`,
+  scaled: 'value',
+  functions: groupedFour('b', 'u.inner'),
+};
+
+/** How B is read where it is quantised. */
+const packedForm = ({ quantized, grouped }: MatmulVariant): PackedForm | undefined =>
+  grouped ? GROUPS : quantized ? BYTES : undefined;
+
 const text = (variant: MatmulVariant): GemmText => ({
   rows: 'u.rows',
   cols: 'u.cols',
@@ -105,36 +142,38 @@ const text = (variant: MatmulVariant): GemmText => ({
     aligned: variant.alignedA,
     ...depth(variant),
   }),
-  b: variant.quantized
-    ? quantizedOperand
-    : storedOperand('B', {
-        buffer: 'b',
-        contiguous: variant.transposeB ? 'inner' : 'outer',
-        inner: 'u.inner',
-        outer: 'u.cols',
-        aligned: variant.aligned,
-        ...depth(variant),
-      }),
+  b:
+    packedOperand(packedForm(variant)) ??
+    storedOperand('B', {
+      buffer: 'b',
+      contiguous: variant.transposeB ? 'inner' : 'outer',
+      inner: 'u.inner',
+      outer: 'u.cols',
+      aligned: variant.aligned,
+      ...depth(variant),
+    }),
 });
 
-/** Rows of bytes (quantize.ts), a word for four of them. */
-const quantizedOperand: TileOperand = {
-  contiguous: 'inner',
-  whole: false,
-  text: /* wgsl */ `
+/** A quantised B, whose rows are read in fours along the inner index. */
+const packedOperand = (form: PackedForm | undefined): TileOperand | undefined =>
+  form && {
+    contiguous: 'inner',
+    whole: false,
+    text: /* wgsl */ `${form.functions}
 alias OuterB = u32;
 alias InnerB = u32;
-fn outerB(col: u32) -> u32 { return min(col, u.cols - 1u) * ${quantizedWords('u.inner')}; }
+fn outerB(col: u32) -> u32 { return min(col, u.cols - 1u) * ${form.words}; }
 fn innerB(k: u32) -> u32 { return k; }
 fn nextB(k: u32) -> u32 { return k + ${DEPTH}u; }
-fn vectorB(outer: u32, k: u32) -> vec4f { return ${unpackBytes('b[outer + min(k, u.inner - 1u) / 4u]')}; }`,
-};
+fn vectorB(outer: u32, k: u32) -> vec4f { return ${form.four('outer', 'min(k, u.inner - 1u) / 4u')}; }`,
+  };
 
 /** Whether tiles of operands are read: they come in vectors, whichever way they are stored. */
 const inTiles = (variant: MatmulVariant): boolean => (gemmVariant(variant)?.algorithm ?? 'tiled') === 'tiled';
 
 function loads(variant: MatmulVariant): string {
-  const { transposeA, transposeB, quantized, aligned } = variant;
+  const { transposeA, transposeB, aligned } = variant;
+  const packed = packedForm(variant);
   const inner = transposeB && !transposeA;
   const inVectors = aligned && inner;
   const scalarA = inVectors
@@ -143,9 +182,8 @@ function loads(variant: MatmulVariant): string {
       ? 'f32(a[k * u.rows + row])'
       : 'f32(a[row * u.inner + k])';
   const col = (e: number): string => `min(4u * vector + ${e}u, u.cols - 1u)`;
-  const words = quantizedWords('u.inner');
-  const vectorB = quantized
-    ? four((e) => `${unpackBytes(`b[${col(e)} * ${words} + k / 4u]`)}[k % 4u]`)
+  const vectorB = packed
+    ? four((e) => `${packed.four(`${col(e)} * ${packed.words}`, 'k / 4u')}[k % 4u]`)
     : transposeB
       ? four((e) =>
           inVectors ? `f32(b[${col(e)} * (u.inner / 4u) + k / 4u][k % 4u])` : `f32(b[${col(e)} * u.inner + k])`,
@@ -156,20 +194,20 @@ function loads(variant: MatmulVariant): string {
   const loadA = `fn loadA(row: u32, k: u32) -> f32 { return ${scalarA}; }`;
   const loadB = `fn loadB(k: u32, vector: u32) -> vec4f { return ${vectorB}; }`;
   // A is zero beyond the last inner index, so any element of B will do there.
-  const vectorB4 = quantized
-    ? unpackBytes(`b[col * ${words} + k4]`)
+  const vectorB4 = packed
+    ? packed.four(`col * ${packed.words}`, 'k4')
     : inVectors
       ? 'vec4f(b[col * (u.inner / 4u) + k4])'
       : four((e) => `f32(b[col * u.inner + min(4u * k4 + ${e}u, u.inner - 1u)])`);
-  return /* wgsl */ `
+  return /* wgsl */ `${packed?.functions ?? ''}
 ${inVectors ? 'fn loadA4(row: u32, k4: u32) -> vec4f { return vec4f(a[row * (u.inner / 4u) + k4]); }' : loadA + gatherA4('u.inner')}
 ${inner ? `fn loadB4(col: u32, k4: u32) -> vec4f { return ${vectorB4}; }` : loadB}`;
 }
 
 /** What is stored at (row, col) of a sum. */
-function result({ quantized, bias, residual }: MatmulVariant): string {
-  const words = quantizedWords('u.inner');
-  const scaled = quantized ? `value * bitcast<f32>(b[(col + 1u) * ${words} - 1u])` : 'value';
+function result(variant: MatmulVariant): string {
+  const { bias, residual } = variant;
+  const scaled = packedForm(variant)?.scaled ?? 'value';
   return `${scaled}${bias ? ' + f32(bias[col])' : ''}${residual ? ' + f32(residual[row * u.cols + col])' : ''}`;
 }
 
@@ -191,7 +229,7 @@ export const matmul = defineKernel({
     return {
       ...(tiles ? (variant.alignedA ? { a: 'vec4f' } : {}) : variant.aligned && inner ? { a: 'vec4f' } : {}),
       ...(variant.aligned && (tiles || inner || !variant.transposeB) ? { b: 'vec4f' } : {}),
-      ...(variant.quantized ? { b: 'u32' } : {}),
+      ...(packedForm(variant) ? { b: 'u32' } : {}),
     };
   },
   workgroup: (variant) => {
@@ -210,8 +248,8 @@ export const matmul = defineKernel({
   tuning: {
     space,
     // How an operand is stored decides how it is read, which another tile may suit.
-    shape: ({ rows, inner, cols, depth }, { transposeA, transposeB, quantized }) =>
-      `${gemmShape(rows, Math.min(inner, depth), cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${quantized ? ' int8' : ''}`,
+    shape: ({ rows, inner, cols, depth }, { transposeA, transposeB, quantized, grouped }) =>
+      `${gemmShape(rows, Math.min(inner, depth), cols)} ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${grouped ? ' int4' : quantized ? ' int8' : ''}`,
   },
   declarations: (variant) => {
     const [gemm, sizes] = [gemmVariant(variant), text(variant)];

@@ -3,7 +3,7 @@ import { floats, normals, uniform, type Call, type KernelCheck } from './check.t
 import { LARGEST_BYTE, quantizedRowWords, quantizeRows } from './quantize.ts';
 import type { RandomStream } from './random.ts';
 
-function roundHalfToEven(value: number): number {
+export function roundHalfToEven(value: number): number {
   const near = Math.round(value);
   return near - value === 0.5 && near % 2 !== 0 ? near - 1 : near;
 }

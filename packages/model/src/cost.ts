@@ -4,9 +4,10 @@
  * it, held to what they do use by a test.
  */
 import type { Device } from '@rna/tensor';
-import { encoderParameters, elementCount, type EncoderConfig } from './config.ts';
+import { encoderParameters, type EncoderConfig } from './config.ts';
 import { forwardFlops } from './flops.ts';
 import { headParameters, type TaskHead } from './heads/head.ts';
+import { weightBytes, type WeightType } from './precision.ts';
 
 /** What a head's or an encoder's pass takes; without the parameters. */
 export interface PassCost {
@@ -36,20 +37,18 @@ export function encoderCost(config: EncoderConfig, length: number): PassCost {
   };
 }
 
-/** Encoder and head one after the other, beside the f32 parameters of both. */
+/** Encoder and head one after the other, beside the parameters of both, stored as `weights` says. */
 export function modelCost(
   device: Pick<Device, 'gpu' | 'memory'>,
   config: EncoderConfig,
   task: TaskHead | undefined,
   length: number,
+  weights: WeightType = 'f32',
 ): PassCost {
   const encoder = encoderCost(config, length);
   const head = task?.head.cost?.(device, length, config.dim, task.sizes);
   const shapes = [encoderParameters(config), ...(task ? [headParameters(task, config.dim)] : [])];
-  const parameters = shapes.reduce(
-    (sum, each) => [...each.values()].reduce((inner, shape) => inner + 4 * elementCount(shape), sum),
-    0,
-  );
+  const parameters = shapes.reduce((sum, each) => sum + weightBytes(each, weights), 0);
   return {
     flops: encoder.flops + (head?.flops ?? 0),
     bytes: parameters + encoder.bytes + (head?.bytes ?? 0),

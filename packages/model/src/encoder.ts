@@ -35,7 +35,7 @@ import { SequenceLengthError } from './errors.ts';
 import { lowRankOf, type LoraSizes } from './lora.ts';
 import { checkPack, type PackedTokens } from './packing.ts';
 import { initializeParameters, parameter, type ParameterMap } from './parameters.ts';
-import { FULL_PRECISION, isReducible, type Precision } from './precision.ts';
+import { FULL_PRECISION, isReducible, isStoredAs, type Precision } from './precision.ts';
 import { TOKEN } from '@rna/structure';
 import { blockOf, isLmHead } from './parameterGroups.ts';
 
@@ -71,8 +71,8 @@ export class Encoder {
   /**
    * `parameters` holds every name of `encoderParameters(config)`; those of the LM head may be missing (a bare
    * encoder has no logits), and a task head's may be there as well. Of f32 weights that `precision` wants in f16,
-   * every pass makes copies, so that the originals can be trained; int8 ones must have been loaded so. With `lora`
-   * the matrices that have low-rank terms among the parameters (lora.ts) are used with them.
+   * every pass makes copies, so that the originals can be trained; int8 and int4 ones must have been loaded so. With
+   * `lora` the matrices that have low-rank terms among the parameters (lora.ts) are used with them.
    */
   constructor(
     device: Device,
@@ -84,9 +84,9 @@ export class Encoder {
     for (const name of encoderParameters(config).keys()) {
       if (isLmHead(name) && !parameters.has(name)) continue;
       const { dtype } = parameter(parameters, name);
-      if (precision.weights === 'int8' && isReducible(name) && dtype !== 'i8') {
+      if (!isStoredAs(name, dtype, precision.weights)) {
         throw new TypeError(
-          `encoder: '${name}' is ${dtype}, not int8; load the parameters with loadParameters(device, model, 'int8')`,
+          `encoder: '${name}' is ${dtype}, not ${precision.weights}; load the parameters with loadParameters(device, model, '${precision.weights}')`,
         );
       }
     }

@@ -41,7 +41,7 @@ export {
 } from './packing.ts';
 export { isEncoder, isLmHead, isEmbedding, blockOf } from './parameterGroups.ts';
 export { parameter, initializeParameters, type ParameterMap } from './parameters.ts';
-export { FULL_PRECISION, weightBytes, type WeightType, type Precision } from './precision.ts';
+export { FULL_PRECISION, LARGEST_INT4_ERROR, storeParameter, weightBytes, type WeightType, type Precision } from './precision.ts';
 export { VARIANT_SCORES, scoreVariants, type VariantScore, type VariantScoreOptions } from './variantEffects.ts';
 export { writeNpy, npyHeader, vectorColumns, writeCsv, type Vectors } from './vectorFile.ts';
 export { STREAM } from './randomStreams.ts';

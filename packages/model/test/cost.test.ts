@@ -14,8 +14,12 @@ import {
   PRESETS,
   runHead,
   secondaryStructure,
+  TERTIARY_PRESETS,
+  tertiaryStructure,
+  type TertiarySizes,
   type EncoderConfig,
 } from '../src/index.ts';
+import { openCountingDevice } from './countingDevice.ts';
 
 const CONFIG: EncoderConfig = { ...PRESETS['ssr-lm-s'], dim: 24, layers: 2, heads: 2, kvHeads: 2, ffnDim: 64 };
 const SIZES = { convDim: 8, kernelSize: 3, blocks: 2 };
@@ -49,6 +53,47 @@ test.each([
   expect(seen).toBeLessThanOrEqual(cost);
   expect(seen).toBeGreaterThan(cost / 2.5);
 });
+
+test.each([
+  ['tiny', 64, 128],
+  ['small', 64, 128],
+  ['small', 256, 128],
+  // Transitions and heads go in bands of rows.
+  ['published', 512, 128],
+] as const)(
+  'a tertiary module, %s, of %i nucleotides holds no more than is said',
+  async (preset, length, mebibytes) => {
+    const device = await openCountingDevice({ memoryBudget: 2 ** 36, binding: mebibytes * 2 ** 20 });
+    const {
+      refineNet: _refineNet,
+      pairPrior: _pairPrior,
+      lmDim: dim,
+      ...own
+    }: TertiarySizes = TERTIARY_PRESETS[preset];
+    const sizes = tertiaryStructure.sizes.parse(own);
+    const parameters = tertiaryStructure.parameters(dim, sizes);
+    const p = new Map([...parameters].map(([name, shape]) => [name, device.zeros(shape)]));
+    const representation = device.zeros([length + 2, dim]).keep();
+    const before = device.memory.use().peak;
+    device.scope(() =>
+      tertiaryStructure.forward(
+        {
+          device,
+          representation,
+          cuSeqlens: Uint32Array.of(0, length + 2),
+          sequences: ['ACGU'.repeat(length / 4)],
+          weight: (name) => p.get(name)!,
+        },
+        sizes,
+      ),
+    );
+    const seen = device.memory.use().peak - before;
+    const cost = tertiaryStructure.cost!(device, length, dim, sizes);
+    expect(seen).toBeLessThanOrEqual(cost.bytes);
+    expect(seen).toBeGreaterThan(cost.bytes / 2.5);
+    expect(cost.largest).toBeLessThanOrEqual(mebibytes * 2 ** 20);
+  },
+);
 
 test('operations are those of every product, counted one by one', () => {
   const length = 10;

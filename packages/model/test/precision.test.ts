@@ -3,10 +3,23 @@
  * are about twice what was measured (lavapipe), which RNA_FIGURES=1 prints.
  */
 import { readFile } from 'node:fs/promises';
-import { backward, crossEntropy, type Device } from '@rna/tensor';
+import { RandomStream } from '@rna/kernels';
+import { backward, crossEntropy, MemoryBudgetError, type Device } from '@rna/tensor';
 import { openDevice } from '@rna/tensor/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Encoder, FULL_PRECISION, type PackedTokens, type Precision, weightBytes } from '../src/index.ts';
+import {
+  elementCount,
+  Encoder,
+  encoderParameters,
+  FULL_PRECISION,
+  loadParameters,
+  PRESETS,
+  weightBytes,
+  type PackedTokens,
+  type ParameterChunk,
+  type ParameterShapes,
+  type Precision,
+} from '../src/index.ts';
 import { fixtureEncoder, openFixture, packedBatch, packPadded, readNumbers, type Platform } from './parity.ts';
 
 let device: Device;
@@ -135,6 +148,19 @@ precisionTests(
   false,
 );
 
+// 3.30 0.325 0.664, 1.88 0.282 0.578, 2.14 0.380 0.607, 1.42 0.264 0.752.
+precisionTests(
+  'int4 weights',
+  { weights: 'int4', activations: 'f32' },
+  {
+    'rinalmo-A': { max: 6, mean: 0.6, agreement: 0.5 },
+    'rinalmo-B': { max: 4, mean: 0.55, agreement: 0.4 },
+    'ssrlm-A': { max: 4, mean: 0.7, agreement: 0.45 },
+    'ssrlm-B': { max: 3, mean: 0.5, agreement: 0.6 },
+  },
+  false,
+);
+
 // 0.0085 0.0008 0.998, 0.0051 0.0006 1, 0.0066 0.0011 1, 0.0041 0.0006 1.
 precisionTests(
   'f16 weights',
@@ -212,8 +238,18 @@ describe('gradients through halves', () => {
   );
 });
 
+/** Parameters as a file gives them, with values that are drawn. */
+const drawnModel = (shapes: ParameterShapes, draw: () => number) => ({
+  shapes,
+  async *parameters(): AsyncGenerator<ParameterChunk, void, undefined> {
+    await Promise.resolve();
+    for (const [name, shape] of shapes)
+      yield { name, shape, offset: 0, data: Float32Array.from({ length: elementCount(shape) }, draw) };
+  },
+});
+
 describe('loading', () => {
-  it('frees the f32 originals: the matrices take a quarter in int8', async () => {
+  it('frees the f32 originals: the matrices take a quarter in int8, less in int4', async () => {
     const bytes = async (weights: Precision['weights']): Promise<{ live: number; pooled: number }> => {
       const before = device.memory.use();
       const encoder = await fixtureEncoder(platform, 'ssrlm-B', { ...FULL_PRECISION, weights });
@@ -228,10 +264,45 @@ describe('loading', () => {
       });
       return { live: live - before.live, pooled };
     };
-    const [full, int8] = [await bytes('f32'), await bytes('int8')];
-    expect(int8.pooled).toBe(0);
+    const [full, int8, int4] = [await bytes('f32'), await bytes('int8'), await bytes('int4')];
+    expect([int8.pooled, int4.pooled]).toEqual([0, 0]);
     // The fixture's rows are short, so scales and what is not a matrix weigh more than in a real model.
     expect(int8.live / full.live).toBeLessThan(0.4);
+    expect(int4.live / full.live).toBeLessThan(0.3);
+  });
+
+  it('never has more of the originals on the device than one: a model loads that is larger than the memory', async () => {
+    // Blocks are small beside the budget, and all of them in f32 are not.
+    const sizes = { layers: 12, dim: 96, heads: 4, kvHeads: 4, ffnDim: 256 };
+    const shapes = encoderParameters({ ...PRESETS['rinalmo-micro'], ...sizes });
+    const whole = weightBytes(shapes, 'f32');
+    const budget = 0.5 * whole;
+    const small = await openDevice({ memoryBudget: budget });
+    const random = new RandomStream(3);
+    const model = drawnModel(shapes, () => random.normal());
+    await expect(loadParameters(small, model, 'f32')).rejects.toThrow(MemoryBudgetError);
+    expect(small.memory.use().live).toBe(0);
+    const parameters = await loadParameters(small, model, 'int4');
+    const { live, peak } = small.memory.use();
+    expect(live).toBeLessThan(0.3 * whole);
+    expect(peak).toBeLessThanOrEqual(budget);
+    expect(new Set([...parameters.values()].map(({ dtype }) => dtype))).toEqual(new Set(['f32', 'i4']));
+    small.destroy();
+  });
+
+  it.each([
+    ['normal numbers', (random: RandomStream) => random.normal(), 'i4'],
+    ['numbers with a long tail', (random: RandomStream) => random.normal() / (0.02 + random.uniform()), 'i8'],
+    ['zeros', () => 0, 'i4'],
+    ['numbers beyond the largest scale', (random: RandomStream) => 1e7 * random.normal(), 'i8'],
+    ['numbers below the least scale', (random: RandomStream) => 1e-6 * random.normal(), 'i8'],
+  ] as const)('int4 stores %s as 4 bits where those change little, else as 8', async (_, draw, dtype) => {
+    const random = new RandomStream(5);
+    const name = 'blocks.0.attention.out.weight';
+    const model = drawnModel(new Map([[name, [64, 96]]]), () => draw(random));
+    const stored = (await loadParameters(device, model, 'int4')).get(name)!;
+    expect(stored.dtype).toBe(dtype);
+    stored.dispose();
   });
 
   it('refuses int8 where the parameters are not', async () => {

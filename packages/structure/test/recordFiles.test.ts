@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordFormat } from '../src/records/fileNames.ts';
@@ -152,5 +154,36 @@ describe('removeGaps', () => {
     });
     expect(removeGaps({ sequence: 'G-A' })).toEqual({ sequence: 'GA', droppedPairs: 0 });
     expect(() => removeGaps({ sequence: 'G-A', partners: Int32Array.of(-1) })).toThrow('1 partners for 3 letters');
+  });
+});
+
+describe('coordinates', () => {
+  const fixture = (name: string) => readFileSync(new URL(`fixtures/tertiary/${name}`, import.meta.url));
+
+  it('gives the canonical pairs of a purine riboswitch, the knot of its loops among them', async () => {
+    const [record, ...others] = await read('1y26.pdb', gunzipSync(fixture('1y26_X.pdb.gz')).toString());
+    expect(others).toEqual([]);
+    expect(record!.id).toBe('1y26');
+    const pairs = [...record!.partners!].flatMap((j, i) => (j > i ? [`${i + 13}-${j + 13}`] : []));
+    // Serganov et al., Chem. Biol. 11, 1729, 2004: three helices, two pairs between the loops, two in the core.
+    const helix = (i: number, j: number, length: number) =>
+      Array.from({ length }, (_, step) => `${i + step}-${j - step}`);
+    const core = ['22-52', '46-53'];
+    expect(pairs.sort()).toEqual(
+      [...helix(13, 83, 9), ...helix(25, 45, 6), ...helix(54, 72, 6), ...helix(37, 61, 2), ...core].sort(),
+    );
+  });
+
+  it('has a place for nucleotides without atoms, in both formats alike', async () => {
+    const [cif, pdb] = await Promise.all(
+      ['cif', 'pdb'].map((ending) => read(`4qln.${ending}`, fixture(`4qln_15-19.${ending}`).toString())),
+    );
+    expect(cif).toEqual(pdb);
+    expect(cif![0]!.sequence).toMatch(/^GGAUCGCUGAACCC/);
+  });
+
+  it('refuses a file without RNA', async () => {
+    const protein = 'ATOM      1  CA  ALA A   1      11.000  12.000  13.000  1.00 20.00           C\n';
+    await expect(read('p.pdb', protein)).rejects.toThrow('p.pdb:1: the file has no RNA chain');
   });
 });

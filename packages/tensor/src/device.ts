@@ -39,6 +39,7 @@ import {
   describe,
   elements,
   hostBytes,
+  isQuantized,
   requireShape,
   Tensor,
   type DType,
@@ -414,10 +415,10 @@ export class Device {
       halves.length === 0 ? options : { ...options, ...halfStorage(halves) },
       uniforms,
     );
-    const bytes = names.find((_, i) => tensors[i]!.dtype === 'i8');
-    if (bytes !== undefined && elementTypes(kernel, variant)[bytes] !== 'u32') {
+    const packed = names.find((_, i) => isQuantized(tensors[i]!));
+    if (packed !== undefined && elementTypes(kernel, variant)[packed] !== 'u32') {
       throw new TypeError(
-        `${kernel.name}: '${bytes}' is a quantised matrix, which only the right operand of a product may be`,
+        `${kernel.name}: '${packed}' is a quantised matrix, which only the right operand of a product may be`,
       );
     }
     const pipeline = this.#pipelines.pipeline(kernel, variant);

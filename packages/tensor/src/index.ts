@@ -24,6 +24,7 @@ export { bindGroupLayout, computePipeline, type PipelineCompiler, type PipelineS
 export { measurePeakFlops } from './peakFlops.ts';
 export { backward, recompute, recomputeAll, record, type Rule } from './tape.ts';
 export {
+  byteLength,
   describe,
   elements,
   requireShape,
@@ -48,7 +49,7 @@ export {
 export { add, scale, reshape, dropout, residual, type Dropout } from './ops/elementwise.ts';
 export { product, linear, linearChannels } from './ops/matmul.ts';
 export { lowRankLinear, type LowRank } from './ops/lowRank.ts';
-export { cast, quantize } from './ops/storage.ts';
+export { cast, quantize, quantizeGroups, type GroupedWeight } from './ops/storage.ts';
 export { layerNorm } from './ops/layerNorm.ts';
 export { rmsNorm } from './ops/rmsNorm.ts';
 export { swiglu, gelu, relu, silu, softmax } from './ops/activations.ts';

@@ -3,16 +3,17 @@
  * It knows who owns it (a scope, a tape, or the caller) so that nothing waits
  * for the garbage collector; it has no arithmetic, which is in `ops/`.
  */
-import { encodeHalves, quantizedRowWords } from '@rna/kernels';
+import { encodeHalves, groupedRowWords, quantizedRowWords } from '@rna/kernels';
 import type { Device } from './device.ts';
 import { ShapeError } from './errors.ts';
 import type { Storage } from './memory.ts';
 
 /**
- * How values are stored: words, halves (`f16`), or a matrix of signed bytes with a scale per row (`i8`; kernels'
- * quantize.ts). Arithmetic is that of 32 bits for all of them.
+ * How values are stored: words, halves (`f16`), a matrix of signed bytes with a scale per row (`i8`; kernels'
+ * quantize.ts), or one of 4 bits with a scale per group (`i4`; quantizeGroups.ts). Arithmetic is that of 32 bits for all
+ * of them.
  */
-export type DType = 'f32' | 'f16' | 'u32' | 'i32' | 'i8';
+export type DType = 'f32' | 'f16' | 'u32' | 'i32' | 'i8' | 'i4';
 /** How floats of activations and trained weights may be stored. */
 export type FloatType = 'f32' | 'f16';
 export type Shape = readonly number[];
@@ -104,7 +105,12 @@ export class Tensor {
    */
   part(offset: number, shape: Shape): Tensor {
     const { device, dtype, storage } = this;
-    requireShape(dtype !== 'f16' && dtype !== 'i8' && offset + elements(shape) <= this.size, 'part', this.shape, shape);
+    requireShape(
+      dtype !== 'f16' && !isQuantized(this) && offset + elements(shape) <= this.size,
+      'part',
+      this.shape,
+      shape,
+    );
     const bytes = Math.min(16 * Math.ceil(elements(shape) / 4), storage.bytes - 4 * offset);
     return device.adopt(new Tensor(device, device.memory.part(storage, 4 * offset, bytes), shape, dtype));
   }
@@ -141,6 +147,9 @@ export function elements(shape: Shape): number {
 /** How what follows from a float tensor is stored where nothing else is said: as it is. */
 export const floatTypeOf = ({ dtype }: Tensor): FloatType => (dtype === 'f16' ? 'f16' : 'f32');
 
+/** Whether a tensor is a quantised matrix, which only the right operand of a product may be. */
+export const isQuantized = ({ dtype }: Pick<Tensor, 'dtype'>): boolean => dtype === 'i8' || dtype === 'i4';
+
 /** Bytes that values take, in whole words. */
 export function byteLength(shape: Shape, dtype: DType): number {
   switch (dtype) {
@@ -148,6 +157,8 @@ export function byteLength(shape: Shape, dtype: DType): number {
       return 4 * Math.ceil(elements(shape) / 2);
     case 'i8':
       return 4 * (shape[0] ?? 0) * quantizedRowWords(shape[1] ?? 0);
+    case 'i4':
+      return 4 * (shape[0] ?? 0) * groupedRowWords(shape[1] ?? 0);
     default:
       return 4 * elements(shape);
   }
@@ -164,7 +175,7 @@ export function requireShape(condition: boolean, op: string, ...shapes: readonly
 
 /** Values as a tensor stores them. */
 export function hostBytes(tensor: Tensor, values: HostArray): HostArray | Uint16Array<ArrayBuffer> {
-  if (tensor.dtype === 'i8')
+  if (isQuantized(tensor))
     throw new TypeError(`write: ${describe(tensor.shape)} is a quantised matrix; quantise f32 values instead`);
   if (tensor.dtype !== 'f16') return values;
   if (!(values instanceof Float32Array) || values.length !== tensor.size) {

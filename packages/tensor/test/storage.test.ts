@@ -1,7 +1,18 @@
 /** Tensors that are not f32: what may be done with halves and quantised matrices, and how the rest is refused. */
 import { fromHalf, RandomStream, toHalf } from '@rna/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { add, backward, cast, linear, quantize, sum, type Device, type Shape, type Tensor } from '../src/index.ts';
+import {
+  add,
+  backward,
+  cast,
+  linear,
+  quantize,
+  quantizeGroups,
+  sum,
+  type Device,
+  type Shape,
+  type Tensor,
+} from '../src/index.ts';
 import { openDevice } from '../src/node/index.ts';
 
 let device: Device;
@@ -16,20 +27,30 @@ const random = new RandomStream(9);
 const numbers = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
 const upload = (values: Float32Array, shape: Shape): Tensor => device.tensor(values, shape).keep();
 
-describe('int8', () => {
+const inGroups = (weight: Tensor): Tensor => {
+  const { weight: packed, squares } = quantizeGroups(weight);
+  squares.dispose();
+  return packed;
+};
+
+describe.each([
+  { bits: 8, dtype: 'i8', steps: 254, pack: quantize },
+  { bits: 4, dtype: 'i4', steps: 14, pack: inGroups },
+])('int$bits', ({ bits, dtype, steps, pack }) => {
   it("a product with a quantised weight is near that with the weight, by its rows' steps", async () => {
-    const [rows, inner, cols] = [5, 31, 9];
+    const [rows, inner, cols] = [5, 75, 9];
     const [x, w] = [numbers(rows * inner), numbers(cols * inner)];
     const [input, weight] = [upload(x, [rows, inner]), upload(w, [cols, inner])];
-    const bytes = quantize(weight).keep();
-    expect(bytes).toMatchObject({ dtype: 'i8', shape: [cols, inner] });
-    expect(bytes.storage.bytes).toBeLessThan(2 * cols * inner);
+    const bytes = pack(weight).keep();
+    expect(bytes).toMatchObject({ dtype, shape: [cols, inner] });
+    expect(bytes.storage.bytes).toBeLessThan((bits / 8) * 1.7 * cols * inner);
     const [exact, near] = [await linear(input, weight).read(), await linear(input, bytes).read()];
     exact.forEach((value, i) => {
       const [row, col] = [Math.floor(i / cols), i % cols];
       const largest = Math.max(...w.subarray(col * inner, (col + 1) * inner).map(Math.abs));
       const bound =
-        (x.subarray(row * inner, (row + 1) * inner).reduce((total, each) => total + Math.abs(each), 0) * largest) / 254;
+        (x.subarray(row * inner, (row + 1) * inner).reduce((total, each) => total + Math.abs(each), 0) * largest) /
+        steps;
       expect(Math.abs(near[i]! - value)).toBeLessThan(1.01 * bound + 1e-5);
     });
     expect(near).not.toEqual(exact);
@@ -40,12 +61,12 @@ describe('int8', () => {
 
   it('is refused where it cannot be: other kernels, gradients, reading, writing', () => {
     const [x, weight] = [upload(numbers(4), [1, 4]), upload(numbers(8), [2, 4])];
-    const bytes = quantize(weight).keep();
+    const bytes = pack(weight).keep();
     expect(() => add(bytes, bytes)).toThrow(
       "add: 'a' is a quantised matrix, which only the right operand of a product may be",
     );
     expect(() => linear(bytes, weight)).toThrow("matmul: 'a' is a quantised matrix");
-    expect(() => bytes.read()).toThrow('read: tensor is i8, not f32 or f16');
+    expect(() => bytes.read()).toThrow(`read: tensor is ${dtype}, not f32 or f16`);
     expect(() => {
       device.write(bytes, numbers(8));
     }).toThrow(/\[2, 4\] is a quantised matrix; quantise f32 values instead/);
@@ -56,6 +77,32 @@ describe('int8', () => {
     [x, weight, bytes].forEach((tensor) => {
       tensor.dispose();
     });
+  });
+});
+
+it('4 bits say how much they change, as a sum of squares of what is off', async () => {
+  const shape = [3, 100] as const;
+  const values = numbers(300);
+  const weight = upload(values, shape);
+  const unit = upload(
+    Float32Array.from({ length: 100 * 100 }, (_, i) => (i % 101 === 0 ? 1 : 0)),
+    [100, 100],
+  );
+  const { weight: packed, squares } = quantizeGroups(weight);
+  const [changed, all] = await squares.read();
+  const transposed = await linear(unit, packed).read();
+  let [off, whole] = [0, 0];
+  values.forEach((value, i) => {
+    off += (value - transposed[(i % 100) * 3 + Math.floor(i / 100)]!) ** 2;
+    whole += value ** 2;
+  });
+  expect(changed! / off).toBeCloseTo(1, 5);
+  expect(all! / whole).toBeCloseTo(1, 5);
+  // A step of a seventh of the largest of 32 normal numbers.
+  expect(Math.sqrt(off / whole)).toBeGreaterThan(0.06);
+  expect(Math.sqrt(off / whole)).toBeLessThan(0.13);
+  [weight, unit, packed, squares].forEach((tensor) => {
+    tensor.dispose();
   });
 });
 

@@ -41,8 +41,10 @@ export interface StoreCalls {
 export const BUILTIN = 'builtin';
 
 /** How weights are stored on the adapter. */
-export const WEIGHTS = ['f32', 'int8'] as const;
+export const WEIGHTS = ['f32', 'int8', 'int4'] as const;
 export type Weights = (typeof WEIGHTS)[number];
+/** Their bits, for people. */
+export const BITS: Readonly<Record<Weights, number>> = { f32: 32, int8: 8, int4: 4 };
 
 /** A model and the RNAs that it is run on. */
 export interface ModelTask {

@@ -1,6 +1,6 @@
 /** A model that was found: what it is, what it takes of disk and adapter, and whether that fits. */
 import type { ModelFacts, ModelOffer } from '@rna/web';
-import type { KeptModels } from '../calls/modelCalls.ts';
+import { BITS, WEIGHTS, type KeptModels } from '../calls/modelCalls.ts';
 import { bytesText, parametersText } from '../ui/format.ts';
 
 interface Props {
@@ -57,21 +57,25 @@ export function OfferCard({ offer, kept, onFetch }: Props) {
 
 /** What the weights take on the adapter, and whether that fits. */
 function FactFigures({ facts, memory }: { readonly facts: ModelFacts; readonly memory: KeptModels['memory'] }) {
-  const verdict = (weights: 'f32' | 'int8'): string => {
+  const verdict = (bytes: number): string => {
     if (memory === undefined) return '';
-    return facts.bytes[weights] + facts.passBytes <= memory ? 'fits' : 'does not fit';
+    return bytes + facts.passBytes <= memory ? 'fits' : 'does not fit';
   };
+  const sizes = WEIGHTS.flatMap((weights) => {
+    const bytes = facts.bytes[weights];
+    return bytes === undefined ? [] : [{ weights, bytes }];
+  });
   return (
     <>
       <div>
         <dt>Parameters</dt>
         <dd>{parametersText(facts.parameters).replace(' parameters', '')}</dd>
       </div>
-      {(['f32', 'int8'] as const).map((weights) => (
+      {sizes.map(({ weights, bytes }) => (
         <div key={weights}>
-          <dt>Memory, {weights === 'f32' ? '32' : '8'} bits</dt>
+          <dt>Memory, {BITS[weights]} bits</dt>
           <dd>
-            {bytesText(facts.bytes[weights] + facts.passBytes)} <small>{verdict(weights)}</small>
+            {bytesText(bytes + facts.passBytes)} <small>{verdict(bytes)}</small>
           </dd>
         </div>
       ))}

@@ -165,7 +165,7 @@ export function TuningForm({ taken, isGoing, first }: Props) {
       </div>
       {columns !== undefined && (
         <>
-          <Choice
+          <Choice<string>
             id="sequence-column"
             label="Column of the sequences"
             values={{

@@ -1,6 +1,6 @@
 /** Which model a view runs, and how its weights are stored. */
 import type { ModelRecord } from '@rna/web';
-import { BUILTIN, type Weights } from '../calls/modelCalls.ts';
+import { BITS, BUILTIN, WEIGHTS, type Weights } from '../calls/modelCalls.ts';
 import { useModels, usable } from '../models/useModels.ts';
 import { bytesText } from './format.ts';
 
@@ -55,18 +55,27 @@ export function ModelPicker({ model, weights, hasBuiltin, can, none, onModel, on
             id="weights"
             value={weights}
             onChange={({ currentTarget }) => {
-              onWeights(currentTarget.value === 'int8' ? 'int8' : 'f32');
+              onWeights(WEIGHTS.find((each) => each === currentTarget.value) ?? 'f32');
             }}
           >
-            <option value="f32">32 bits{sizeOf(chosen, 'f32')}</option>
-            <option value="int8">8 bits{sizeOf(chosen, 'int8')}</option>
+            {WEIGHTS.map((each) => (
+              <option key={each} value={each}>
+                {BITS[each]} bits{sizeOf(chosen, each)}
+              </option>
+            ))}
           </select>
-          <p class="hint">8 bits are converted while the model is read, and change its numbers a little.</p>
+          <p class="hint">
+            8 and 4 bits are converted while the model is read. 8 change its numbers a little, 4 about fourteen times as
+            much.
+          </p>
         </div>
       )}
     </>
   );
 }
 
-const sizeOf = (model: ModelRecord | undefined, weights: Weights): string =>
-  model?.facts === undefined ? '' : `, ${bytesText(model.facts.bytes[weights])}`;
+/** The size of a model's weights; a record from before there were 4 bits does not have all. */
+function sizeOf(model: ModelRecord | undefined, weights: Weights): string {
+  const bytes = model?.facts?.bytes[weights];
+  return bytes === undefined ? '' : `, ${bytesText(bytes)}`;
+}

@@ -18,7 +18,8 @@ const HEADINGS: Readonly<Record<ProblemKind, string>> = {
 const WAYS_ON: Partial<Record<ProblemKind, string>> = {
   noWebGpu: 'The engines of the Fold view need no graphics adapter.',
   deviceLost: 'The next try opens it anew. If that fails too, the browser has to be started again.',
-  memory: 'Weights of 8 bits take a quarter of the memory; shorter sequences and a smaller model take less too.',
+  memory:
+    'Weights of 8 bits take a quarter of the memory and those of 4 a seventh; shorter sequences and a smaller model take less too.',
   tooLong: 'Shorter sequences, or pieces of these, can be run; so can a model with rotary positions or less memory.',
 };
 

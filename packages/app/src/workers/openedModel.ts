@@ -9,7 +9,6 @@ import {
   openModel,
   openTensorFile,
   parseConfig,
-  weightBytes,
   type OpenedModel,
 } from '@rna/model';
 import { megabytes, type Device } from '@rna/tensor';
@@ -100,19 +99,16 @@ function counted(model: OpenedModel, tell: Tell): OpenedModel {
   };
 }
 
-function lengthCheck(on: Device, { config, task, shapes }: OpenedModel, weights: Weights): (length: number) => void {
+function lengthCheck(on: Device, { config, task }: OpenedModel, weights: Weights): (length: number) => void {
   const memory = memoryBudget(on);
   const { maxStorageBufferBindingSize, maxBufferSize } = on.gpu.limits;
   const binding = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   // <cls> and <eos> take two positions.
   const positions = (longestInput(config) ?? Infinity) - 2;
-  // `modelCost` counts weights of 32 bits.
-  const saved = weightBytes(shapes, 'f32') - weightBytes(shapes, weights);
   return (length) => {
     if (length > positions)
       throw new TooLongError(`${length} nucleotides are too long for the model, which reads ${positions} at most`);
-    const { bytes: whole, largest } = modelCost(on, config, task, length);
-    const bytes = whole - saved;
+    const { bytes, largest } = modelCost(on, config, task, length, weights);
     if (bytes > memory || largest > binding)
       throw new TooLongError(
         `${length} nucleotides are too long for the model on this adapter: they would take ${megabytes(bytes)}`,

@@ -16,9 +16,9 @@ RNA_TUNING=off leaves out what rna tune found, RNA_TUNING=FILE keeps and reads i
 export const weightsOption = (): Option =>
   new Option(
     '--weights <type>',
-    "precision of the encoder's matrices: int8 takes a quarter of the memory, f16 half; f16 needs an adapter that has it",
+    "precision of the encoder's matrices: int4 takes a seventh of the memory, int8 a quarter, f16 half; f16 needs an adapter that has it",
   )
-    .choices(['f32', 'f16', 'int8'])
+    .choices(['f32', 'f16', 'int8', 'int4'])
     .default('f32');
 
 /** How what goes from product to product inside a block is stored. */

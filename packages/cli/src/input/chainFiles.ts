@@ -10,10 +10,12 @@ import {
   InputError,
   readable,
   readCoordinates,
+  recordFormat,
   rnaChains,
   selectChains,
   unpackedName,
   LEFT_OUT,
+  RECORD_FORMATS,
   type ChainFilters,
   type LeftOut,
   type RnaChain,
@@ -32,13 +34,13 @@ export interface FileChain {
   readonly chain: RnaChain;
 }
 
-const COORDINATES = ['.pdb', '.ent', '.cif', '.mmcif'];
+const COORDINATES: readonly string[] = RECORD_FORMATS.coordinates;
 const LISTS = ['.txt', '.list', '.lst', '.tsv'];
 const hasEnding = (path: string, endings: readonly string[]): boolean =>
   endings.some((ending) => unpackedName(path).toLowerCase().endsWith(ending));
 
 /** Whether a path is a coordinate file by its name. */
-export const isCoordinateFile = (path: string): boolean => hasEnding(path, COORDINATES);
+export const isCoordinateFile = (path: string): boolean => recordFormat(path) === 'coordinates';
 
 export const CHAIN_FILES: KnownFiles = {
   content: 'structures in space',

@@ -4,7 +4,7 @@
  * records that concerns is said once.
  */
 import { halfOverlapping, reachOf } from '@rna/inference/node';
-import type { EncoderConfig, TaskHead } from '@rna/model';
+import type { EncoderConfig, Precision, TaskHead } from '@rna/model';
 import { readable, windowStarts, type Windows } from '@rna/structure';
 import type { Device } from '@rna/tensor';
 import { UsageError } from '../commandLine/errors.ts';
@@ -36,16 +36,17 @@ export type Whole = 'short' | 'fitting';
 
 /**
  * The windows for a model on a device. By default they are the longest that fit, of at most 4096
- * nucleotides and no more than a model with learned positions reads, every half of it.
+ * nucleotides and no more than a model with learned positions reads, every half of it. What fits depends on how the
+ * model's weights are stored, which by default is f32.
  */
 export function chooseWindows(
   device: Pick<Device, 'gpu' | 'memory'>,
   config: EncoderConfig,
   task: TaskHead | undefined,
-  { window, stride }: WindowOptions,
+  { window, stride, weights }: WindowOptions & Partial<Pick<Precision, 'weights'>>,
   whole: Whole,
 ): ChosenWindows {
-  const reach = reachOf(device, config, task);
+  const reach = reachOf(device, config, task, weights);
   if (window !== undefined && window > reach.nucleotides)
     throw new UsageError(
       `--window ${window} is more than the model has positions for; give at most ${reach.nucleotides}`,

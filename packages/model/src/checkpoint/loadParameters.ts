@@ -15,19 +15,19 @@ export async function loadParameters(
 ): Promise<ParameterMap> {
   const parameters: ParameterMap = new Map();
   let last: string | undefined;
-  const store = (): void => {
-    if (last !== undefined) parameters.set(last, storeParameter(last, parameter(parameters, last), weights));
+  const store = async (): Promise<void> => {
+    if (last !== undefined) parameters.set(last, await storeParameter(last, parameter(parameters, last), weights));
   };
   try {
     for await (const { name, shape, offset, data } of model.parameters()) {
       if (name !== last) {
-        store();
+        await store();
         parameters.set(name, device.empty(shape, 'f32', name).keep());
         last = name;
       }
       device.write(parameter(parameters, name), data, offset);
     }
-    store();
+    await store();
   } catch (error) {
     parameters.forEach((tensor) => {
       tensor.dispose();

@@ -21,12 +21,13 @@ import {
 import { add, concatenate, rows, sum, type Tensor } from '@rna/tensor';
 import * as z from 'zod';
 import { tertiaryTokens } from '../tertiary/embedding.ts';
-import { TERTIARY_PRESETS, tertiarySizes, type TertiarySizes } from '../tertiary/config.ts';
+import { DISTANCE_BINS, TERTIARY_PRESETS, tertiarySizes, type TertiarySizes } from '../tertiary/config.ts';
 import { cropTarget, drawCrop, pairLabelsOf, type Crop, type TertiaryTarget } from '../tertiary/target.ts';
 import { LOSS_WEIGHTS, structureGoal, structureLoss, type LossWeights } from '../tertiary/losses.ts';
 import { atomMask } from '../tertiary/fullAtoms.ts';
 import { plddtOf } from '../tertiary/confidence.ts';
 import { distograms, pairLogitsOf } from '../tertiary/pairHeads.ts';
+import { tertiaryFlops } from '../tertiary/flops.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
 import { runTertiary, type TertiaryCycle } from '../tertiary/tertiary.ts';
 import { ENGINE_PRIORS, enginePrior, type EnginePrior } from './enginePriors.ts';
@@ -141,6 +142,16 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
   engines: ({ prior }) => ENGINE_PRIORS[prior],
   parameters: (dim, own) => tertiaryParameters(moduleSizes(dim, own)),
   initialize: (device, dim, own, seed) => initializeTertiary(device, moduleSizes(dim, own), seed, typicalTorsions(own)),
+  cost(_, length, dim, own) {
+    const { trunk, structure, heads } = tertiaryFlops(moduleSizes(dim, own), length);
+    const map = 4 * length ** 2 * Math.max(own.pairDim, own.triangleDim, DISTANCE_BINS);
+    return {
+      flops: (own.recycles + 1) * (trunk + structure) + heads,
+      // The pair representation and what a triangle attention makes of it, in buffers that wait for their next use.
+      bytes: MAPS * map + 4 * length * own.rowDim * MAPS,
+      largest: map,
+    };
+  },
   forward: (input, own) => runHeadModule(input, own).output,
   loss() {
     throw new Error('tertiary-structure: the loss is made of more than the output; call trainingLoss');
@@ -224,6 +235,9 @@ function meanLddt(predictions: readonly TertiaryPrediction[], examples: readonly
     .filter((score) => !Number.isNaN(score));
   return scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length);
 }
+
+/** Values of the size of a pair representation that a cycle holds at once, as counted of it. */
+const MAPS = 26;
 
 /** Tokens of a sequence; a letter that has no atoms is RhoFold's unknown one. */
 const nucleotideTokens = (sequence: string): Uint32Array =>

@@ -8,6 +8,7 @@ export const RECORD_FORMATS = {
   bpseq: ['.bpseq'],
   st: ['.st'],
   stockholm: ['.sto', '.stk', '.stockholm', '.seed'],
+  coordinates: ['.pdb', '.ent', '.cif', '.mmcif'],
 } as const;
 
 export type RecordFormat = keyof typeof RECORD_FORMATS;

@@ -1,9 +1,9 @@
 /**
  * Files of RNAs: FASTA, dot-bracket (.dbn), CT, BPSEQ, bpRNA's ST and Stockholm
- * are read, whole or as a stream; dot-bracket, CT and BPSEQ are written. Readers
- * take what the field writes (T or U, lower case, titles, energies, comments,
- * CRLF) and refuse, with file and line, what cannot be a structure. They take
- * text: opening files, and unpacking them, is the caller's.
+ * are read, whole or as a stream, PDB and mmCIF whole; dot-bracket, CT and BPSEQ
+ * are written. Readers take what the field writes (T or U, lower case, titles,
+ * energies, comments, CRLF) and refuse, with file and line, what cannot be a
+ * structure. They take text: opening files, and unpacking them, is the caller's.
  */
 
 import { InputError } from '../errors.ts';
@@ -26,7 +26,7 @@ export interface RecordFileOptions {
   readonly allowRepeatedIds?: boolean;
 }
 
-const readers: Record<Exclude<RecordFormat, 'fasta'>, (source: Source) => LineReader> = {
+const readers: Record<Exclude<RecordFormat, 'fasta' | 'coordinates'>, (source: Source) => LineReader> = {
   dotBracket: dotBracketReader,
   ct: ctReader,
   bpseq: bpseqReader,
@@ -50,6 +50,14 @@ export async function* parseRecords(
   if (recordFormat(file) === 'fasta') {
     for await (const { id, sequence, line } of parseFasta(chunks, { file, ...options }))
       yield { id, sequence, line, droppedPairs: 0 };
+    return;
+  }
+  if (recordFormat(file) === 'coordinates') {
+    // The readers of coordinates are loaded where there are some, so that no page waits for them.
+    const { coordinateRecords } = await import('./coordinateFile.ts');
+    const parts: string[] = [];
+    for await (const part of chunks) parts.push(part);
+    yield* coordinateRecords(parts.join(''), file);
     return;
   }
   const reading = startReading(file, options);
@@ -77,7 +85,7 @@ export function parseStructureFile(text: string, file: string, options: RecordFi
 /** A file's reader with the records that it has given. */
 function startReading(file: string, { allowUnknown = false, allowRepeatedIds = false }: RecordFileOptions) {
   const format = recordFormat(file);
-  if (format === undefined || format === 'fasta') {
+  if (format === undefined || format === 'fasta' || format === 'coordinates') {
     throw new InputError(
       file,
       1,

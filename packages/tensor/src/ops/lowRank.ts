@@ -5,7 +5,7 @@
  * for a gradient of the frozen matrix.
  */
 import { record } from '../tape.ts';
-import { describe, floatTypeOf, requireShape, type FloatType, type Tensor } from '../tensor.ts';
+import { describe, floatTypeOf, isQuantized, requireShape, type FloatType, type Tensor } from '../tensor.ts';
 import { scale } from './elementwise.ts';
 import { product } from './matmul.ts';
 
@@ -60,7 +60,7 @@ export function lowRankLinear(
       throw new TypeError(
         `lowRankLinear: the matrix ${describe(weight.shape)} under a low-rank term is frozen; train either`,
       );
-    if (weight.dtype === 'i8')
+    if (isQuantized(weight))
       throw new TypeError(
         `lowRankLinear: no gradient goes through the quantised weight ${describe(weight.shape)}; train with f32 or f16 weights`,
       );

@@ -2,7 +2,7 @@
 import * as k from '@rna/kernels';
 import type { Device } from '../device.ts';
 import { record } from '../tape.ts';
-import { describe, floatTypeOf, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
+import { describe, floatTypeOf, isQuantized, requireShape, type FloatType, type Shape, type Tensor } from '../tensor.ts';
 
 interface ProductOptions {
   readonly transposeA?: boolean;
@@ -50,7 +50,7 @@ export function product(
       { a, b, bias, residual },
       { y: parts === 1 ? { shape, dtype } : [parts, rows, cols] },
       { rows, inner, cols, depth },
-      { transposeA, transposeB, quantized: b.dtype === 'i8' },
+      { transposeA, transposeB, quantized: b.dtype === 'i8', grouped: b.dtype === 'i4' },
     );
     if (parts === 1) return y;
     return device.run(
@@ -97,7 +97,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tens
   const [cols = 0, inner = 0] = weight.shape;
   requireShape(weight.shape.length === 2 && x.shape.at(-1) === inner, 'linear', x.shape, weight.shape);
   requireShape(bias === undefined || bias.size === cols, 'linear', weight.shape, bias?.shape ?? []);
-  if (weight.dtype === 'i8' && x.device.tape !== undefined && (x.tracked || residual?.tracked === true)) {
+  if (isQuantized(weight) && x.device.tape !== undefined && (x.tracked || residual?.tracked === true)) {
     throw new TypeError(
       `linear: no gradient goes through the quantised weight ${describe(weight.shape)}; train with f32 or f16 weights`,
     );

@@ -59,9 +59,14 @@ export interface ModelOffer {
 /** Nucleotides of the RNA whose memory is said beside the weights'. */
 export const USUAL_LENGTH = 500;
 
-/** Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides. */
-export const memoryNeeded = (facts: ModelFacts, weights: keyof ModelFacts['bytes']): number =>
-  facts.bytes[weights] + facts.passBytes;
+/**
+ * Bytes that a model takes on an adapter, with a pass over an RNA of `USUAL_LENGTH` nucleotides; undefined where its
+ * record is older than 4 bits and they are asked for.
+ */
+export function memoryNeeded(facts: ModelFacts, weights: keyof ModelFacts['bytes']): number | undefined {
+  const bytes = facts.bytes[weights];
+  return bytes === undefined ? undefined : bytes + facts.passBytes;
+}
 
 const tree = z.array(
   z.object({
@@ -258,7 +263,12 @@ export function modelFacts({ config, shapes, lmHead, task, warnings }: OpenedMod
     lmHead,
     ...(task && { task: { name: task.head.name, title: task.head.title, kind: task.head.kind } }),
     ...(longest !== undefined && { longest: longest - 2 }),
-    bytes: { f32: weightBytes(shapes, 'f32'), f16: weightBytes(shapes, 'f16'), int8: weightBytes(shapes, 'int8') },
+    bytes: {
+      f32: weightBytes(shapes, 'f32'),
+      f16: weightBytes(shapes, 'f16'),
+      int8: weightBytes(shapes, 'int8'),
+      int4: weightBytes(shapes, 'int4'),
+    },
     passBytes: Math.ceil(encoderCost(config, USUAL_LENGTH).bytes),
     warnings: [...warnings],
   };

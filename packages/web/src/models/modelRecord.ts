@@ -9,7 +9,6 @@ import { childFolder, folderNames, openFolder, readText, removeEntry, writeFile 
 const RECORD_FILE = 'record.json';
 
 const count = z.int().nonnegative();
-const WEIGHTS = ['f32', 'f16', 'int8'] as const;
 
 /** What is known of a model from its names and shapes alone. */
 const modelFacts = z.strictObject({
@@ -25,13 +24,18 @@ const modelFacts = z.strictObject({
   /** Nucleotides that it reads at most, where its positions were learned. */
   longest: count.optional(),
   /** Bytes of its weights on the adapter, by how they are stored there. */
-  bytes: z.strictObject(Object.fromEntries(WEIGHTS.map((weights) => [weights, count])) as Record<Weights, z.ZodInt>),
+  bytes: z.strictObject({
+    f32: count,
+    f16: count,
+    int8: count,
+    /** Absent from records that were made before models were kept in 4 bits. */
+    int4: count.optional(),
+  }),
   /** Bytes of a pass over an RNA of usual length beside them. */
   passBytes: count,
   warnings: z.array(z.string()),
 });
 export type ModelFacts = z.infer<typeof modelFacts>;
-type Weights = (typeof WEIGHTS)[number];
 
 const keptFile = z.strictObject({
   name: z.string(),

@@ -16,7 +16,7 @@ export async function rhoFoldFacts(file: TensorFile, languageModel: ModelFacts):
     ...languageModel,
     parameters: languageModel.parameters + parameterCount(shapes),
     task: { name: 'rhofold', title: 'structures in space', kind: 'coordinates' },
-    bytes: { f32: bytes, f16: bytes, int8: bytes },
+    bytes: { f32: bytes, f16: bytes, int8: bytes, int4: bytes },
   };
 }
 

@@ -17,7 +17,7 @@ export function registerCorpus(program: Command): void {
     .summary('make a corpus of files of sequences and structures')
     .description(
       [
-        'Reads FASTA, dot-bracket, CT, bpseq, ST and Stockholm files, each also gzipped, and folders of them, and writes one',
+        'Reads FASTA, dot-bracket, CT, bpseq, ST, Stockholm, PDB and mmCIF files, also gzipped, and folders of them, and writes one',
         'binary corpus that Node reads from disk and a browser over HTTP, by range. T is read as U, gaps are taken out,',
         "ambiguity codes are kept; of equal sequences one is kept, one with a structure first. An alignment's consensus",
         'structure is mapped on each of its sequences. What was left out is counted. The order is shuffled by cluster,',

@@ -15,7 +15,10 @@ export function registerDraw(program: Command): void {
         'as ID.svg, or onto one page that ends in .html.',
       ].join(' '),
     )
-    .argument('<input...>', 'dot-bracket, CT, bpseq, ST, Stockholm or FASTA files, gzipped or not, or - for stdin')
+    .argument(
+      '<input...>',
+      'dot-bracket, CT, bpseq, ST, Stockholm, PDB, mmCIF or FASTA files, gzipped or not, or - for stdin',
+    )
     .option('-o, --out <path>', 'a folder, or a file that ends in .html (all records), .svg or .json (one record)')
     .addOption(
       new Option('--format <list>', 'svg, and r2dt for the JSON that R2DT writes and RNAcanvas opens').argParser(

@@ -45,6 +45,16 @@ const modelFacts = (name: string, { config, layout, lmHead, task, scalars, shape
 
 type Row = readonly [string, string];
 
+/** Sizes by their names, those of a group with the group's before a dot, as options of a fine-tuning have them. */
+const sizeList = (sizes: object, group = ''): string =>
+  Object.entries(sizes)
+    .map(([name, size]: [string, unknown]) =>
+      typeof size === 'object' && size !== null && !Array.isArray(size)
+        ? sizeList(size, `${group}${name}.`)
+        : `${group}${name} ${String(size)}`,
+    )
+    .join(', ');
+
 const factRows = ({ model, kind, names, parameters, task, scalars, ...facts }: Facts): Row[] => [
   ['model', `${model}: ${kind}, ${names} names`],
   ['parameters', parameters.toLocaleString('en')],
@@ -52,14 +62,7 @@ const factRows = ({ model, kind, names, parameters, task, scalars, ...facts }: F
     'encoder',
     `dim ${facts.dim}, ${facts.blocks} blocks, ${facts.heads} heads, feed-forward ${facts.feedForward}; ${facts.languageModelHead ? 'with' : 'without'} a language-model head`,
   ],
-  [
-    'task',
-    task === null
-      ? 'none'
-      : `${task.name} (${task.predicts}): ${Object.entries(task.sizes)
-          .map(([name, size]) => `${name} ${String(size)}`)
-          .join(', ')}`,
-  ],
+  ['task', task === null ? 'none' : `${task.name} (${task.predicts}): ${sizeList(task.sizes)}`],
   ...Object.entries(scalars).map(([name, value]): Row => [name, String(value)]),
 ];
 

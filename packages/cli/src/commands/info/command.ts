@@ -1,7 +1,7 @@
 /** `rna info`: what it is told. The work is in info.ts, loaded when it is called. */
 import { type Command } from 'commander';
 import type { InfoOptions } from './info.ts';
-import { examples, MODEL_HELP, strideOption, windowOption } from '../../commandLine/options.ts';
+import { examples, MODEL_HELP, strideOption, weightsOption, windowOption } from '../../commandLine/options.ts';
 
 export function registerInfo(program: Command): void {
   const command = program
@@ -19,11 +19,12 @@ export function registerInfo(program: Command): void {
     .argument('[model]', MODEL_HELP)
     .option(
       '--for <input...>',
-      'FASTA files, gzipped or not, or - for stdin: how long folding them will take, how much memory, and which records need windows',
+      'FASTA files, gzipped or not, or - for stdin: how long it will take to fold them (or what else the model does), how much memory, and which records need windows',
     )
     .option('--model <name>', 'with --for, the model; as the argument')
     .addOption(windowOption('as rna fold and rna embed do'))
     .addOption(strideOption())
+    .addOption(weightsOption().default(undefined, 'f32'))
     .option('--check', 'compute known answers on this adapter')
     .option('--ranks', 'of processes that mpirun or srun started: what each sees, and the speed of their exchange')
     .option('--json', 'as JSON, for scripts')

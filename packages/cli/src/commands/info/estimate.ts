@@ -1,11 +1,22 @@
 /**
- * `rna info --for`: what folding a file (or embedding it, with a model that has
- * no head for pairs) will take, before it is begun. Memory follows from sizes.
- * Time is that of two short passes here, through whose times and operations a
- * line is drawn; what folding engines take is drawn through two lengths too, as
- * a power of the length.
+ * `rna info --for`: what folding a file will take, before it is begun; or
+ * predicting structures in space, with a model that does, or embedding the file,
+ * with one that has no head for either. Memory follows from sizes. Time is that
+ * of two short passes here, through whose times and operations a line is drawn;
+ * what folding engines take is drawn through two lengths too, as a power of the
+ * length.
  */
-import { packTokens, predictsPairs, modelCost, type Encoder, type OpenedModel, type PassCost } from '@rna/model';
+import {
+  packTokens,
+  modelCost,
+  predictsChains,
+  predictsPairs,
+  predictTertiary,
+  type Encoder,
+  type OpenedModel,
+  type PassCost,
+  type WeightType,
+} from '@rna/model';
 import { RandomStream } from '@rna/kernels';
 import { tokenize, type EnginePairsProvider, type FoldingEngine } from '@rna/structure';
 import { megabytes } from '@rna/tensor';
@@ -21,6 +32,7 @@ export interface EstimateOptions extends WindowOptions {
   readonly inputs: readonly string[];
   readonly model: string;
   readonly json: boolean;
+  readonly weights?: WeightType;
 }
 
 /** Throws what reading the inputs, the model and opening a device throw. */
@@ -31,10 +43,14 @@ export async function estimate({ inputs, model: name, json, ...options }: Estima
       withModel(name, {}, async (model) => {
         const begun = performance.now();
         const work = (priors: EnginePairsProvider | undefined): Promise<void> =>
-          withEncoder(model, async (encoder) => {
-            const facts = await estimated(plan, { name, model, encoder, priors, begun, options });
-            await writeResult(json ? `${JSON.stringify(facts, null, 2)}\n` : rowsText(rows(facts)));
-          });
+          withEncoder(
+            model,
+            async (encoder) => {
+              const facts = await estimated(plan, { name, model, encoder, priors, begun, options });
+              await writeResult(json ? `${JSON.stringify(facts, null, 2)}\n` : rowsText(rows(facts)));
+            },
+            options.weights === undefined ? {} : { weights: options.weights },
+          );
         await (model.task === undefined ? work(undefined) : withPriors(model.task, {}, work));
       }),
     ),
@@ -48,22 +64,30 @@ interface Setting {
   readonly priors: EnginePairsProvider | undefined;
   /** When the model began to be loaded, in milliseconds. */
   readonly begun: number;
-  readonly options: WindowOptions;
+  readonly options: WindowOptions & { readonly weights?: WeightType };
 }
 
 type Facts = Awaited<ReturnType<typeof estimated>>;
 
 async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   const { name, model, encoder, begun, options } = setting;
-  const { device, config } = encoder;
-  const task = predictsPairs(model.task) ? model.task : undefined;
-  const windows = chooseWindows(device, config, task, options, task ? 'short' : 'fitting');
-  const cut = plan.map((record) => ({ record, pieces: windowsOf(record.length, windows) }));
+  const { device, config, precision } = encoder;
+  const { task, command } = workOf(model);
+  const windows =
+    command === 'tertiary'
+      ? undefined
+      : chooseWindows(device, config, task, options, command === 'fold' ? 'short' : 'fitting');
+  const cut = plan.map((record) => ({
+    record,
+    pieces: windows === undefined ? [record.length] : windowsOf(record.length, windows),
+  }));
   const pieces = cut.flatMap((each) => each.pieces);
   const lengths = plan.map(({ length }) => length).sort((a, b) => a - b);
   const kinds = new Set(pieces);
   const longest = Math.max(...kinds);
-  const costs = new Map([...kinds].map((length) => [length, modelCost(device, config, task, length)]));
+  const costs = new Map(
+    [...kinds].map((length) => [length, modelCost(device, config, task, length, precision.weights)]),
+  );
   const costOf = (length: number): PassCost => costs.get(length)!;
 
   const timing = await measured(setting, longest, begun);
@@ -75,19 +99,24 @@ async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
   }, 0);
   return {
     model: name,
-    command: task === undefined ? ('embed' as const) : ('fold' as const),
+    weights: precision.weights,
+    command,
     records: plan.length,
     nucleotides: lengths.reduce((sum, length) => sum + length, 0),
     shortest: lengths[0]!,
     median: lengths[Math.floor(lengths.length / 2)]!,
     longest: lengths.at(-1)!,
-    windows: {
-      size: windows.size,
-      stride: windows.stride,
-      records: cut
-        .filter(({ record }) => !windows.isWhole(record.length))
-        .map(({ record: { id, length }, pieces: own }) => ({ id, length, windows: own.length })),
-    },
+    /** Null where records are run whole: the place of an atom follows from all of the RNA. */
+    windows:
+      windows === undefined
+        ? null
+        : {
+            size: windows.size,
+            stride: windows.stride,
+            records: cut
+              .filter(({ record }) => !windows.isWhole(record.length))
+              .map(({ record: { id, length }, pieces: own }) => ({ id, length, windows: own.length })),
+          },
     flops: pieces.reduce((sum, length) => sum + costOf(length).flops, 0),
     seconds: { start: rounded(timing.start), run: rounded(seconds) },
     /** Bytes on the device, at most; the budget is null where only the driver knows. */
@@ -98,6 +127,14 @@ async function estimated(plan: readonly PlannedRecord[], setting: Setting) {
     timed: timing.passes,
   };
 }
+
+/** What a model does with a file, and the head that it needs for that. */
+const workOf = ({ task }: OpenedModel) =>
+  predictsPairs(task)
+    ? ({ task, command: 'fold' } as const)
+    : predictsChains(task)
+      ? ({ task, command: 'tertiary' } as const)
+      : ({ task: undefined, command: 'embed' } as const);
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 
@@ -112,20 +149,18 @@ async function measured(setting: Setting, longest: number, begun: number) {
   const random = new RandomStream(1);
   const sequenceOf = (length: number): string => Array.from({ length }, () => 'ACGU'[random.below(4)]!).join('');
   const engines: readonly FoldingEngine[] = model.task?.head.engines?.(model.task.sizes) ?? [];
-  const task = predictsPairs(model.task) ? model.task : undefined;
+  const { task, command } = workOf(model);
   const pass = async (length: number): Promise<number> => {
     const sequence = sequenceOf(length);
     const known = await priors?.(sequence, engines);
-    const predict =
-      task &&
-      pairPredictor({
-        encoder,
-        task,
-        parameters: encoder.parameters,
-        ...(known && { priors: () => Promise.resolve(known) }),
-      });
+    const predictor = {
+      encoder,
+      parameters: encoder.parameters,
+      ...(known && { priors: () => Promise.resolve(known) }),
+    };
     const start = performance.now();
-    if (predict !== undefined) await predict(sequence);
+    if (command === 'fold') await pairPredictor({ ...predictor, task })(sequence);
+    else if (command === 'tertiary') await predictTertiary({ ...predictor, task }, sequence);
     else {
       const rows = encoder.forward(packTokens([tokenize(sequence)]));
       await rows.read();
@@ -187,22 +222,26 @@ export function power(
   return (length) => long.seconds * (length / long.length) ** exponent;
 }
 
-function rows({ model, command, windows, seconds, memory, timed, ...facts }: Facts): [string, string][] {
+function rows({ model, weights, command, windows, seconds, memory, timed, ...facts }: Facts): [string, string][] {
   const last = timed.at(-1)!;
-  const [first] = windows.records;
+  const [first] = windows?.records ?? [];
   const count = (value: number): string => value.toLocaleString('en');
   return [
     [
       'records',
       `${count(facts.records)} of ${count(facts.shortest)} to ${count(facts.longest)} nucleotides, median ${count(facts.median)}, ${count(facts.nucleotides)} in all`,
     ],
-    ['with', `rna ${command}, model ${model}`],
-    [
-      'in windows',
-      first === undefined
-        ? `none; records of more than ${count(windows.size)} nucleotides would be`
-        : `${count(windows.records.length)} of the records, windows of ${count(windows.size)} nucleotides every ${count(windows.stride)}; the first is "${first.id}" with ${count(first.length)} in ${first.windows}`,
-    ],
+    ['with', `rna ${command}, model ${model}${weights === 'f32' ? '' : `, weights ${weights}`}`],
+    ...(windows === null
+      ? []
+      : [
+          [
+            'in windows',
+            first === undefined
+              ? `none; records of more than ${count(windows.size)} nucleotides would be`
+              : `${count(windows.records.length)} of the records, windows of ${count(windows.size)} nucleotides every ${count(windows.stride)}; the first is "${first.id}" with ${count(first.length)} in ${first.windows}`,
+          ] satisfies [string, string],
+        ]),
     ['time', `about ${duration(seconds.run)} after ${duration(seconds.start)} to load and compile`],
     [
       'memory',

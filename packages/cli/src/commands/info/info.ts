@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { ModelCard } from '@rna/builtin';
 import { isBounded, tableEntries } from '@rna/kernels';
 import { checks } from '@rna/kernels/checks';
+import type { WeightType } from '@rna/model';
 import { currentAnswers, megabytes, type Device } from '@rna/tensor';
 import { driverSource, isFastMesa, type DriverSource } from '@rna/tensor/driver';
 import { keptTuning } from '@rna/tensor/node';
@@ -25,6 +26,7 @@ export interface InfoOptions {
   readonly for?: readonly string[];
   readonly window?: number;
   readonly stride?: number;
+  readonly weights?: WeightType;
   /** Compute known answers. */
   readonly check?: boolean;
   /** Show the processes that share a run, and time their exchange. */
@@ -43,8 +45,8 @@ export async function info(options: InfoOptions): Promise<void> {
     if (isChecked) throw new UsageError('--for and --check are two questions; ask one');
     return estimate({ ...options, inputs, model: model ?? BUILTIN, json });
   }
-  if (options.window !== undefined || options.stride !== undefined)
-    throw new UsageError('--window and --stride go with --for');
+  if (options.window !== undefined || options.stride !== undefined || options.weights !== undefined)
+    throw new UsageError('--window, --stride and --weights go with --for');
   if (model !== undefined && isChecked)
     throw new UsageError('--check takes no model: its known answers are those of the built-in one');
   if (isChecked) return check({ json });
