@@ -1,6 +1,9 @@
 /** Serves and builds the application: a folder of static files that any server serves, from any path. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, transformWithOxc, type Plugin } from 'vite';
 
 /**
@@ -26,9 +29,9 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
-/** The engines' parameters may be passed on with their licences. */
-const engineLicences: Plugin = {
-  name: 'engine-licences',
+/** The engines' parameters, and a library inside of a package's one file, may be passed on with their licences. */
+const otherLicences: Plugin = {
+  name: 'other-licences',
   apply: 'build',
   generateBundle() {
     for (const engine of ['contrafold', 'eternafold'])
@@ -37,6 +40,10 @@ const engineLicences: Plugin = {
         fileName: `licences/${engine}.txt`,
         source: readFileSync(new URL(`../builtin/engines/${engine}/COPYING`, import.meta.url)),
       });
+    // The viewer of structures has pako in its one file. What a package needs lies beside its real path.
+    const viewer = createRequire(realpathSync(fileURLToPath(import.meta.resolve('3dmol/build/3Dmol-min.js'))));
+    const pako = join(dirname(viewer.resolve('pako/package.json')), 'LICENSE');
+    this.emitFile({ type: 'asset', fileName: 'licences/pako.txt', source: readFileSync(pako) });
   },
 };
 
@@ -65,7 +72,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // Also works from a folder of a site.
   base: './',
-  plugins: [contentSecurityPolicy, engineLicences, offline],
+  plugins: [contentSecurityPolicy, otherLicences, offline],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // Nothing is inlined: a file that is fetched must come from an address that the policy allows.
   build: {

@@ -14,6 +14,7 @@ interface View {
 /** Views by the first part of the address, as they stand in the navigation. */
 const VIEWS: ReadonlyMap<string, View> = new Map([
   ['fold', { title: 'Fold', View: FoldView }],
+  ['3d', { title: '3D', View: lazyView(async () => (await import('./space/spaceView.tsx')).SpaceView) }],
   ['embed', { title: 'Embed', View: lazyView(async () => (await import('./embed/embedView.tsx')).EmbedView) }],
   [
     'predict',

@@ -13,7 +13,8 @@ import {
   type Head,
 } from '@rna/model';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { readLabelled, readUnlabelled, type LabelledFileRna } from '../src/input/labelled.ts';
+import type { LabelledFileRna } from '@rna/train';
+import { readLabelled, readUnlabelled } from '../src/input/labelled.ts';
 import { temporaryFolder } from './harness.ts';
 
 const samples = fileURLToPath(new URL('../data', import.meta.url));

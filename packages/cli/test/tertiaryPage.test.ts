@@ -17,6 +17,7 @@ const structure = (id: string): ShownStructure => ({
 const viewer = await loadViewer();
 const text = renderTertiary({
   model: 'runs/x/model',
+  evidence: { trainedChains: 2, heldOutChains: 1, heldOutLddt: 0.42 },
   command: 'rna tertiary runs/x/model a.fasta --out out',
   table: { caption: 'Two', columns: [], rowHeaders: 0, rows: [] },
   structures: [structure('a<b'), structure('second')],
@@ -39,6 +40,7 @@ test('every structure has its file, its distances and its confidence', () => {
   expect([bytes[0], bytes[13], bytes[39], bytes[80]]).toEqual([0, 85, 255, 255]);
   expect(all(document, 'h3').map(({ textContent }) => textContent)).toEqual(['a<b', 'second']);
   expect(text).toContain('3 more structures are in the files');
+  expect(text).toMatch(/trained on 2 chains.*for no others.*lDDT of C1′ was 0\.42.*mostly wrong/s);
 });
 
 test('the page carries the viewer with its licences, and asks for nothing', () => {

@@ -91,7 +91,7 @@ export function confidenceFigure({ id, sequence, plddt, pairs }: ConfidenceData)
     markup`${legend(entries, side, 10)}
 <g fill="none" stroke="currentColor" stroke-opacity="0.7" stroke-width="1.2">${arcs}</g>
 <g font-family="ui-monospace, monospace" font-size="10" text-anchor="middle">${letters}</g>
-<g>${bars}</g>
+<g class="bars">${bars}</g>
 <g font-size="10" text-anchor="end" fill-opacity="0.7">${scale}</g>
 <g font-size="10" text-anchor="middle" fill-opacity="0.7">${ticks}</g>`,
   );

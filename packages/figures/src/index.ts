@@ -1,6 +1,15 @@
 // Drawings of RNAs.
 export { arcDiagram } from './arcDiagram.ts';
 export { CONFIDENCE_CLASSES, confidenceColour, confidenceFigure, type ConfidenceData } from './confidence.ts';
+export { distanceBytes, distanceShade, FARTHEST } from './distances.ts';
+export {
+  CONFIDENCE_CAPTION,
+  DISTANCES_CAPTION,
+  PLDDT_MEANING,
+  STRUCTURE_CAPTION,
+  structureTrust,
+  type StructureEvidence,
+} from './tertiaryTexts.ts';
 export { rna2dJson } from './drawing/rna2d.ts';
 export type { DrawnStructure } from './drawing/structure.ts';
 export { structureDrawing, type DrawingColour, type DrawingOptions } from './drawing/structureDrawing.ts';

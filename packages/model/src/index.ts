@@ -174,6 +174,7 @@ export {
   predictedPartners,
   predictsChains,
   tertiaryStructure,
+  tertiaryEvidence,
   type ChainTask,
   type TertiaryHeadSizes,
   type TertiaryPrediction,
@@ -217,7 +218,15 @@ export {
   type TertiaryModel,
   type TertiaryDetail,
   type TertiaryDetailOptions,
+  type PredictStructure,
 } from './tertiary/predict.ts';
+export {
+  structureSamples,
+  surestFirst,
+  letterWithoutAtoms,
+  type SampleOptions,
+  type StructureSample,
+} from './tertiary/samples.ts';
 export {
   cropTarget,
   drawCrop,
@@ -236,6 +245,5 @@ export {
   predictRhoFold,
   type OpenedRhoFold,
   type RhoFold,
-  type RhoFoldPrediction,
 } from './tertiary/rhofold.ts';
 export { tertiaryFlops, type TertiaryFlops } from './tertiary/flops.ts';

@@ -108,7 +108,13 @@ describe('a RhoFold file', () => {
     const model = await loadRhoFold(platform.device(), await openRhoFold(await fixture()));
     const numbers = await openNumbers(platform, 'c_rhofold_tiny');
     // T is U, and case says nothing.
-    const { coordinates, mask, plddt, pairProbabilities, distograms: maps } = await predictRhoFold(model, 'gcaTT', 2);
+    const {
+      coordinates,
+      mask,
+      plddt,
+      pairProbabilities,
+      distograms: maps,
+    } = await predictRhoFold(model, 'gcaTT', { recycles: 2 });
     numbers.expectClose('l5.cycle2.out.cords', coordinates);
     numbers.expectClose('l5.cycle2.out.plddt_local', plddt);
     expect([...mask].reduce((sum, value) => sum + value, 0)).toBe(23 + 20 + 22 + 20 + 20);

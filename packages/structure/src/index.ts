@@ -10,6 +10,7 @@ export {
   type Mutation,
 } from './mutations.ts';
 export { VOCABULARY, TOKEN, tokenize, detokenize, findInvalidLetter } from './tokenizer.ts';
+export { checkedSequence, parsedCell } from './records/cells.ts';
 export { csvLine, inertCell, type Cell } from './records/csv.ts';
 export { parseFasta, type FastaRecord, type FastaOptions } from './records/fasta.ts';
 export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
@@ -221,7 +222,7 @@ export {
   type ChainSelection,
   type LeftOut,
 } from './tertiary/chainSelection.ts';
-export { DISTANCE_BINS, distanceBin } from './tertiary/distances.ts';
+export { DISTANCE_BINS, distanceBin, nitrogenDistances } from './tertiary/distances.ts';
 export { fape, type FapeOptions, type FramesAndPoints } from './tertiary/fape.ts';
 export {
   buildAtoms,

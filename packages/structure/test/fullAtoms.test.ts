@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { distanceBin } from '../src/tertiary/distances.ts';
+import { distanceBin, nitrogenDistances } from '../src/tertiary/distances.ts';
 import { fape } from '../src/tertiary/fape.ts';
 import { buildAtoms, chainFrames, chainGroupFrames, chainTorsions } from '../src/tertiary/fullAtoms.ts';
 import { geometryOf } from '../src/tertiary/geometry.ts';
@@ -260,4 +260,18 @@ describe('FAPE and distance bins', () => {
       expect(distanceBin(Number(distance))).toBe(bin);
     expect(() => distanceBin(-1)).toThrow(RangeError);
   });
+});
+
+it('distances between nitrogens are those of the coordinates, and unknown without one', () => {
+  const coordinates = new Float64Array(3 * 23 * 3);
+  const mask = new Uint8Array(3 * 23);
+  // Slot 2 is N9 or N1.
+  for (const [i, place] of [
+    [0, [0, 0, 0]],
+    [1, [3, 4, 0]],
+  ] as const) {
+    coordinates.set(place, 3 * (23 * i + 2));
+    mask[23 * i + 2] = 1;
+  }
+  expect([...nitrogenDistances({ sequence: 'GCA', coordinates, mask })]).toEqual([0, 5, NaN, 5, 0, NaN, NaN, NaN, NaN]);
 });

@@ -15,6 +15,7 @@ export {
   trainingPrecision,
   pretrainSchedule,
   finetuneSchedule,
+  finetuneSteps,
   type PretrainConfig,
   type FinetuneConfig,
 } from './config.ts';
@@ -97,6 +98,15 @@ export {
   type LabelledRna,
   type StructureModel,
 } from './predictions.ts';
+export {
+  labelColumns,
+  rowLabels,
+  type AskedColumns,
+  type FileRna,
+  type LabelledFileRna,
+  type LabelledRow,
+  type RowColumns,
+} from './labelledRows.ts';
 export { labelCells, predictionColumns, type Cells } from './predictionTable.ts';
 export { pretrainingTask, maskedMetrics, type PretrainingOptions } from './pretraining.ts';
 export {
@@ -121,6 +131,15 @@ export {
 export { withRecovery, type DeviceLoss, type RecoveryOptions } from './recovery.ts';
 export { RUN_FILES, CHECKPOINT_FILES, MOST_STEPS, checkpointName, checkpointStep } from './runFiles.ts';
 export { parseLog, parseLogLine } from './runLog.ts';
+export {
+  heldOutOf,
+  labelledTable,
+  learntBy,
+  runFinetuning,
+  tuned,
+  type FinetuningRun,
+  type LabelledData,
+} from './runFinetuning.ts';
 export { runPretraining, type PretrainingRun } from './runPretraining.ts';
 export { tuningOfRun } from './runTuning.ts';
 export { createSampling, type Sampling, type SamplingOptions } from './sampling.ts';

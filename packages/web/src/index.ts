@@ -3,7 +3,8 @@ export { serveRunBatches, type BatchScope } from './batches.ts';
 export { connectRun, type RunClient } from './client.ts';
 export { httpSource, rangedHttpSource } from './httpSource.ts';
 export { openRuns, StorageFullError } from './opfs.ts';
-export type { Command, CorpusChoice, RunEvent } from './protocol.ts';
+export type { Command, CorpusChoice, RunEvent, TableChoice } from './protocol.ts';
+export type { TuningServer } from './tuning.ts';
 export { openRunFolder, type RunFolder, type RunLog } from './runFolder.ts';
 export { packRun, unpackRun } from './archive.ts';
 export { deleteRun, savedRuns, type SavedRun } from './savedRuns.ts';
@@ -19,6 +20,7 @@ export {
 } from './models/modelOffer.ts';
 export { keepModel, resumeModel, type KeepOptions, type KeepProgress } from './models/keepModel.ts';
 export { NotKeptError, openKeptModel } from './models/openKeptModel.ts';
+export { openKeptRhoFold } from './models/rhoFold.ts';
 export { fileBytes, isWhole } from './models/wholeness.ts';
 export {
   deleteModel,

@@ -10,7 +10,16 @@ export interface CorpusChoice {
   readonly validation?: File | string;
 }
 
-/** From the page. One run goes on at a time; `start`, `resume` and `import` begin it. */
+/** A table of labelled RNAs to fine-tune on, and what of it is learnt. */
+export interface TableChoice {
+  /** The task's name. */
+  readonly task: string;
+  /** The text of the table, and the name that errors give. */
+  readonly table: { readonly text: string; readonly file: string };
+  readonly columns: { readonly sequence: string; readonly target: readonly string[] };
+}
+
+/** From the page. One run goes on at a time; `start`, `finetune`, `resume` and `import` begin it. */
 export type Command =
   /** A new run. `config` is a pre-training config without `out` and `data`, which follow from the others. */
   | {
@@ -18,6 +27,13 @@ export type Command =
       readonly run: string;
       readonly config: Readonly<Record<string, unknown>>;
       readonly corpus: CorpusChoice;
+    }
+  /** A new fine-tuning. `config` is that of the task without `out`, and of `data` at most `heldOutShare`. */
+  | {
+      readonly type: 'finetune';
+      readonly run: string;
+      readonly config: Readonly<Record<string, unknown>>;
+      readonly choice: TableChoice;
     }
   /** A run that this browser keeps, from its newest checkpoint. */
   | { readonly type: 'resume'; readonly run: string }
@@ -34,7 +50,14 @@ export type Command =
 /** From the worker. */
 export type RunEvent =
   /** A device is open: at the begin, and again after one was lost. */
-  | { readonly type: 'begun'; readonly run: string; readonly steps: number; readonly adapter: string }
+  | {
+      readonly type: 'begun';
+      readonly run: string;
+      readonly steps: number;
+      readonly adapter: string;
+      /** The held-out score by which the best model of a fine-tuning is chosen. */
+      readonly best?: { readonly metric: string; readonly order: 'largest' | 'smallest' };
+    }
   /** The log up to where training goes on from, in place of all entries told before. */
   | { readonly type: 'history'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'entry'; readonly entry: LogEntry }

@@ -7,7 +7,17 @@
  * run at a time. Works in pages and workers.
  */
 import { type ByteSink, blobSource, CheckpointError } from '@rna/model';
-import { checkpointStep, parseLog, RUN_FILES, type CheckpointStore, type LogEntry, type TrainingLog } from '@rna/train';
+import {
+  CHECKPOINT_FILES,
+  checkpointName,
+  checkpointStep,
+  parseLog,
+  parseState,
+  RUN_FILES,
+  type CheckpointStore,
+  type LogEntry,
+  type TrainingLog,
+} from '@rna/train';
 import { z } from 'zod';
 import { childFile, childFolder, fileNames, folderNames, readText, removeEntry, writeFile } from './opfs.ts';
 
@@ -68,6 +78,15 @@ export async function checkpointNames(checkpoints: FileSystemDirectoryHandle): P
   const names = (await folderNames(checkpoints)).filter((name) => checkpointStep(name) !== undefined);
   const complete = await Promise.all(names.map((name) => isComplete(checkpoints, name)));
   return names.filter((_, i) => complete[i]).sort();
+}
+
+/** The checkpoint of a run's best evaluation, which is kept, or where there was none its newest. */
+export async function bestCheckpoint(checkpoints: FileSystemDirectoryHandle, newest: string): Promise<string> {
+  const text = await readText(await checkpoints.getDirectoryHandle(newest), CHECKPOINT_FILES.state);
+  if (text === undefined) return newest;
+  const { best } = (await parseState(text, `${newest}/${CHECKPOINT_FILES.state}`)).state;
+  const name = best === undefined ? newest : checkpointName(best.step);
+  return (await checkpointNames(checkpoints)).includes(name) ? name : newest;
 }
 
 /** Names of a complete checkpoint's files. */

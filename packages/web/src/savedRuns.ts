@@ -5,6 +5,7 @@
 import { checkpointStep, pretrainConfig, RUN_FILES, validateConfig, type PretrainConfig } from '@rna/train';
 import { childFolder, folderNames, openRuns, readText, removeEntry, writeFile } from './opfs.ts';
 import { checkpointNames } from './runFolder.ts';
+import { readTuning } from './tuning.ts';
 
 /** A run in the list of those kept here. */
 export interface SavedRun {
@@ -12,6 +13,8 @@ export interface SavedRun {
   /** Updates that its newest checkpoint has done, of `steps`. */
   readonly step: number;
   readonly steps: number;
+  /** The task that it fine-tunes a model for; undefined for a pre-training. */
+  readonly task?: string;
 }
 
 /** All runs with a checkpoint, by name. */
@@ -23,8 +26,9 @@ export async function savedRuns(): Promise<SavedRun[]> {
     const checkpoints = await childFolder(folder, RUN_FILES.checkpoints);
     const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
     if (newest === undefined) continue;
-    const { train } = await readConfig(folder);
-    found.push({ name, step: checkpointStep(newest)!, steps: train.steps });
+    const tuning = await readTuning(folder);
+    const steps = tuning?.steps ?? (await readConfig(folder)).train.steps;
+    found.push({ name, step: checkpointStep(newest)!, steps, ...(tuning && { task: tuning.task }) });
   }
   return found;
 }

@@ -1,19 +1,22 @@
 /**
  * The worker's side of a run: takes commands, opens the run's folder, calls the
- * pre-training script (`runPretraining`) with the places where a run is kept and
- * shown, and tells the page what happens. What is trained, and how, is the
- * script's.
+ * scripts of pre-training and of fine-tuning (`runPretraining`, `runFinetuning`)
+ * with the places where a run is kept and shown, and tells the page what happens.
+ * What is trained, and how, is the scripts'.
  */
 import {
   CHECKPOINT_FILES,
   newestState,
   pretrainConfig,
   RUN_FILES,
+  runFinetuning,
   runPretraining,
   validateConfig,
+  type DeviceLoss,
   type RunPlaces,
   type TrainState,
 } from '@rna/train';
+import type { AdapterAnswers } from '@rna/tensor';
 import { packRun, unpackRun } from './archive.ts';
 import { runBatchesIn } from './batches.ts';
 import { corpusName, keepCorpus, keptCorpus, openKept } from './corpus.ts';
@@ -23,6 +26,7 @@ import { childFolder, openRuns } from './opfs.ts';
 import type { Command, CorpusChoice, RunEvent } from './protocol.ts';
 import { checkpointNames, openRunFolder, type RunFolder } from './runFolder.ts';
 import { readConfig, writeConfig } from './savedRuns.ts';
+import { keepTuning, plannedTuning, readTuning, type TuningServer } from './tuning.ts';
 
 /** The part of a worker's global scope that is used. */
 export interface CommandScope {
@@ -33,6 +37,8 @@ export interface CommandScope {
 export interface RunServer {
   /** Makes a worker that calls `serveRunBatches`. */
   readonly batchWorker: () => Worker;
+  /** Without it no run is fine-tuned. */
+  readonly tuning?: TuningServer;
 }
 
 /** A run that goes on. */
@@ -92,6 +98,12 @@ export function serveRuns(scope: CommandScope, server: RunServer): void {
       case 'start':
         begin(command.run, ({ folder }) => startAnew(folder, command.config, command.corpus));
         break;
+      case 'finetune':
+        begin(command.run, async ({ folder }) => {
+          await refuseOverwriting(folder);
+          await keepTuning(folder, command.config, command.choice, tuningOf(server));
+        });
+        break;
       case 'resume':
         begin(command.run, () => Promise.resolve());
         break;
@@ -130,33 +142,50 @@ async function goThrough(
   name: string,
   prepare: Prepare,
   run: Going,
-  { batchWorker }: RunServer,
+  server: RunServer,
   tell: Tell,
 ): Promise<TrainState> {
   const opened = await openRunFolder(await openRuns(), name);
   run.folder = opened;
   try {
     await prepare(opened);
+    const shared = {
+      ...placesOf(opened, tell),
+      stop: run.stop.signal,
+      openDevice: (tuned?: AdapterAnswers) => openDevice({ wait: run.gate.wait, ...(tuned && { tuned }) }),
+      onLost({ error, checkpoint }: DeviceLoss) {
+        tell({
+          type: 'note',
+          text: `${error.message}. Going on with a new one, from ${checkpoint ?? 'the beginning'}`,
+        });
+      },
+    };
+    const tuning = await readTuning(opened.folder);
+    if (tuning !== undefined) {
+      const planned = await plannedTuning(opened.folder, tuning, tuningOf(server), (text) => {
+        tell({ type: 'note', text });
+      });
+      const { best } = planned.task.head;
+      return await runFinetuning({
+        ...shared,
+        ...planned,
+        onDevice({ traits }) {
+          tell({ type: 'begun', run: name, steps: tuning.steps, adapter: traits.description, best });
+        },
+      });
+    }
     const config = await readConfig(opened.folder);
     const corpus = await keptCorpus(opened.folder);
     const corpora = await openKept(corpus);
-    const batches = runBatchesIn(batchWorker(), config, corpus);
+    const batches = runBatchesIn(server.batchWorker(), config, corpus);
     try {
       return await runPretraining({
-        ...placesOf(opened, tell),
+        ...shared,
         ...corpora,
         config,
         batches,
-        stop: run.stop.signal,
-        openDevice: (tuned) => openDevice({ wait: run.gate.wait, ...(tuned && { tuned }) }),
         onDevice({ traits }) {
           tell({ type: 'begun', run: name, steps: config.train.steps, adapter: traits.description });
-        },
-        onLost({ error, checkpoint }) {
-          tell({
-            type: 'note',
-            text: `${error.message}. Going on with a new one, from ${checkpoint ?? 'the beginning'}`,
-          });
         },
       });
     } finally {
@@ -221,6 +250,11 @@ async function startFromArchive({ folder, store }: RunFolder, archive: Blob, cor
     validateConfig(pretrainConfig, { ...settings, out: folder.name, data }, CHECKPOINT_FILES.state),
   );
   await keepCorpus(folder, corpus);
+}
+
+function tuningOf({ tuning }: RunServer): TuningServer {
+  if (tuning === undefined) throw new Error('this page does not fine-tune models');
+  return tuning;
 }
 
 const namesOf = ({ train, validation }: CorpusChoice): { train: string[]; validation: string[] } => ({

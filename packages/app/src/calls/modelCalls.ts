@@ -1,5 +1,5 @@
 /** What the page asks of the workers that keep models, run them, and lay out their vectors. All of it can be cloned. */
-import type { Projection } from '@rna/figures';
+import type { Projection, StructureEvidence } from '@rna/figures';
 import type { VariantScore } from '@rna/model';
 import type { LogEntry } from '@rna/train';
 import type { ModelOffer, ModelRecord } from '@rna/web';
@@ -106,6 +106,38 @@ export interface Scored extends Table {
 
 export type Pool = 'mean' | 'cls';
 
+/** A chain in space, predicted or read from a file. L nucleotides. */
+export interface SpatialChain {
+  readonly id: string;
+  /** A, G, U, C, and N for a nucleotide of unknown base. */
+  readonly sequence: string;
+  /** [L, 23, 3], Å, in the slots of ATOM_NAMES. */
+  readonly coordinates: Float32Array<ArrayBuffer>;
+  /** [L, 23]: 1 for an atom that there is. */
+  readonly mask: Uint8Array<ArrayBuffer>;
+  /** [L], −1 without. */
+  readonly partners: Int32Array<ArrayBuffer>;
+  /** [L, L], Å, between the glycosidic nitrogens: expected of a prediction, measured in a file; NaN where one is missing. */
+  readonly distances: Float32Array<ArrayBuffer>;
+  /** [L], 0 to 1; undefined where nothing is predicted. */
+  readonly plddt?: Float32Array<ArrayBuffer>;
+}
+
+export interface PredictedChain extends SpatialChain {
+  readonly plddt: Float32Array<ArrayBuffer>;
+  /** Which of the samples it is, from 1: the surest. */
+  readonly sample: number;
+  readonly samples: number;
+  readonly recycles: number;
+}
+
+export interface StructureTask extends ModelTask {
+  /** Undefined: as many as the model was made for. */
+  readonly recycles: number | undefined;
+  readonly samples: number;
+  readonly seed: number;
+}
+
 /** The worker that runs models. */
 export interface ModelCalls {
   readonly embed: {
@@ -119,6 +151,26 @@ export interface ModelCalls {
     readonly answer: Scored;
     readonly progress: ModelProgress;
   };
+  /** Each structure is told of as it is done. */
+  readonly '3d': {
+    readonly ask: StructureTask;
+    readonly answer: { readonly leftOut: readonly string[] };
+    readonly progress:
+      ModelProgress | { readonly structure: PredictedChain } | { readonly evidence: StructureEvidence };
+  };
+}
+
+/** What a table's columns hold. */
+export interface TableColumns {
+  readonly rows: number;
+  readonly columns: readonly {
+    readonly name: string;
+    /** Whether all of its cells are numbers, or sequences. */
+    readonly isNumeric: boolean;
+    readonly isSequence: boolean;
+    /** Different cells among the first thousand. */
+    readonly different: number;
+  }[];
 }
 
 export interface Places {
@@ -156,6 +208,24 @@ export interface MapCalls {
   readonly curves: {
     readonly ask: { readonly name: string; readonly entries: readonly LogEntry[]; readonly steps: number };
     readonly answer: readonly string[];
+    readonly progress: never;
+  };
+  /** The columns of a table. */
+  readonly columns: {
+    readonly ask: { readonly text: string; readonly file: string };
+    readonly answer: TableColumns;
+    readonly progress: never;
+  };
+  /** The RNA chains of a PDB or mmCIF file. */
+  readonly chains: {
+    readonly ask: { readonly text: string; readonly file: string };
+    readonly answer: readonly SpatialChain[];
+    readonly progress: never;
+  };
+  /** The secondary structure of a chain and, of a prediction, its plDDT along the sequence, each an SVG. */
+  readonly chainFigures: {
+    readonly ask: Pick<SpatialChain, 'id' | 'sequence' | 'partners' | 'plddt'>;
+    readonly answer: { readonly structure: string; readonly confidence?: string };
     readonly progress: never;
   };
   readonly file: {

@@ -111,8 +111,14 @@ function Progress({ download: { name, received, total, pause } }: { readonly dow
   );
 }
 
-type Use = 'fold' | 'embed' | 'score' | 'predict';
-const USES: Readonly<Record<Use, string>> = { fold: 'Fold', embed: 'Embed', score: 'Score', predict: 'Predict' };
+type Use = 'fold' | '3d' | 'embed' | 'score' | 'predict';
+const USES: Readonly<Record<Use, string>> = {
+  fold: 'Fold',
+  '3d': '3D',
+  embed: 'Embed',
+  score: 'Score',
+  predict: 'Predict',
+};
 
 /** The views that a model can be used in. An adapter's head is known once it is opened with its base. */
 function usesOf({ facts }: ModelRecord): Use[] {
@@ -120,9 +126,10 @@ function usesOf({ facts }: ModelRecord): Use[] {
   const { lmHead, task } = facts;
   return [
     ...(task?.kind === 'pairs' ? (['fold'] as const) : []),
+    ...(task?.kind === 'coordinates' ? (['3d'] as const) : []),
     'embed',
     ...(lmHead ? (['score'] as const) : []),
-    ...(task !== undefined && task.kind !== 'pairs' ? (['predict'] as const) : []),
+    ...(task !== undefined && !['pairs', 'coordinates'].includes(task.kind) ? (['predict'] as const) : []),
   ];
 }
 

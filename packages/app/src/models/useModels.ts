@@ -81,12 +81,16 @@ export async function fetchModel(what: ModelOffer | string): Promise<void> {
 const sized = ({ files }: ModelOffer) =>
   files.map(({ name, bytes }) => ({ name, ...(bytes !== undefined && { bytes }), isWhole: false }));
 
-/** Keeps what a run has learnt as a model. */
-export async function keepRun(run: string): Promise<void> {
+/** Keeps what a run has learnt as a model, unless it is kept already; gives its name, or undefined where it could not. */
+export async function keepRun(run: string): Promise<string | undefined> {
   try {
-    await fetchModel(await store.call('look', { from: 'run', run }));
+    const offer = await store.call('look', { from: 'run', run });
+    await refreshModels();
+    if (!usable(state).some(({ name }) => name === offer.name)) await fetchModel(offer);
+    return usable(state).find(({ name }) => name === offer.name)?.name;
   } catch (error) {
     change({ problem: problemIn(error) });
+    return undefined;
   }
 }
 

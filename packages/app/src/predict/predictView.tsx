@@ -19,7 +19,7 @@ export function PredictView({ query }: { readonly query: URLSearchParams }) {
         examples={[]}
         view={view}
         hasBuiltin={false}
-        can={({ facts }) => facts === undefined || (facts.task !== undefined && facts.task.kind !== 'pairs')}
+        can={({ facts }) => facts === undefined || !['pairs', 'coordinates'].includes(facts.task?.kind ?? 'pairs')}
         none="No model here was fine-tuned for a task of tables."
       />
       <div class="results">

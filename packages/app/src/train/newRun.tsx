@@ -3,6 +3,8 @@ import { STARTER_CONFIGS, type StarterFields, type StarterName } from '@rna/trai
 import type { CorpusChoice } from '@rna/web';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Choice } from '../ui/choice.tsx';
+import { NumberField } from './numberField.tsx';
+import { freeName, RunName } from './runName.tsx';
 import { begin } from './run.ts';
 
 /** The demonstration's RNAs; a worker's relative addresses would be relative to itself. */
@@ -47,11 +49,8 @@ export function NewRun({ taken, isGoing }: Props) {
   useEffect(() => {
     take('tiny');
   }, []);
-  // A name that no run has.
   useEffect(() => {
-    let free: string = preset;
-    for (let copy = 2; taken.includes(free); copy++) free = `${preset} ${copy}`;
-    setName(free);
+    setName(freeName(preset, taken));
   }, [preset, taken.join('\n')]);
 
   /** What is chosen; undefined where a field is missing or wrong, which the browser then points at. */
@@ -163,20 +162,7 @@ export function NewRun({ taken, isGoing }: Props) {
         />
         <NumberField id="seed" label="Seed" least={0} step={1} value={seed} onValue={setSeed} />
       </div>
-      <div class="field">
-        <label for="run-name">Name of the run</label>
-        <input
-          id="run-name"
-          class="text"
-          required
-          maxLength={80}
-          pattern="[^\/]+"
-          value={name}
-          onInput={({ currentTarget }) => {
-            setName(currentTarget.value);
-          }}
-        />
-      </div>
+      <RunName name={name} onName={setName} />
       <div class="row">
         <button type="submit" class="primary" disabled={isGoing}>
           Train
@@ -202,34 +188,5 @@ export function NewRun({ taken, isGoing }: Props) {
         the RNAs that it was begun on above.
       </p>
     </form>
-  );
-}
-
-interface NumberProps {
-  readonly id: string;
-  readonly label: string;
-  readonly least: number;
-  readonly step: number | 'any';
-  readonly value: number;
-  readonly onValue: (value: number) => void;
-}
-
-function NumberField({ id, label, least, step, value, onValue }: NumberProps) {
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        class="text"
-        type="number"
-        required
-        min={least}
-        step={step}
-        value={value}
-        onInput={({ currentTarget }) => {
-          onValue(currentTarget.valueAsNumber);
-        }}
-      />
-    </div>
   );
 }

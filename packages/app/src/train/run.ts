@@ -5,6 +5,7 @@
 import type { LogEntry, Progress } from '@rna/train';
 import { connectRun, savedRuns, type Command, type RunClient, type RunEvent, type SavedRun } from '@rna/web';
 import { useEffect, useState } from 'preact/hooks';
+import { keepRun } from '../models/useModels.ts';
 import { saveBlob } from '../ui/save.ts';
 
 export type Phase = 'none' | 'opening' | 'training' | 'paused' | 'stopping' | 'done' | 'stopped' | 'failed';
@@ -18,6 +19,10 @@ export interface RunState {
   readonly progress: Progress | undefined;
   /** The step of the newest checkpoint. */
   readonly saved: number | undefined;
+  /** The held-out score by which the best model of a fine-tuning is chosen. */
+  readonly best: Extract<RunEvent, { type: 'begun' }>['best'];
+  /** The model that a fine-tuning gave, by the name under which it is kept. */
+  readonly model: string | undefined;
   readonly isPacking: boolean;
   readonly note: string;
   readonly problem: string;
@@ -40,6 +45,8 @@ let state: RunState = {
   entries: [],
   progress: undefined,
   saved: undefined,
+  best: undefined,
+  model: undefined,
   isPacking: false,
   note: '',
   problem: '',
@@ -86,13 +93,15 @@ export const isGoing = ({ phase }: RunState): boolean =>
   phase === 'opening' || phase === 'training' || phase === 'paused' || phase === 'stopping';
 
 /** Begins a run. */
-export function begin(command: Extract<Command, { type: 'start' | 'resume' | 'import' }>): void {
+export function begin(command: Extract<Command, { type: 'start' | 'finetune' | 'resume' | 'import' }>): void {
   change({
     phase: 'opening',
     name: command.run,
     entries: [],
     progress: undefined,
     saved: undefined,
+    best: undefined,
+    model: undefined,
     times: [],
     note: '',
     problem: '',
@@ -126,7 +135,7 @@ function send(command: Command): void {
 function onEvent(event: RunEvent): void {
   switch (event.type) {
     case 'begun':
-      change({ phase: 'training', steps: event.steps, adapter: event.adapter, times: [] });
+      change({ phase: 'training', steps: event.steps, adapter: event.adapter, best: event.best, times: [] });
       break;
     case 'history':
       change({ entries: event.entries }, true);
@@ -159,6 +168,7 @@ function onEvent(event: RunEvent): void {
     case 'finished':
       change({ phase: 'done', steps: event.state.step });
       void listRuns();
+      if (state.best !== undefined) void keepTuned(state.name);
       break;
     case 'stopped':
       change({ phase: 'stopped' });
@@ -169,4 +179,15 @@ function onEvent(event: RunEvent): void {
       void listRuns();
       break;
   }
+}
+
+/** What was fine-tuned is for use, so it is kept among the models at once. */
+async function keepTuned(run: string): Promise<void> {
+  const model = await keepRun(run);
+  if (state.name !== run) return;
+  change(
+    model === undefined
+      ? { problem: 'The model could not be kept; the Models view says why, and the run is here.' }
+      : { model },
+  );
 }

@@ -16,7 +16,7 @@ const STATUS: Readonly<Record<Phase, string>> = {
 };
 
 export function RunCard({ state }: { readonly state: RunState }) {
-  const { phase, name, steps, entries, progress, saved, isPacking, note, adapter } = state;
+  const { phase, name, steps, entries, progress, saved, isPacking, note, adapter, model } = state;
   const done = entries.reduce((most, { step }) => Math.max(most, step), 0);
   const speed = rateOf(state.times);
   const going = isGoing(state);
@@ -24,6 +24,7 @@ export function RunCard({ state }: { readonly state: RunState }) {
     ['Step', `${done} of ${steps}`],
     ['Epoch', progress === undefined ? '–' : String(progress.epoch + 1)],
     ['Loss', progress === undefined ? '–' : progress.loss.toFixed(3)],
+    ...(state.best === undefined ? [] : [bestScore(state.best, entries)]),
     ['Tokens per second', speed === undefined ? '–' : Math.round(speed.tokens).toLocaleString('en')],
     ['Time left', speed === undefined || !going ? '–' : duration((steps - done) / speed.steps)],
     ['GPU memory', progress === undefined ? '–' : bytesText(progress.memory.live + progress.memory.pooled)],
@@ -39,9 +40,14 @@ export function RunCard({ state }: { readonly state: RunState }) {
       <div class="toolbar">
         <h2 class="id">{name}</h2>
         <p class="quiet" role="status">
-          {phase === 'done' ? `done, ${steps} steps` : note !== '' && going ? note : STATUS[phase]}
+          {phase === 'done' ? `done, ${steps} steps` : STATUS[phase]}
         </p>
       </div>
+      {note !== '' && going && (
+        <p class="hint" role="status">
+          {note}
+        </p>
+      )}
       <progress aria-label="Steps done" value={done} max={steps} />
       <div class="row">
         <button
@@ -66,6 +72,12 @@ export function RunCard({ state }: { readonly state: RunState }) {
           Download checkpoint
         </button>
       </div>
+      {model !== undefined && (
+        <p>
+          The model of the best held-out score is kept as <strong class="id">{model}</strong>.{' '}
+          <a href={`#/predict?${new URLSearchParams({ model }).toString()}`}>Predict with it</a>
+        </p>
+      )}
       <dl class="figures">
         {figures.map(([term, value]) => (
           <div key={term}>
@@ -77,6 +89,21 @@ export function RunCard({ state }: { readonly state: RunState }) {
       <Curves state={state} />
     </section>
   );
+}
+
+/** The best score of the held-out RNAs so far, and when it was. */
+function bestScore(
+  { metric, order }: NonNullable<RunState['best']>,
+  entries: RunState['entries'],
+): readonly [string, string] {
+  const scores = entries.flatMap((entry) => {
+    const value = 'evaluation' in entry ? entry.evaluation[metric] : undefined;
+    return value === undefined ? [] : [{ step: entry.step, value }];
+  });
+  const [first] = scores;
+  const isBetter = (a: number, b: number): boolean => (order === 'largest' ? a > b : a < b);
+  const best = first && scores.reduce((so, each) => (isBetter(each.value, so.value) ? each : so), first);
+  return [`Best held-out ${metric}`, best === undefined ? '–' : `${best.value.toFixed(3)}, step ${best.step}`];
 }
 
 /** Curves are drawn in a worker, the next when the last is there. */

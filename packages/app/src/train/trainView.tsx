@@ -6,8 +6,9 @@ import { ProblemNote } from '../ui/problem.tsx';
 import { NewRun } from './newRun.tsx';
 import { begin, isGoing, listRuns, pack, useRun } from './run.ts';
 import { RunCard } from './runCard.tsx';
+import { TuningForm } from './tuningForm.tsx';
 
-export function TrainView() {
+export function TrainView({ query }: { readonly query: URLSearchParams }) {
   const state = useRun();
   const [missing, setMissing] = useState('');
   useEffect(() => {
@@ -16,9 +17,25 @@ export function TrainView() {
     });
   }, []);
   const going = isGoing(state);
+  const taken = state.runs?.map(({ name }) => name) ?? [];
+  const isTuning = query.has('task');
   return (
     <div class="columns">
-      <NewRun taken={state.runs?.map(({ name }) => name) ?? []} isGoing={going} />
+      <div class="results">
+        <nav class="tabs" aria-label="Ways to train">
+          <a class="button" href="#/train" aria-current={isTuning ? undefined : 'page'}>
+            Pre-train
+          </a>
+          <a class="button" href="#/train?task=table" aria-current={isTuning ? 'page' : undefined}>
+            Fine-tune on a table
+          </a>
+        </nav>
+        {isTuning ? (
+          <TuningForm taken={taken} isGoing={going} first={query.get('model')} />
+        ) : (
+          <NewRun taken={taken} isGoing={going} />
+        )}
+      </div>
       <div class="results">
         {missing !== '' && <ProblemNote problem={{ kind: 'noWebGpu', message: missing }} />}
         {state.problem !== '' && <ProblemNote problem={{ kind: 'other', message: state.problem }} />}
@@ -39,7 +56,7 @@ export function TrainView() {
 }
 
 function KeptRun({
-  run: { name, step, steps },
+  run: { name, step, steps, task },
   isGoing: going,
 }: {
   readonly run: SavedRun;
@@ -49,7 +66,10 @@ function KeptRun({
     <li>
       <div class="about">
         <strong class="id">{name}</strong>
-        <small>{step === steps ? `done, ${steps} steps` : `step ${step} of ${steps}`}</small>
+        <small>
+          {task === undefined ? '' : `${task}, `}
+          {step === steps ? `done, ${steps} steps` : `step ${step} of ${steps}`}
+        </small>
       </div>
       <div class="row">
         <button

@@ -11,7 +11,11 @@ export interface CallState<A> {
   readonly problem: Problem | undefined;
 }
 
-export function useCall<K extends keyof ModelCalls>(name: K) {
+/** What a call tells of beside how far it is. */
+export type OtherProgress<K extends keyof ModelCalls> = Exclude<ModelCalls[K]['progress'], ModelProgress>;
+
+/** @param onOther Is told of what is no progress, such as a part of the answer. */
+export function useCall<K extends keyof ModelCalls>(name: K, onOther?: (other: OtherProgress<K>) => void) {
   type Answer = ModelCalls[K]['answer'];
   const idle: CallState<Answer> = { phase: 'idle', progress: undefined, answer: undefined, problem: undefined };
   const [state, setState] = useState(idle);
@@ -34,7 +38,9 @@ export function useCall<K extends keyof ModelCalls>(name: K) {
       const answer = await models.call(name, ask, {
         signal: controller.signal,
         onProgress: (progress) => {
-          show({ progress });
+          if (running.current !== controller) return;
+          if (isProgress(progress)) show({ progress });
+          else onOther?.(progress as OtherProgress<K>);
         },
       });
       show({ phase: 'done', answer, progress: undefined });
@@ -57,3 +63,5 @@ export function useCall<K extends keyof ModelCalls>(name: K) {
     },
   };
 }
+
+const isProgress = (progress: object): progress is ModelProgress => 'note' in progress || 'done' in progress;

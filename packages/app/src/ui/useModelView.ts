@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ModelCalls, Weights } from '../calls/modelCalls.ts';
 import { modelAddress, readModelAddress } from '../modelAddress.ts';
 import { PASTED, type Input } from './sequenceField.tsx';
-import { useCall } from './useCall.ts';
+import { useCall, type OtherProgress } from './useCall.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -18,6 +18,13 @@ interface Run {
   readonly settings: Settings;
 }
 
+interface Options<K extends keyof ModelCalls> {
+  /** What the worker is asked with, from the settings that it is asked with. Default: these as they are. */
+  readonly asked?: (settings: Settings) => Readonly<Record<string, unknown>>;
+  readonly onBegin?: () => void;
+  readonly onOther?: (other: OtherProgress<K>) => void;
+}
+
 /**
  * @param defaults The view's settings; what is as it is by default is not in the address.
  * @param asked Which of them the worker is asked with: the view is run again where an address changes one.
@@ -27,19 +34,21 @@ export function useModelView<K extends keyof ModelCalls>(
   query: URLSearchParams,
   defaults: Settings,
   asked: readonly string[],
+  { asked: askedWith = (own) => own, onBegin, onOther }: Options<K> = {},
 ) {
   const given = readModelAddress(query);
   const [input, setInput] = useState<Input>({ text: given.fasta ?? '', file: PASTED });
   const [model, setModel] = useState(given.model);
   const [weights, setWeights] = useState<Weights>(given.weights);
   const [settings, setSettings] = useState<Settings>(() => settingsOf(query, defaults));
-  const call = useCall(view);
+  const call = useCall(view, onOther);
   const current = useRef<Run | undefined>(undefined);
 
   const begin = (run: Run): void => {
     current.current = run;
     const { settings: own, ...task } = run;
-    const askedFor = Object.fromEntries(asked.map((name) => [name, own[name]]));
+    const askedFor = askedWith(Object.fromEntries(asked.map((name) => [name, own[name]!])));
+    onBegin?.();
     call.start({ ...task, ...askedFor });
   };
   const addressOf = ({ text, settings: own, ...run }: Run): string =>

@@ -1,8 +1,21 @@
 /** The worker that lays vectors out in the plane, finds clusters, draws curves, and writes vectors and maps as files. */
-import { clusters, embeddingMap, figureFile, project, PROJECTIONS, runCurves, runPanels } from '@rna/figures';
+import {
+  clusters,
+  confidenceFigure,
+  embeddingMap,
+  figureFile,
+  project,
+  PROJECTIONS,
+  runCurves,
+  runPanels,
+  structureDrawing,
+} from '@rna/figures';
 import { memorySink, writeCsv, writeNpy, writeSafetensors } from '@rna/model';
+import { basePairs } from '@rna/structure';
 import type { MapCalls, Vectors } from '../calls/modelCalls.ts';
 import { answerCalls, handingOver } from './answer.ts';
+import { readChains } from './chains.ts';
+import { columnsOf } from './labelledTable.ts';
 
 answerCalls<MapCalls>({
   async layout({ method, ...vectors }) {
@@ -19,6 +32,21 @@ answerCalls<MapCalls>({
   },
   curves: ({ name, entries, steps }) =>
     Promise.resolve(runPanels([runCurves(name, entries)], steps).map(({ svg }) => svg.markup)),
+  columns: ({ text, file }) => Promise.resolve().then(() => columnsOf(text, file)),
+  chains: ({ text, file }) =>
+    Promise.resolve().then(() => {
+      const chains = readChains(text, file);
+      const buffers = chains.flatMap(({ coordinates, mask, partners, distances }) =>
+        [coordinates, mask, partners, distances].map(({ buffer }) => buffer),
+      );
+      return handingOver(chains, buffers);
+    }),
+  chainFigures({ id, sequence, partners, plddt }) {
+    const pairs = basePairs(partners);
+    const structure = structureDrawing({ id, sequence, pairs }, { colour: 'loop' });
+    const confidence = plddt && confidenceFigure({ id, sequence, plddt, pairs });
+    return Promise.resolve({ structure: structure.markup, ...(confidence && { confidence: confidence.markup }) });
+  },
   async file({ format, model, pool, ...vectors }) {
     const { ids, dim } = vectors;
     const sink = memorySink();

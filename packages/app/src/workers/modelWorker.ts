@@ -17,6 +17,7 @@ import { checkLength, loadModel } from './openedModel.ts';
 import { TooLongError, UnfitModelError } from './refusals.ts';
 import { readRnas, type Rnas } from './rnas.ts';
 import type { RnaRecord } from './records.ts';
+import { predictStructures } from './structurePredictions.ts';
 
 /** One call at a time: there is one model on the device. */
 let turn: Promise<unknown> = Promise.resolve();
@@ -30,6 +31,7 @@ answerCalls<ModelCalls>({
   embed: (task, asked) => inTurn(() => embed(task, asked)),
   predict: (task, asked) => inTurn(() => predict(task, asked)),
   score: (task, asked) => inTurn(() => score(task, asked)),
+  '3d': (task, asked) => inTurn(() => predictStructures(task, asked)),
 });
 
 interface Prepared extends Rnas {
@@ -121,6 +123,8 @@ async function predict(task: ModelTask, asked: Asked<ModelProgress>) {
 function requireTable({ task }: OpenedModel): void {
   if (task === undefined) throw new UnfitModelError('the model has no task: it was not fine-tuned');
   if (task.head.kind === 'pairs') throw new UnfitModelError('the model predicts base pairs, which the Fold view shows');
+  if (task.head.kind === 'coordinates')
+    throw new UnfitModelError('the model predicts structures in space, which the 3D view shows');
 }
 
 async function score(

@@ -10,7 +10,7 @@ export interface Rnas {
   readonly columns: readonly Column[];
 }
 
-const SEQUENCE_COLUMNS = ['sequence', 'seq', 'rna'];
+export const SEQUENCE_COLUMNS = ['sequence', 'seq', 'rna'];
 const ID_COLUMNS = ['id', 'name'];
 const DELIMITERS = [',', '\t', ';'];
 
@@ -47,13 +47,13 @@ export async function readRnas(text: string, file: string): Promise<Rnas> {
   return { records, columns };
 }
 
-interface Rows {
+export interface Rows {
   readonly header: readonly string[];
   readonly rows: readonly { readonly cells: readonly string[]; readonly line: number }[];
 }
 
-/** The rows of a table; undefined for what is none. */
-function tableOf(text: string, file: string): Rows | undefined {
+/** The rows of a table; undefined for what is none. Throws an InputError that names the line. */
+export function tableOf(text: string, file: string): Rows | undefined {
   const [first = ''] = text.trimStart().split(/\r\n|[\r\n]/, 1);
   if (/^[>;@]/.test(first)) return undefined;
   const count = (delimiter: string): number => first.split(delimiter).length;

@@ -7,6 +7,7 @@
  */
 import { basename, dirname, join } from 'node:path';
 import {
+  checkedSequence,
   fileStem,
   findInvisible,
   InputError,
@@ -18,74 +19,31 @@ import {
   unpackedName,
   type ReactivityRow,
 } from '@rna/structure';
-import { formatCount } from '@rna/figures';
 import type { Head, TargetColumns, TaskHead } from '@rna/model';
+import {
+  labelColumns,
+  rowLabels,
+  type AskedColumns,
+  type FileRna,
+  type LabelledFileRna,
+  type LabelledRow,
+  type RowColumns,
+} from '@rna/train';
 import { listRecordFiles, readRecordFile, RECORD_FILES, type KnownFiles } from './recordFiles.ts';
 import { readLines, readText, inputName, STDIN } from './inputText.ts';
 import { CommandError, UsageError } from '../commandLine/errors.ts';
 import { note } from '../commandLine/terminal.ts';
-import { readStructures } from './trainingInput.ts';
-import { checkedSequence, parsedCell } from './cells.ts';
+import { asUsage, readStructures } from './trainingInput.ts';
 import { readTable, TABLE_FILES, type TableOptions, type TableRow } from './tables.ts';
-
-export interface LabelledFileRna<T> extends FileRna {
-  readonly target: T;
-  /** What the file groups it by: a species, a set, the name of its class. */
-  readonly group?: string;
-}
-
-interface FileRna {
-  readonly id: string;
-  /** Upper case, U for T. */
-  readonly sequence: string;
-  readonly file: string;
-  readonly line: number;
-}
 
 export interface UnlabelledFileRna extends FileRna {
   /** All cells of its row with the names of their columns, where it is of a table. */
   readonly cells?: TableRow['all'];
 }
 
-/** A labelled RNA before its label is read. */
-export interface LabelledRow extends FileRna {
-  /** The label as it is written: a cell of each target column. */
-  readonly labels: readonly string[];
-  readonly group?: string;
-}
-
-/** Which columns of a table are what, where they have not the names that the task gives them. */
-export interface AskedColumns {
-  readonly id?: string | undefined;
-  readonly sequence?: string | undefined;
-  readonly target?: readonly string[] | undefined;
-  readonly group?: string | undefined;
-}
-
-interface RowColumns {
-  readonly id: string;
-  readonly sequence: string;
-  readonly targets: readonly string[];
-  readonly group: string;
-}
-
-/** The columns of a task's tables: those asked for, else those that its model has learnt from, else the task's own. */
-export function labelColumns<S extends object, T>(
-  { name, columns }: Head<S, T>,
-  sizes: S,
-  { id, sequence, target, group }: AskedColumns,
-): RowColumns {
-  const learnt = columns?.learnt?.(sizes);
-  const targets = target ?? learnt?.targets ?? [columns?.target ?? 'target'];
-  if (targets.length > 1 && columns?.several !== true)
-    throw new UsageError(`${name} has one column of labels, not ${targets.length} (${targets.join(', ')})`);
-  return {
-    id: id ?? learnt?.id ?? 'id',
-    sequence: sequence ?? learnt?.sequence ?? columns?.sequence ?? 'sequence',
-    targets,
-    group: group ?? columns?.group ?? 'group',
-  };
-}
+/** As `labelColumns`, with a UsageError for columns that the task does not have. */
+export const columnsOf = <S extends object, T>(head: Head<S, T>, sizes: S, asked: AskedColumns): RowColumns =>
+  asUsage(() => labelColumns(head, sizes, asked));
 
 const READABLE: KnownFiles = {
   content: 'RNAs',
@@ -114,7 +72,7 @@ export async function readLabelled<S extends object, T>(
     throw new UsageError(`--columns is for tables; ${head.name} is learnt from files of structures`);
   if (columns === undefined)
     return (await readStructures(paths)).map(({ partners, ...rna }) => ({ ...rna, target: partners as T }));
-  const labels = rowLabels(head, sizes, labelColumns(head, sizes, asked).targets);
+  const labels = rowLabels(head, sizes, columnsOf(head, sizes, asked).targets, note);
   for await (const row of rowsOf(head, sizes, paths, asked)) labels.add(row);
   return labels.end();
 }
@@ -131,78 +89,13 @@ export async function readRows<S extends object, T>(
   return rows;
 }
 
-/** The RNAs of rows with their labels, as `readLabelled` gives them. */
-export function labelRows<S extends object, T>(
-  head: Head<S, T>,
-  sizes: S,
-  rows: readonly LabelledRow[],
-  targets: readonly string[],
-): LabelledFileRna<T>[] {
-  const labels = rowLabels(head, sizes, targets);
-  for (const row of rows) labels.add(row);
-  return labels.end();
-}
-
-function rowLabels<S extends object, T>(head: Head<S, T>, sizes: S, targets: readonly string[]) {
-  const rnas: LabelledFileRna<T>[] = [];
-  let unlabelled = 0;
-  return {
-    add({ labels, ...rna }: LabelledRow): void {
-      const { file, line, sequence } = rna;
-      const target = parsedCell(file, line, `the label (${targets.join(', ')})`, labels[0] ?? '', (cell) =>
-        head.columns!.parse(cell, sizes, { cells: labels, sequence }),
-      );
-      if (target === undefined) unlabelled++;
-      else rnas.push({ ...rna, target });
-    },
-    end(): LabelledFileRna<T>[] {
-      if (unlabelled > 0)
-        note(
-          `${formatCount(unlabelled)} of ${formatCount(unlabelled + rnas.length)} RNAs are left out: their label is missing${droppedText(sizes)}`,
-        );
-      checkClassNames(head, sizes, rnas);
-      return rnas;
-    },
-  };
-}
-
-function droppedText(sizes: object): string {
-  const dropped = 'dropped' in sizes && Array.isArray(sizes.dropped) ? sizes.dropped.map(String) : [];
-  return dropped.length === 0
-    ? ''
-    : `, or of a class that is too rare to be learnt (${readable(dropped.join(', '), 200)})`;
-}
-
-/** Throws an InputError where a file says what the numbers of classes are called, and the sizes call one otherwise. */
-function checkClassNames<S extends object, T>(head: Head<S, T>, sizes: S, rnas: readonly LabelledFileRna<T>[]): void {
-  if (head.withClassNames === undefined || !('names' in sizes) || sizes.names === undefined) return;
-  const names = head.classNames?.(sizes) ?? [];
-  const given = new Map<number, string>();
-  for (const { target, group } of rnas) {
-    // What has several names a class names no classes.
-    if (group === undefined || (given.get(target as number) ?? group) !== group) return;
-    given.set(target as number, group);
-  }
-  if (new Set(given.values()).size < given.size) return;
-  for (const { target, group, file, line } of rnas) {
-    const name = names[target as number];
-    if (name !== group)
-      throw new InputError(
-        file,
-        line,
-        `class ${String(target)} is called "${group}" here, and "${name}" in the model or its config`,
-        'correct the numbers of the classes, or the names (head.names)',
-      );
-  }
-}
-
 async function* rowsOf<S extends object, T>(
   head: Head<S, T>,
   sizes: S,
   paths: readonly string[],
   asked: AskedColumns,
 ): AsyncGenerator<LabelledRow, void, undefined> {
-  const columns = labelColumns(head, sizes, asked);
+  const columns = columnsOf(head, sizes, asked);
   for (const file of await listFiles(paths)) yield* readWithLabels(head, columns, file);
 }
 
@@ -220,7 +113,7 @@ export async function* readUnlabelled(
     task === undefined
       ? { id: asked.id ?? 'id', sequence: asked.sequence ?? 'sequence' }
       : // No column of what there is to predict needs to be there.
-        labelColumns(task.head, task.sizes, { ...asked, target: undefined });
+        columnsOf(task.head, task.sizes, { ...asked, target: undefined });
   for (const path of paths) {
     if (path === STDIN) {
       const file = inputName(path);

@@ -5,7 +5,22 @@
  */
 
 import { basePairs, dotBracket } from '@rna/structure';
-import { confidenceFigure, counted, formatScore, markup, nothing, trusted, type Markup } from '@rna/figures';
+import {
+  CONFIDENCE_CAPTION,
+  confidenceFigure,
+  counted,
+  distanceBytes,
+  DISTANCES_CAPTION,
+  formatScore,
+  markup,
+  nothing,
+  PLDDT_MEANING,
+  STRUCTURE_CAPTION,
+  structureTrust,
+  trusted,
+  type Markup,
+  type StructureEvidence,
+} from '@rna/figures';
 import { inFigure, page, sideBySide } from './page.ts';
 import { htmlTable, type Table } from './table.ts';
 import { matrixSlot, viewerScripts, viewerSlot, viewerStyle, type Viewer } from './viewer.ts';
@@ -27,6 +42,7 @@ export interface ShownStructure {
 
 export interface TertiaryPage {
   readonly model: string;
+  readonly evidence: StructureEvidence;
   readonly command: string;
   readonly table: Table;
   readonly structures: readonly ShownStructure[];
@@ -36,10 +52,11 @@ export interface TertiaryPage {
 }
 
 /** A complete HTML document. */
-export function renderTertiary({ model, command, table, structures, more, viewer }: TertiaryPage): string {
+export function renderTertiary({ model, evidence, command, table, structures, more, viewer }: TertiaryPage): string {
   const lead = markup`<style>${trusted(viewerStyle)}</style>
-<p class="quiet">Predicted by ${model}. Colours are the predicted lDDT of each nucleotide: blue is sure, orange is not.
-Drag a structure to turn it, and scroll to come nearer.</p>`;
+<p class="quiet">Predicted by ${model}. ${structureTrust(evidence).join(' ')}</p>
+<p class="quiet">${PLDDT_MEANING}</p>
+<p class="quiet">Drag a structure to turn it, and scroll to come nearer.</p>`;
   return page(structures.length === 1 ? `Structure of ${structures[0]!.id} in space` : 'Structures in space', lead, [
     markup`<section>${htmlTable(table)}</section>`,
     markup`<section>${structures.map(card)}
@@ -62,18 +79,11 @@ function card({ id, sequence, plddt, partners, pdb, distances, facts = [] }: Sho
 <h3 class="id">${id}</h3>
 <p class="quiet">${line.join(' · ')}</p>
 ${sideBySide([
-  markup`<figure>${viewerSlot(`structure-${at}`, pdb)}<figcaption>The structure, coloured by plDDT.</figcaption></figure>`,
-  markup`<figure>${matrixSlot(`Expected distances within ${id}`, distanceBytes(distances), sequence.length)}<figcaption>Distances
-between nucleotides that the distogram expects: light is near, dark is 39 Å and more.</figcaption></figure>`,
+  markup`<figure>${viewerSlot(`structure-${at}`, pdb)}<figcaption>${STRUCTURE_CAPTION}</figcaption></figure>`,
+  markup`<figure>${matrixSlot(`Expected distances within ${id}`, distanceBytes(distances), sequence.length)}<figcaption>${DISTANCES_CAPTION}</figcaption></figure>`,
 ])}
-${inFigure(confidenceFigure({ id, sequence, plddt, pairs }), 'plDDT along the sequence, base pairs as arcs.')}
+${inFigure(confidenceFigure({ id, sequence, plddt, pairs }), CONFIDENCE_CAPTION)}
 <pre tabindex="0" aria-label="Sequence and structure">${sequence}
 ${dotBracket(partners)}</pre>
 </article>`;
 }
-
-/** Å of the darkest shade. */
-const DARKEST = 39;
-
-const distanceBytes = (distances: Float32Array): Uint8Array =>
-  Uint8Array.from(distances, (distance) => Math.round((255 * Math.min(distance, DARKEST)) / DARKEST));

@@ -9,7 +9,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CONFIDENCE_CLASSES, markup, trusted, type Markup } from '@rna/figures';
+import { CONFIDENCE_CLASSES, distanceShade, markup, trusted, type Markup } from '@rna/figures';
 
 export interface Viewer {
   /** The library's text. */
@@ -41,7 +41,7 @@ export function viewerSlot(name: string, pdb: string): Markup {
 }
 
 /** A matrix of bytes 0 to 255, L rows of L, which the page's script paints: light is near. */
-export function matrixSlot(name: string, values: Uint8Array, size: number): Markup {
+export function matrixSlot(name: string, values: Uint8ClampedArray<ArrayBuffer>, size: number): Markup {
   return markup`<canvas class="matrix" width="${size}" height="${size}" role="img" aria-label="${name}"
  data-bytes="${Buffer.from(values).toString('base64')}"></canvas>`;
 }
@@ -54,6 +54,7 @@ export const viewerStyle = `
 
 /** The library, and what shows structures and paints matrices with it. */
 export function viewerScripts({ script, licence }: Viewer): Markup {
+  const shades = Array.from({ length: 256 }, (_, byte) => distanceShade(byte).map(Math.round));
   const classes = CONFIDENCE_CLASSES.map(({ from, colour }) => [100 * Math.max(0, from), colour]);
   return markup`<script>/*
 ${inScript(licence.replaceAll('*/', '* /'))}
@@ -61,6 +62,7 @@ ${inScript(licence.replaceAll('*/', '* /'))}
 ${inScript(script)}</script>
 <script>${trusted(`
 const classes = ${JSON.stringify(classes)};
+const shades = ${JSON.stringify(shades)};
 const colour = ({ b }) => classes.find(([from]) => b >= from)[1];
 let viewer, box;
 function show(slot) {
@@ -85,7 +87,7 @@ for (const canvas of document.querySelectorAll('.matrix')) {
   const bytes = Uint8Array.from(atob(canvas.dataset.bytes), (letter) => letter.charCodeAt(0));
   const context = canvas.getContext('2d');
   const image = context.createImageData(canvas.width, canvas.height);
-  bytes.forEach((value, at) => image.data.set([253 - 0.75 * value, 231 - 0.85 * value, 255 - 0.45 * value, 255], 4 * at));
+  bytes.forEach((value, at) => image.data.set([...shades[value], 255], 4 * at));
   context.putImageData(image, 0, 0);
 }
 `)}</script>`;

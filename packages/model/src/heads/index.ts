@@ -73,6 +73,7 @@ export { spliceSite, type SpliceSiteSizes } from './spliceSite.ts';
 export {
   predictedPartners,
   predictsChains,
+  tertiaryEvidence,
   tertiaryStructure,
   type ChainTask,
   type TertiaryHeadSizes,

@@ -31,7 +31,7 @@ import { tertiaryFlops } from '../tertiary/flops.ts';
 import { initializeTertiary, tertiaryParameters } from '../tertiary/parameters.ts';
 import { runTertiary, type TertiaryCycle } from '../tertiary/tertiary.ts';
 import { ENGINE_PRIORS, enginePrior, type EnginePrior } from './enginePriors.ts';
-import type { Head, HeadInput, TaskHead } from './head.ts';
+import type { Head, HeadInput, Labelled, Scalars, TaskHead } from './head.ts';
 
 /** What the head predicts of an RNA of L nucleotides. */
 export interface TertiaryPrediction {
@@ -125,6 +125,10 @@ const moduleSizes = (
   { prior, crop: _crop, clamp: _clamp, weights: _weights, ...own }: TertiaryHeadSizes,
 ): TertiarySizes => ({ ...own, lmDim: dim, pairPrior: prior !== 'none' });
 
+/** Names of the numbers that say how a model was trained, in its files. */
+const EVIDENCE = ['trainedChains', 'heldOutChains', 'heldOutLddt'] as const;
+type Evidence = Readonly<Partial<Record<(typeof EVIDENCE)[number], number>>>;
+
 /**
  * Labels are chains with what of them is resolved. Steps take a part of a long chain, and draw how many cycles they
  * run; gradients go through the last.
@@ -196,7 +200,7 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
     };
     const sure = models.flatMap((model, i) => confidences(examples[i]!.target, model, model.plddt));
     return {
-      lddtC1: mean((truth, model) => lddt(truth, model, 'c1Strict').score),
+      lddtC1: meanLddt(predictions, examples),
       lddtAllAtom: mean((truth, model) => lddt(truth, model, 'allAtom').score),
       rmsdC1: mean((truth, model) => rmsd(truth, model, 'c1')),
       plddt: mean((_, { plddt }) => plddt.reduce((sum, value) => sum + value, 0) / plddt.length),
@@ -209,9 +213,28 @@ export const tertiaryStructure: Head<TertiaryHeadSizes, TertiaryTarget, Tertiary
             ),
     };
   },
+  scalars: EVIDENCE,
+  fit: (targets) => new Map([['trainedChains', targets.length]]),
+  choose: (predictions, examples) =>
+    new Map([
+      ['heldOutChains', examples.length],
+      ['heldOutLddt', meanLddt(predictions, examples)],
+    ]),
   trainingSizes: ['crop', 'clamp', 'weights', 'recycles'],
   best: { metric: 'lddtC1', order: 'largest' },
 };
+
+/** What a model's file says of how it was trained; a field is absent where it says nothing. */
+export const tertiaryEvidence = (scalars: Scalars): Evidence =>
+  Object.fromEntries([...scalars].filter(([name]) => EVIDENCE.some((each) => each === name)));
+
+/** The mean lDDT of C1' of the chains that have two places of it. */
+function meanLddt(predictions: readonly TertiaryPrediction[], examples: readonly Labelled<TertiaryTarget>[]): number {
+  const scores = predictions
+    .map((model, i) => lddt(examples[i]!.target, { sequence: examples[i]!.sequence, ...model }, 'c1Strict').score)
+    .filter((score) => !Number.isNaN(score));
+  return scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length);
+}
 
 /** Values of the size of a pair representation that a cycle holds at once, as counted of it. */
 const MAPS = 26;

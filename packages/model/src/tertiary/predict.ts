@@ -35,6 +35,9 @@ export interface TertiaryDetailOptions {
   readonly hidden?: readonly number[];
 }
 
+/** Predicts the structure of one sequence, in upper case with U for T. Throws as the language model and the module do. */
+export type PredictStructure = (sequence: string, options?: TertiaryDetailOptions) => Promise<TertiaryDetail>;
+
 /** Predicts the structure of one sequence. Throws as the encoder and the head do. */
 export async function predictTertiary(
   { encoder, task, parameters, priors }: TertiaryModel,

@@ -20,6 +20,7 @@ import { TERTIARY_PRESETS, TORSIONS, tertiarySizes, type TertiarySizes } from '.
 import { tertiaryTokens } from './embedding.ts';
 import { atomMask } from './fullAtoms.ts';
 import { distograms, pairLogitsOf } from './pairHeads.ts';
+import { meanDistances, type TertiaryDetail, type TertiaryDetailOptions } from './predict.ts';
 import { tertiaryParameters, weightsOf } from './parameters.ts';
 import { runTertiary } from './tertiary.ts';
 
@@ -186,20 +187,6 @@ export function disposeRhoFold({ encoder, parameters }: Pick<RhoFold, 'encoder' 
   for (const tensor of [...encoder.parameters.values(), ...parameters.values()]) tensor.dispose();
 }
 
-/** What RhoFold predicts of an RNA of L nucleotides. */
-export interface RhoFoldPrediction {
-  /** [L, 23, 3], Å, refined, in the slots of ATOM_NAMES. */
-  readonly coordinates: Float32Array;
-  /** [L, 23]: 1 for each atom that a base has. */
-  readonly mask: Uint8Array;
-  /** [L], 0 to 1: the predicted lDDT. */
-  readonly plddt: Float32Array;
-  /** [L, L], symmetric: base pairs of the secondary structure. */
-  readonly pairProbabilities: Float32Array;
-  /** Between P, C4' and N9 or N1, [L, L, 40] each: probabilities of 39 Å and more, then of [k − 1, k) Å. */
-  readonly distograms: readonly Float32Array[];
-}
-
 /**
  * The language model's rows of a sequence, [L, lmDim]: RhoFold reads nucleotides alone, without what RNA-FM puts at a
  * sequence's ends. It reads masks at the places in `hidden`.
@@ -211,18 +198,16 @@ export function rhoFoldRows(encoder: Encoder, sequence: string, hidden: readonly
 }
 
 /**
- * Predicts the structure of one sequence.
- * @param recycles Cycles after the first; default 9, RhoFold's.
- * @param hidden Places of nucleotides that the language model reads as masks, from 0; default none.
+ * Predicts the structure of one sequence; its coordinates are refined, where the file has a RefineNet. Without being told
+ * otherwise it runs 9 cycles after the first, as RhoFold does.
  * @throws RangeError for a letter besides A, C, G, U and T, and SequenceLengthError for more than RNA-FM has positions
  *   for.
  */
 export async function predictRhoFold(
   { encoder, parameters, sizes }: RhoFold,
   sequence: string,
-  recycles = sizes.recycles,
-  hidden: readonly number[] = [],
-): Promise<RhoFoldPrediction> {
+  { recycles = sizes.recycles, hidden = [] }: TertiaryDetailOptions = {},
+): Promise<TertiaryDetail> {
   const { device } = encoder;
   const tokens = tertiaryTokens(sequence);
   const p = weightsOf(parameters);
@@ -240,7 +225,9 @@ export async function predictRhoFold(
       mask: atomMask(tokens),
       plddt: plddt!,
       pairProbabilities: pairLogits!.map(sigmoid),
+      recycles,
       distograms: maps,
+      distances: meanDistances(maps.at(-1)!),
     };
   } finally {
     for (const tensor of outputs) tensor.dispose();

@@ -118,7 +118,7 @@ async function goOn(
     before += record.files[index]!.bytes ?? 0;
   }
   if (record.facts === undefined && record.adapterOf === undefined) {
-    record = { ...record, ...whatItIs(await openKeptFiles(record)) };
+    record = { ...record, ...(await whatItIs(await openKeptFiles(record))) };
     await writeRecord(folder, record);
   }
   return record;

@@ -36,8 +36,10 @@ import { z } from 'zod';
 import { checkpointStep, RUN_FILES } from '@rna/train';
 import { httpSource, rangedHttpSource } from '../httpSource.ts';
 import { childFile, childFolder, openRuns } from '../opfs.ts';
-import { checkpointNames } from '../runFolder.ts';
+import { bestCheckpoint, checkpointNames } from '../runFolder.ts';
+import { readTuning } from '../tuning.ts';
 import type { ModelFacts } from './modelRecord.ts';
+import { rhoFoldFacts } from './rhoFold.ts';
 
 /** A file that can be fetched, or was given. */
 export interface OfferedFile {
@@ -215,16 +217,18 @@ export async function fileOffer(files: readonly File[]): Promise<ModelOffer> {
   );
 }
 
-/** The model of a run that is kept here, by its newest checkpoint. */
+/** The model of a run that is kept here: the newest, or where it was fine-tuned the best by its held-out score. */
 export async function runOffer(run: string): Promise<ModelOffer> {
   const folder = await childFolder(await openRuns(), run);
   const checkpoints = folder && (await childFolder(folder, RUN_FILES.checkpoints));
   const newest = checkpoints && (await checkpointNames(checkpoints)).at(-1);
   if (checkpoints === undefined || newest === undefined) throw new CheckpointError(run, 'has no checkpoint yet');
-  const checkpoint = await checkpoints.getDirectoryHandle(newest);
+  const isTuning = folder !== undefined && (await readTuning(folder)) !== undefined;
+  const chosen = isTuning ? await bestCheckpoint(checkpoints, newest) : newest;
+  const checkpoint = await checkpoints.getDirectoryHandle(chosen);
   const files = await Promise.all([CONFIG_FILE, WEIGHTS_FILE].map((name) => childFile(checkpoint, name)));
   return offerOf(
-    `${run}, step ${checkpointStep(newest)!}`,
+    `${run}, step ${checkpointStep(chosen)!}`,
     'a run',
     files.map((file) => ({ name: file.name, from: file, bytes: file.size })),
   );
@@ -237,7 +241,7 @@ const offerOf = async (name: string, origin: string, files: readonly OfferedFile
   name,
   origin,
   files,
-  ...whatItIs(await openFiles(name, files.map(sourceOf))),
+  ...(await whatItIs(await openFiles(name, files.map(sourceOf)))),
 });
 
 /** Opens an offered model where it is, without keeping it. */
@@ -248,9 +252,10 @@ export async function openOffer({ name, files }: ModelOffer): Promise<OpenedMode
 }
 
 /** What is known of a model before it is loaded. */
-export function whatItIs(opened: OpenedFiles): Pick<ModelOffer, 'facts' | 'adapterOf'> {
+export async function whatItIs(opened: OpenedFiles): Promise<Pick<ModelOffer, 'facts' | 'adapterOf'>> {
   if ('parts' in opened) return { adapterOf: loraBase(opened.parts).name };
-  return { facts: modelFacts(opened.model) };
+  const facts = modelFacts(opened.model);
+  return { facts: (await rhoFoldFacts(opened.tensors, facts)) ?? facts };
 }
 
 /** A file of a model that is read by range. */
@@ -269,8 +274,8 @@ const sourceOf = ({ name, from, bytes }: OfferedFile): NamedSource => ({
         : rangedHttpSource(from, bytes),
 });
 
-/** A model, or an adapter, which waits for its base. */
-export type OpenedFiles = { readonly model: OpenedModel } | { readonly parts: LoraParts };
+/** A model with its file's tensors, or an adapter, which waits for its base. */
+export type OpenedFiles = { readonly model: OpenedModel; readonly tensors: TensorFile } | { readonly parts: LoraParts };
 
 /** Opens a model's files, or those of an adapter. */
 export async function openFiles(name: string, files: readonly NamedSource[]): Promise<OpenedFiles> {
@@ -301,7 +306,7 @@ export async function openFiles(name: string, files: readonly NamedSource[]): Pr
           return found.open();
         });
   const model = await openModel(file, config && parseConfig(await textOfSource(config), config.name));
-  return { model };
+  return { model, tensors: file };
 }
 
 const textOf = (file: OfferedFile): Promise<string> => textOfSource(sourceOf(file));

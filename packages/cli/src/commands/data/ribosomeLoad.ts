@@ -7,10 +7,11 @@
  */
 import { RandomStream } from '@rna/kernels';
 import { ribosomeLoad, STREAM } from '@rna/model';
+import { checkedSequence } from '@rna/structure';
 import { CommandError } from '../../commandLine/errors.ts';
 import { counted, formatCount } from '@rna/figures';
 import { listRecordFiles } from '../../input/recordFiles.ts';
-import { checkedCount, checkedNumber, checkedSequence } from '../../input/cells.ts';
+import { checkedCount, checkedNumber } from '../../input/cells.ts';
 import { meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable, TABLE_FILES } from '../../input/tables.ts';
 

@@ -5,10 +5,9 @@
  * window is 400 nucleotides around a site or a place that is none.
  */
 import { basename } from 'node:path';
-import { InputError, readable } from '@rna/structure';
+import { checkedSequence, InputError, readable } from '@rna/structure';
 import { UsageError } from '../../commandLine/errors.ts';
 import { formatCount } from '@rna/figures';
-import { checkedSequence } from '../../input/cells.ts';
 import { groupFolds, stratifiedKFold } from './folds.ts';
 import { fileNamed, filesBelow, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readCells, readTable } from '../../input/tables.ts';

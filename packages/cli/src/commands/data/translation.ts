@@ -7,8 +7,9 @@
  */
 import { basename } from 'node:path';
 import { expressionLevel, translationEfficiency } from '@rna/model';
+import { checkedSequence } from '@rna/structure';
 import { CommandError } from '../../commandLine/errors.ts';
-import { checkedNumber, checkedSequence } from '../../input/cells.ts';
+import { checkedNumber } from '../../input/cells.ts';
 import { kFold } from './folds.ts';
 import { filesBelow, meanAndDeviation, tableSet, writeSets, type DataSet } from './sets.ts';
 import { readTable } from '../../input/tables.ts';

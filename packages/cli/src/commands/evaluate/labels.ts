@@ -14,7 +14,8 @@ import {
 } from '@rna/structure';
 import { type Encoder, type Head, type OpenedModel, type Scalars, type TaskHead } from '@rna/model';
 import { labelCells, predictionColumns, predictions } from '@rna/train';
-import { readLabelled, type LabelledFileRna } from '../../input/labelled.ts';
+import type { LabelledFileRna } from '@rna/train';
+import { readLabelled } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { checkLengths } from '../../models/inputLimit.ts';

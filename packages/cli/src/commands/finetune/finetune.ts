@@ -1,45 +1,31 @@
 /**
  * The work of `rna finetune`: reads config, labelled RNAs and a pre-trained
- * model, puts the task's head on it, and hands all to `@rna/train`'s recipe. The
- * run's folder is trainingRun.ts's.
+ * model, and hands all to `@rna/train`'s script. The run's folder is
+ * trainingRun.ts's.
  */
-import { isDeepStrictEqual } from 'node:util';
-import { RandomStream } from '@rna/kernels';
+import type { Head } from '@rna/model';
 import {
-  Encoder,
-  headParameters,
-  initialHead,
-  loadParameters,
-  parameter,
-  STREAM,
-  type Head,
-  type OpenedModel,
-  type ParameterMap,
-  type TaskHead,
-} from '@rna/model';
-import {
-  finetune as train,
   finetuneConfig,
-  trainingPrecision,
+  heldOutOf,
+  labelledTable,
+  learntBy,
+  runFinetuning,
+  tuned,
   type Evaluation,
   type FinetuneConfig,
-  withRecovery,
+  type LabelledData,
 } from '@rna/train';
 import { readChainSet } from '../../input/chainFiles.ts';
-import { labelColumns, labelRows, readLabelled, readRows, type LabelledFileRna } from '../../input/labelled.ts';
-import { CommandError, UsageError } from '../../commandLine/errors.ts';
+import { readLabelled, readRows } from '../../input/labelled.ts';
 import { withModel } from '../../models/loadModel.ts';
 import { formatCount, formatLoss, formatScore } from '@rna/figures';
 import { lossTable, scoreTable, textTable, type Table } from '../../report/table.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { interruptible, note, writeResult } from '../../commandLine/terminal.ts';
-import { readConfig } from '../../input/trainingInput.ts';
+import { asUsage, readConfig } from '../../input/trainingInput.ts';
 import { withRanks, type MpiRanks } from '../../ranks/ranks.ts';
 import { printConfig, type FinishedRun, type TrainingOptions, openTrainingRun } from '../../training/trainingRun.ts';
 import { FOR_TRAINING, withPriors } from '../../folding/priors.ts';
-
-// Keeps the head's parameters apart from an encoder drawn from the same seed.
-const HEAD_SEED_OFFSET = 0x68656164;
 
 /**
  * Throws a UsageError for a config that cannot be, an InputError, CheckpointError or CommandError for RNAs or model,
@@ -72,39 +58,20 @@ async function run(
     withModel(asked.model.checkpoint, {}, async (model) => {
       const learnt = data.labelled(learntBy(model, head, asked));
       const { train: records, validation } = learnt;
-      const config = withSizesOf(model, head, learnt.config);
-      const task: TaskHead = { head, sizes: head.sizes.parse(config.head) };
-      checkHead(model, task, config);
+      const { task, config } = asUsage(() => tuned(model, head, learnt.config, note));
       checkLengths(model.config, [...records, ...validation]);
       const opened = await openTrainingRun(`finetune ${head.name}`, schema, config, signal, ranks);
       try {
         const state = await withPriors(task, FOR_TRAINING(), (priors) =>
-          withRecovery({
+          runFinetuning({
             ...opened.places,
             ...opened.devices,
-            // A rank cannot go back to a checkpoint alone.
-            ...(ranks && { retries: 0 }),
-            run: async (device) => {
-              // On the f32 originals, which are what is trained.
-              const encoder = config.model.untrained
-                ? Encoder.initialize(device, model.config, config.seed, trainingPrecision(config))
-                : new Encoder(
-                    device,
-                    model.config,
-                    await loadParameters(device, model, 'f32'),
-                    trainingPrecision(config),
-                  );
-              return train({
-                encoder,
-                task,
-                parameters: headOf(model, task, encoder, config),
-                config,
-                ...(priors && { priors }),
-                train: records,
-                validation,
-                ...opened.places,
-              });
-            },
+            model,
+            task,
+            config,
+            train: records,
+            validation,
+            ...(priors && { priors }),
           }),
         );
         return await opened.finish(state);
@@ -118,16 +85,9 @@ async function run(
   return finished && { finished, rnas: firstValidation.length };
 }
 
-interface Labelled {
-  /** The config with what the head learns from the training set's table. */
-  readonly config: FinetuneConfig;
-  readonly train: readonly LabelledFileRna<unknown>[];
-  readonly validation: readonly LabelledFileRna<unknown>[];
-}
-
 interface Data {
   /** Training and held-out RNAs; `learnt` are the sizes of a model that is trained further. */
-  readonly labelled: (learnt?: Readonly<Record<string, unknown>>) => Labelled;
+  readonly labelled: (learnt?: Readonly<Record<string, unknown>>) => LabelledData;
 }
 
 /** Training and held-out RNAs: from files of both, or the latter drawn from the former. */
@@ -138,34 +98,22 @@ async function readData(head: Head, config: FinetuneConfig): Promise<Data> {
   if (head.kind === 'coordinates') {
     const train = await chainRnas(data.train, config);
     const validation = data.validation.length === 0 ? [] : await chainRnas(data.validation, config);
-    const labelled = { ...heldOut(train, validation, config), config };
+    const labelled = { ...heldOutOf(train, validation, config, note), config };
     return { labelled: () => labelled };
   }
   if (columns?.learn === undefined) {
     const all = await readLabelled(head, sizes, data.train, data.columns);
     const held = await readLabelled(head, sizes, data.validation, data.columns);
-    const parts = heldOut(all, held, config);
+    const parts = heldOutOf(all, held, config, note);
     const labelled = { ...parts, config: withClassNames(head, config, parts) };
     return { labelled: () => labelled };
   }
-  const rows = await readRows(head, sizes, data.train, data.columns ?? {});
-  const held = await readRows(head, sizes, data.validation, data.columns ?? {});
-  const { id, sequence, targets } = labelColumns(head, sizes, data.columns ?? {});
-  const labelled = (learnt: Readonly<Record<string, unknown>> = {}): Labelled => {
-    const stated = { ...learnt, ...asked };
-    const known = learntSizes(data.train, () =>
-      columns.learn!(head.sizes.parse(stated), {
-        id,
-        sequence,
-        targets,
-        rows: rows.map(({ labels, sequence: letters }) => ({ cells: labels, sequence: letters })),
-      }),
-    );
-    return {
-      ...heldOut(labelRows(head, known, rows, targets), labelRows(head, known, held, targets), config),
-      config: { ...config, head: { ...known } },
-    };
+  const rows = {
+    train: await readRows(head, sizes, data.train, data.columns ?? {}),
+    validation: await readRows(head, sizes, data.validation, data.columns ?? {}),
   };
+  const labelled = (learnt: Readonly<Record<string, unknown>> = {}): LabelledData =>
+    labelledTable(head, config, rows, learnt, note);
   const first = labelled();
   return { labelled: (learnt) => (learnt === undefined ? first : labelled(learnt)) };
 }
@@ -183,38 +131,7 @@ async function chainRnas(paths: readonly string[], { data }: FinetuneConfig): Pr
   }));
 }
 
-/** A RangeError of a table that nothing can be learnt from is the files'. */
-function learntSizes<S>(files: readonly string[], learn: () => S): S {
-  try {
-    return learn();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new CommandError(`${files.join(', ')}: ${error.message}`, { cause: error });
-  }
-}
-
-type Rnas = Pick<Labelled, 'train' | 'validation'>;
-
-/** The RNAs of both, or where there are no files of the latter a part of the former. */
-function heldOut(all: Rnas['train'], validation: Rnas['validation'], { data, seed }: FinetuneConfig): Rnas {
-  if (data.validation.length > 0) return { train: all, validation };
-  const count = Math.max(1, Math.round(data.heldOutShare * all.length));
-  if (count >= all.length)
-    throw new CommandError(`of ${all.length} RNAs none can be held out; give data.validation, or more RNAs`);
-  const held = new Set(new RandomStream(seed, STREAM.heldOut).shuffle([...all.keys()]).slice(0, count));
-  note(
-    `${formatCount(count)} of ${formatCount(all.length)} RNAs are held out by chance; likes of them may be trained on (data.validation takes files)`,
-  );
-  return { train: all.filter((_, i) => !held.has(i)), validation: all.filter((_, i) => held.has(i)) };
-}
-
-/** What a model that is trained further has learnt of its task; undefined where it starts anew. */
-const learntBy = (
-  { task }: OpenedModel,
-  head: Head,
-  { model: { untrained } }: FinetuneConfig,
-): Readonly<Record<string, unknown>> | undefined =>
-  task?.head !== head || untrained || head.columns?.learn === undefined ? undefined : { ...task.sizes };
+type Rnas = Pick<LabelledData, 'train' | 'validation'>;
 
 /**
  * Where the files name the classes, the head has these names, unless the config has names; and as many classes, unless
@@ -229,44 +146,6 @@ function withClassNames(head: Head, config: FinetuneConfig, { train, validation 
   }
   const sizes = head.withClassNames(head.sizes.parse(config.head), names);
   return sizes === undefined ? config : { ...config, head: { ...sizes } };
-}
-
-/** Where the config says nothing of the head's sizes, those of the head that the model has and that is trained further. */
-function withSizesOf({ task }: OpenedModel, head: Head, config: FinetuneConfig): FinetuneConfig {
-  if (task?.head !== head || config.model.untrained || !isDeepStrictEqual(config.head, head.sizes.parse({})))
-    return config;
-  return { ...config, head: { ...task.sizes } };
-}
-
-/** A model that has a head is trained further, and so decides its sizes. */
-function checkHead(
-  { task: found }: OpenedModel,
-  { head, sizes }: TaskHead,
-  { model: { checkpoint, untrained } }: FinetuneConfig,
-): void {
-  if (found?.head !== head || untrained) return;
-  const text = (each: object, name: string): string =>
-    JSON.stringify(new Map<string, unknown>(Object.entries(each)).get(name));
-  const differing = Object.keys(found.sizes).filter(
-    (name) => head.trainingSizes?.includes(name) !== true && text(found.sizes, name) !== text(sizes, name),
-  );
-  if (differing.length > 0) {
-    throw new UsageError(
-      `${checkpoint} has a ${head.name} head of other sizes: ${differing.map((name) => `head.${name} is ${text(found.sizes, name)}, the config asks for ${text(sizes, name)}`).join('; ')}`,
-    );
-  }
-  note(`${checkpoint} has a ${head.name} head, which is trained further`);
-}
-
-/** The head's parameters: the model's own, or new ones. */
-function headOf(
-  model: OpenedModel,
-  task: TaskHead,
-  { device, config, parameters }: Encoder,
-  { seed, model: { untrained } }: FinetuneConfig,
-): ParameterMap {
-  if (model.task?.head !== task.head || untrained) return initialHead(device, task, config, seed + HEAD_SEED_OFFSET);
-  return new Map([...headParameters(task, config.dim).keys()].map((name) => [name, parameter(parameters, name)]));
 }
 
 function resultText(

@@ -16,7 +16,7 @@ import { csvLine, parseFasta, recordFormat, standardLetters } from '@rna/structu
 import { predictionColumns, predictions } from '@rna/train';
 import { openRecords } from '../../input/fastaIndex.ts';
 import type { FastaPart } from '../../input/fastaInput.ts';
-import { labelColumns, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
+import { columnsOf, readUnlabelled, type UnlabelledFileRna } from '../../input/labelled.ts';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { writeAtomically } from '../../files/files.ts';
 import { fold, type FoldOptions } from '../fold/fold.ts';
@@ -97,7 +97,7 @@ async function predictRnas(head: Head, options: PredictOptions & ShardPart): Pro
         stdin ?? (toRead === undefined ? readUnlabelled(task, [input], options.columns) : recordsOf(input, toRead));
       const { total, columns } = await lookThrough(
         records(),
-        labelColumns(head, task.sizes, { id: options.columns?.id }).id,
+        columnsOf(head, task.sizes, { id: options.columns?.id }).id,
         model,
         part,
       );

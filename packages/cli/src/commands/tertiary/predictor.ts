@@ -7,17 +7,17 @@ import {
   disposeRhoFold,
   isRhoFold,
   loadRhoFold,
-  meanDistances,
   openRhoFold,
   predictRhoFold,
   predictsChains,
   predictTertiary,
+  tertiaryEvidence,
   type Encoder,
   type Precision,
-  type TertiaryDetail,
-  type TertiaryDetailOptions,
+  type PredictStructure,
 } from '@rna/model';
 import { openModelFiles } from '@rna/inference/node';
+import type { StructureEvidence } from '@rna/figures';
 import { CommandError, UsageError } from '../../commandLine/errors.ts';
 import { withPriors } from '../../folding/priors.ts';
 import { withDevice, withEncoder, withModel } from '../../models/loadModel.ts';
@@ -29,8 +29,10 @@ export interface PredictorOptions extends Precision {
 
 export interface StructurePredictor {
   readonly encoder: Encoder;
+  /** What is known of how it was trained. */
+  readonly evidence: StructureEvidence;
   /** Throws as the language model and the module do. */
-  readonly predict: (sequence: string, options: TertiaryDetailOptions) => Promise<TertiaryDetail>;
+  readonly predict: PredictStructure;
 }
 
 /** Opens what a name means, uploads it, runs `work` and gives everything back. Throws a CommandError for another model. */
@@ -51,6 +53,7 @@ export async function withPredictor(
         (encoder) =>
           work({
             encoder,
+            evidence: tertiaryEvidence(model.scalars),
             predict: (sequence, detail) =>
               predictTertiary({ encoder, task, priors, parameters: encoder.parameters }, sequence, detail),
           }),
@@ -77,10 +80,8 @@ async function withRhoFold(
       try {
         await work({
           encoder: model.encoder,
-          async predict(sequence, { recycles = model.sizes.recycles, hidden = [] }) {
-            const prediction = await predictRhoFold(model, sequence, recycles, hidden);
-            return { ...prediction, recycles, distances: meanDistances(prediction.distograms.at(-1)!) };
-          },
+          evidence: { isRhoFold: true },
+          predict: (sequence, detail) => predictRhoFold(model, sequence, detail),
         });
       } finally {
         disposeRhoFold(model);

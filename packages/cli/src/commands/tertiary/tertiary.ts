@@ -3,8 +3,15 @@
  * files as soon as it is done, and at the end the table and the page.
  */
 import { join } from 'node:path';
-import { RandomStream } from '@rna/kernels';
-import { predictedPartners, STREAM, writeSafetensors, type TertiaryDetail } from '@rna/model';
+import {
+  letterWithoutAtoms,
+  predictedPartners,
+  structureSamples,
+  surestFirst,
+  writeSafetensors,
+  type StructureSample,
+  type TertiaryDetail,
+} from '@rna/model';
 import { dotBracket, InputError, readable, standardLetters, writeMmcif, writePdb } from '@rna/structure';
 import { counted, formatScore } from '@rna/figures';
 import { calledAs } from '../../commandLine/calledAs.ts';
@@ -40,8 +47,6 @@ export interface TertiaryOptions extends PredictorOptions, ShardOption, ShardPar
 const MOST_SHOWN = 50;
 /** In the folder of a shard, and of all that are joined: a line of JSON a record, as --json has it. */
 const LINES_FILE = 'records.jsonl';
-/** Part of the nucleotides that the language model does not see in samples after the first. */
-const MASKED_SHARE = 0.15;
 
 interface Row {
   readonly id: string;
@@ -96,6 +101,7 @@ async function predictRecords(options: TertiaryOptions, say: (text: string) => P
         const table = tableOf(rows, options);
         const page = renderTertiary({
           model: options.model,
+          evidence: predictor.evidence,
           command: calledAs(),
           table,
           structures: shown,
@@ -123,27 +129,22 @@ async function writeInFolder(
   await writeAtomically(join(folder, name), (sink) => work((text) => sink.write(new TextEncoder().encode(text))));
 }
 
-/** A record's structures, the surest first, with the number that each was made as. */
-type Samples = readonly { readonly number: number; readonly plddt: number; readonly detail: TertiaryDetail }[];
-
+/** A record's structures, the surest first. */
 async function samplesOf(
   { encoder, predict }: StructurePredictor,
   record: FastaFileRecord,
   { samples, seed, recycles, skipBad }: TertiaryOptions,
   signal: AbortSignal,
-): Promise<Samples | undefined> {
+): Promise<StructureSample[] | undefined> {
   const sequence = standardLetters(record.sequence);
-  const made: { number: number; plddt: number; detail: TertiaryDetail }[] = [];
+  const made: StructureSample[] = [];
   try {
     checkLetters(record, sequence);
-    for (let sample = 1; sample <= samples; sample++) {
+    const options = { samples, seed, ...(recycles !== undefined && { recycles }) };
+    for await (const sample of structureSamples(predict, sequence, options)) {
       signal.throwIfAborted();
-      const detail = await predict(sequence, {
-        ...(recycles !== undefined && { recycles }),
-        ...(sample > 1 && { hidden: hiddenPlaces(sequence.length, seed, sample) }),
-      });
-      if (!isFiniteArray(detail.coordinates)) throw await overflow(encoder, record.file, record);
-      made.push({ number: sample, plddt: mean(detail.plddt), detail });
+      if (!isFiniteArray(sample.detail.coordinates)) throw await overflow(encoder, record.file, record);
+      made.push(sample);
     }
   } catch (error) {
     const named = naming(error, record.file, record);
@@ -151,12 +152,12 @@ async function samplesOf(
     note(`left out: ${named.message}`);
     return undefined;
   }
-  return made.sort((a, b) => b.plddt - a.plddt || a.number - b.number);
+  return surestFirst(made);
 }
 
 /** Throws an InputError for a letter that has no atoms. */
 function checkLetters({ id, file, line }: FastaFileRecord, sequence: string): void {
-  const at = sequence.search(/[^ACGU]/);
+  const at = letterWithoutAtoms(sequence);
   if (at >= 0)
     throw new InputError(
       file,
@@ -166,22 +167,10 @@ function checkLetters({ id, file, line }: FastaFileRecord, sequence: string): vo
     );
 }
 
-/** The places that a sample hides from the language model: 15 % of them, drawn from the seed and the sample's number. */
-function hiddenPlaces(length: number, seed: number, sample: number): number[] {
-  const random = new RandomStream(seed, STREAM.tertiarySamples, sample);
-  return random
-    .shuffle([...Array(length).keys()])
-    .slice(0, Math.round(MASKED_SHARE * length))
-    .sort((a, b) => a - b);
-}
-
-const mean = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-
 /** Writes a record's files and its line of JSON; what the table and the page show of it is the surest sample. */
 async function writeRecord(
   record: FastaFileRecord,
-  samples: Samples,
+  samples: readonly StructureSample[],
   name: string,
   options: TertiaryOptions,
   say: (text: string) => Promise<void>,
@@ -191,7 +180,7 @@ async function writeRecord(
   const files: string[] = [];
   for (const [rank, { number, detail }] of samples.entries())
     files.push(...(await writeStructure(rank === 0 ? name : sampleName(name, number), sequence, detail, options)));
-  const [{ number: sample, plddt, detail }] = samples as [Samples[number]];
+  const [{ number: sample, plddt, detail }] = samples as [StructureSample];
   const partners = predictedPartners(sequence, detail);
   const row: Row = { id, length: sequence.length, plddt, sample, structure: dotBracket(partners) };
   if (options.json) {
