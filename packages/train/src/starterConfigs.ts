@@ -10,6 +10,8 @@ export type StarterFields = Omit<z.input<typeof pretrainConfig>, 'out' | 'data'>
 
 export interface StarterConfig {
   readonly title: string;
+  /** What it needs, in a sentence. */
+  readonly takes: string;
   readonly config: StarterFields;
 }
 
@@ -17,7 +19,8 @@ const optimizer = { learningRate: 2e-3, warmupSteps: 20, maxGradientNorm: 1 };
 
 export const STARTER_CONFIGS = {
   tiny: {
-    title: 'Tiny SSR-LM (25 thousand): a minute without a GPU',
+    title: 'Tiny SSR-LM (25 thousand)',
+    takes: 'It trains in a few minutes without a GPU.',
     config: {
       model: { preset: 'ssr-lm-s', dim: 32, layers: 2, heads: 4, ffnDim: 88 },
       batch: { maxTokens: 512, rows: 1 },
@@ -27,7 +30,8 @@ export const STARTER_CONFIGS = {
     },
   },
   small: {
-    title: 'Small SSR-LM (0.5 million): minutes without a GPU',
+    title: 'Small SSR-LM (0.5 million)',
+    takes: 'It trains without a GPU, in ten minutes or more.',
     config: {
       model: { preset: 'ssr-lm-s', dim: 96, layers: 4, heads: 6, ffnDim: 256 },
       batch: { maxTokens: 1024, rows: 1 },
@@ -37,7 +41,8 @@ export const STARTER_CONFIGS = {
     },
   },
   'ssr-lm-s': {
-    title: 'SSR-LM S (8 million): for a GPU',
+    title: 'SSR-LM S (8 million)',
+    takes: 'It is meant for a GPU.',
     config: {
       model: { preset: 'ssr-lm-s' },
       batch: { maxTokens: 1024, rows: 8, accumulation: 2 },
@@ -47,7 +52,8 @@ export const STARTER_CONFIGS = {
     },
   },
   'rinalmo-micro': {
-    title: 'RiNALMo micro (33 million): for a GPU',
+    title: 'RiNALMo micro (33 million)',
+    takes: 'It is meant for a GPU.',
     config: {
       model: { preset: 'rinalmo-micro' },
       masking: { scheme: 'mlm' },

@@ -141,6 +141,7 @@ export function NewRun({ taken, isGoing }: Props) {
         </>
       )}
       <Choice id="preset" label="Model" values={TITLES} value={preset} onValue={take} />
+      <p class="hint">{STARTER_CONFIGS[preset].takes}</p>
       <Choice
         id="scheme"
         label="Masking"
