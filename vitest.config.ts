@@ -26,7 +26,7 @@ const browserTests = 'packages/*/test/**/*.browser.test.ts';
 
 // What looks at its process as a whole, or replaces a module of Node in it.
 const ownProcess = [
-  'packages/cli/test/hub.test.ts',
+  'packages/inference/test/hub.test.ts',
   'packages/tensor/test/driver.test.ts',
   'packages/tensor/test/kernels.test.ts',
   'packages/tensor/test/ownLibc.test.ts',

@@ -162,14 +162,15 @@ describe.skipIf(openMpi === undefined)('under mpirun of Open MPI', { timeout: PA
     expect(code).toBe(75);
   });
 
-  test('a rank that waits for another takes less than a twentieth of a core', async () => {
+  test('a rank that waits for another leaves its core to others', async () => {
     const child = fileURLToPath(new URL('./waiting.child.ts', import.meta.url));
     const args = [...OPEN_MPI_OPTIONS, '-np', '2', process.execPath, '--import', 'tsx', child];
     const { code, stdout, stderr } = await start(openMpi!, args).result;
     expect(code, stderr).toBe(0);
     const { ms, coreShare } = JSON.parse(stdout) as { ms: number; coreShare: number };
     expect(ms).toBeGreaterThan(5000);
-    expect(coreShare).toBeLessThan(0.05);
+    // One that looks without a pause takes all of it; here it is a hundredth, and more where the machine is busy.
+    expect(coreShare).toBeLessThan(0.2);
   });
 
   test('rna info --ranks shows each, and times the exchange', async () => {

@@ -32,9 +32,9 @@ const identity = z.strictObject({
 /** All that decides what is in the shards of an input, the same in each. */
 export type Identity = z.infer<typeof identity>;
 
-/** `suffix` is what the output's name is followed by, which may lead into no other folder. */
+/** `suffix` is what the output's name is followed by, or a file of a folder, and may lead into no other folder. */
 const fileOfShard = z.strictObject({
-  suffix: z.string().regex(/^[-.\w]*$/),
+  suffix: z.string().regex(/^(?:\/(?!\.\.?$)[^/\\\0]+|[-.\w]*)$/),
   kind: z.enum(KINDS),
   bytes: z.int().nonnegative(),
   sha256: digest,

@@ -85,7 +85,8 @@ function accept(entries: Entries, text: string, line: number, file: string): voi
       entries.annotation.push(...annotations());
       break;
     case 'ANNOTATION_DATA':
-      entries.rowAnnotations.set(number, [...(entries.rowAnnotations.get(number) ?? []), ...annotations()]);
+      if (!entries.rowAnnotations.has(number)) entries.rowAnnotations.set(number, []);
+      entries.rowAnnotations.get(number)!.push(...annotations());
       break;
     case 'REACTIVITY':
       if (entries.rows.has(number))
