@@ -28,19 +28,23 @@ const mpich = launcher(['mpirun.mpich', 'mpirun'], /HYDRA/);
 /** Some processes of one command line each: their number, their variables and arguments. */
 type Part = readonly [size: number, argv: readonly string[], env?: Readonly<Record<string, string>>];
 
-const commandLine = (parts: readonly Part[], options: readonly string[]): string[] => [
-  ...options,
-  ...parts.flatMap(([size, argv, env = {}], i) => [
-    ...(i === 0 ? [] : [':']),
-    '-np',
-    String(size),
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** One part is a command. Of several each process takes its own by its rank: `mpirun` of Open MPI 5.0.7 dies of colons. */
+function commandLine(parts: readonly Part[], options: readonly string[]): string[] {
+  const words = parts.map(([, argv, env = {}]) => [
     'env',
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    process.execPath,
-    program,
-    ...argv,
-  ]),
-];
+    ...[process.execPath, program, ...argv],
+  ]);
+  const size = parts.reduce((sum, [each]) => sum + each, 0);
+  let first = 0;
+  const cases = parts.map(([each], i) => {
+    first += each;
+    return `if [ "$OMPI_COMM_WORLD_RANK" -lt ${first} ]; then exec ${words[i]!.map(quoted).join(' ')}; fi`;
+  });
+  return [...options, '-np', String(size), ...(parts.length === 1 ? words[0]! : ['sh', '-c', cases.join('\n')])];
+}
 
 /** Several processes begin at once, each of which compiles kernels, beside whatever else the machine does. */
 const PATIENCE = 1_200_000;
