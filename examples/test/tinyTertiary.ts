@@ -23,27 +23,7 @@ import { openDevice } from '@rna/tensor/node';
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../packages/model/test/fixtures/oracle/${name}`, import.meta.url));
 
-const SIZES = {
-  rowDim: 16,
-  pairDim: 16,
-  singleDim: 16,
-  positions: 34,
-  blocks: 1,
-  rowHeads: 2,
-  rowHeadDim: 8,
-  outerDim: 4,
-  triangleDim: 16,
-  triangleHeads: 2,
-  triangleHeadDim: 8,
-  ipaHeads: 2,
-  ipaDim: 8,
-  queryPoints: 2,
-  valuePoints: 2,
-  iterations: 2,
-  torsionDim: 16,
-  torsionBlocks: 1,
-  recycles: 1,
-};
+const SIZES = JSON.parse(fixture('../tinyTertiary.json').toString()) as Readonly<Record<string, number>>;
 
 /** A model that is fine-tuned in form, on a few chains by what it says, and knows nothing. */
 export async function tinyTertiary(): Promise<ReadonlyMap<string, Uint8Array>> {

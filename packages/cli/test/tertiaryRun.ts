@@ -1,30 +1,10 @@
 /** What the tests of structures in space share: a tiny module, and two chains that are A-form helices. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { helixModel, writePdb } from '@rna/structure';
-import { modelFolder, temporaryFolder } from './harness.ts';
+import { modelFixture, modelFolder, temporaryFolder } from './harness.ts';
 
-const SIZES: Readonly<Record<string, number>> = {
-  rowDim: 16,
-  pairDim: 16,
-  singleDim: 16,
-  positions: 34,
-  blocks: 1,
-  rowHeads: 2,
-  rowHeadDim: 8,
-  outerDim: 4,
-  triangleDim: 16,
-  triangleHeads: 2,
-  triangleHeadDim: 8,
-  ipaHeads: 2,
-  ipaDim: 8,
-  queryPoints: 2,
-  valuePoints: 2,
-  iterations: 2,
-  torsionDim: 16,
-  torsionBlocks: 1,
-  recycles: 1,
-};
+const SIZES = JSON.parse(readFileSync(modelFixture('tinyTertiary.json'), 'utf8')) as Readonly<Record<string, number>>;
 export const HAIRPIN = 'GGCGAAAGCC';
 const PARTNERS = Int32Array.from([9, 8, 7, -1, -1, -1, -1, 2, 1, 0]);
 const LONGER = `${HAIRPIN}AUAU`;

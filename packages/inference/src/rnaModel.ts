@@ -106,6 +106,11 @@ export class RnaModel {
     return this.#parts.reach;
   }
 
+  /** What folding engines say of a sequence, for a head that takes it; undefined where it takes none. */
+  get priors(): EnginePairsProvider | undefined {
+    return this.#parts.priors;
+  }
+
   /** Sizes of the encoder; `dim` is the width of an embedding. */
   get config(): EncoderConfig {
     return this.encoder.config;

@@ -35,3 +35,19 @@ export interface GemmText {
   readonly a: TileOperand;
   readonly b: TileOperand;
 }
+
+/**
+ * First lines of every product's body: the sizes, and which tile of `size` rows and columns of y a workgroup has. Tiles
+ * of one column follow each other, and a workgroup beyond the last tile returns.
+ */
+export const tileHead = (text: GemmText, size: { readonly rows: number; readonly cols: number }): string => /* wgsl */ `
+  let rows = ${text.rows};
+  let cols = ${text.cols};
+  let first = ${text.first};
+  let end = ${text.end};
+  let colVectors = (cols + 3u) / 4u;
+  let rowTiles = (rows + ${size.rows - 1}u) / ${size.rows}u;
+  let tileIndex = wid.y * groups.x + wid.x;
+  let rowTile = tileIndex % rowTiles;
+  let colTile = tileIndex / rowTiles;
+  if (colTile * ${size.cols}u >= cols) { return; }`;

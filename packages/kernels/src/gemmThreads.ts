@@ -14,7 +14,7 @@
  * Where B is contiguous along the inner index (`along: 'inner'`) b has columns in place of vectors, as A has rows:
  * b[col] = B(4·k4 … 4·k4 + 3, col) and sum[row][col] += dot(a[row], b[col]).
  */
-import type { Along, GemmText } from './gemmText.ts';
+import { tileHead, type Along, type GemmText } from './gemmText.ts';
 import type { Grid } from './kernel.ts';
 import { lines, range } from './text.ts';
 
@@ -145,17 +145,7 @@ export function threadBody(variant: ThreadVariant, text: GemmText): string {
   const rows = subgroup ? handedRows(variant.rows, lanes) : loadedRows(variant.rows);
   const columns = (along === 'inner' ? singleColumns : vectorColumns)(variant.rows, count, lanes);
   const sums = range(variant.rows).flatMap((i) => range(count).map((j) => [i, j] as const));
-  return /* wgsl */ `
-  let rows = ${text.rows};
-  let cols = ${text.cols};
-  let first = ${text.first};
-  let end = ${text.end};
-  let colVectors = (cols + 3u) / 4u;
-  let rowTiles = (rows + ${size.rows - 1}u) / ${size.rows}u;
-  let tileIndex = wid.y * groups.x + wid.x;
-  let rowTile = tileIndex % rowTiles;
-  let colTile = tileIndex / rowTiles;
-  if (colTile * ${size.cols}u >= cols) { return; }
+  return /* wgsl */ `${tileHead(text, size)}
   let row0 = ${subgroup ? `rowTile * ${variant.rows}u` : `(rowTile * ${DOWN}u + lane / ${lanes}u) * ${variant.rows}u`};
 ${rows.places('row0', 'rows')}
   let firstCol = colTile * ${count * lanes}u + ${subgroup ? 'sid' : `lane % ${lanes}u`};

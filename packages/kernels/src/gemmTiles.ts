@@ -14,7 +14,7 @@
  * neighbouring vectors. What a row's address takes to compute is computed once, before the loop, and the inner index
  * is a cursor that goes on from tile to tile, so that the patches of a convolution need no division in the loop.
  */
-import type { Contiguous, GemmText, TileOperand } from './gemmText.ts';
+import { tileHead, type Contiguous, type GemmText, type TileOperand } from './gemmText.ts';
 import type { Grid } from './kernel.ts';
 import { four, lines, range } from './text.ts';
 
@@ -45,12 +45,6 @@ export const tileSize = ({ side, rows, vectors }: TileVariant): { rows: number; 
 });
 
 export const tileWorkgroup = ({ side }: TileVariant): Grid => [side * side, 1, 1];
-
-/** Bytes of workgroup memory. */
-export function tileStorage(variant: TileVariant): number {
-  const { rows, cols } = tileSize(variant);
-  return 16 * (tileVectors(rows) + tileVectors(cols));
-}
 
 export function tileDeclarations(variant: TileVariant, a: TileOperand, b: TileOperand): string {
   const { rows, cols } = tileSize(variant);
@@ -250,17 +244,7 @@ export function tileBody(variant: TileVariant, text: GemmText): string {
 ${lines(r.map((i) => `      let a${i}_${n} = tileA[turn * ${turnVectors(size.rows)}u + ty + ${(n * size.rows) / 4 + i * side}u];`))}
 ${lines(c.map((j) => `      let b${j}_${n} = tileB[turn * ${turnVectors(size.cols)}u + tx + ${(n * size.cols) / 4 + j * side}u];`))}
 ${lines(sums.map(({ i, e, j, name }) => `      ${name} = fma(vec4f(a${i}_${n}[${e}]), b${j}_${n}, ${name});`))}`;
-  return /* wgsl */ `
-  let rows = ${text.rows};
-  let cols = ${text.cols};
-  let first = ${text.first};
-  let end = ${text.end};
-  let colVectors = (cols + 3u) / 4u;
-  let rowTiles = (rows + ${size.rows - 1}u) / ${size.rows}u;
-  let tileIndex = wid.y * groups.x + wid.x;
-  let rowTile = tileIndex % rowTiles;
-  let colTile = tileIndex / rowTiles;
-  if (colTile * ${size.cols}u >= cols) { return; }
+  return /* wgsl */ `${tileHead(text, size)}
   let tx = lane % ${side}u;
   let ty = lane / ${side}u;
   let row0 = rowTile * ${size.rows}u;

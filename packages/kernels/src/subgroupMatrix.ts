@@ -10,7 +10,7 @@
  * do both), never on matrix units. A device therefore uses it only after a
  * product of its own came out right (tensor's subgroupMatrixProbe.ts).
  */
-import type { GemmText, TileOperand } from './gemmText.ts';
+import { tileHead, type GemmText, type TileOperand } from './gemmText.ts';
 import { tileLoad, type TileShape } from './gemmTiles.ts';
 import type { Grid } from './kernel.ts';
 import { lines, range } from './text.ts';
@@ -99,17 +99,7 @@ export function matrixBody(name: string, lanes: number, text: GemmText): string 
 ${half('A', 'Left', 'row_major', r, String(first), first)}
 ${half('B', 'Right', 'col_major', c, String(first), first)}
 ${lines(r.flatMap((i) => c.map((j) => `    s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}_${first}, b${j}_${first}, s${i}_${j});`)))}`;
-  return /* wgsl */ `
-  let rows = ${text.rows};
-  let cols = ${text.cols};
-  let first = ${text.first};
-  let end = ${text.end};
-  let colVectors = (cols + 3u) / 4u;
-  let rowTiles = (rows + ${MATRIX_TILE.rows - 1}u) / ${MATRIX_TILE.rows}u;
-  let tileIndex = wid.y * groups.x + wid.x;
-  let rowTile = tileIndex % rowTiles;
-  let colTile = tileIndex / rowTiles;
-  if (colTile * ${MATRIX_TILE.cols}u >= cols) { return; }
+  return /* wgsl */ `${tileHead(text, MATRIX_TILE)}
   let row0 = rowTile * ${MATRIX_TILE.rows}u;
   let col0 = colTile * ${MATRIX_TILE.cols}u;
   let ownRow = subgroup / 2u * ${SIDE.rows}u;

@@ -1,4 +1,5 @@
 /** The head of structures in space as the trainer sees it: parts of chains, gradients, and what it makes of odd letters. */
+import { readFileSync } from 'node:fs';
 import { RandomStream } from '@rna/kernels';
 import { helixModel } from '@rna/structure';
 import { backward, type Device } from '@rna/tensor';
@@ -22,24 +23,9 @@ import {
 
 const DIM = 8;
 const SIZES = {
-  rowDim: 16,
-  pairDim: 16,
-  singleDim: 16,
-  positions: 34,
-  blocks: 1,
-  rowHeads: 2,
-  rowHeadDim: 8,
-  outerDim: 4,
-  triangleDim: 16,
-  triangleHeads: 2,
-  triangleHeadDim: 8,
-  ipaHeads: 2,
-  ipaDim: 8,
-  queryPoints: 2,
-  valuePoints: 2,
-  iterations: 2,
-  torsionDim: 16,
-  torsionBlocks: 1,
+  ...(JSON.parse(readFileSync(new URL('fixtures/tinyTertiary.json', import.meta.url), 'utf8')) as Readonly<
+    Record<string, number>
+  >),
   recycles: 2,
 };
 const SEQUENCE = 'GGCGAAAGCCAU';

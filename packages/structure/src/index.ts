@@ -13,7 +13,14 @@ export { VOCABULARY, TOKEN, tokenize, detokenize, findInvalidLetter } from './to
 export { checkedSequence, parsedCell } from './records/cells.ts';
 export { csvLine, inertCell, type Cell } from './records/csv.ts';
 export { parseFasta, type FastaRecord, type FastaOptions } from './records/fasta.ts';
-export { fileStem, RECORD_FORMATS, recordFormat, unpackedName, type RecordFormat } from './records/fileNames.ts';
+export {
+  chainRecordId,
+  fileStem,
+  RECORD_FORMATS,
+  recordFormat,
+  unpackedName,
+  type RecordFormat,
+} from './records/fileNames.ts';
 export {
   parseRecords,
   parseStructureFile,

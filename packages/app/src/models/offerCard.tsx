@@ -61,21 +61,17 @@ function FactFigures({ facts, memory }: { readonly facts: ModelFacts; readonly m
     if (memory === undefined) return '';
     return bytes + facts.passBytes <= memory ? 'fits' : 'does not fit';
   };
-  const sizes = WEIGHTS.flatMap((weights) => {
-    const bytes = facts.bytes[weights];
-    return bytes === undefined ? [] : [{ weights, bytes }];
-  });
   return (
     <>
       <div>
         <dt>Parameters</dt>
         <dd>{parametersText(facts.parameters).replace(' parameters', '')}</dd>
       </div>
-      {sizes.map(({ weights, bytes }) => (
+      {WEIGHTS.map((weights) => (
         <div key={weights}>
           <dt>Memory, {BITS[weights]} bits</dt>
           <dd>
-            {bytesText(bytes + facts.passBytes)} <small>{verdict(bytes)}</small>
+            {bytesText(facts.bytes[weights] + facts.passBytes)} <small>{verdict(facts.bytes[weights])}</small>
           </dd>
         </div>
       ))}

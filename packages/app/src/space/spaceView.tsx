@@ -10,6 +10,7 @@ import { CallProgress } from '../ui/callProgress.tsx';
 import { Choice } from '../ui/choice.tsx';
 import { LeftOut } from '../ui/leftOut.tsx';
 import { ModelForm } from '../ui/modelForm.tsx';
+import { NumberField } from '../ui/numberField.tsx';
 import { ProblemNote } from '../ui/problem.tsx';
 import { useFile } from '../ui/sequenceField.tsx';
 import { useModelView } from '../ui/useModelView.ts';
@@ -54,24 +55,19 @@ export function SpaceView({ query }: { readonly query: URLSearchParams }) {
     },
   });
   const { state, settings, set, run } = view;
-  const number = (name: keyof typeof DEFAULTS, label: string, most: number, placeholder?: string) => (
-    <div class="field">
-      <label for={name}>{label}</label>
-      <input
-        id={name}
-        class="text"
-        type="number"
-        min={name === 'samples' ? 1 : 0}
-        max={most}
-        step={1}
-        required={placeholder === undefined}
-        placeholder={placeholder}
-        value={settings[name]}
-        onInput={({ currentTarget }) => {
-          set(name, currentTarget.value);
-        }}
-      />
-    </div>
+  const number = (name: keyof typeof DEFAULTS, label: string, least: number, most: number, none?: string) => (
+    <NumberField
+      id={name}
+      label={label}
+      least={least}
+      most={most}
+      step={1}
+      value={settings[name] === '' ? NaN : Number(settings[name])}
+      {...(none !== undefined && { none })}
+      onValue={(value) => {
+        set(name, Number.isNaN(value) ? '' : String(value));
+      }}
+    />
   );
   const chain = made[Math.min(shown, made.length - 1)];
   return (
@@ -97,9 +93,9 @@ export function SpaceView({ query }: { readonly query: URLSearchParams }) {
           none="No model here predicts structures in 3D."
         >
           <div class="pair">
-            {number('recycles', 'Recycles', MOST_RECYCLES, 'auto')}
-            {number('samples', 'Samples', MOST_SAMPLES)}
-            {number('seed', 'Seed', 2 ** 31 - 1)}
+            {number('recycles', 'Recycles', 0, MOST_RECYCLES, 'auto')}
+            {number('samples', 'Samples', 1, MOST_SAMPLES)}
+            {number('seed', 'Seed', 0, 2 ** 31 - 1)}
           </div>
           <p class="hint">
             Recycles are cycles after the first; by default as many as the model was made for. Of several samples the

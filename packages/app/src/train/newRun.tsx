@@ -3,7 +3,7 @@ import { STARTER_CONFIGS, type StarterFields, type StarterName } from '@rna/trai
 import type { CorpusChoice } from '@rna/web';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Choice } from '../ui/choice.tsx';
-import { NumberField } from './numberField.tsx';
+import { NumberField } from '../ui/numberField.tsx';
 import { freeName, RunName } from './runName.tsx';
 import { begin } from './run.ts';
 

@@ -6,7 +6,7 @@ import { maps } from '../calls/workers.ts';
 import { usable, useModels } from '../models/useModels.ts';
 import { Choice } from '../ui/choice.tsx';
 import { useFile, type Input } from '../ui/sequenceField.tsx';
-import { NumberField } from './numberField.tsx';
+import { NumberField } from '../ui/numberField.tsx';
 import { begin } from './run.ts';
 import { freeName, RunName } from './runName.tsx';
 

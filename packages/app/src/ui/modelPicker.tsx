@@ -74,7 +74,7 @@ export function ModelPicker({ model, weights, hasBuiltin, can, none, onModel, on
   );
 }
 
-/** The size of a model's weights; a record from before there were 4 bits does not have all. */
+/** The size of a model's weights; that of an adapter is not known. */
 function sizeOf(model: ModelRecord | undefined, weights: Weights): string {
   const bytes = model?.facts?.bytes[weights];
   return bytes === undefined ? '' : `, ${bytesText(bytes)}`;

@@ -18,7 +18,7 @@ const GAMMA = 6;
 /** Tabs are ended by browsers that take much more. */
 const MOST_MEMORY = 2 ** 30;
 
-export async function readParameters(engine: FoldingEngine): Promise<FoldingParameters> {
+async function readParameters(engine: FoldingEngine): Promise<FoldingParameters> {
   return parseFoldingParameters(await (await fetchFile(engineFiles[engine])).text(), engine);
 }
 

@@ -15,12 +15,11 @@ import {
   type StructureSample,
 } from '@rna/model';
 import type { StructureEvidence } from '@rna/figures';
-import { enginePairsInProcess, InputError } from '@rna/structure';
+import { InputError } from '@rna/structure';
 import { MemoryBudgetError } from '@rna/tensor';
 import { openKeptRhoFold } from '@rna/web';
 import type { ModelCalls, PredictedChain, StructureTask, Weights } from '../calls/modelCalls.ts';
 import type { Asked } from './answer.ts';
-import { readParameters } from './engines.ts';
 import { checkLength, loadModel, putOnDevice } from './openedModel.ts';
 import type { RnaRecord } from './records.ts';
 import { TooLongError, UnfitModelError } from './refusals.ts';
@@ -100,13 +99,10 @@ async function openPredictor(name: string, weights: Weights, tell: Tell): Promis
     };
   }
   const loaded = await loadModel(name, weights, tell);
-  const { encoder } = loaded;
+  const { encoder, priors } = loaded;
   const { task, scalars } = loaded.opened;
   if (!predictsChains(task))
     throw new UnfitModelError('the model predicts no structures in space: it was not fine-tuned for them');
-  const engines = task.head.engines?.(task.sizes) ?? [];
-  const parameters = await Promise.all(engines.map(async (engine) => [engine, await readParameters(engine)] as const));
-  const priors = enginePairsInProcess(Object.fromEntries(parameters));
   return {
     predict: (sequence, options) =>
       predictTertiary({ encoder, task, priors, parameters: encoder.parameters }, sequence, options),

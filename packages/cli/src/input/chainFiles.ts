@@ -4,9 +4,9 @@
  * model cannot use of a chain is masked, and said.
  */
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import {
-  fileStem,
+  chainRecordId,
   InputError,
   readable,
   readCoordinates,
@@ -129,10 +129,9 @@ async function chainsOf({ path, chains: wanted, list }: AskedFile, unresolved: b
       `${path} has no RNA chain "${readable(missing)}"`,
       `its RNA chains are ${all.map(({ id }) => id).join(', ') || 'none'}`,
     );
-  const stem = fileStem(basename(path));
   return all
     .filter(({ id }) => wanted === undefined || wanted.includes(id))
-    .map((chain) => ({ id: all.length === 1 ? stem : `${stem}_${chain.id}`, file: path, chain }));
+    .map((chain) => ({ id: chainRecordId(path, chain.id, all.length), file: path, chain }));
 }
 
 /** Says which residues no table knows: their nucleotides are masked. */

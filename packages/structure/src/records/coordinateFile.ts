@@ -7,12 +7,11 @@ import { InputError } from '../errors.ts';
 import { canonicalPartners, findBasePairs } from '../tertiary/basePairs.ts';
 import { rnaChains } from '../tertiary/chains.ts';
 import { readCoordinates } from '../tertiary/readCoordinates.ts';
-import { fileStem } from './fileNames.ts';
+import { chainRecordId } from './fileNames.ts';
 import type { FileRecord } from './source.ts';
 
 /**
- * A record for each RNA chain of the first model. Its id is the file's stem, with `_CHAIN` where there are several.
- * Nucleotides without atoms have a place and no pair; one of unknown base is an N. Throws an InputError for what
+ * A record for each RNA chain of the first model. Nucleotides without atoms have a place and no pair; one of unknown base is an N. Throws an InputError for what
  * `readCoordinates` refuses, and for a file without RNA.
  */
 export function coordinateRecords(text: string, file: string): FileRecord[] {
@@ -25,7 +24,7 @@ export function coordinateRecords(text: string, file: string): FileRecord[] {
       'give a structure that holds RNA, or leave the file out',
     );
   return chains.map((chain) => ({
-    id: chains.length === 1 ? fileStem(file) : `${fileStem(file)}_${chain.id}`,
+    id: chainRecordId(file, chain.id, chains.length),
     sequence: chain.sequence,
     partners: canonicalPartners(findBasePairs(chain), chain.sequence.length),
     line: 1,

@@ -35,6 +35,10 @@ export function fileStem(file: string): string {
   return dot < 0 ? name : name.slice(0, dot);
 }
 
+/** The id of a chain, one of `count` in a file: the file's stem, with `_CHAIN` where there are several. */
+export const chainRecordId = (file: string, chain: string, count: number): string =>
+  count === 1 ? fileStem(file) : `${fileStem(file)}_${chain}`;
+
 /** The format of a file by its name; undefined where none is known. */
 export function recordFormat(file: string): RecordFormat | undefined {
   const extension = extensionOf(file);

@@ -28,13 +28,7 @@ const modelFacts = z.strictObject({
   /** Nucleotides that it reads at most, where its positions were learned. */
   longest: count.optional(),
   /** Bytes of its weights on the adapter, by how they are stored there. */
-  bytes: z.strictObject({
-    f32: count,
-    f16: count,
-    int8: count,
-    /** Absent from records that were made before models were kept in 4 bits. */
-    int4: count.optional(),
-  }),
+  bytes: z.strictObject({ f32: count, f16: count, int8: count, int4: count }),
   /** Bytes of a pass over an RNA of usual length beside them. */
   passBytes: count,
   warnings: z.array(z.string()),

@@ -39,7 +39,7 @@ import { interruptible, progressBar } from '../../commandLine/terminal.ts';
 import { isFiniteArray, overflow } from '../../models/nonFinite.ts';
 import type { Kind } from '../../shards/manifest.ts';
 import { partOf, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { writeParquet } from '../../tables/vectorFile.ts';
 
@@ -60,7 +60,7 @@ export interface EmbedOptions extends Precision, WindowOptions, ShardOption, Sha
 export async function embed(options: EmbedOptions): Promise<void> {
   const format = outputFormat(options);
   const kind = FORMATS_OF_SHARDS[format];
-  await runSharded(
+  await runRecords(
     { name: 'embed', inputs: [options.input], overRanks: true, kindOf: () => kind },
     options,
     embedRecords,

@@ -11,7 +11,7 @@ import { writeAtomically } from '../../files/files.ts';
 import { noteOtherLetters, withFasta } from '../../input/fastaInput.ts';
 import { checkWindowOptions } from '../../models/windows.ts';
 import { partOf, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { foldByEngine } from './byEngine.ts';
 import { foldByModel, type FoldByModelOptions } from './byModel.ts';
@@ -30,7 +30,7 @@ export interface FoldOptions
 export async function fold(options: FoldOptions): Promise<void> {
   if (options.shard === undefined) checkOutput(options);
   else checkShardOutput(options);
-  await runSharded({ name: 'fold', inputs: options.inputs, kindOf: () => 'lines' }, options, (own) => {
+  await runRecords({ name: 'fold', inputs: options.inputs, kindOf: () => 'lines' }, options, (own) => {
     const { out, part } = own;
     if (part === undefined || out === undefined) return foldRecords(own);
     // A shard's file has what stdout gets of all.

@@ -29,7 +29,7 @@ import { headOfTask } from '../../commandLine/tasks.ts';
 import { interruptible, note, progressBar, writeResult } from '../../commandLine/terminal.ts';
 import { isFinitePrediction, overflow } from '../../models/nonFinite.ts';
 import { partOf, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 
 export interface PredictOptions
@@ -75,7 +75,7 @@ export async function predict(options: PredictOptions): Promise<void> {
     throw new UsageError(`--shard needs a FASTA file as its input; ${input} is none`);
   const kind = options.json ? 'json' : 'table';
   const overRanks = recordFormat(input) === 'fasta';
-  await runSharded({ name: 'predict', inputs: [input], overRanks, kindOf: () => kind }, options, (own) =>
+  await runRecords({ name: 'predict', inputs: [input], overRanks, kindOf: () => kind }, options, (own) =>
     predictRnas(head, own),
   );
 }

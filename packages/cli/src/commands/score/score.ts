@@ -23,7 +23,7 @@ import { requireLetters } from '../../models/builtin.ts';
 import { checkLengths } from '../../models/inputLimit.ts';
 import { naming, withEncoder, withModel } from '../../models/loadModel.ts';
 import { partOf, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { readVariants, type Variant, type VariantOptions } from './variants.ts';
 
@@ -44,7 +44,7 @@ export async function score(options: ScoreOptions): Promise<void> {
   await requireLetters(options.model);
   for (const path of [options.out, options.svg]) if (path !== undefined) await checkOutputFile(path);
   await (options.scan === true
-    ? runSharded({ name: 'score', inputs: [options.input], kindOf: () => 'table' }, options, scan)
+    ? runRecords({ name: 'score', inputs: [options.input], kindOf: () => 'table' }, options, scan)
     : scoreTable(options));
 }
 

@@ -26,7 +26,7 @@ import { readConstraints, type Constraints } from './constraints.ts';
 import { journalPath, openJournal, readJournal, type FoldedRecord } from './journal.ts';
 import { foldingThreads } from '../../folding/memory.ts';
 import { partOf, type ShardedCommand, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { foldInOrder, type FoldingSettings, type FoldingTask } from '../../folding/pool.ts';
 import { isParameterSet } from '../../folding/parameterSets.ts';
@@ -57,7 +57,7 @@ export async function structures(options: StructuresOptions): Promise<void> {
     files: { params: isParameterSet(params) ? undefined : params },
     kindOf: (suffix) => (suffix.endsWith('.tsv') ? 'table' : 'lines'),
   };
-  await runSharded(command, options, structuresOfRecords);
+  await runRecords(command, options, structuresOfRecords);
 }
 
 async function structuresOfRecords(options: StructuresOptions): Promise<void> {

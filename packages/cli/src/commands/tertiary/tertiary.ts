@@ -26,7 +26,7 @@ import { renderTertiary, type ShownStructure } from '../../report/tertiaryPage.t
 import { loadViewer } from '../../report/viewer.ts';
 import { writeText } from '../../tables/pairTable.ts';
 import { partOf, type ShardPart } from '../../shards/runShard.ts';
-import { runSharded } from '../../shards/runSharded.ts';
+import { runRecords } from '../../shards/runRecords.ts';
 import type { ShardOption } from '../../shards/shard.ts';
 import { withPredictor, type PredictorOptions, type StructurePredictor } from './predictor.ts';
 
@@ -60,7 +60,7 @@ interface Row {
 export async function tertiary(options: TertiaryOptions): Promise<void> {
   await checkOutputFolder(options.out);
   const kindOf = (suffix: string) => (suffix === `/${LINES_FILE}` ? 'lines' : 'file');
-  await runSharded({ name: 'tertiary', inputs: options.inputs, isFolder: true, kindOf }, options, (own) =>
+  await runRecords({ name: 'tertiary', inputs: options.inputs, isFolder: true, kindOf }, options, (own) =>
     own.part === undefined
       ? predictRecords(own, writeResult)
       : // What a shard has to say of its records lies with their files.

@@ -6,11 +6,14 @@ interface Props {
   readonly least: number;
   readonly most?: number;
   readonly step: number | 'any';
+  /** NaN for none. */
   readonly value: number;
+  /** What no number stands for, where one may be left out. */
+  readonly none?: string;
   readonly onValue: (value: number) => void;
 }
 
-export function NumberField({ id, label, least, most, step, value, onValue }: Props) {
+export function NumberField({ id, label, least, most, step, value, none, onValue }: Props) {
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -18,11 +21,12 @@ export function NumberField({ id, label, least, most, step, value, onValue }: Pr
         id={id}
         class="text"
         type="number"
-        required
+        required={none === undefined}
+        placeholder={none}
         min={least}
         max={most}
         step={step}
-        value={value}
+        value={Number.isNaN(value) ? '' : value}
         onInput={({ currentTarget }) => {
           onValue(currentTarget.valueAsNumber);
         }}

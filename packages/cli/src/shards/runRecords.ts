@@ -7,7 +7,7 @@ import { runShard, type ShardedCommand, type ShardedOptions, type ShardPart } fr
  * Runs `work` on all records; where there is --shard on its own; and of several ranks each on its own, which the first
  * then joins.
  */
-export async function runSharded<O extends ShardedOptions>(
+export async function runRecords<O extends ShardedOptions>(
   command: ShardedCommand,
   options: O,
   work: (options: O & ShardPart) => Promise<void>,
